@@ -1,0 +1,126 @@
+"""What can go wrong, as one family of exceptions.
+
+Every message says what was expected, what was found, where, and how to repair it, in one or two
+sentences. The command line catches `GaitkitError` once, prints it without a traceback and exits
+with `GaitkitError.exit_code`.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ArchiveError",
+    "ArtifactError",
+    "DamagedArtifactError",
+    "DatasetError",
+    "ForeignFileError",
+    "GaitkitError",
+    "LayoutError",
+    "LibraryError",
+    "MixtureError",
+    "NewerSchemaError",
+    "OptionError",
+    "OutputError",
+    "OutputExistsError",
+    "ProtocolError",
+    "SeenPeopleError",
+    "TrainingError",
+    "WrongKindError",
+]
+
+
+class GaitkitError(Exception):
+    """Base of all errors that gaitkit raises on purpose.
+
+    Parameters
+    ----------
+    message : str
+        What was expected, what was found, and where.
+    hint : str, optional
+        How to repair it; printed on a line of its own.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message if self.hint is None else f"{self.message}\n{self.hint}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # The hint is keyword-only, so the default way back from a worker process would fail.
+        return _rebuild, (type(self), self.message, self.hint)
+
+
+def _rebuild(kind: type[GaitkitError], message: str, hint: str | None) -> GaitkitError:
+    return kind(message, hint=hint)
+
+
+class OptionError(GaitkitError):
+    """An option or argument has a value that cannot be used."""
+
+    exit_code = 2
+
+
+class OutputError(GaitkitError):
+    """The output cannot be written: no such folder, no permission, disk full."""
+
+
+class OutputExistsError(OutputError):
+    """The output exists and overwriting was not asked for."""
+
+    exit_code = 2
+
+
+class LibraryError(GaitkitError):
+    """A library that gaitkit needs cannot be loaded on this machine."""
+
+
+class DatasetError(GaitkitError):
+    """The input data set cannot be used."""
+
+
+class LayoutError(DatasetError):
+    """Folders or archive members are not where the data set's layout puts them."""
+
+
+class ArchiveError(DatasetError):
+    """An archive is damaged or unsafe: links, members that climb out, too large when unpacked."""
+
+
+class ArtifactError(GaitkitError):
+    """An artefact cannot be read or used."""
+
+
+class ForeignFileError(ArtifactError):
+    """The file was not written by gaitkit."""
+
+
+class WrongKindError(ArtifactError):
+    """The artefact is whole but of another kind than the stage reads."""
+
+
+class NewerSchemaError(ArtifactError):
+    """The artefact was written by a newer gaitkit."""
+
+
+class DamagedArtifactError(ArtifactError):
+    """The file was cut short or changed after it was written."""
+
+
+class MixtureError(ArtifactError):
+    """Artefacts that were made in different ways would be mixed."""
+
+
+class SeenPeopleError(ArtifactError):
+    """A model would be tested on people that it has seen in training."""
+
+
+class ProtocolError(GaitkitError):
+    """A protocol does not fit the data: an empty gallery, no probes, nobody to train on."""
+
+
+class TrainingError(GaitkitError):
+    """Training cannot go on: no usable people, a loss that is not a number."""

@@ -1,0 +1,139 @@
+"""Who walked, how, which time, seen from where: the key columns that travel beside the images.
+
+A sequence is one person (`subject`) walking once (`condition` and `take`: ``nm-01`` is take 1 of
+condition ``nm``) seen by one camera (`view`, degrees). From the first artefact to the last these
+are columns of equal length beside the images; nothing is inferred again from a file name or from
+the order of a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import isnan
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Labels", "SequenceKey", "format_view", "sequence_name"]
+
+
+class SequenceKey(NamedTuple):
+    """The key of one sequence.
+
+    Attributes
+    ----------
+    subject : str
+        The person's name; any text without ``/``.
+    condition : str
+        How they walked: ``nm``, ``bg``, ``cl`` in CASIA-B, or the user's own.
+    take : int
+        Counts the walks of one subject and condition.
+    view : float or None
+        Camera angle in degrees, `None` when unknown.
+    """
+
+    subject: str
+    condition: str
+    take: int
+    view: float | None
+
+    @property
+    def order(self) -> tuple[str, str, int, float]:
+        """A sort key: subject, condition, take, view, an unknown view first."""
+        view = -np.inf if self.view is None else self.view
+        return (self.subject, self.condition, self.take, view)
+
+    def __str__(self) -> str:
+        return f"{self.subject}/{sequence_name(self.condition, self.take)}/{format_view(self.view)}"
+
+
+def sequence_name(condition: str, take: int) -> str:
+    """CASIA-B's name of a walk: ``nm-01``."""
+    return f"{condition}-{take:02d}"
+
+
+def format_view(view: float | None) -> str:
+    """CASIA-B's three-digit name of a view; ``unknown`` when there is none.
+
+    Examples
+    --------
+    >>> format_view(54.0), format_view(22.5), format_view(None)
+    ('054', '022.5', 'unknown')
+    """
+    if view is None or isnan(view):
+        return "unknown"
+    whole = int(abs(view))
+    text = f"{whole:03d}" + f"{abs(view) - whole:.6f}".rstrip("0").rstrip(".")[1:]
+    return f"-{text}" if view < 0 else text
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """The key columns of several sequences.
+
+    Attributes
+    ----------
+    subject, condition : ndarray of object, shape (n,)
+        Text (Python `str`).
+    take : ndarray of int64, shape (n,)
+        Counts the walks of one subject and condition.
+    view : ndarray of float64, shape (n,)
+        Degrees; NaN when unknown.
+    """
+
+    subject: NDArray[np.object_]
+    condition: NDArray[np.object_]
+    take: NDArray[np.int64]
+    view: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.subject), len(self.condition), len(self.take), len(self.view)}
+        if len(lengths) != 1:
+            raise ValueError(f"key columns must have equal lengths, got {sorted(lengths)}")
+
+    @classmethod
+    def from_keys(cls, keys: Iterable[SequenceKey]) -> Labels:
+        """Columns from a list of keys."""
+        rows = list(keys)
+        return cls(
+            subject=np.array([key.subject for key in rows], dtype=object),
+            condition=np.array([key.condition for key in rows], dtype=object),
+            take=np.array([key.take for key in rows], dtype=np.int64),
+            view=np.array([np.nan if k.view is None else k.view for k in rows], dtype=np.float64),
+        )
+
+    def __len__(self) -> int:
+        return len(self.take)
+
+    def key(self, row: int) -> SequenceKey:
+        """The key of one row."""
+        view = float(self.view[row])
+        return SequenceKey(
+            str(self.subject[row]),
+            str(self.condition[row]),
+            int(self.take[row]),
+            None if isnan(view) else view,
+        )
+
+    def keys(self) -> list[SequenceKey]:
+        """All keys, in row order."""
+        return [self.key(row) for row in range(len(self))]
+
+    def select(self, rows: NDArray[Any] | Sequence[int] | slice) -> Labels:
+        """Rows chosen by a mask, indices or a slice."""
+        return Labels(self.subject[rows], self.condition[rows], self.take[rows], self.view[rows])
+
+    def subjects(self) -> list[str]:
+        """The distinct subjects, sorted."""
+        return sorted(set(self.subject.tolist()))
+
+    def conditions(self) -> list[str]:
+        """The distinct conditions, sorted."""
+        return sorted(set(self.condition.tolist()))
+
+    def views(self) -> list[float]:
+        """The distinct known views, ascending, degrees."""
+        known = self.view[~np.isnan(self.view)]
+        return [float(view) for view in np.unique(known)]
