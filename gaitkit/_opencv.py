@@ -14,8 +14,8 @@ try:
 except ImportError as error:
     raise LibraryError(
         f"OpenCV (the module cv2) cannot be loaded: {error}",
-        hint="On Debian and Ubuntu: apt-get install libgl1 libglib2.0-0 (libglib2.0-0t64 on "
-        "Debian 13 and Ubuntu 24.04); elsewhere install libGL and glib, or reinstall opencv-python.",
+        hint="On Debian and Ubuntu: apt-get install libgl1 libglib2.0-0 (libglib2.0-0t64 from "
+        "Debian 13 and Ubuntu 24.04 on); elsewhere install libGL and glib.",
     ) from error
 
 cv2.setNumThreads(1)
