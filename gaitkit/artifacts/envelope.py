@@ -1,0 +1,106 @@
+"""The 512 bytes before the HDF5 data: a magic, the file's size and its SHA-256.
+
+libhdf5 is not safe against a mutated file: flipped header bytes can crash the process, and flipped
+data bytes mostly pass unnoticed. So every artefact begins with an HDF5 user block that holds the
+size and the SHA-256 of everything behind it, and both are checked before libhdf5 sees the file.
+The block is plain text: ``head -c 512 gei.h5`` shows it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from io import BufferedRandom, BufferedReader
+from pathlib import Path
+
+from gaitkit.artifacts.schema import KINDS, command_for
+from gaitkit.errors import ArtifactError, DamagedArtifactError, ForeignFileError
+
+__all__ = ["BLOCK_BYTES", "seal", "verify"]
+
+BLOCK_BYTES = 512
+_MAGIC = b"gaitkit artefact\n"
+_BLOCK = re.compile(rb"gaitkit artefact\nsize (\d{1,19})\nsha256 ([0-9a-f]{64})\n\0*")
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+def _sha256_behind_block(file: BufferedReader | BufferedRandom) -> str:
+    file.seek(BLOCK_BYTES)
+    return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def seal(path: Path) -> None:
+    """Write the user block of a finished HDF5 file and flush it to the disk."""
+    with path.open("r+b") as file:
+        sha256 = _sha256_behind_block(file)
+        size = file.seek(0, os.SEEK_END)
+        block = _MAGIC + f"size {size}\nsha256 {sha256}\n".encode()
+        file.seek(0)
+        file.write(block.ljust(BLOCK_BYTES, b"\0"))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _remake(path: Path, expected: str | None) -> str:
+    command = command_for(expected or "gei", path.name)
+    return f"Make {KINDS[expected or 'gei'][0]} with: {command}"
+
+
+def verify(path: Path, *, expected: str | None, contents: bool = True) -> None:
+    """Check that a file is a whole artefact before libhdf5 opens it.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    expected : str or None
+        The kind that the caller wants, for the message.
+    contents : bool
+        Also check the digest, which reads the whole file (about 2 GB/s); `False` only for files
+        that this process or its parent has just checked.
+
+    Raises
+    ------
+    ForeignFileError
+        The file was not written by gaitkit.
+    DamagedArtifactError
+        The file was cut short or changed.
+    ArtifactError
+        The file cannot be read at all.
+    """
+    remake = _remake(path, expected)
+    try:
+        with path.open("rb") as file:
+            block = file.read(BLOCK_BYTES)
+            if not block.startswith(_MAGIC[: len(block)]) or not block:
+                what = "an HDF5 file" if block.startswith(_HDF5_SIGNATURE) else "a file"
+                raise ForeignFileError(
+                    f"{path} is {what} that gaitkit did not write: an artefact begins with "
+                    f"'gaitkit artefact'.",
+                    hint=remake,
+                )
+            match = _BLOCK.fullmatch(block)
+            if len(block) < BLOCK_BYTES or match is None:
+                raise DamagedArtifactError(
+                    f"{path} is damaged: its first {BLOCK_BYTES} bytes are not those of a whole "
+                    f"artefact.",
+                    hint=remake,
+                )
+            size, expected_size = file.seek(0, os.SEEK_END), int(match[1])
+            if size != expected_size:
+                change = "cut short" if size < expected_size else "longer than it was written"
+                raise DamagedArtifactError(
+                    f"{path} is {change}: expected {expected_size:,} bytes, found {size:,}.",
+                    hint=f"Copy it again. {remake}",
+                )
+            if contents and _sha256_behind_block(file) != match[2].decode():
+                raise DamagedArtifactError(
+                    f"{path} was changed after it was written: its SHA-256 is not the one in its "
+                    f"first {BLOCK_BYTES} bytes.",
+                    hint=f"Copy it again. {remake}",
+                )
+    except FileNotFoundError:
+        raise ArtifactError(f"{path} does not exist.", hint=remake) from None
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read: {error.strerror or error}.") from error

@@ -1,0 +1,144 @@
+"""What an artefact is: its kinds, the records in its root attributes, and the content digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "KINDS",
+    "SCHEMA_VERSION",
+    "InputRef",
+    "Provenance",
+    "RunningDigest",
+    "TrainedOn",
+    "canonical_json",
+    "command_for",
+    "content_digest",
+]
+
+SCHEMA_VERSION = 1
+"""Raised whenever an older gaitkit could misread a newer file."""
+
+KINDS: dict[str, tuple[str, str]] = {
+    "silhouettes": ("normalised silhouettes", "gaitkit normalize FRAMES -o {path}"),
+    "gei": ("gait energy images", "gaitkit make-gei silhouettes.h5 -o {path}"),
+    "translator": ("a trained translator", "gaitkit train-gan gei.h5 -o {path}"),
+    "identification": (
+        "identification results",
+        "gaitkit evaluate gei.h5 -o {path}",
+    ),
+    "checkpoint": ("an unfinished training", "gaitkit train-gan gei.h5 -o {path}"),
+}
+"""Kind of artefact, what it holds, and the command that makes one."""
+
+
+class InputRef(NamedTuple):
+    """One input of a stage: what kind it was and its content digest."""
+
+    kind: str
+    content_sha256: str
+
+
+class TrainedOn(NamedTuple):
+    """One person whom a model has seen; `role` is ``training`` or ``validation``."""
+
+    dataset: str
+    subject: str
+    role: str
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the content of an artefact comes from; never part of the content digest.
+
+    Attributes
+    ----------
+    kind : str
+        A key of `KINDS`.
+    parameters : mapping
+        Everything that changes the content, JSON-able; never paths, worker counts or verbosity.
+    dataset : str
+        Name of the data set.
+    seed : int or None
+        `None` where nothing random was done.
+    inputs : sequence of InputRef
+        What it was made from.
+    ignored : mapping of str to int
+        Counts of stray files that were passed over, by class.
+    """
+
+    kind: str
+    parameters: Mapping[str, Any]
+    dataset: str
+    seed: int | None = None
+    inputs: Sequence[InputRef] = ()
+    ignored: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind must be one of {sorted(KINDS)}, got {self.kind!r}")
+
+
+def command_for(kind: str, path: str) -> str:
+    """The command that makes an artefact of this kind."""
+    return KINDS[kind][1].format(path=path)
+
+
+def canonical_json(value: object) -> str:
+    """JSON with sorted keys and without spaces: equal values give equal bytes."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+class RunningDigest:
+    """SHA-256 of one array, fed block by block along its first axis.
+
+    Parameters
+    ----------
+    name : str
+        Name of the array in the artefact.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._bytes = hashlib.sha256()
+        self._dtype = ""
+        self._rows = 0
+        self._row_shape: tuple[int, ...] | None = ()
+
+    def update(self, block: NDArray[Any]) -> None:
+        """Add rows; numbers count as little-endian bytes in C order."""
+        little = np.ascontiguousarray(block, dtype=block.dtype.newbyteorder("<"))
+        self._dtype = little.dtype.str.replace("|", "<")
+        if block.ndim:
+            self._rows += len(block)
+            self._row_shape = block.shape[1:]
+        else:
+            self._row_shape = None
+        self._bytes.update(little.reshape(-1).view(np.uint8).data)
+
+    def update_text(self, values: Sequence[bytes]) -> None:
+        """Add text rows, given as UTF-8."""
+        self._dtype = "utf8"
+        self._rows += len(values)
+        self._bytes.update(b"".join(value + b"\0" for value in values))
+
+    def digest(self) -> bytes:
+        """The digest over name, dtype, shape and bytes."""
+        shape = None if self._row_shape is None else [self._rows, *self._row_shape]
+        header = canonical_json([self.name, self._dtype, shape])
+        return hashlib.sha256(header.encode() + b"\0" + self._bytes.digest()).digest()
+
+
+def content_digest(digests: Sequence[RunningDigest]) -> str:
+    """The content digest of an artefact: over the digests of its arrays, in order of name."""
+    total = hashlib.sha256()
+    for digest in sorted(digests, key=lambda item: item.name):
+        total.update(digest.digest())
+    return total.hexdigest()
