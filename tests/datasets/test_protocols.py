@@ -1,0 +1,197 @@
+"""Protocols: who trains, who is enrolled, who is searched, and what is said when it cannot be."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gaitkit.datasets.protocols import (
+    PROTOCOLS,
+    ProbeSet,
+    Protocol,
+    SubjectRange,
+    Walks,
+    default_protocol,
+    describe_labels,
+    get_protocol,
+    resolve,
+    split_subjects,
+)
+from gaitkit.errors import OptionError, ProtocolError
+from gaitkit.labels import Labels, SequenceKey
+
+CASIA_B_WALKS = [("nm", take) for take in range(1, 7)] + [
+    (condition, take) for condition in ("bg", "cl") for take in (1, 2)
+]
+
+
+def make_labels(subjects, walks=CASIA_B_WALKS, views=(0.0, 90.0)) -> Labels:
+    return Labels.from_keys(
+        SequenceKey(subject, condition, take, view)
+        for subject in subjects
+        for condition, take in walks
+        for view in views
+    )
+
+
+def numbered(first, last):
+    return [f"{number:03d}" for number in range(first, last + 1)]
+
+
+@pytest.mark.parametrize(("name", "last_training"), [("casia-b-62-62", 62), ("casia-b-74-50", 74)])
+def test_casia_b_splits_by_number(name, last_training):
+    people = split_subjects(PROTOCOLS[name], make_labels(numbered(1, 124)))
+    assert people.train == tuple(numbered(1, last_training))
+    assert people.test == tuple(numbered(last_training + 1, 124))
+
+
+def test_halves_gives_the_odd_person_to_the_test():
+    labels = make_labels(["ben", "ann", "eve", "dan", "cat"])
+    assert split_subjects(PROTOCOLS["halves"], labels) == (("ann", "ben"), ("cat", "dan", "eve"))
+
+
+def test_rows_of_each_part():
+    labels = make_labels(["a", "b", "c", "d"], views=(0.0,))
+    split = resolve(PROTOCOLS["halves"], labels)
+
+    def names(rows):
+        return list(map(str, labels.select(rows).keys()))
+
+    assert split.train.sum() == 2 * 10
+    assert names(split.gallery) == [
+        *["c/nm-01/000", "c/nm-02/000", "c/nm-03/000", "c/nm-04/000"],
+        *["d/nm-01/000", "d/nm-02/000", "d/nm-03/000", "d/nm-04/000"],
+    ]
+    assert list(split.probes) == ["nm", "bg", "cl"]
+    assert names(split.probes["bg"]) == ["c/bg-01/000", "c/bg-02/000", "d/bg-01/000", "d/bg-02/000"]
+    assert names(split.probe & (labels.subject == "d")) == [
+        *["d/nm-05/000", "d/nm-06/000", "d/bg-01/000", "d/bg-02/000", "d/cl-01/000", "d/cl-02/000"]
+    ]
+
+
+def test_an_absent_condition_leaves_an_empty_probe_set():
+    labels = make_labels(["a", "b", "c", "d"], walks=[("nm", take) for take in range(1, 7)])
+    split = resolve(PROTOCOLS["halves"], labels)
+    assert {name: int(rows.sum()) for name, rows in split.probes.items()} == {
+        "nm": 8,
+        "bg": 0,
+        "cl": 0,
+    }
+
+
+def test_one_walk_per_person_says_what_is_missing():
+    # As the Weizmann people: nine of them, one view, one take.
+    labels = make_labels(numbered(1, 9), walks=[("nm", 1)], views=(90.0,))
+    with pytest.raises(ProtocolError) as caught:
+        resolve(PROTOCOLS["halves"], labels)
+    text = str(caught.value)
+    assert "nm-05, nm-06" in text
+    assert "5 subjects (005 to 009); the walks nm-01; 1 view (090)" in text
+
+
+def test_other_peoples_names_are_not_casia_b():
+    labels = make_labels([*numbered(60, 70), "P1"])
+    with pytest.raises(ProtocolError, match=r"(?s)1 of 12 subjects outside them: P1\..*halves"):
+        resolve(PROTOCOLS["casia-b-62-62"], labels)
+
+
+def test_nobody_to_test_suggests_halves():
+    with pytest.raises(ProtocolError, match=r"(?s)tests subjects 063-124.*halves"):
+        resolve(PROTOCOLS["casia-b-62-62"], make_labels(numbered(1, 36)))
+
+
+def test_no_gallery_walks():
+    labels = make_labels(["a", "b", "c", "d"], walks=[("bg", 1), ("bg", 2)])
+    with pytest.raises(ProtocolError, match=r"(?s)enrols nm-01.*the walks bg-01, bg-02"):
+        resolve(PROTOCOLS["halves"], labels)
+
+
+def test_a_gallery_of_one_person_identifies_nobody():
+    with pytest.raises(ProtocolError, match="one subject only, b"):
+        resolve(PROTOCOLS["halves"], make_labels(["a", "b"]))
+
+
+def test_training_and_tested_people_may_not_overlap():
+    protocol = Protocol(
+        name="mine",
+        description="",
+        train=(SubjectRange("001", "003"),),
+        test=(SubjectRange("003", "004"),),
+        gallery=(Walks("nm"),),
+        probes=(ProbeSet("nm", (Walks("bg"),)),),
+    )
+    with pytest.raises(ProtocolError, match="puts 003 among"):
+        split_subjects(protocol, make_labels(numbered(1, 4)))
+
+
+@pytest.mark.parametrize(
+    ("subjects", "expected"),
+    [
+        (numbered(1, 124), "casia-b-62-62"),
+        ([name for name in numbered(1, 124) if name != "005"], "casia-b-62-62"),
+        (numbered(1, 36), "halves"),
+        (numbered(1, 125), "halves"),
+        (["ann", "ben"], "halves"),
+    ],
+)
+def test_the_default_protocol(subjects, expected):
+    assert default_protocol(make_labels(subjects, walks=[("nm", 1)])).name == expected
+
+
+def test_ranges_compare_numbers_of_equal_length_only():
+    people = SubjectRange("001", "062")
+    assert "062" in people
+    assert "063" not in people
+    assert "62" not in people
+    assert "0010" not in people
+    assert "ann" not in people
+    assert "ann" in SubjectRange("ann", "ann")
+    assert "b" not in SubjectRange("ann", "carl")
+
+
+def test_all_takes():
+    labels = make_labels(["a"], views=(0.0,))
+    assert Walks("nm").mask(labels).sum() == 6
+    assert str(Walks("nm")) == "nm (all takes)"
+
+
+@pytest.mark.parametrize("name", list(PROTOCOLS))
+def test_protocols_survive_json(name):
+    protocol = get_protocol(name)
+    data = json.loads(json.dumps(protocol.as_parameters()))
+    assert Protocol.from_parameters(data) == protocol
+
+
+def test_an_unknown_protocol_names_the_known_ones():
+    with pytest.raises(OptionError, match="casia-b-62-62, casia-b-74-50, halves"):
+        get_protocol("casia")
+
+
+def test_a_probe_set_needs_a_usable_and_distinct_name():
+    fields = {"name": "mine", "description": "", "train": "first-half", "test": "rest"}
+    walks = (Walks("nm"),)
+    with pytest.raises(ProtocolError, match="a/b"):
+        Protocol(**fields, gallery=walks, probes=(ProbeSet("a/b", walks),))
+    with pytest.raises(ProtocolError, match="distinct"):
+        Protocol(**fields, gallery=walks, probes=(ProbeSet("a", walks), ProbeSet("a", walks)))
+    with pytest.raises(ProtocolError, match="gallery"):
+        Protocol(**fields, gallery=(), probes=(ProbeSet("a", walks),))
+
+
+def test_unknown_views_are_counted_in_the_description():
+    labels = make_labels(["a"], walks=[("nm", 1), ("nm", 3)], views=(None,))
+    assert describe_labels(labels) == (
+        "1 subject (a); the walks nm-01, nm-03; no known view; 2 sequences of unknown view"
+    )
+
+
+@given(st.lists(st.text("abc01", min_size=1, max_size=3), min_size=4, max_size=12, unique=True))
+def test_nobody_is_both_trained_on_and_tested(subjects):
+    labels = make_labels(subjects, views=(0.0,))
+    split = resolve(PROTOCOLS["halves"], labels)
+    assert not np.any(split.train & (split.gallery | split.probe))
+    assert not np.any(split.gallery & split.probe)
+    assert len(split.subjects.test) - len(split.subjects.train) in (0, 1)
+    assert sorted((*split.subjects.train, *split.subjects.test)) == sorted(subjects)
