@@ -1,0 +1,90 @@
+"""What goes to the terminal beside results: notices, progress, questions of taste in one place.
+
+Results go to stdout, everything else to stderr; progress bars only where stderr is a terminal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from gaitkit.parallel import Progress
+
+__all__ = ["print_json", "progress", "say", "set_verbosity", "verbosity"]
+
+_verbosity = 0
+
+
+class _Notices(logging.Handler):
+    """Write log records to stderr, warnings marked as such."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        prefix = "" if record.levelno < logging.WARNING else f"{record.levelname.capitalize()}: "
+        click.echo(prefix + record.getMessage(), err=True)
+
+
+def set_verbosity(level: int) -> None:
+    """Set how much is said: below 0 only errors, 0 notices, 1 details, 2 tracebacks too."""
+    global _verbosity
+    _verbosity = level
+    logger = logging.getLogger("gaitkit")
+    if not any(isinstance(handler, _Notices) for handler in logger.handlers):
+        logger.addHandler(_Notices())
+        logger.propagate = False
+    levels = {-1: logging.ERROR, 0: logging.INFO}
+    logger.setLevel(levels.get(max(-1, level), logging.DEBUG))
+
+
+def verbosity() -> int:
+    """The level that was set last."""
+    return _verbosity
+
+
+def say(text: str) -> None:
+    """Write a notice to stderr unless told to be quiet."""
+    if _verbosity >= 0:
+        click.echo(text, err=True)
+
+
+def print_json(value: Any) -> None:
+    """Write one JSON document to stdout."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+@contextlib.contextmanager
+def progress(title: str, unit: str = "pieces") -> Iterator[Progress | None]:
+    """A progress bar with time left, on a terminal; nothing elsewhere.
+
+    Yields
+    ------
+    callable or None
+        To be called with the number done and the total.
+    """
+    if _verbosity < 0 or not sys.stderr.isatty():
+        yield None
+        return
+    from rich import progress as bars
+    from rich.console import Console
+
+    columns = (
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.TextColumn("{task.completed:,.0f}/{task.total:,.0f} " + unit),
+        bars.TimeRemainingColumn(),
+    )
+    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None, start=False)
+
+        def update(done: int, total: int) -> None:
+            if not bar.tasks[0].started:
+                bar.start_task(task)
+            bar.update(task, completed=done, total=total)
+
+        yield update

@@ -1,0 +1,108 @@
+"""`gaitkit inspect`: what an artefact is, holds, and was made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from gaitkit.cli import console, options
+
+
+@click.command("inspect")
+@click.argument("artifact", type=options.INPUT_FILE)
+@click.option("--dropped", is_flag=True, help="Also list every dropped frame and sequence.")
+@options.json_output
+@options.verbosity
+def command(artifact: Path, dropped: bool, as_json: bool) -> None:
+    """Say what an artefact is, what it holds, what it was made from and what was dropped."""
+    from gaitkit.artifacts import open_artifact
+    from gaitkit.artifacts.summary import describe
+
+    with open_artifact(artifact) as opened:
+        summary = describe(opened)
+        rows = [row._asdict() for row in opened.dropped] if dropped else []
+    if as_json:
+        console.print_json(summary | ({"dropped_rows": rows} if dropped else {}))
+        return
+    for line in _lines(artifact, summary):
+        click.echo(line)
+    for row in rows:
+        from gaitkit.labels import SequenceKey
+
+        key = SequenceKey(row["subject"], row["condition"], row["take"], row["view"])
+        where = f"{key}/{row['frame']}" if row["frame"] else str(key)
+        click.echo(f"  {row['reason']:<15} {where}  {row['detail']}".rstrip())
+
+
+def _lines(path: Path, summary: dict[str, Any]) -> list[str]:
+    rows: list[tuple[str, str]] = [
+        ("kind", f"{summary['kind']} ({summary['holds']})"),
+        ("data set", summary["dataset"]),
+    ]
+    if summary["seed"] is not None:
+        rows.append(("seed", str(summary["seed"])))
+    if "sequences" in summary:
+        conditions = ", ".join(f"{name} {n:,}" for name, n in summary["conditions"].items())
+        views = " ".join(f"{view:g}" for view in summary["views"]) or "none known"
+        unknown = summary["unknown_views"]
+        rows += [
+            ("sequences", f"{summary['sequences']:,}"),
+            ("subjects", _some(summary["subjects"])),
+            ("conditions", conditions),
+            ("views", views + (f" (and {unknown:,} sequences of unknown view)" if unknown else "")),
+        ]
+    for name, array in summary["arrays"].items():
+        if not name.startswith(("dropped/", "trained_on/", "weights/", "optimizer/")):
+            shape = " × ".join(f"{length:,}" for length in array["shape"]) or "one value"
+            rows.append(("array", f"{name}: {array['dtype']}, {shape}"))
+    rows += [("parameter", line) for line in _flat(summary["parameters"])]
+    for role, people in summary.get("trained_on", {}).items():
+        rows.append(("trained on", f"{role}: {_some(people)}"))
+    if "dropped" in summary:
+        rows += _dropped_lines(summary)
+    for made_from in summary["made_from"]:
+        rows.append(("made from", f"{made_from['kind']} {made_from['content_sha256']}"))
+    rows += [
+        ("content", summary["content_sha256"]),
+        ("written by", f"gaitkit {summary['gaitkit_version']}"),
+    ]
+    lines, previous = [str(path)], ""
+    for name, text in rows:
+        lines.append(f"  {'' if name == previous else name:<11} {text}")
+        previous = name
+    return lines
+
+
+def _dropped_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    from gaitkit.dropped import REASONS
+
+    rows = []
+    for what, counts in summary["dropped"].items():
+        for reason, count in counts.items():
+            noun = what if count != 1 else what[:-1]
+            rows.append(("dropped", f"{count:,} {noun}: {reason} ({REASONS.get(reason, reason)})"))
+    rows += [("ignored", f"{count:,} {what}") for what, count in summary["ignored"].items()]
+    return rows or [("dropped", "nothing")]
+
+
+def _flat(value: dict[str, Any], prefix: str = "") -> list[str]:
+    lines = []
+    for name, item in value.items():
+        if isinstance(item, dict):
+            lines += _flat(item, f"{prefix}{name}.")
+        else:
+            lines.append(f"{prefix}{name} = {_short(item)}")
+    return lines
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def _some(names: list[str]) -> str:
+    shown = (
+        " ".join(names) if len(names) <= 8 else f"{' '.join(names[:4])} … {' '.join(names[-2:])}"
+    )
+    return f"{len(names):,} ({shown})"

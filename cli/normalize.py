@@ -1,0 +1,66 @@
+"""`gaitkit normalize`: frames to normalised silhouettes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from gaitkit.cli import console, options
+from gaitkit.cli.frames import describe_source, manifest_option, one_source, report_stage
+
+
+@click.command("normalize")
+@click.argument("frames", type=options.INPUT, required=False)
+@options.output("The silhouettes artefact to write.")
+@manifest_option
+@options.silhouette_options
+@click.option("--name", help="Name of the data set.  [default: the folder's or archive's name]")
+@options.workers
+@options.dry_run
+@options.restart
+@options.overwrite
+@options.json_output
+@options.verbosity
+def command(
+    frames: Path | None,
+    output: Path,
+    manifest: Path | None,
+    alignment: str,
+    size: tuple[int, int],
+    name: str | None,
+    workers: int,
+    dry_run: bool,
+    restart: bool,
+    overwrite: bool,
+    as_json: bool,
+    **_: Any,
+) -> None:
+    """Normalise silhouettes: clean, crop, align, resize.
+
+    FRAMES is a folder in CASIA-B's layout (subject/sequence/view/*.png), a zip or tar of one, or
+    CASIA-B's own zip of tar.gz; archives are read in place. A stopped run continues when the same
+    command is given again.
+    """
+    from gaitkit.silhouettes.options import SilhouetteOptions
+
+    from gaitkit.artifacts import free_to_write
+    from gaitkit.silhouettes.stage import normalize
+
+    free_to_write(output, overwrite=overwrite)
+    source = one_source(frames, manifest, name)
+    chosen = SilhouetteOptions(alignment=alignment, height=size[0], width=size[1])
+    if dry_run:
+        describe_source(source, output, as_json=as_json)
+        return
+    with console.progress("normalize", "units") as progress:
+        summary = normalize(
+            source,
+            output,
+            chosen,
+            workers=workers,
+            overwrite=overwrite,
+            restart=restart,
+            progress=progress,
+        )
+    report_stage(output, summary, "silhouettes", source.ignored, as_json=as_json)

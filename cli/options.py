@@ -1,0 +1,217 @@
+"""Every option that several commands share, defined once."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+from gaitkit.cli import console
+
+__all__ = [
+    "alignment",
+    "config",
+    "device",
+    "dry_run",
+    "feature",
+    "gei_options",
+    "json_output",
+    "metric",
+    "output",
+    "overwrite",
+    "protocol",
+    "restart",
+    "seed",
+    "silhouette_options",
+    "verbosity",
+    "workers",
+]
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+INPUT_FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+INPUT = click.Path(exists=True, readable=True, path_type=Path)
+
+
+def _set_verbosity(ctx: click.Context, parameter: click.Parameter, value: int) -> None:
+    # Given before or after the command's name, the options add up.
+    if value:
+        console.set_verbosity(console.verbosity() + (value if parameter.name == "verbose" else -1))
+
+
+def verbosity(command: Any) -> Any:
+    """``-v`` and ``-q``."""
+    shared = {"expose_value": False, "is_eager": True, "callback": _set_verbosity}
+    for decorate in (
+        click.option("-q", "--quiet", count=True, help="Say nothing but errors.", **shared),
+        click.option(
+            "-v", "--verbose", count=True, help="Say more; -vv also shows tracebacks.", **shared
+        ),
+    ):
+        command = decorate(command)
+    return command
+
+
+def _read_config(ctx: click.Context, parameter: click.Parameter, value: Path | None) -> None:
+    if value is None:
+        return
+    try:
+        content = tomllib.loads(value.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"{value} is not valid TOML: {error}", ctx, parameter) from None
+    root = ctx.find_root()
+    group = root.command
+    if not isinstance(group, click.Group):
+        raise click.BadParameter("there are no commands to configure", ctx, parameter)
+    defaults = {name: _checked(value, root, group, name, table) for name, table in content.items()}
+    if ctx is root:
+        ctx.default_map = defaults
+    else:
+        ctx.default_map = defaults.get(ctx.info_name or "", {})
+
+
+def _checked(
+    path: Path, root: click.Context, group: click.Group, name: str, table: Any
+) -> dict[str, Any]:
+    """One table of the configuration, its keys checked against the command's options."""
+    command = group.get_command(root, name)
+    if command is None or not isinstance(table, dict):
+        known = ", ".join(group.list_commands(root))
+        raise click.UsageError(
+            f"{path}: expected tables named after commands, found {name!r}. Commands: {known}.",
+            root,
+        )
+    names: dict[str, str] = {}
+    for option in command.params:
+        if isinstance(option, click.Option) and option.expose_value and option.name:
+            names[option.name] = option.name
+            for spelling in (*option.opts, *option.secondary_opts):
+                names[spelling.lstrip("-").replace("-", "_")] = option.name
+    checked = {}
+    for key, value in table.items():
+        plain = key.replace("-", "_")
+        if plain not in names:
+            close = difflib.get_close_matches(plain, names, n=1)
+            guess = f" Did you mean {close[0].replace('_', '-')!r}?" if close else ""
+            raise click.UsageError(f"{path}: [{name}] has no option {key!r}.{guess}", root)
+        checked[names[plain]] = value
+    return checked
+
+
+config = click.option(
+    "--config",
+    type=INPUT_FILE,
+    expose_value=False,
+    is_eager=True,
+    callback=_read_config,
+    help="Read option values from a TOML file, one table per command.",
+)
+
+
+def output(help: str, *, required: bool = True) -> Any:
+    """``-o``: the file that the command writes."""
+    return click.option("-o", "--output", type=FILE, required=required, help=help)
+
+
+overwrite = click.option("--overwrite", is_flag=True, help="Replace an existing output.")
+restart = click.option(
+    "--restart",
+    is_flag=True,
+    help="Discard unfinished work of an earlier run instead of continuing it.",
+)
+dry_run = click.option(
+    "--dry-run", is_flag=True, help="Check the input and say what would be done; write nothing."
+)
+json_output = click.option("--json", "as_json", is_flag=True, help="Print JSON to stdout.")
+seed = click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of everything random."
+)
+device = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    help="Where to compute; auto takes CUDA where there is one.",
+)
+
+
+def _workers(ctx: click.Context, parameter: click.Parameter, value: int | None) -> int:
+    if value:
+        return value
+    from gaitkit.parallel import available_cores
+
+    return available_cores()
+
+
+workers = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    callback=_workers,
+    help="Processes; the result does not depend on it.  [default: the number of cores]",
+)
+protocol = click.option(
+    "--protocol",
+    type=click.Choice(["casia-b-62-62", "casia-b-74-50", "halves"]),
+    help="Who trains, who is tested.  [default: casia-b-62-62 for subjects 001-124, else halves]",
+)
+feature = click.option(
+    "--feature",
+    "features",
+    type=click.Choice(["pixels", "lda"]),
+    multiple=True,
+    default=("pixels",),
+    help="What is compared: pixels, or PCA + LDA fitted on the training people; may be repeated.",
+)
+metric = click.option(
+    "--metric",
+    "metrics",
+    type=click.Choice(["euclidean", "manhattan"]),
+    multiple=True,
+    default=("euclidean",),
+    help="Distance of the nearest neighbour; may be repeated.",
+)
+alignment = click.option(
+    "--alignment",
+    type=click.Choice(["person", "opengait"]),
+    default="person",
+    help="How silhouettes are normalised: gaitkit's way, or OpenGait's frame for frame.",
+)
+
+
+def silhouette_options(command: Any) -> Any:
+    """What `normalize` and `make-gei` ask about silhouettes."""
+    size = click.option(
+        "--size",
+        type=(click.IntRange(16, 1024), click.IntRange(16, 1024)),
+        default=(64, 64),
+        metavar="H W",
+        help="Height and width of a normalised silhouette, pixels.",
+    )
+    return alignment(size(command))
+
+
+def gei_options(command: Any) -> Any:
+    """What `make-gei` asks about the average."""
+    for decorate in (
+        click.option(
+            "--mirror",
+            type=click.Choice(["none", "view", "track"]),
+            default="none",
+            help="Make both walking directions comparable: view turns views above 180° into "
+            "360° - v, track uses the body's path across the frame.",
+        ),
+        click.option(
+            "--cycles",
+            type=click.Choice(["all", "whole"]),
+            default="all",
+            help="Average all frames, or those of whole gait cycles.",
+        ),
+        click.option(
+            "--min-frames",
+            type=click.IntRange(min=1),
+            default=None,
+            help="Drop sequences with fewer usable frames.",
+        ),
+    ):
+        command = decorate(command)
+    return command

@@ -1,0 +1,63 @@
+"""The options of `show` and `export` that choose sequences, and how they choose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+from numpy.typing import NDArray
+
+from gaitkit.errors import OptionError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from gaitkit.labels import Labels
+
+__all__ = ["choose", "selection"]
+
+
+def selection(command: Any) -> Any:
+    """``--subject``, ``--condition`` and ``--view``, each repeatable."""
+    for decorate in (
+        click.option(
+            "--view", "views", type=float, multiple=True, help="Only these views, degrees."
+        ),
+        click.option("--condition", "conditions", multiple=True, help="Only these conditions."),
+        click.option("--subject", "subjects", multiple=True, help="Only these subjects."),
+    ):
+        command = decorate(command)
+    return command
+
+
+def choose(
+    labels: Labels,
+    subjects: Sequence[str],
+    conditions: Sequence[str],
+    views: Sequence[float],
+) -> NDArray[np.intp]:
+    """Rows of the chosen sequences.
+
+    Raises
+    ------
+    OptionError
+        A name that the artefact does not have, or a combination that leaves nothing.
+    """
+    import numpy as np
+
+    mask = np.ones(len(labels), dtype=bool)
+    for option, wanted, column, known in (
+        ("--subject", subjects, labels.subject, labels.subjects()),
+        ("--condition", conditions, labels.condition, labels.conditions()),
+        ("--view", views, labels.view, labels.views()),
+    ):
+        missing = [str(name) for name in wanted if name not in known]
+        if missing:
+            names = ", ".join(f"{name:g}" if isinstance(name, float) else name for name in known)
+            raise OptionError(f"{option} {missing[0]}: the artefact has {names or 'none'}.")
+        if wanted:
+            mask &= np.isin(column, np.array(list(wanted), dtype=column.dtype))
+    if not mask.any():
+        raise OptionError("No sequence has this combination of subject, condition and view.")
+    return np.flatnonzero(mask)

@@ -1,0 +1,363 @@
+"""Encoded image to 8-bit grey, the usual silhouette PNG about four times faster than OpenCV.
+
+A silhouette is mostly one grey, so nearly all of OpenCV's time goes into inflating and unfiltering
+zeros. Here a grey PNG of 8 or 1 bits is inflated by zlib-ng and unfiltered by NumPy inside the
+rectangle where anything happens; every other kind of image goes to OpenCV, and both ways give
+equal pixels. Whatever is damaged raises instead of giving a wrong or partly grey picture: chunk
+checksums, the checksum and the length of the inflated stream, and the filters are all checked
+before OpenCV sees a PNG (libpng would print to the process's standard error).
+
+References
+----------
+Portable Network Graphics (PNG) Specification, third edition, W3C 2025: sections 5 (chunks),
+9 (filtering), 11.2.1 (IHDR).
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from struct import Struct, error
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from zlib_ng import zlib_ng
+
+from gaitkit._opencv import cv2
+from gaitkit.errors import DatasetError
+
+__all__ = [
+    "MAX_PIXELS",
+    "ImageError",
+    "TooLargeImageError",
+    "UndecodableImageError",
+    "decode_grey",
+]
+
+MAX_PIXELS = 64_000_000
+"""Images with more pixels are refused before anything is inflated."""
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_CHUNK = Struct(">I4s")
+_HEADER = Struct(">IIBBBBB")
+_CHECKSUM = Struct(">I")
+
+_NONE, _SUB, _UP, _LAST_FILTER = 0, 1, 2, 4
+_GREY, _PALETTE = 0, 3
+# Colour type -> (samples per pixel, allowed bit depths).
+_COLOURS = {
+    _GREY: (1, (1, 2, 4, 8, 16)),
+    2: (3, (8, 16)),
+    _PALETTE: (1, (1, 2, 4, 8)),
+    4: (2, (8, 16)),
+    6: (4, (8, 16)),
+}
+# Column and row steps of Adam7's seven passes: (x start, y start, x step, y step).
+_ADAM7 = (
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)
+
+
+class ImageError(DatasetError):
+    """An image cannot be used; `reason` is a word of `gaitkit.dropped.REASONS`."""
+
+    reason = "undecodable"
+
+
+class UndecodableImageError(ImageError):
+    """The bytes are not an image that gaitkit reads, or they are damaged."""
+
+
+class TooLargeImageError(ImageError):
+    """The image declares more than `MAX_PIXELS` pixels."""
+
+    reason = "too-large"
+
+
+class _Png(NamedTuple):
+    """What the critical chunks of a PNG say."""
+
+    width: int
+    height: int
+    depth: int
+    colour: int
+    interlaced: bool
+    palette: bytes
+    orientation: bytes
+    data: bytes
+
+
+def decode_grey(data: bytes) -> NDArray[np.uint8]:
+    """Decode an image to 8-bit grey.
+
+    Colour becomes luma, 16 bits are scaled to 8, transparency is ignored, exactly as
+    ``cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)`` does.
+
+    Parameters
+    ----------
+    data : bytes
+        A PNG (any depth, colour type and interlacing), JPEG, BMP or portable any-map (PBM, PGM,
+        PPM). JPEG has no checksum: damage inside its entropy-coded data can go unnoticed.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width)
+        Greys 0 to 255.
+
+    Raises
+    ------
+    UndecodableImageError
+        The bytes are of no such format, cut short, or damaged.
+    TooLargeImageError
+        The image declares more than `MAX_PIXELS` pixels.
+    """
+    if data[:8] == _SIGNATURE:
+        return _decode_png(data)
+    width, height = _declared_size(data)
+    _check_size(width, height)
+    return _decode_with_opencv(data)
+
+
+def _check_size(width: int, height: int) -> None:
+    if width < 1 or height < 1:
+        raise UndecodableImageError(f"an image of {width}x{height} pixels")
+    if width * height > MAX_PIXELS:
+        raise TooLargeImageError(f"{width}x{height} pixels, at most {MAX_PIXELS} are decoded")
+
+
+def _decode_with_opencv(data: bytes) -> NDArray[np.uint8]:
+    # OpenCV logs damaged input to standard error on its own; the caller reports it instead.
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    except cv2.error as problem:
+        raise UndecodableImageError(f"OpenCV: {problem.err}") from problem
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+    if image is None or image.dtype != np.uint8:
+        raise UndecodableImageError("OpenCV cannot decode the image")
+    return np.asarray(image)
+
+
+# ---------------------------------------------------------------------------------------- PNG
+
+
+def _decode_png(data: bytes) -> NDArray[np.uint8]:
+    png = _parse(data)
+    row_bytes = _row_bytes(png, png.width)
+    if png.colour != _GREY or png.interlaced or png.depth not in (1, 8) or png.orientation:
+        return _decode_rare_png(png)
+    raw = _inflate(png.data, png.height * (row_bytes + 1))
+    filters = raw[:: row_bytes + 1]
+    rows = np.frombuffer(raw, np.uint8).reshape(png.height, row_bytes + 1)[:, 1:]
+    first = filters[0]
+    if first <= _UP and filters.count(first) == png.height:
+        pixels = _unfilter_alike(rows, first)
+    elif max(filters) <= _UP:
+        pixels = _unfilter_mixed(rows, np.frombuffer(filters, np.uint8))
+    else:
+        return _decode_rare_png(png, raw)
+    if png.depth == 1:
+        pixels = np.unpackbits(pixels, axis=1, count=png.width) * np.uint8(255)
+    return pixels
+
+
+def _parse(data: bytes) -> _Png:
+    """Walk the chunks, checking every checksum, and keep what decides about the pixels."""
+    found: dict[bytes, bytes] = {}
+    parts: list[bytes] = []
+    offset, end = 8, len(data)
+    while True:
+        if offset + 12 > end:
+            raise UndecodableImageError("the PNG ends before its last chunk")
+        length, kind = _CHUNK.unpack_from(data, offset)
+        if offset + 12 + length > end:
+            raise UndecodableImageError(f"the PNG ends inside its chunk {kind!r}")
+        body = data[offset + 8 : offset + 8 + length]
+        (expected,) = _CHECKSUM.unpack_from(data, offset + 8 + length)
+        if zlib_ng.crc32(data[offset + 4 : offset + 8 + length]) != expected:
+            raise UndecodableImageError(f"wrong checksum in the PNG's chunk {kind!r}")
+        offset += 12 + length
+        if kind == b"IDAT":
+            parts.append(body)
+        elif kind == b"IEND":
+            break
+        elif kind in (b"IHDR", b"PLTE", b"eXIf"):
+            found.setdefault(kind, body)
+        elif not kind[0] & 0x20:
+            raise UndecodableImageError(f"unknown critical PNG chunk {kind!r}")
+    return _checked(found, parts[0] if len(parts) == 1 else b"".join(parts))
+
+
+def _checked(found: dict[bytes, bytes], data: bytes) -> _Png:
+    try:
+        width, height, depth, colour, method, filtering, interlace = _HEADER.unpack(
+            found.get(b"IHDR", b"")
+        )
+    except error as problem:
+        raise UndecodableImageError("the PNG has no readable header") from problem
+    _check_size(width, height)
+    if colour not in _COLOURS or depth not in _COLOURS[colour][1]:
+        raise UndecodableImageError(f"PNG of colour type {colour} with {depth} bits")
+    if method or filtering or interlace > 1:
+        raise UndecodableImageError("PNG with an unknown compression, filter or interlace method")
+    palette = found.get(b"PLTE", b"") if colour == _PALETTE else b""
+    if colour == _PALETTE and (not palette or len(palette) % 3 or len(palette) > 3 << depth):
+        raise UndecodableImageError(f"PNG palette of {len(palette)} bytes")
+    orientation = found.get(b"eXIf", b"")
+    return _Png(width, height, depth, colour, interlace == 1, palette, orientation, data)
+
+
+def _row_bytes(png: _Png, width: int) -> int:
+    return (width * _COLOURS[png.colour][0] * png.depth + 7) // 8
+
+
+def _inflate(data: bytes, size: int) -> bytes:
+    """Inflate to exactly `size` bytes; never allocate more than that."""
+    stream: Any = zlib_ng.decompressobj()
+    try:
+        # One byte more than the header promises shows a stream that is too long.
+        raw: bytes = stream.decompress(data, size + 1)
+    except zlib_ng.error as problem:
+        raise UndecodableImageError(f"damaged PNG data: {problem}") from problem
+    if len(raw) != size or not stream.eof:
+        raise UndecodableImageError(
+            f"PNG data of {size} bytes expected, "
+            + (f"found {len(raw)}" if len(raw) < size else "found more or a stream cut short")
+        )
+    return raw
+
+
+def _unfilter_alike(rows: NDArray[np.uint8], kind: int) -> NDArray[np.uint8]:
+    """Undo one filter for all rows: None, Sub (difference to the left) or Up (to the row above).
+
+    Both differences vanish where the image is constant, so sums run only over the rectangle that
+    bounds the non-zero differences; the last sums continue to the right or downwards.
+    """
+    if kind == _NONE:
+        return rows.copy()
+    out = np.zeros(rows.shape, np.uint8)
+    left, top, width, height = cv2.boundingRect(rows)
+    bottom, right = top + height, left + width
+    if width == 0:
+        return out
+    box = out[top:bottom, left:right]
+    if kind == _SUB:
+        np.add.accumulate(rows[top:bottom, left:right], axis=1, dtype=np.uint8, out=box)
+        if box[:, -1].any():
+            out[top:bottom, right:] = box[:, -1:]
+    else:
+        np.add.accumulate(rows[top:bottom, left:right], axis=0, dtype=np.uint8, out=box)
+        if box[-1].any():
+            out[bottom:, left:right] = box[-1]
+    return out
+
+
+def _unfilter_mixed(rows: NDArray[np.uint8], filters: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Undo the filters None, Sub and Up, chosen row by row.
+
+    None and Sub do not look at other rows; then each run of Up rows is summed downwards from the
+    row before it.
+    """
+    out = rows.copy()
+    sub = np.flatnonzero(filters == _SUB)
+    out[sub] = np.add.accumulate(rows[sub], axis=1, dtype=np.uint8)
+    up = np.concatenate(([0], filters == _UP, [0])).astype(np.int8)
+    edges = np.flatnonzero(np.diff(up)).tolist()
+    for start, stop in list(pairwise(edges))[::2]:
+        block = out[max(start - 1, 0) : stop]
+        np.add.accumulate(block, axis=0, dtype=np.uint8, out=block)
+    return out
+
+
+def _decode_rare_png(png: _Png, raw: bytes | None = None) -> NDArray[np.uint8]:
+    """Give OpenCV a PNG that is known to be whole: only the chunks that decide about pixels."""
+    sizes = _pass_sizes(png)
+    if raw is None:
+        raw = _inflate(png.data, sum(rows * (row_bytes + 1) for rows, row_bytes in sizes))
+    offset = 0
+    for rows, row_bytes in sizes:
+        stop = offset + rows * (row_bytes + 1)
+        if max(raw[offset : stop : row_bytes + 1], default=0) > _LAST_FILTER:
+            raise UndecodableImageError("unknown PNG row filter")
+        offset = stop
+    header = _HEADER.pack(
+        png.width, png.height, png.depth, png.colour, 0, 0, 1 if png.interlaced else 0
+    )
+    chunks = [_SIGNATURE, _chunk(b"IHDR", header)]
+    if png.palette:
+        # A full palette, because libpng complains about indices beyond a short one.
+        chunks.append(_chunk(b"PLTE", png.palette.ljust(3 << png.depth, b"\0")))
+    if png.orientation:
+        chunks.append(_chunk(b"eXIf", png.orientation))
+    chunks += [_chunk(b"IDAT", zlib_ng.compress(raw, 0)), _chunk(b"IEND", b"")]
+    return _decode_with_opencv(b"".join(chunks))
+
+
+def _pass_sizes(png: _Png) -> list[tuple[int, int]]:
+    """Rows, and bytes per row without the filter byte, of each interlacing pass."""
+    if not png.interlaced:
+        return [(png.height, _row_bytes(png, png.width))]
+    sizes = []
+    for x, y, x_step, y_step in _ADAM7:
+        columns, rows = -(-(png.width - x) // x_step), -(-(png.height - y) // y_step)
+        if columns > 0 and rows > 0:
+            sizes.append((rows, _row_bytes(png, columns)))
+    return sizes
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    checksum = zlib_ng.crc32(kind + body)
+    return _CHUNK.pack(len(body), kind) + body + _CHECKSUM.pack(checksum)
+
+
+# ------------------------------------------------------------------------------- other formats
+
+
+def _declared_size(data: bytes) -> tuple[int, int]:
+    """Width and height that a JPEG, BMP or portable any-map declares, before decoding it."""
+    try:
+        if data[:3] == b"\xff\xd8\xff":
+            return _jpeg_size(data)
+        if data[:2] == b"BM":
+            return _bmp_size(data)
+        if data[:1] == b"P" and data[1:2] in b"123456":
+            return _pnm_size(data)
+    except (error, ValueError, IndexError) as problem:
+        raise UndecodableImageError("the image's header is cut short or damaged") from problem
+    found = "an empty file" if not data else f"a file that begins with {data[:4]!r}"
+    raise UndecodableImageError(f"a PNG, JPEG, BMP or PBM/PGM/PPM image expected, found {found}")
+
+
+def _bmp_size(data: bytes) -> tuple[int, int]:
+    (header,) = Struct("<I").unpack_from(data, 14)
+    width, height = Struct("<HH" if header == 12 else "<ii").unpack_from(data, 18)
+    return abs(width), abs(height)
+
+
+def _pnm_size(data: bytes) -> tuple[int, int]:
+    lines = data[2:1024].split(b"\n")
+    words = b" ".join(line.partition(b"#")[0] for line in lines).split()
+    return int(words[0]), int(words[1])
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int]:
+    offset = 2
+    while True:
+        marker, code, length = Struct(">BBH").unpack_from(data, offset)
+        if marker != 0xFF:
+            raise ValueError("no marker where a JPEG segment should begin")
+        if code == 0xFF:  # A fill byte before the marker.
+            offset += 1
+        elif 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
+            height, width = Struct(">HH").unpack_from(data, offset + 5)
+            return width, height
+        else:
+            offset += 2 + length

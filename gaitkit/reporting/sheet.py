@@ -1,0 +1,125 @@
+"""Labelled contact sheets: small images in a grid, with the names of rows and columns."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaitkit.errors import OutputError
+
+if TYPE_CHECKING:
+    from PIL import ImageFont
+
+__all__ = ["contact_sheet", "save_png"]
+
+_PAPER, _INK, _EMPTY = 255, 20, 225
+_GAP_PX, _MARGIN_PX = 4, 12
+
+
+def contact_sheet(
+    cells: Sequence[Sequence[NDArray[np.uint8] | None]],
+    *,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    title: str = "",
+    cell_px: int = 72,
+) -> NDArray[np.uint8]:
+    """Draw images in a labelled grid.
+
+    Parameters
+    ----------
+    cells : sequence of sequence of ndarray of uint8, shape (height, width), or None
+        Grey images, one list per row; `None` leaves a cell empty, which is shown as a pale box.
+    rows, columns : sequence of str
+        Names beside the rows and above the columns.
+    title : str
+        One line above all.
+    cell_px : int
+        The longer side of a cell, pixels; images are scaled to it without changing their shape.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width)
+        The sheet, dark text on white.
+
+    Raises
+    ------
+    ValueError
+        The cells do not match the names.
+    """
+    from PIL import Image, ImageDraw
+
+    if len(cells) != len(rows) or any(len(row) != len(columns) for row in cells):
+        raise ValueError(f"expected {len(rows)} rows of {len(columns)} cells")
+    font = _font(13)
+    height, width = _cell_shape(cells, cell_px)
+    left = _MARGIN_PX + math.ceil(max([font.getlength(name) for name in rows], default=0)) + 8
+    top = _MARGIN_PX + (24 if title else 0) + 20
+    text_px = math.ceil(font.getlength(title))
+    sheet_width = max(left + len(columns) * (width + _GAP_PX), text_px + _MARGIN_PX) + _MARGIN_PX
+    sheet_height = top + len(rows) * (height + _GAP_PX) + _MARGIN_PX
+    sheet = Image.new("L", (sheet_width, sheet_height), _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((_MARGIN_PX, _MARGIN_PX), title, fill=_INK, font=font)
+    for column, name in enumerate(columns):
+        x = left + column * (width + _GAP_PX) + width // 2
+        draw.text((x, top - 4), name, fill=_INK, font=font, anchor="md")
+    for row, (name, images) in enumerate(zip(rows, cells, strict=True)):
+        y = top + row * (height + _GAP_PX)
+        draw.text((left - 8, y + height // 2), name, fill=_INK, font=font, anchor="rm")
+        for column, image in enumerate(images):
+            x = left + column * (width + _GAP_PX)
+            if image is None:
+                draw.rectangle((x, y, x + width - 1, y + height - 1), outline=_EMPTY)
+                continue
+            scale = min(width / image.shape[1], height / image.shape[0])
+            size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+            picture = Image.fromarray(np.ascontiguousarray(image)).resize(size)
+            sheet.paste(picture, (x + (width - size[0]) // 2, y + (height - size[1]) // 2))
+    return np.asarray(sheet, dtype=np.uint8)
+
+
+def _cell_shape(
+    cells: Sequence[Sequence[NDArray[np.uint8] | None]], cell_px: int
+) -> tuple[int, int]:
+    shapes = [image.shape for row in cells for image in row if image is not None]
+    if not shapes:
+        return cell_px, cell_px
+    height = max(shape[0] for shape in shapes)
+    width = max(shape[1] for shape in shapes)
+    scale = cell_px / max(height, width)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _font(size_px: int) -> ImageFont.FreeTypeFont:
+    # matplotlib ships a font that knows most alphabets; Pillow's own knows only Latin.
+    import matplotlib
+    from PIL import ImageFont
+
+    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return ImageFont.truetype(str(path), size_px)
+
+
+def save_png(path: Path, image: NDArray[Any]) -> None:
+    """Write a grey or RGB image, aside first and renamed when whole.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
+    from PIL import Image
+
+    aside = path.with_name(f".{path.name}.partial")
+    try:
+        Image.fromarray(image).save(aside, format="PNG")
+        os.replace(aside, path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
