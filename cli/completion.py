@@ -1,6 +1,7 @@
 """`gaitkit completion`: the script that makes the shell complete commands and options."""
 
 import click
+
 from gaitkit.cli import options
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+
 from gaitkit.cli import console, options
 from gaitkit.cli.selection import selection
 
@@ -34,9 +35,8 @@ def command(
     GEIs become OUTPUT/001/nm-01/001-nm-01-090.png, silhouettes
     OUTPUT/001/nm-01/090/001-nm-01-090-001.png: folders that gaitkit make-gei reads again.
     """
-    from gaitkit.cli.selection import choose
-
     from gaitkit.artifacts import open_artifact
+    from gaitkit.cli.selection import choose
     from gaitkit.reporting.export import export_folder, export_npz
 
     with open_artifact(artifact, ("gei", "silhouettes")) as opened:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
 from gaitkit.cli import console, options
 
 if TYPE_CHECKING:
     from gaitkit.datasets.sources import FrameSource
-
     from gaitkit.silhouettes.stage import StageSummary
 
 __all__ = ["describe_source", "manifest_option", "one_source", "report_stage"]

@@ -8,9 +8,9 @@ import sys
 import traceback
 
 import click
-from gaitkit.cli import console, options
 
 from gaitkit._version import __version__
+from gaitkit.cli import console, options
 from gaitkit.errors import GaitkitError
 
 __all__ = ["cli", "main"]

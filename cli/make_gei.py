@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+
 from gaitkit.cli import console, options
 from gaitkit.cli.frames import describe_source, manifest_option, one_source, report_stage
 
@@ -56,11 +57,10 @@ def command(
     reads (the silhouettes are then not stored), or a folder of ready-made GEIs
     (001/nm-01/001-nm-01-090.png). A stopped run continues when the same command is given again.
     """
-    from gaitkit.gei.options import GeiOptions
-    from gaitkit.silhouettes.options import SilhouetteOptions
-
     from gaitkit.artifacts import free_to_write
     from gaitkit.gei import stage
+    from gaitkit.gei.options import GeiOptions
+    from gaitkit.silhouettes.options import SilhouetteOptions
 
     free_to_write(output, overwrite=overwrite)
     kind = _kind(input, manifest, input_kind)
@@ -120,19 +120,14 @@ def command(
     report_stage(output, summary, "GEIs", source.ignored, as_json=as_json)
 
 
-def _kind(path: Path | None, manifest: Path | None, input_kind: str) -> str:
-    if input_kind != "auto":
-        return input_kind
+def _kind(path: Path | None, manifest: Path | None, given: str) -> str:
+    if given != "auto":
+        return given
     if path is None or manifest is not None:
         return "frames"
-    if path.is_file():
-        with path.open("rb") as file:
-            start = file.read(8)
-        if start.startswith((b"gaitkit ", b"\x89HDF")) or path.suffix == ".h5":
-            return "silhouettes"
-    from gaitkit.datasets.gei_images import looks_like_gei_tree
+    from gaitkit.gei.inputs import input_kind
 
-    return "geis" if looks_like_gei_tree(path) else "frames"
+    return input_kind(path)
 
 
 def _refuse_given(ctx: click.Context, names: dict[str, str], why: str) -> None:

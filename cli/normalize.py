@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from gaitkit.cli import console, options
 from gaitkit.cli.frames import describe_source, manifest_option, one_source, report_stage
 
@@ -42,9 +43,8 @@ def command(
     CASIA-B's own zip of tar.gz; archives are read in place. A stopped run continues when the same
     command is given again.
     """
-    from gaitkit.silhouettes.options import SilhouetteOptions
-
     from gaitkit.artifacts import free_to_write
+    from gaitkit.silhouettes.options import SilhouetteOptions
     from gaitkit.silhouettes.stage import normalize
 
     free_to_write(output, overwrite=overwrite)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from gaitkit.cli import console
 
 __all__ = [

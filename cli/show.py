@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+
 from gaitkit.cli import console, options
 from gaitkit.cli.selection import selection
 
@@ -36,9 +37,8 @@ def command(
     GEIs become a labelled sheet: views across, sequences down. Silhouettes: frames across. A
     translator: its losses. Results: the cross-view matrices.
     """
-    from gaitkit.cli.selection import choose
-
     from gaitkit.artifacts import free_to_write, open_artifact
+    from gaitkit.cli.selection import choose
     from gaitkit.reporting import views as reporting
     from gaitkit.reporting.sheet import save_png
 

@@ -28,6 +28,7 @@ from gaitkit.parallel import Progress, map_unordered
 __all__ = [
     "Record",
     "UnitTask",
+    "digest_of",
     "frames_digest",
     "ordered",
     "read_records",
@@ -101,6 +102,32 @@ def source_digest(records: Sequence[tuple[SequenceKey, str]]) -> str:
 
 
 @dataclass(frozen=True)
+class _DigestUnit:
+    source: FrameSource
+
+    def __call__(self, unit: Unit) -> list[tuple[SequenceKey, str]]:
+        found = []
+        for sequence in self.source.read(unit):
+            frames, digest = frames_digest(sequence)
+            for _ in frames:
+                pass
+            found.append((sequence.key, digest()))
+        return found
+
+
+def digest_of(source: FrameSource, *, workers: int = 1, progress: Progress | None = None) -> str:
+    """Digest of a source, by reading all its frames without decoding them."""
+    units = source.units()
+    rows: list[tuple[SequenceKey, str]] = []
+    task = _DigestUnit(source)
+    for done, (_, found) in enumerate(map_unordered(task, units, workers=workers), start=1):
+        rows += found
+        if progress:
+            progress(done, len(units))
+    return source_digest(rows)
+
+
+@dataclass(frozen=True)
 class UnitTask:
     """Do one unit and save its piece; picklable.
 
@@ -130,13 +157,7 @@ class UnitTask:
         if self.source is None:
             return True
         known = [record.digest for record in read_records(self.pieces, unit.index)]
-        found = []
-        for sequence in self.source.read(unit):
-            frames, digest = frames_digest(sequence)
-            for _ in frames:
-                pass
-            found.append(digest())
-        return found == known
+        return known == [digest for _, digest in _DigestUnit(self.source)(unit)]
 
 
 def save_piece(

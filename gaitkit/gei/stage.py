@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from gaitkit._version import __version__
 from gaitkit.artifacts import (
-    Artifact,
     ArtifactWriter,
     InputRef,
     Pieces,
@@ -23,12 +22,10 @@ from gaitkit.artifacts import (
 from gaitkit.datasets.gei_images import GeiImageSource
 from gaitkit.datasets.sources import FrameSource, Unit
 from gaitkit.dropped import DroppedRow
-from gaitkit.errors import DatasetError
 from gaitkit.gei.options import GeiOptions
 from gaitkit.gei.sequence import GeiResult, sequence_gei
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.parallel import Progress
-from gaitkit.png import DecodeError, decode_grey
 from gaitkit.silhouettes.options import SilhouetteOptions
 from gaitkit.silhouettes.stage import StageSummary, normalize_frames, refuse_empty
 from gaitkit.units import Record, UnitTask, ordered, run_units, source_digest

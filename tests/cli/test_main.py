@@ -1,0 +1,163 @@
+"""The group: help, version, configuration, environment, errors and exit codes."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gaitkit import __version__
+from gaitkit.cli.main import COMMANDS, cli
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_help_lists_the_commands_in_the_order_of_the_pipeline(gaitkit: Callable) -> None:
+    ran = gaitkit("--help")
+    assert ran.code == 0
+    listed = [
+        line.split()[0]
+        for line in ran.stdout.split("Commands:")[1].splitlines()
+        if line[:3].strip() == "" and line.strip()
+    ]
+    assert [name for name in listed if name in COMMANDS] == list(COMMANDS)
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_command_has_help_and_every_option_says_what_it_does(name: str) -> None:
+    import click
+
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    assert command.help
+    undocumented = [
+        option.opts
+        for option in command.params
+        if isinstance(option, click.Option) and not option.help
+    ]
+    assert undocumented == []
+
+
+def test_version(gaitkit: Callable) -> None:
+    assert gaitkit("--version").stdout == f"gaitkit {__version__}\n"
+
+
+def test_help_does_not_import_heavy_libraries() -> None:
+    code = (
+        "import sys; sys.argv=['gaitkit','--help']\n"
+        "import runpy\n"
+        "try: runpy.run_module('gaitkit', run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch','cv2','sklearn','skimage','matplotlib','scipy','h5py','numpy','rich'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ran.stderr.strip() == "[]"
+
+
+def test_python_m_gaitkit_works_inside_the_clone(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": ""}
+    ran = subprocess.run(
+        [sys.executable, "-m", "gaitkit", "--version"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout == f"gaitkit {__version__}\n"
+
+
+def test_a_mistyped_command_is_a_usage_error_with_a_guess(gaitkit: Callable) -> None:
+    ran = gaitkit("make-gie")
+    assert ran.code == 2
+    assert "Did you mean 'make-gei'?" in ran.stderr
+    assert ran.stdout == ""
+
+
+def test_a_configuration_file_sets_options(
+    gaitkit: Callable, tmp_path: Path, tiny_tree: Path
+) -> None:
+    config = tmp_path / "gaitkit.toml"
+    config.write_text("[make-gei]\nmin-frames = 100\n")
+    ran = gaitkit(
+        "--config", config, "make-gei", tiny_tree, "-o", tmp_path / "a.h5", "--workers", 1
+    )
+    assert ran.code == 1
+    assert "too-few-frames" in ran.stderr
+    # The command line wins over the file.
+    ran = gaitkit(
+        "--config",
+        config,
+        "make-gei",
+        tiny_tree,
+        "-o",
+        tmp_path / "a.h5",
+        "--workers",
+        1,
+        "--min-frames",
+        2,
+    )
+    assert (ran.code, ran.stderr.count("Wrote")) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "[make-gei]\nmin-frame = 3\n",
+            "[make-gei] has no option 'min-frame'. Did you mean 'min-frames'?",
+        ),
+        ("[make-gie]\nx = 3\n", "expected tables named after commands, found 'make-gie'"),
+        ("x = 3\n", "expected tables named after commands, found 'x'"),
+        ("[make-gei\n", "is not valid TOML"),
+        ('[make-gei]\nmin-frames = "three"\n', "'three' is not a valid integer"),
+    ],
+)
+def test_a_wrong_configuration_is_a_usage_error(
+    gaitkit: Callable, tmp_path: Path, tiny_tree: Path, text: str, message: str
+) -> None:
+    config = tmp_path / "gaitkit.toml"
+    config.write_text(text)
+    ran = gaitkit("--config", config, "make-gei", tiny_tree, "-o", tmp_path / "a.h5")
+    assert ran.code == 2
+    assert message in " ".join(ran.stderr.split())
+    assert not (tmp_path / "a.h5").exists()
+
+
+def test_the_environment_sets_options(
+    gaitkit: Callable, tmp_path: Path, tiny_tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAITKIT_MAKE_GEI_MIN_FRAMES", "100")
+    ran = gaitkit("make-gei", tiny_tree, "-o", tmp_path / "a.h5", "--workers", 1)
+    assert ran.code == 1
+    assert "too-few-frames" in ran.stderr
+
+
+def test_errors_are_one_or_two_sentences_and_tracebacks_only_on_demand(
+    gaitkit: Callable, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    ran = gaitkit("make-gei", tmp_path / "empty", "-o", tmp_path / "a.h5")
+    assert ran.code == 1
+    assert ran.stderr.startswith("Error: ")
+    assert "Traceback" not in ran.stderr
+    ran = gaitkit("-vv", "make-gei", tmp_path / "empty", "-o", tmp_path / "a.h5")
+    assert "Traceback" in ran.stderr
+    assert not (tmp_path / "a.h5").exists()
+
+
+def test_quiet_says_nothing(gaitkit: Callable, tmp_path: Path, tiny_tree: Path) -> None:
+    ran = gaitkit("make-gei", tiny_tree, "-o", tmp_path / "a.h5", "--workers", 1, "-q")
+    assert (ran.code, ran.stdout, ran.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_name_the_command(gaitkit: Callable, shell: str) -> None:
+    ran = gaitkit("completion", shell)
+    assert ran.code == 0
+    assert "_GAITKIT_COMPLETE" in ran.stdout
