@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +52,6 @@ def report_stage(
     output: Path,
     summary: StageSummary,
     noun: str,
-    ignored: Mapping[str, int],
     *,
     as_json: bool,
 ) -> None:
@@ -69,7 +67,7 @@ def report_stage(
                 "kept": summary.kept,
                 "frames": summary.frames,
                 "dropped": reasons,
-                "ignored": dict(ignored),
+                "ignored": dict(summary.ignored),
                 "content_sha256": summary.content_sha256,
             }
         )
@@ -82,6 +80,6 @@ def report_stage(
         if counts:
             text = ", ".join(f"{reason} {count:,}" for reason, count in counts.items())
             console.say(f"Dropped {what}: {text}. See: gaitkit inspect --dropped {output}")
-    if ignored:
-        text = ", ".join(f"{count:,} {what}" for what, count in ignored.items())
+    if summary.ignored:
+        text = ", ".join(f"{count:,} {what}" for what, count in summary.ignored.items())
         console.say(f"Ignored files: {text}.")

@@ -87,7 +87,7 @@ def command(
                 restart=restart,
                 progress=progress,
             )
-        report_stage(output, summary, "GEIs", {}, as_json=as_json)
+        report_stage(output, summary, "GEIs", as_json=as_json)
         return
     if kind == "geis":
         from gaitkit.datasets.gei_images import GeiImageSource
@@ -100,7 +100,7 @@ def command(
             return
         with console.progress("make-gei", "units") as progress:
             summary = stage.collect_geis(images, output, overwrite=overwrite, progress=progress)
-        report_stage(output, summary, "ready-made GEIs", images.ignored, as_json=as_json)
+        report_stage(output, summary, "ready-made GEIs", as_json=as_json)
         return
     source = one_source(input, manifest, name)
     if dry_run:
@@ -117,7 +117,7 @@ def command(
             restart=restart,
             progress=progress,
         )
-    report_stage(output, summary, "GEIs", source.ignored, as_json=as_json)
+    report_stage(output, summary, "GEIs", as_json=as_json)
 
 
 def _kind(path: Path | None, manifest: Path | None, given: str) -> str:

@@ -63,4 +63,4 @@ def command(
             restart=restart,
             progress=progress,
         )
-    report_stage(output, summary, "silhouettes", source.ignored, as_json=as_json)
+    report_stage(output, summary, "silhouettes", as_json=as_json)

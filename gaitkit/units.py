@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -30,6 +31,7 @@ __all__ = [
     "UnitTask",
     "digest_of",
     "frames_digest",
+    "ignored_files",
     "ordered",
     "read_records",
     "run_units",
@@ -56,6 +58,8 @@ class Record:
         What was left out of it.
     warnings : tuple of str
         What the user should look at.
+    ignored : mapping of str to int
+        Stray files met on the way to it.
     """
 
     key: SequenceKey
@@ -63,6 +67,7 @@ class Record:
     kept: bool
     dropped: tuple[DroppedRow, ...]
     warnings: tuple[str, ...] = ()
+    ignored: Mapping[str, int] = field(default_factory=dict)
 
 
 Worked = tuple[list[Record], dict[str, NDArray[Any]]]
@@ -164,10 +169,7 @@ def save_piece(
     pieces: Pieces, index: int, records: Sequence[Record], arrays: Mapping[str, NDArray[Any]]
 ) -> None:
     """Save records and arrays as one piece."""
-    rows = [
-        [*record.key, record.digest, record.kept, record.dropped, record.warnings]
-        for record in records
-    ]
+    rows = [[*r.key, r.digest, r.kept, r.dropped, r.warnings, dict(r.ignored)] for r in records]
     text = np.frombuffer(canonical_json(rows).encode(), dtype=np.uint8)
     pieces.save(index, {"records": text, **arrays})
 
@@ -181,6 +183,7 @@ def _records(piece: Mapping[str, NDArray[Any]]) -> list[Record]:
             row[5],
             tuple(DroppedRow(*dropped) for dropped in row[6]),
             tuple(row[7]),
+            row[8],
         )
         for row in rows
     ]
@@ -215,6 +218,14 @@ def run_units(
     if len(warnings) > 5:
         _log.warning("and %d more sequences like these", len(warnings) - 5)
     return result
+
+
+def ignored_files(source: FrameSource, records: Sequence[Record]) -> dict[str, int]:
+    """Strays of the whole source, counted by class, those inside inner archives included."""
+    total = Counter(source.ignored)
+    for record in records:
+        total.update(record.ignored)
+    return dict(sorted(total.items()))
 
 
 def ordered(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from gaitkit.artifacts import (
     open_artifact,
 )
 from gaitkit.datasets.gei_images import GeiImageSource
-from gaitkit.datasets.sources import FrameSource, Unit
+from gaitkit.datasets.sources import FrameSource, SequenceFrames, Unit
 from gaitkit.dropped import DroppedRow
 from gaitkit.gei.options import GeiOptions
 from gaitkit.gei.sequence import GeiResult, sequence_gei
@@ -28,7 +29,15 @@ from gaitkit.labels import Labels, SequenceKey
 from gaitkit.parallel import Progress
 from gaitkit.silhouettes.options import SilhouetteOptions
 from gaitkit.silhouettes.stage import StageSummary, normalize_frames, refuse_empty
-from gaitkit.units import Record, UnitTask, ordered, run_units, source_digest
+from gaitkit.units import (
+    Record,
+    UnitTask,
+    frames_digest,
+    ignored_files,
+    ordered,
+    run_units,
+    source_digest,
+)
 
 __all__ = ["collect_geis", "gei_from_frames", "gei_from_silhouettes"]
 
@@ -50,7 +59,8 @@ class _Geis:
         digest: str,
         result: GeiResult | None,
         dropped: list[DroppedRow],
-        warnings: tuple[str, ...],
+        warnings: Sequence[str] = (),
+        ignored: Mapping[str, int] | None = None,
     ) -> None:
         """Add one sequence; `result` is `None` when not one frame was usable."""
         kept = result is not None and result.gei is not None
@@ -59,7 +69,9 @@ class _Geis:
         if kept:
             self._kept.append(result)  # type: ignore[arg-type]
             key = key._replace(view=result.view)  # type: ignore[union-attr]
-        self.records.append(Record(key, digest, kept, tuple(dropped), warnings))
+        self.records.append(
+            Record(key, digest, kept, tuple(dropped), tuple(warnings), ignored or {})
+        )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The columns of the piece."""
@@ -94,7 +106,7 @@ class _GeiFromFrames:
                     key.view,
                     self.options,
                 )
-            geis.add(key, digest, result, dropped, tuple(normalized.warnings))
+            geis.add(key, digest, result, dropped, normalized.warnings, sequence.ignored)
         return geis.records, geis.arrays()
 
 
@@ -149,7 +161,8 @@ def gei_from_frames(
     result = run_units(units, task, workers=workers, progress=progress)
     records = [record for _, unit_records in result for record in unit_records]
     inputs = [InputRef("frames", source_digest([(r.key, r.digest) for r in records]))]
-    provenance = Provenance("gei", parameters, source.name, None, inputs, source.ignored)
+    ignored = ignored_files(source, records)
+    provenance = Provenance("gei", parameters, source.name, None, inputs, ignored)
     return _write(output, provenance, pieces, result, source.description, overwrite=overwrite)
 
 
@@ -174,7 +187,7 @@ class _GeiFromSilhouettes:
                     key.view,
                     self.options,
                 )
-                geis.add(key, artifact.content_sha256, result, [], ())
+                geis.add(key, artifact.content_sha256, result, [])
         return geis.records, geis.arrays()
 
 
@@ -263,7 +276,9 @@ def _write(
         writer.append_dropped(dropped)
     pieces.discard()
     lost = sum(not row.frame for row in dropped)
-    return StageSummary(len(rows) + lost, len(rows), frames, dropped, writer.content_sha256)
+    return StageSummary(
+        len(rows) + lost, len(rows), frames, dropped, writer.content_sha256, provenance.ignored
+    )
 
 
 def collect_geis(
@@ -334,3 +349,22 @@ def collect_geis(
     return StageSummary(
         len(records) + len(source.dropped), len(keys), 0, dropped, writer.content_sha256
     )
+
+
+def _collect_one(
+    sequence: SequenceFrames,
+    images: dict[SequenceKey, NDArray[np.uint8]],
+    dropped: list[DroppedRow],
+    records: list[tuple[SequenceKey, str]],
+) -> None:
+    frames, digest = frames_digest(sequence)
+    key = sequence.key
+    for name, data in frames:
+        if key in images:
+            dropped.append(DroppedRow.of(key, "duplicate", frame=name))
+            continue
+        try:
+            images[key] = data if isinstance(data, np.ndarray) else decode_grey(data)
+        except ImageError as error:
+            dropped.append(DroppedRow.of(key, error.reason, frame=name, detail=str(error)))
+    records.append((key, digest()))

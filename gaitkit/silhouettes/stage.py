@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,10 +18,18 @@ from gaitkit.dropped import DroppedRow
 from gaitkit.errors import DatasetError
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.parallel import Progress
-from gaitkit.png import DecodeError, decode_grey
+from gaitkit.png import ImageError, decode_grey
 from gaitkit.silhouettes.normalize import NormalizedSequence, normalize_sequence
 from gaitkit.silhouettes.options import SilhouetteOptions
-from gaitkit.units import Record, UnitTask, frames_digest, ordered, run_units, source_digest
+from gaitkit.units import (
+    Record,
+    UnitTask,
+    frames_digest,
+    ignored_files,
+    ordered,
+    run_units,
+    source_digest,
+)
 
 __all__ = ["StageSummary", "normalize", "normalize_frames"]
 
@@ -39,6 +49,8 @@ class StageSummary(NamedTuple):
         What was left out.
     content_sha256 : str
         Content digest of the artefact.
+    ignored : mapping of str to int
+        Stray files that were passed over, by class.
     """
 
     sequences: int
@@ -46,6 +58,7 @@ class StageSummary(NamedTuple):
     frames: int
     dropped: list[DroppedRow]
     content_sha256: str
+    ignored: Mapping[str, int]
 
 
 class ReadSequence(NamedTuple):
@@ -82,7 +95,7 @@ def normalize_frames(sequence: SequenceFrames, options: SilhouetteOptions) -> Re
                 continue
             try:
                 image = decode_grey(data)
-            except DecodeError as error:
+            except ImageError as error:
                 undecodable.append((name, error.reason, str(error)))
                 continue
             yield name, image
@@ -172,10 +185,11 @@ def normalize(
     task = UnitTask(_NormalizeUnit(source, options), pieces, source)
     result = run_units(units, task, workers=workers, progress=progress)
     rows, dropped, load = ordered(pieces, result)
-    refuse_empty(len(rows), dropped, source)
+    refuse_empty(len(rows), dropped, source.description)
     records = [record for _, unit_records in result for record in unit_records]
     inputs = [InputRef("frames", source_digest([(r.key, r.digest) for r in records]))]
-    provenance = Provenance("silhouettes", parameters, source.name, None, inputs, source.ignored)
+    ignored = ignored_files(source, records)
+    provenance = Provenance("silhouettes", parameters, source.name, None, inputs, ignored)
     start = 0
     with ArtifactWriter(output, provenance, overwrite=overwrite) as writer:
         starts, lengths = [], []
@@ -196,18 +210,16 @@ def normalize(
         writer.append_labels(Labels.from_keys([key for key, _, _ in rows]))
         writer.append_dropped(dropped)
     pieces.discard()
-    return StageSummary(len(records), len(rows), start, dropped, writer.content_sha256)
+    return StageSummary(len(records), len(rows), start, dropped, writer.content_sha256, ignored)
 
 
-def refuse_empty(kept: int, dropped: list[DroppedRow], source: FrameSource) -> None:
+def refuse_empty(kept: int, dropped: list[DroppedRow], description: str) -> None:
     """Raise where a run would produce nothing."""
     if kept:
         return
-    from collections import Counter
-
     reasons = Counter(row.reason for row in dropped).most_common(3)
     text = ", ".join(f"{count:,} × {reason}" for reason, count in reasons) or "there were none"
     raise DatasetError(
-        f"No sequence of {source.description} could be used: {text}.",
+        f"No sequence of {description} could be used: {text}.",
         hint="Look at a few frames: gaitkit expects silhouettes, a white person on black.",
     )
