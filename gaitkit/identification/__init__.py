@@ -1,0 +1,1 @@
+"""Who is it: features, nearest neighbours, and the cross-view identification tables."""
