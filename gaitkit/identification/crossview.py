@@ -1,0 +1,228 @@
+"""The cross-view tables: one gallery view at a time, one probe view at a time.
+
+The probes of one view are searched in the gallery of one view, for every pair of views. Rules:
+
+- a probe whose subject is not in that gallery counts as an error, as in the usual evaluators;
+- a cell without probes or without a gallery is empty: NaN, never zero, and no part of any mean;
+- a rate is the share of correct probes of its cell; means are over cells, unrounded, so that a
+  view with fewer probes weighs as much as the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaitkit.identification.matching import search
+from gaitkit.identification.metrics import Metric
+from gaitkit.labels import Labels
+
+__all__ = ["CrossViewTable", "ViewMatches", "cross_view_table", "match_views"]
+
+
+@dataclass(frozen=True, eq=False)
+class ViewMatches:
+    """Every probe's fixed outcome against the gallery of each view.
+
+    Attributes
+    ----------
+    gallery_views : ndarray of float64, shape (g,)
+        Degrees, ascending.
+    probe_rows : ndarray of int64, shape (p,)
+        Rows of the artefact that were searched, ascending.
+    probe_views : ndarray of float64, shape (p,)
+        Their views, degrees.
+    nearest_row : ndarray of int64, shape (p, g)
+        Row of the artefact that came first; -1 where the gallery of that view is empty.
+    distance, mate_distance : ndarray of float64, shape (p, g)
+        To the nearest row, and to the nearest of the probe's own subject (NaN where absent).
+    rank : ndarray of int64, shape (p, g)
+        Place of the probe's subject among the subjects, 1 for first; 0 where it is absent.
+    """
+
+    gallery_views: NDArray[np.float64]
+    probe_rows: NDArray[np.int64]
+    probe_views: NDArray[np.float64]
+    nearest_row: NDArray[np.int64]
+    distance: NDArray[np.float64]
+    mate_distance: NDArray[np.float64]
+    rank: NDArray[np.int64]
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """Whether the nearest row is of the probe's own subject, shape (p, g)."""
+        return np.equal(self.rank, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class CrossViewTable:
+    """Rank-k identification rates of one probe set.
+
+    Attributes
+    ----------
+    gallery_views : ndarray of float64, shape (g,)
+        Degrees; rows of the matrices.
+    probe_views : ndarray of float64, shape (v,)
+        Degrees; columns.
+    rate : ndarray of float64, shape (g, v)
+        Per cent; NaN in empty cells.
+    probes : ndarray of int64, shape (g, v)
+        Probes behind each cell; 0 in empty cells.
+    """
+
+    gallery_views: NDArray[np.float64]
+    probe_views: NDArray[np.float64]
+    rate: NDArray[np.float64]
+    probes: NDArray[np.int64]
+
+    @property
+    def identical(self) -> NDArray[np.bool_]:
+        """Cells whose gallery and probe view are equal, shape (g, v)."""
+        same: NDArray[np.bool_] = self.gallery_views[:, None] == self.probe_views
+        return same
+
+    @property
+    def empty_cells(self) -> list[tuple[float, float]]:
+        """(gallery view, probe view) of the empty cells."""
+        return [
+            (float(self.gallery_views[row]), float(self.probe_views[column]))
+            for row, column in np.argwhere(self.probes == 0)
+        ]
+
+    @property
+    def mean_excluding_identical(self) -> float | None:
+        """Mean over the non-empty cells of different views; `None` when there are none."""
+        return _mean(self.rate[~self.identical])
+
+    @property
+    def mean_identical(self) -> float | None:
+        """Mean over the non-empty cells of equal views."""
+        return _mean(self.rate[self.identical])
+
+    @property
+    def mean_all(self) -> float | None:
+        """Mean over all non-empty cells."""
+        return _mean(self.rate)
+
+    def headline(self, *, identical_view: bool) -> float | None:
+        """The mean that a protocol asks for."""
+        return self.mean_all if identical_view else self.mean_excluding_identical
+
+    def per_probe_view(self, *, identical_view: bool = False) -> dict[float, float | None]:
+        """Mean over the gallery views of each probe view, without the equal one by default."""
+        used = np.full(self.rate.shape, True) if identical_view else ~self.identical
+        return {
+            float(view): _mean(self.rate[used[:, column], column])
+            for column, view in enumerate(self.probe_views)
+        }
+
+    def per_gallery_view(self, *, identical_view: bool = False) -> dict[float, float | None]:
+        """Mean over the probe views of each gallery view, without the equal one by default."""
+        used = np.full(self.rate.shape, True) if identical_view else ~self.identical
+        return {
+            float(view): _mean(self.rate[row, used[row]])
+            for row, view in enumerate(self.gallery_views)
+        }
+
+
+def match_views(
+    vectors: NDArray[Any],
+    labels: Labels,
+    gallery: NDArray[np.bool_],
+    probe: NDArray[np.bool_],
+    *,
+    metric: Metric,
+    gallery_views: NDArray[np.float64] | None = None,
+    threads: int | None = None,
+) -> ViewMatches:
+    """Search every probe in the gallery of each view.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, d)
+        Features; finite in the rows that are used.
+    labels : Labels
+        Key columns, n rows; the views of the used rows are known.
+    gallery, probe : ndarray of bool, shape (n,)
+        Enrolled and searched rows.
+    metric : Metric
+        How distance is measured.
+    gallery_views : ndarray of float64, shape (g,), optional
+        Views to enrol, one gallery each; by default those of the gallery's rows.
+    threads : int, optional
+        Does not change the result.
+
+    Returns
+    -------
+    ViewMatches
+    """
+    gallery_rows, probe_rows = np.flatnonzero(gallery), np.flatnonzero(probe)
+    if gallery_views is None:
+        gallery_views = np.unique(labels.view[gallery_rows])
+    people = np.unique(labels.subject.astype(str), return_inverse=True)[1].astype(np.int64)
+    groups = [np.flatnonzero(labels.view[gallery_rows] == view) for view in gallery_views]
+    found = search(
+        vectors[gallery_rows],
+        people[gallery_rows],
+        vectors[probe_rows],
+        people[probe_rows],
+        metric=metric,
+        groups=groups,
+        threads=threads,
+    )
+    nearest_row = np.where(found.nearest < 0, -1, gallery_rows[found.nearest])
+    return ViewMatches(
+        gallery_views=gallery_views,
+        probe_rows=probe_rows,
+        probe_views=labels.view[probe_rows],
+        nearest_row=nearest_row,
+        distance=found.distance,
+        mate_distance=found.mate_distance,
+        rank=found.rank,
+    )
+
+
+def cross_view_table(
+    matches: ViewMatches,
+    probe: NDArray[np.bool_],
+    probe_views: NDArray[np.float64],
+    *,
+    rank: int = 1,
+) -> CrossViewTable:
+    """Rank-k identification rates of one probe set, gallery view by probe view.
+
+    Parameters
+    ----------
+    matches : ViewMatches
+        The outcomes.
+    probe : ndarray of bool, shape (n,)
+        Rows of the artefact that belong to the probe set.
+    probe_views : ndarray of float64, shape (v,)
+        Columns of the table.
+    rank : int
+        A probe counts when its subject is among this many first ones.
+
+    Returns
+    -------
+    CrossViewTable
+    """
+    member = probe[matches.probe_rows]
+    right = (matches.rank >= 1) & (matches.rank <= rank)
+    searched = matches.nearest_row >= 0
+    shape = (len(matches.gallery_views), len(probe_views))
+    counts, hits = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    for column, view in enumerate(probe_views):
+        rows = member & (matches.probe_views == view)
+        counts[:, column] = searched[rows].sum(axis=0)
+        hits[:, column] = (right & searched)[rows].sum(axis=0)
+    rate = np.full(shape, np.nan)
+    np.divide(100.0 * hits, counts, out=rate, where=counts > 0)
+    return CrossViewTable(matches.gallery_views, probe_views, rate, counts)
+
+
+def _mean(cells: NDArray[np.float64]) -> float | None:
+    filled = cells[~np.isnan(cells)]
+    return float(filled.mean()) if filled.size else None
