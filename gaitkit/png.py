@@ -15,9 +15,8 @@ Portable Network Graphics (PNG) Specification, third edition, W3C 2025: sections
 
 from __future__ import annotations
 
-from itertools import pairwise
 from struct import Struct, error
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +24,11 @@ from zlib_ng import zlib_ng
 
 from gaitkit._opencv import cv2
 from gaitkit.errors import DatasetError
+from gaitkit.image_size import declared_size
 
 __all__ = [
     "MAX_PIXELS",
-    "ImageError",
+    "DecodeError",
     "TooLargeImageError",
     "UndecodableImageError",
     "decode_grey",
@@ -41,6 +41,9 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHUNK = Struct(">I4s")
 _HEADER = Struct(">IIBBBBB")
 _CHECKSUM = Struct(">I")
+_STORED_BLOCK = Struct("<BHH")
+# The type stubs of zlib-ng declare the class as an instance.
+_InflateError: type[Exception] = cast(type[Exception], zlib_ng.error)
 
 _NONE, _SUB, _UP, _LAST_FILTER = 0, 1, 2, 4
 _GREY, _PALETTE = 0, 3
@@ -64,17 +67,17 @@ _ADAM7 = (
 )
 
 
-class ImageError(DatasetError):
+class DecodeError(DatasetError):
     """An image cannot be used; `reason` is a word of `gaitkit.dropped.REASONS`."""
 
     reason = "undecodable"
 
 
-class UndecodableImageError(ImageError):
+class UndecodableImageError(DecodeError):
     """The bytes are not an image that gaitkit reads, or they are damaged."""
 
 
-class TooLargeImageError(ImageError):
+class TooLargeImageError(DecodeError):
     """The image declares more than `MAX_PIXELS` pixels."""
 
     reason = "too-large"
@@ -119,7 +122,10 @@ def decode_grey(data: bytes) -> NDArray[np.uint8]:
     """
     if data[:8] == _SIGNATURE:
         return _decode_png(data)
-    width, height = _declared_size(data)
+    try:
+        width, height = declared_size(data)
+    except ValueError as problem:
+        raise UndecodableImageError(str(problem)) from problem
     _check_size(width, height)
     return _decode_with_opencv(data)
 
@@ -146,9 +152,6 @@ def _decode_with_opencv(data: bytes) -> NDArray[np.uint8]:
     return np.asarray(image)
 
 
-# ---------------------------------------------------------------------------------------- PNG
-
-
 def _decode_png(data: bytes) -> NDArray[np.uint8]:
     png = _parse(data)
     row_bytes = _row_bytes(png, png.width)
@@ -158,12 +161,9 @@ def _decode_png(data: bytes) -> NDArray[np.uint8]:
     filters = raw[:: row_bytes + 1]
     rows = np.frombuffer(raw, np.uint8).reshape(png.height, row_bytes + 1)[:, 1:]
     first = filters[0]
-    if first <= _UP and filters.count(first) == png.height:
-        pixels = _unfilter_alike(rows, first)
-    elif max(filters) <= _UP:
-        pixels = _unfilter_mixed(rows, np.frombuffer(filters, np.uint8))
-    else:
+    if first > _UP or filters.count(first) != png.height:
         return _decode_rare_png(png, raw)
+    pixels = _unfilter_alike(rows, first)
     if png.depth == 1:
         pixels = np.unpackbits(pixels, axis=1, count=png.width) * np.uint8(255)
     return pixels
@@ -220,12 +220,12 @@ def _row_bytes(png: _Png, width: int) -> int:
 
 
 def _inflate(data: bytes, size: int) -> bytes:
-    """Inflate to exactly `size` bytes; never allocate more than that."""
+    """Inflate to exactly `size` bytes, never allocating more."""
     stream: Any = zlib_ng.decompressobj()
     try:
         # One byte more than the header promises shows a stream that is too long.
         raw: bytes = stream.decompress(data, size + 1)
-    except zlib_ng.error as problem:
+    except _InflateError as problem:
         raise UndecodableImageError(f"damaged PNG data: {problem}") from problem
     if len(raw) != size or not stream.eof:
         raise UndecodableImageError(
@@ -260,27 +260,13 @@ def _unfilter_alike(rows: NDArray[np.uint8], kind: int) -> NDArray[np.uint8]:
     return out
 
 
-def _unfilter_mixed(rows: NDArray[np.uint8], filters: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Undo the filters None, Sub and Up, chosen row by row.
+def _decode_rare_png(png: _Png, raw: bytes = b"") -> NDArray[np.uint8]:
+    """Give OpenCV a PNG that is known to be whole: only the chunks that decide about pixels.
 
-    None and Sub do not look at other rows; then each run of Up rows is summed downwards from the
-    row before it.
+    The data go in uncompressed, so that they are inflated only once.
     """
-    out = rows.copy()
-    sub = np.flatnonzero(filters == _SUB)
-    out[sub] = np.add.accumulate(rows[sub], axis=1, dtype=np.uint8)
-    up = np.concatenate(([0], filters == _UP, [0])).astype(np.int8)
-    edges = np.flatnonzero(np.diff(up)).tolist()
-    for start, stop in list(pairwise(edges))[::2]:
-        block = out[max(start - 1, 0) : stop]
-        np.add.accumulate(block, axis=0, dtype=np.uint8, out=block)
-    return out
-
-
-def _decode_rare_png(png: _Png, raw: bytes | None = None) -> NDArray[np.uint8]:
-    """Give OpenCV a PNG that is known to be whole: only the chunks that decide about pixels."""
     sizes = _pass_sizes(png)
-    if raw is None:
+    if not raw:
         raw = _inflate(png.data, sum(rows * (row_bytes + 1) for rows, row_bytes in sizes))
     offset = 0
     for rows, row_bytes in sizes:
@@ -297,7 +283,7 @@ def _decode_rare_png(png: _Png, raw: bytes | None = None) -> NDArray[np.uint8]:
         chunks.append(_chunk(b"PLTE", png.palette.ljust(3 << png.depth, b"\0")))
     if png.orientation:
         chunks.append(_chunk(b"eXIf", png.orientation))
-    chunks += [_chunk(b"IDAT", zlib_ng.compress(raw, 0)), _chunk(b"IEND", b"")]
+    chunks += [_chunk(b"IDAT", _stored(raw)), _chunk(b"IEND", b"")]
     return _decode_with_opencv(b"".join(chunks))
 
 
@@ -313,51 +299,16 @@ def _pass_sizes(png: _Png) -> list[tuple[int, int]]:
     return sizes
 
 
+def _stored(raw: bytes) -> bytes:
+    """A zlib stream that holds `raw` uncompressed (RFC 1950, RFC 1951 section 3.2.4)."""
+    parts = [b"\x78\x01"]
+    for start in range(0, len(raw), 0xFFFF):
+        block = raw[start : start + 0xFFFF]
+        last = start + len(block) == len(raw)
+        parts += [_STORED_BLOCK.pack(last, len(block), len(block) ^ 0xFFFF), block]
+    return b"".join([*parts, _CHECKSUM.pack(zlib_ng.adler32(raw))])
+
+
 def _chunk(kind: bytes, body: bytes) -> bytes:
     checksum = zlib_ng.crc32(kind + body)
     return _CHUNK.pack(len(body), kind) + body + _CHECKSUM.pack(checksum)
-
-
-# ------------------------------------------------------------------------------- other formats
-
-
-def _declared_size(data: bytes) -> tuple[int, int]:
-    """Width and height that a JPEG, BMP or portable any-map declares, before decoding it."""
-    try:
-        if data[:3] == b"\xff\xd8\xff":
-            return _jpeg_size(data)
-        if data[:2] == b"BM":
-            return _bmp_size(data)
-        if data[:1] == b"P" and data[1:2] in b"123456":
-            return _pnm_size(data)
-    except (error, ValueError, IndexError) as problem:
-        raise UndecodableImageError("the image's header is cut short or damaged") from problem
-    found = "an empty file" if not data else f"a file that begins with {data[:4]!r}"
-    raise UndecodableImageError(f"a PNG, JPEG, BMP or PBM/PGM/PPM image expected, found {found}")
-
-
-def _bmp_size(data: bytes) -> tuple[int, int]:
-    (header,) = Struct("<I").unpack_from(data, 14)
-    width, height = Struct("<HH" if header == 12 else "<ii").unpack_from(data, 18)
-    return abs(width), abs(height)
-
-
-def _pnm_size(data: bytes) -> tuple[int, int]:
-    lines = data[2:1024].split(b"\n")
-    words = b" ".join(line.partition(b"#")[0] for line in lines).split()
-    return int(words[0]), int(words[1])
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int]:
-    offset = 2
-    while True:
-        marker, code, length = Struct(">BBH").unpack_from(data, offset)
-        if marker != 0xFF:
-            raise ValueError("no marker where a JPEG segment should begin")
-        if code == 0xFF:  # A fill byte before the marker.
-            offset += 1
-        elif 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
-            height, width = Struct(">HH").unpack_from(data, offset + 5)
-            return width, height
-        else:
-            offset += 2 + length
