@@ -1,0 +1,1 @@
+"""Where frames come from, and who trains, who is gallery, who is probe."""

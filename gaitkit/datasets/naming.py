@@ -1,0 +1,157 @@
+"""What the names of folders and files mean.
+
+The rules, in one place for trees, archives and ready-made GEIs:
+
+- *subject*: any name.
+- *sequence*: text, separator and number: ``nm-01``, ``nm_1``, ``nm01`` are take 1 of condition
+  ``nm``. A name without a number (``normal``) is take 1 of the condition of that name. A name that
+  is only a number (``00``, ``01`` in OU-MVLP) is a take of the condition ``walk``.
+- *view*: a number of degrees: ``000``, ``18``, ``22.5``, ``-30``.
+- Text is brought to Unicode's composed form (NFC), since macOS stores names decomposed.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from pathlib import PurePosixPath
+
+from gaitkit.labels import SequenceKey
+
+__all__ = [
+    "ARCHIVE_SUFFIXES",
+    "IMAGE_SUFFIXES",
+    "NAMELESS_CONDITION",
+    "VIDEO_SUFFIXES",
+    "archive_stem",
+    "clean_text",
+    "is_hidden",
+    "natural_order",
+    "parse_gei_name",
+    "parse_sequence",
+    "parse_view",
+    "sequence_key",
+    "stray_class",
+]
+
+IMAGE_SUFFIXES = frozenset(
+    {".png", ".bmp", ".jpg", ".jpeg", ".pgm", ".pbm", ".tif", ".tiff", ".webp"}
+)
+ARCHIVE_SUFFIXES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".tbz2", ".txz", ".tar", ".zip")
+VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"})
+
+NAMELESS_CONDITION = "walk"
+"""Condition of sequences that are only numbered."""
+
+_SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx", ".ds_store", "@eadir"})
+_SEQUENCE = re.compile(r"(?P<text>.*?)[-_ .]*(?P<number>[0-9]{1,18})", re.DOTALL)
+_VIEW = re.compile(r"[+-]?[0-9]{1,6}(\.[0-9]{1,6})?")
+_GEI = re.compile(r"(?P<subject>[^-]+)-(?P<sequence>[^-]+(-[0-9]+)?)-(?P<view>-?[0-9.]+)")
+_DIGITS = re.compile(r"([0-9]+)")
+
+
+def clean_text(name: str) -> str:
+    """A name as text that can be stored: composed (NFC), undecodable bytes replaced."""
+    if not name.isascii():
+        name = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return unicodedata.normalize("NFC", name)
+
+
+def parse_sequence(name: str) -> tuple[str, int]:
+    """Condition and take of a sequence folder.
+
+    Parameters
+    ----------
+    name : str
+        Name of the folder; not empty.
+
+    Returns
+    -------
+    condition : str
+        Never empty.
+    take : int
+        Not negative.
+
+    Examples
+    --------
+    >>> parse_sequence("nm-01"), parse_sequence("00"), parse_sequence("normal")
+    (('nm', 1), ('walk', 0), ('normal', 1))
+    """
+    name = clean_text(name)
+    match = _SEQUENCE.fullmatch(name)
+    if match is None:
+        return name, 1
+    return match["text"] or NAMELESS_CONDITION, int(match["number"])
+
+
+def parse_view(name: str) -> float | None:
+    """Degrees of a view folder; `None` when the name is not a number.
+
+    Examples
+    --------
+    >>> parse_view("018"), parse_view("22.5"), parse_view("-30"), parse_view("left")
+    (18.0, 22.5, -30.0, None)
+    """
+    # The sum turns -0.0 into 0.0: one view must not have two names.
+    return float(name) + 0.0 if _VIEW.fullmatch(name) else None
+
+
+def sequence_key(subject: str, sequence: str, view: float | None) -> SequenceKey:
+    """The key that a subject's and a sequence's folder name stand for."""
+    return SequenceKey(clean_text(subject), *parse_sequence(sequence), view)
+
+
+def parse_gei_name(stem: str) -> tuple[str, str, float] | None:
+    """Subject, sequence and view in the name of a ready-made GEI, without its suffix.
+
+    Examples
+    --------
+    >>> parse_gei_name("001-nm-01-090")
+    ('001', 'nm-01', 90.0)
+    >>> parse_gei_name("001-nm-01-090-001") is None  # a frame, not a GEI
+    True
+    """
+    match = _GEI.fullmatch(stem)
+    view = parse_view(match["view"]) if match else None
+    return None if match is None or view is None else (match["subject"], match["sequence"], view)
+
+
+def natural_order(name: str) -> tuple[tuple[int | str, ...], str]:
+    """A sort key that counts: ``frame-2.png`` comes before ``frame-10.png``.
+
+    Names with equal widths of numbers, as in CASIA-B, sort as text does.
+
+    Examples
+    --------
+    >>> sorted(["10.png", "2.png", "1.png"], key=natural_order)
+    ['1.png', '2.png', '10.png']
+    """
+    parts = _DIGITS.split(name)
+    # Text and numbers alternate, so that parts at the same place always compare.
+    return tuple(int(part) if odd % 2 else part for odd, part in enumerate(parts)), name
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is hidden or belongs to the operating system."""
+    return name.startswith(".") or name.lower() in _SYSTEM_FILES
+
+
+def archive_stem(name: str) -> str | None:
+    """Name of an archive without its suffix; `None` when it is not named like an archive."""
+    lower = name.lower()
+    for suffix in ARCHIVE_SUFFIXES:
+        if lower.endswith(suffix) and len(name) > len(suffix):
+            return name[: -len(suffix)]
+    return None
+
+
+def stray_class(name: str) -> str:
+    """How a file that is not a frame of a sequence is counted."""
+    if name.lower() in _SYSTEM_FILES:
+        return "system files"
+    if name.startswith("."):
+        return "hidden files"
+    if archive_stem(name) is not None:
+        return "archives"
+    suffix = PurePosixPath(name).suffix.lower()
+    return "images at another depth" if suffix in IMAGE_SUFFIXES else "files that are not images"
