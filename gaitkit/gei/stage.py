@@ -27,6 +27,7 @@ from gaitkit.gei.options import GeiOptions
 from gaitkit.gei.sequence import GeiResult, sequence_gei
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.parallel import Progress
+from gaitkit.png import ImageError, decode_grey
 from gaitkit.silhouettes.options import SilhouetteOptions
 from gaitkit.silhouettes.stage import StageSummary, normalize_frames, refuse_empty
 from gaitkit.units import (
