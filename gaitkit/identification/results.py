@@ -1,0 +1,311 @@
+"""What an evaluation found: in memory, as JSON, and in an `identification` artefact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaitkit.artifacts import Artifact, InputRef, TrainedOn, open_artifact, write_artifact
+from gaitkit.datasets.protocols import Protocol, Split, split_subjects
+from gaitkit.dropped import DroppedRow
+from gaitkit.identification.crossview import CrossViewTable, ViewMatches
+from gaitkit.identification.features import LinearProjection
+from gaitkit.identification.quality import QualityTable
+from gaitkit.labels import Labels
+
+__all__ = ["EvaluationResult", "read_results", "to_json", "write_results"]
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationResult:
+    """One artefact, one feature, one metric, under one protocol.
+
+    Attributes
+    ----------
+    source : str
+        What was evaluated, for people: a file name. Not part of an artefact.
+    dataset : str
+        Name of the data set.
+    feature, metric : str
+        How rows were compared.
+    split : Split
+        The protocol, and which rows of the artefact trained, were enrolled, were searched.
+    labels : Labels
+        Key columns of all rows of the artefact; the indices in `matches` point into them.
+    matches : ViewMatches
+        Every probe's outcome against the gallery of each view.
+    tables : mapping of str to CrossViewTable
+        Rank-1 identification rates per probe set, in the protocol's order.
+    projection : LinearProjection or None
+        The fitted feature, where there is one.
+    quality : QualityTable or None
+        Comparison with the true images, where it was asked for.
+    """
+
+    source: str
+    dataset: str
+    feature: str
+    metric: str
+    split: Split
+    labels: Labels
+    matches: ViewMatches
+    tables: Mapping[str, CrossViewTable]
+    projection: LinearProjection | None = None
+    quality: QualityTable | None = None
+
+    @property
+    def protocol(self) -> Protocol:
+        """The protocol."""
+        return self.split.protocol
+
+    @property
+    def gallery_views(self) -> NDArray[np.float64]:
+        """Rows of the tables, degrees."""
+        return self.matches.gallery_views
+
+    @property
+    def probe_views(self) -> NDArray[np.float64]:
+        """Columns of the tables, degrees."""
+        return next(iter(self.tables.values())).probe_views
+
+    def headline(self, probe_set: str) -> float | None:
+        """The protocol's mean rank-1 of one probe set, per cent."""
+        return self.tables[probe_set].headline(identical_view=self.protocol.identical_view)
+
+
+@dataclass(frozen=True)
+class ResultsProvenance:
+    """What a results artefact says about its making."""
+
+    inputs: Sequence[InputRef]
+    input_parameters: Mapping[str, Any]
+    dropped: Sequence[DroppedRow] = ()
+    trained_on: Sequence[TrainedOn] = ()
+    seed: int | None = None
+    ignored: Mapping[str, int] = field(default_factory=dict)
+
+
+def to_json(results: Sequence[EvaluationResult]) -> dict[str, Any]:
+    """Results as JSON-able data.
+
+    One result gives its object, several give ``{"results": [...]}``. Per cent, unrounded; empty
+    cells, and means over none, are `None`.
+    """
+    objects = [_result_json(result) for result in results]
+    return objects[0] if len(objects) == 1 else {"results": objects}
+
+
+def _result_json(result: EvaluationResult) -> dict[str, Any]:
+    identical = result.protocol.identical_view
+    data: dict[str, Any] = {
+        "protocol": result.protocol.name,
+        "dataset": result.dataset,
+        "input": result.source,
+        "feature": result.feature,
+        "metric": result.metric,
+        "gallery_views": _numbers(result.gallery_views),
+        "probe_views": _numbers(result.probe_views),
+        "conditions": {
+            name: {
+                "matrix": _matrix(table.rate),
+                "probes": table.probes.tolist(),
+                "mean_excluding_identical": table.mean_excluding_identical,
+                "mean_identical": table.mean_identical,
+                "per_probe_view": {
+                    f"{view:g}": mean
+                    for view, mean in table.per_probe_view(identical_view=identical).items()
+                },
+                "empty_cells": [_numbers(cell) for cell in table.empty_cells],
+            }
+            for name, table in result.tables.items()
+        },
+    }
+    if result.quality is not None:
+        quality = result.quality
+        data["quality"] = {
+            "target_view": _number(quality.target_view),
+            "target_condition": quality.target_condition,
+            "views": _numbers(quality.views),
+            "without_truth": list(quality.without_truth),
+            "conditions": {
+                name: {
+                    "ssim": _matrix(quality.ssim[row]),
+                    "mae": _matrix(quality.mae[row]),
+                    "sequences": quality.sequences[row].tolist(),
+                }
+                for row, name in enumerate(quality.conditions)
+            },
+        }
+    return data
+
+
+def write_results(
+    path: Path,
+    results: Sequence[EvaluationResult],
+    provenance: ResultsProvenance,
+    *,
+    overwrite: bool = False,
+) -> str:
+    """Write the results of one input as an `identification` artefact.
+
+    Parameters
+    ----------
+    path : Path
+        Final name.
+    results : sequence of EvaluationResult
+        Of one artefact, protocol and choice of views; several features and metrics.
+    provenance : ResultsProvenance
+        What it was made from.
+    overwrite : bool
+        Replace an existing file.
+
+    Returns
+    -------
+    str
+        The content digest.
+    """
+    first = results[0]
+    arrays: dict[str, NDArray[Any] | Sequence[str]] = {
+        "split/train": first.split.train,
+        "split/gallery": first.split.gallery,
+        "gallery_views": first.gallery_views,
+        "probe_views": first.probe_views,
+    }
+    for name, rows in first.split.probes.items():
+        arrays[f"split/probes/{name}"] = rows
+    for result in results:
+        place = f"{result.feature}/{result.metric}"
+        for item in fields(ViewMatches):
+            if item.name != "gallery_views":
+                arrays[f"matches/{place}/{item.name}"] = getattr(result.matches, item.name)
+        for name, table in result.tables.items():
+            arrays[f"tables/{place}/{name}/rate"] = table.rate
+            arrays[f"tables/{place}/{name}/probes"] = table.probes
+        if result.projection is not None:
+            arrays[f"features/{result.feature}/mean"] = result.projection.mean
+            arrays[f"features/{result.feature}/matrix"] = result.projection.matrix
+    if first.quality is not None:
+        arrays |= {
+            f"quality/{name}": getattr(first.quality, name)
+            for name in ("views", "ssim", "mae", "sequences", "conditions", "without_truth")
+        }
+    parameters: dict[str, Any] = {
+        "protocol": first.protocol.as_parameters(),
+        "results": [[result.feature, result.metric] for result in results],
+        "input": dict(provenance.input_parameters),
+    }
+    if first.quality is not None:
+        parameters["quality"] = {
+            "target_view": first.quality.target_view,
+            "target_condition": first.quality.target_condition,
+        }
+    return write_artifact(
+        path,
+        kind="identification",
+        arrays=arrays,
+        labels=first.labels,
+        dropped=provenance.dropped,
+        parameters=parameters,
+        dataset=first.dataset,
+        seed=provenance.seed,
+        inputs=provenance.inputs,
+        trained_on=provenance.trained_on,
+        ignored=provenance.ignored,
+        overwrite=overwrite,
+    )
+
+
+def read_results(path: Path) -> list[EvaluationResult]:
+    """Read an `identification` artefact back.
+
+    Raises
+    ------
+    ArtifactError
+        It is damaged, foreign, or of another kind.
+    """
+    with open_artifact(path, kind="identification") as artifact:
+        protocol = Protocol.from_parameters(artifact.parameters["protocol"])
+        split = Split(
+            protocol,
+            split_subjects(protocol, artifact.labels),
+            artifact.read("split/train"),
+            artifact.read("split/gallery"),
+            {item.name: artifact.read(f"split/probes/{item.name}") for item in protocol.probes},
+        )
+        quality = _read_quality(artifact)
+        return [
+            _read_result(artifact, str(feature), str(metric), split, quality)
+            for feature, metric in artifact.parameters["results"]
+        ]
+
+
+def _read_result(
+    artifact: Artifact, feature: str, metric: str, split: Split, quality: QualityTable | None
+) -> EvaluationResult:
+    place = f"{feature}/{metric}"
+    gallery_views, probe_views = artifact.read("gallery_views"), artifact.read("probe_views")
+    matches = {
+        item.name: artifact.read(f"matches/{place}/{item.name}")
+        for item in fields(ViewMatches)
+        if item.name != "gallery_views"
+    }
+    projection = None
+    if f"features/{feature}/matrix" in artifact:
+        projection = LinearProjection(
+            artifact.read(f"features/{feature}/mean"), artifact.read(f"features/{feature}/matrix")
+        )
+    return EvaluationResult(
+        source=artifact.path.name,
+        dataset=artifact.dataset,
+        feature=feature,
+        metric=metric,
+        split=split,
+        labels=artifact.labels,
+        matches=ViewMatches(gallery_views=gallery_views, **matches),
+        tables={
+            name: CrossViewTable(
+                gallery_views,
+                probe_views,
+                artifact.read(f"tables/{place}/{name}/rate"),
+                artifact.read(f"tables/{place}/{name}/probes"),
+            )
+            for name in split.probes
+        },
+        projection=projection,
+        quality=quality,
+    )
+
+
+def _read_quality(artifact: Artifact) -> QualityTable | None:
+    if "quality" not in artifact.parameters:
+        return None
+    return QualityTable(
+        conditions=tuple(artifact.read("quality/conditions").tolist()),
+        views=artifact.read("quality/views"),
+        ssim=artifact.read("quality/ssim"),
+        mae=artifact.read("quality/mae"),
+        sequences=artifact.read("quality/sequences"),
+        target_view=float(artifact.parameters["quality"]["target_view"]),
+        target_condition=str(artifact.parameters["quality"]["target_condition"]),
+        without_truth=tuple(artifact.read("quality/without_truth").tolist()),
+    )
+
+
+def _number(value: float) -> int | float:
+    return int(value) if float(value).is_integer() else float(value)
+
+
+def _numbers(values: Sequence[float] | NDArray[np.float64]) -> list[int | float]:
+    return [_number(float(value)) for value in values]
+
+
+def _matrix(values: NDArray[np.float64]) -> Any:
+    if values.ndim > 1:
+        return [_matrix(row) for row in values]
+    return [None if isnan(value) else float(value) for value in values]

@@ -1,0 +1,286 @@
+"""Identification results as aligned plain text, at most 100 columns wide.
+
+Pure functions that return text, without colours or control characters, so that a table looks the
+same in a terminal, in a pipe and in an issue report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isnan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaitkit.datasets.published import MARK, PublishedSystem, published_system
+from gaitkit.errors import OptionError
+from gaitkit.identification.crossview import CrossViewTable
+from gaitkit.identification.quality import QualityTable
+from gaitkit.identification.results import EvaluationResult
+from gaitkit.labels import format_view
+
+__all__ = [
+    "BESIDE",
+    "WIDTH",
+    "cross_view_text",
+    "probe_view_text",
+    "quality_text",
+    "results_text",
+    "summary_text",
+]
+
+WIDTH = 100
+"""Columns of the widest line."""
+
+BESIDE = ("gaitgan", "gaitganv2", "spae")
+"""Published systems that stand beside one's own figures at a probe view."""
+
+_EMPTY = "-"
+_CELL = 7
+_GROUP_CELL = 6
+
+
+def results_text(result: EvaluationResult) -> str:
+    """Every probe set's full matrix, under one title, with the rules of counting.
+
+    Returns
+    -------
+    str
+        Lines without a trailing newline.
+    """
+    parts = [title(result)]
+    parts += [cross_view_text(table, name) for name, table in result.tables.items()]
+    parts.append(
+        "Per cent. Row: gallery view; column: probe view. (In brackets: equal views, in no mean.) "
+        "A probe\nwhose person is not enrolled at the gallery view counts as an error. "
+        f"{_EMPTY}: no probe or no gallery."
+    )
+    return "\n\n".join(parts)
+
+
+def title(result: EvaluationResult) -> str:
+    """What was evaluated and how, in one or two lines."""
+    people = len(set(result.labels.subject[result.split.gallery].tolist()))
+    return (
+        f"{result.source}: {result.feature}, {result.metric}, 1-NN; protocol "
+        f"{result.protocol.name}\n"
+        f"data set {result.dataset}; {people} people enrolled, one gallery view at a time"
+    )
+
+
+def cross_view_text(table: CrossViewTable, name: str) -> str:
+    """The matrix of one probe set, with means without the equal view and the probes per column.
+
+    Parameters
+    ----------
+    table : CrossViewTable
+        Rank-1 identification rates.
+    name : str
+        Name of the probe set.
+
+    Returns
+    -------
+    str
+        Several panels where the columns do not fit beside each other.
+    """
+    if not table.probes.any():
+        return f"{name}: no probes"
+    columns = len(table.probe_views)
+    per_panel = (WIDTH - 2 * _CELL) // _CELL
+    panels = [
+        _matrix_panel(table, range(first, min(first + per_panel, columns)), name)
+        for first in range(0, columns, per_panel)
+    ]
+    means = f"{name}: mean over different views {_rate(table.mean_excluding_identical)}"
+    return "\n".join([*panels, f"{means}, over equal views {_rate(table.mean_identical)}"])
+
+
+def _matrix_panel(table: CrossViewTable, columns: range, name: str) -> str:
+    last = columns[-1] == len(table.probe_views) - 1
+    per_probe, per_gallery = table.per_probe_view(), table.per_gallery_view()
+    views = [float(table.probe_views[column]) for column in columns]
+    lines = [_row(name, [format_view(view) for view in views] + ["mean"] * last)]
+    for row, gallery_view in enumerate(table.gallery_views):
+        cells = [
+            _cell(table.rate[row, column], bracketed=bool(table.identical[row, column]))
+            for column in columns
+        ]
+        mean = [_cell(per_gallery[float(gallery_view)])] * last
+        lines.append(_row(format_view(float(gallery_view)), cells + mean))
+    overall = [_cell(table.mean_excluding_identical)] * last
+    lines.append(_row("mean", [_cell(per_probe[view]) for view in views] + overall))
+    lines.append(_row("probes", [f"{_span(table.probes[:, column])} " for column in columns]))
+    return "\n".join(lines)
+
+
+def probe_view_text(
+    result: EvaluationResult, probe_view: float, *, beside: Sequence[str] = BESIDE
+) -> str:
+    """Rank-1 against each gallery view at one probe view, beside published figures.
+
+    Parameters
+    ----------
+    result : EvaluationResult
+        Its tables have this probe view.
+    probe_view : float
+        Degrees.
+    beside : sequence of str
+        Published systems; those that say nothing at this view are left out.
+
+    Returns
+    -------
+    str
+        One line per gallery view, one group of columns per system, one column per probe set.
+
+    Raises
+    ------
+    OptionError
+        The result does not have this probe view.
+    """
+    sets = list(result.tables)
+    if probe_view not in result.probe_views:
+        there = ", ".join(format_view(float(view)) for view in result.probe_views)
+        raise OptionError(f"There is no probe view {format_view(probe_view)}; there are {there}.")
+    column = result.probe_views.tolist().index(probe_view)
+    systems = [
+        system
+        for system in map(published_system, beside)
+        if any(system.mean_at_probe_view(name, probe_view) is not None for name in sets)
+    ]
+    views = [float(view) for view in result.gallery_views]
+    groups = [_own_group(result, column, views)]
+    groups += [_published_group(system, sets, probe_view, views) for system in systems]
+    labels = ["", "", "gallery", *map(format_view, views), f"w/o {format_view(probe_view)}"]
+    width = len(sets) * _GROUP_CELL
+    per_line = max(1, (WIDTH - 8 + 3) // (width + 3))
+    text = []
+    for first in range(0, len(groups), per_line):
+        for line, label in enumerate(labels):
+            cells = [_fit(group[line], width) for group in groups[first : first + per_line]]
+            text.append(f"{label:<8}{' | '.join(cells)}".rstrip())
+        text.append("")
+    notes = [
+        f"Rank-1 in per cent at probe view {format_view(probe_view)} against each gallery view; "
+        f"last line: mean without {format_view(probe_view)}."
+    ]
+    counts = ", ".join(
+        f"{name} {_span(table.probes[:, column])}" for name, table in result.tables.items()
+    )
+    notes.append(f"This input's probes: {counts}.")
+    if systems:
+        notes.append(f"{MARK}: other data than {result.dataset} unless that is CASIA-B itself;")
+        notes.append(f"from the papers, protocol {systems[0].protocol}:")
+        notes += [f"  {system.label}: {system.title}" for system in systems]
+    if any("?" in line for group in groups for line in group):
+        notes.append("  ?: transcription in doubt")
+    return "\n".join([title(result), "", *text, *notes])
+
+
+def _own_group(result: EvaluationResult, column: int, views: list[float]) -> list[str]:
+    """Lines of one group of columns: what, whose, the sets, one line per view, the mean."""
+    tables = result.tables.values()
+    lines = ["this input", "", _group_row(list(result.tables))]
+    for row in range(len(views)):
+        lines.append(_group_row([_rate(float(table.rate[row, column])) for table in tables]))
+    view = float(result.probe_views[column])
+    lines.append(_group_row([_rate(table.per_probe_view()[view]) for table in tables]))
+    return lines
+
+
+def _published_group(
+    system: PublishedSystem, sets: list[str], probe_view: float, views: list[float]
+) -> list[str]:
+    lines = [MARK, system.label, _group_row(sets)]
+    for view in views:
+        marks = ["?" if system.is_suspect(name, view, probe_view) else "" for name in sets]
+        rates = [_rate(system.cell(name, view, probe_view)) for name in sets]
+        lines.append(_group_row([mark + rate for mark, rate in zip(marks, rates, strict=True)]))
+    means = [_rate(system.mean_at_probe_view(name, probe_view)) for name in sets]
+    return [*lines, _group_row(means)]
+
+
+def _group_row(cells: Sequence[str]) -> str:
+    return "".join(f"{_fit(cell, _GROUP_CELL - 1).strip():>{_GROUP_CELL}}" for cell in cells)
+
+
+def summary_text(results: Sequence[EvaluationResult], names: Sequence[str] | None = None) -> str:
+    """Several results side by side: mean rank-1 over different and over equal views.
+
+    Parameters
+    ----------
+    results : sequence of EvaluationResult
+        One line each.
+    names : sequence of str, optional
+        What to call them; by default input, feature and metric.
+
+    Returns
+    -------
+    str
+        Sets that not all results have are left empty where they are missing.
+    """
+    if names is None:
+        names = [f"{item.source}, {item.feature}, {item.metric}" for item in results]
+    sets = list(dict.fromkeys(name for result in results for name in result.tables))
+    room = WIDTH - (2 * len(sets) + 1) * _CELL
+    label = min(max(12, *map(len, names)), max(12, room))
+    head = [*sets, "mean", *sets]
+    lines = [
+        " " * label + f"{'different views':>{(len(sets) + 1) * _CELL}}"
+        f"{'equal views':>{len(sets) * _CELL}}",
+        f"{'rank-1, %':<{label}}" + "".join(f"{cell:>{_CELL}}" for cell in head),
+    ]
+    for name, result in zip(names, results, strict=True):
+        different = [_of(result, key, "mean_excluding_identical") for key in sets]
+        equal = [_of(result, key, "mean_identical") for key in sets]
+        filled = [value for value in different if value is not None]
+        mean = sum(filled) / len(filled) if len(filled) == len(sets) else None
+        cells = "".join(f"{_rate(value):>{_CELL}}" for value in [*different, mean, *equal])
+        lines.append(f"{_fit(name, label):<{label}}{cells}")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _of(result: EvaluationResult, name: str, what: str) -> float | None:
+    table = result.tables.get(name)
+    value: float | None = None if table is None else getattr(table, what)
+    return value
+
+
+def quality_text(quality: QualityTable) -> str:
+    """SSIM and mean absolute error per condition and view."""
+    target = f"{quality.target_condition} at {format_view(quality.target_view)}"
+    head = [format_view(float(view)) for view in quality.views]
+    lines = [f"Similarity to the person's true GEI, {target}"]
+    for what, values, digits in (("SSIM", quality.ssim, 3), ("MAE", quality.mae, 1)):
+        lines.append(_row(what, [*head, "mean"]))
+        for row, condition in enumerate(quality.conditions):
+            mean = np.nanmean(values[row]) if quality.sequences[row].any() else np.nan
+            cells = [_cell(float(value), digits=digits) for value in [*values[row], mean]]
+            lines.append(_row(condition, cells))
+    lines.append("SSIM: 1 is equal. MAE: grey levels of 255. Several true takes: mean over them.")
+    if quality.without_truth:
+        lines.append(f"Left out, no true GEI: {', '.join(quality.without_truth)}.")
+    return "\n".join(lines)
+
+
+def _row(label: str, cells: Sequence[str]) -> str:
+    return (_fit(label, _CELL) + "".join(f"{cell:>{_CELL}}" for cell in cells)).rstrip()
+
+
+def _cell(value: float | None, *, bracketed: bool = False, digits: int = 1) -> str:
+    text = _EMPTY if value is None or isnan(value) else f"{value:.{digits}f}"
+    # The space keeps numbers under each other, bracketed or not.
+    return f"({text})" if bracketed and text != _EMPTY else f"{text} "
+
+
+def _rate(value: float | None) -> str:
+    return _EMPTY if value is None or isnan(value) else f"{value:.1f}"
+
+
+def _span(counts: NDArray[np.int64]) -> str:
+    low, high = int(counts.min()), int(counts.max())
+    return str(high) if low == high else f"{low}-{high}"
+
+
+def _fit(text: str, width: int) -> str:
+    short = text if len(text) <= width else text[: width - 1] + "…"
+    return f"{short:<{width}}"
