@@ -41,7 +41,6 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHUNK = Struct(">I4s")
 _HEADER = Struct(">IIBBBBB")
 _CHECKSUM = Struct(">I")
-_STORED_BLOCK = Struct("<BHH")
 # The type stubs of zlib-ng declare the class as an instance.
 _InflateError: type[Exception] = cast(type[Exception], zlib_ng.error)
 
@@ -157,12 +156,12 @@ def _decode_png(data: bytes) -> NDArray[np.uint8]:
     row_bytes = _row_bytes(png, png.width)
     if png.colour != _GREY or png.interlaced or png.depth not in (1, 8) or png.orientation:
         return _decode_rare_png(png)
-    raw = _inflate(png.data, png.height * (row_bytes + 1))
+    raw, stream = _inflate(png.data, png.height * (row_bytes + 1))
     filters = raw[:: row_bytes + 1]
     rows = np.frombuffer(raw, np.uint8).reshape(png.height, row_bytes + 1)[:, 1:]
     first = filters[0]
     if first > _UP or filters.count(first) != png.height:
-        return _decode_rare_png(png, raw)
+        return _decode_rare_png(png, raw, stream)
     pixels = _unfilter_alike(rows, first)
     if png.depth == 1:
         pixels = np.unpackbits(pixels, axis=1, count=png.width) * np.uint8(255)
@@ -219,8 +218,8 @@ def _row_bytes(png: _Png, width: int) -> int:
     return (width * _COLOURS[png.colour][0] * png.depth + 7) // 8
 
 
-def _inflate(data: bytes, size: int) -> bytes:
-    """Inflate to exactly `size` bytes, never allocating more."""
+def _inflate(data: bytes, size: int) -> tuple[bytes, bytes]:
+    """Inflate to exactly `size` bytes, never allocating more; give also the stream without tail."""
     stream: Any = zlib_ng.decompressobj()
     try:
         # One byte more than the header promises shows a stream that is too long.
@@ -232,7 +231,7 @@ def _inflate(data: bytes, size: int) -> bytes:
             f"PNG data of {size} bytes expected, "
             + (f"found {len(raw)}" if len(raw) < size else "found more or a stream cut short")
         )
-    return raw
+    return raw, data[: len(data) - len(stream.unused_data)]
 
 
 def _unfilter_alike(rows: NDArray[np.uint8], kind: int) -> NDArray[np.uint8]:
@@ -260,14 +259,11 @@ def _unfilter_alike(rows: NDArray[np.uint8], kind: int) -> NDArray[np.uint8]:
     return out
 
 
-def _decode_rare_png(png: _Png, raw: bytes = b"") -> NDArray[np.uint8]:
-    """Give OpenCV a PNG that is known to be whole: only the chunks that decide about pixels.
-
-    The data go in uncompressed, so that they are inflated only once.
-    """
+def _decode_rare_png(png: _Png, raw: bytes = b"", stream: bytes = b"") -> NDArray[np.uint8]:
+    """Give OpenCV a PNG that is known to be whole: only the chunks that decide about pixels."""
     sizes = _pass_sizes(png)
     if not raw:
-        raw = _inflate(png.data, sum(rows * (row_bytes + 1) for rows, row_bytes in sizes))
+        raw, stream = _inflate(png.data, sum(rows * (row_bytes + 1) for rows, row_bytes in sizes))
     offset = 0
     for rows, row_bytes in sizes:
         stop = offset + rows * (row_bytes + 1)
@@ -283,7 +279,7 @@ def _decode_rare_png(png: _Png, raw: bytes = b"") -> NDArray[np.uint8]:
         chunks.append(_chunk(b"PLTE", png.palette.ljust(3 << png.depth, b"\0")))
     if png.orientation:
         chunks.append(_chunk(b"eXIf", png.orientation))
-    chunks += [_chunk(b"IDAT", _stored(raw)), _chunk(b"IEND", b"")]
+    chunks += [_chunk(b"IDAT", stream), _chunk(b"IEND", b"")]
     return _decode_with_opencv(b"".join(chunks))
 
 
@@ -297,16 +293,6 @@ def _pass_sizes(png: _Png) -> list[tuple[int, int]]:
         if columns > 0 and rows > 0:
             sizes.append((rows, _row_bytes(png, columns)))
     return sizes
-
-
-def _stored(raw: bytes) -> bytes:
-    """A zlib stream that holds `raw` uncompressed (RFC 1950, RFC 1951 section 3.2.4)."""
-    parts = [b"\x78\x01"]
-    for start in range(0, len(raw), 0xFFFF):
-        block = raw[start : start + 0xFFFF]
-        last = start + len(block) == len(raw)
-        parts += [_STORED_BLOCK.pack(last, len(block), len(block) ^ 0xFFFF), block]
-    return b"".join([*parts, _CHECKSUM.pack(zlib_ng.adler32(raw))])
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
