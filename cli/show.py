@@ -58,7 +58,7 @@ def command(
                     "--condition, or raise --rows."
                 )
         elif opened.kind == "identification":
-            sheet = reporting.matrix_figure(opened)
+            sheet = reporting.matrix_figure(artifact)
         else:
             sheet = reporting.history_figure(opened)
     save_png(output, sheet)

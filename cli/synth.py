@@ -70,9 +70,7 @@ def command(
         click.echo(f"Would write {text} (data set {chosen.dataset_name}) into {folder}")
         return
     with console.progress("synth", "sequences") as progress:
-        write_tree(
-            folder, chosen, workers=workers, overwrite=overwrite, progress=progress
-        )
+        write_tree(folder, chosen, workers=workers, overwrite=overwrite, progress=progress)
     if as_json:
         console.print_json(
             {

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact
 from gaitkit.errors import ArtifactError
+from gaitkit.identification.results import read_results
 from gaitkit.labels import format_view, sequence_name
 from gaitkit.reporting.figures import loss_curves, rank1_heat_maps
 from gaitkit.reporting.sheet import contact_sheet
@@ -98,20 +98,13 @@ def history_figure(artifact: Artifact) -> NDArray[np.uint8]:
     return loss_curves(artifact.read("history/step"), curves)
 
 
-def matrix_figure(artifact: Artifact) -> NDArray[np.uint8]:
+def matrix_figure(path: Path) -> NDArray[np.uint8]:
     """Draw the cross-view matrices of the first result of an evaluation."""
-    tables: list[dict[str, Any]] = json.loads(str(artifact.read("tables")[0]))["results"]
-    first = tables[0]
-    matrices = {
-        name: np.array(
-            [[np.nan if v is None else v for v in row] for row in condition["matrix"]], dtype=float
-        )
-        for name, condition in first["conditions"].items()
-    }
+    first = read_results(path)[0]
     return rank1_heat_maps(
-        matrices,
-        [f"{view:g}" for view in first["gallery_views"]],
-        [f"{view:g}" for view in first["probe_views"]],
-        f"Rank-1, per cent: {artifact.dataset}, {first['protocol']}, {first['feature']}, "
-        f"{first['metric']}",
+        {name: table.rate for name, table in first.tables.items()},
+        [f"{view:g}" for view in first.gallery_views],
+        [f"{view:g}" for view in first.probe_views],
+        f"Rank-1, per cent: {first.dataset}, {first.protocol.name}, {first.feature}, "
+        f"{first.metric}",
     )

@@ -1,0 +1,77 @@
+"""`gaitkit evaluate`: who is it? Cross-view identification rates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gaitkit.cli import console, options
+
+
+@click.command("evaluate")
+@click.argument("geis", type=options.INPUT_FILE, nargs=-1, required=True)
+@click.option(
+    "-o", "--output", type=options.FILE, help="Also write the results as an artefact (one input)."
+)
+@options.protocol
+@click.option(
+    "--probe-view", type=float, help="Only this probe view, with published figures beside it."
+)
+@options.feature
+@options.metric
+@click.option(
+    "--truth",
+    type=options.INPUT_FILE,
+    help="The measured GEIs behind a translated input: adds SSIM and mean absolute error.",
+)
+@options.seed
+@options.overwrite
+@options.json_output
+@options.verbosity
+def command(
+    geis: tuple[Path, ...],
+    output: Path | None,
+    protocol: str | None,
+    probe_view: float | None,
+    features: tuple[str, ...],
+    metrics: tuple[str, ...],
+    truth: Path | None,
+    seed: int,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Identify the tested people by their nearest neighbour, across views.
+
+    For each pair of views the probes of one are matched against the gallery of the other alone;
+    the headline is the mean without identical views. A probe whose person is absent from a
+    gallery view counts as an error. People whom a model has seen are refused. Several GEI
+    artefacts (gei.h5 translated.h5) are evaluated side by side.
+    """
+    from gaitkit.identification.results import to_json
+    from gaitkit.identification.stage import evaluate
+    from gaitkit.identification.tables import report_text
+
+    if output is not None and len(geis) > 1:
+        raise click.UsageError("-o takes the results of one input; give one GEIS, or leave -o out.")
+    results = [
+        result
+        for path in geis
+        for result in evaluate(
+            path,
+            protocol=protocol,
+            features=features,
+            metrics=metrics,
+            probe_view=probe_view,
+            truth=truth,
+            output=output,
+            overwrite=overwrite,
+            seed=seed,
+        )
+    ]
+    if as_json:
+        console.print_json(to_json(results))
+    else:
+        click.echo(report_text(results))
+    if output is not None:
+        console.say(f"Wrote {output}.")
