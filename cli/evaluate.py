@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gaitkit.cli import console, options
+
+if TYPE_CHECKING:
+    from gaitkit.identification.results import EvaluationResult
 
 
 @click.command("evaluate")
@@ -50,7 +54,6 @@ def command(
     """
     from gaitkit.identification.results import to_json
     from gaitkit.identification.stage import evaluate
-    from gaitkit.identification.tables import report_text
 
     if output is not None and len(geis) > 1:
         raise click.UsageError("-o takes the results of one input; give one GEIS, or leave -o out.")
@@ -72,6 +75,23 @@ def command(
     if as_json:
         console.print_json(to_json(results))
     else:
-        click.echo(report_text(results))
+        click.echo(_text(results, probe_view))
     if output is not None:
         console.say(f"Wrote {output}.")
+
+
+def _text(results: list[EvaluationResult], probe_view: float | None) -> str:
+    from gaitkit.identification import tables
+
+    parts = []
+    for result in results:
+        if probe_view is None:
+            parts.append(tables.results_text(result))
+        else:
+            parts.append(tables.probe_view_text(result, probe_view))
+    for result in {result.source: result for result in results}.values():
+        if result.quality is not None:
+            parts.append(tables.quality_text(result.quality))
+    if len(results) > 1:
+        parts.append(tables.summary_text(results))
+    return "\n\n".join(parts)
