@@ -1,0 +1,187 @@
+"""Frames of one sequence to aligned silhouettes, with a reason for every frame left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaitkit.silhouettes.align import align_person
+from gaitkit.silhouettes.body import Rejected, find_body
+from gaitkit.silhouettes.opengait import opengait_silhouette
+from gaitkit.silhouettes.options import SilhouetteOptions
+from gaitkit.silhouettes.trend import off_trend
+
+__all__ = ["NormalizedFrame", "NormalizedSequence", "normalize_sequence", "normalize_silhouette"]
+
+_MANY = 1 / 3
+_SWITCHES = {"cut-by-border": "drop_cut", "off-trend": "drop_off_trend"}
+
+
+class NormalizedFrame(NamedTuple):
+    """One normalised frame.
+
+    Attributes
+    ----------
+    silhouette : ndarray of uint8, shape (height, width)
+        0 to 255.
+    track_x_px : float
+        Horizontal position of the body's centre in the frame, pixels.
+    height_px : int
+        Height of the person in the frame, pixels.
+    area_px : int
+        Area of the person in the frame, pixels; 0 if not measured.
+    """
+
+    silhouette: NDArray[np.uint8]
+    track_x_px: float
+    height_px: int
+    area_px: int
+
+
+@dataclass(frozen=True, eq=False)
+class NormalizedSequence:
+    """The frames of one sequence that were kept, aligned, and the others with their reasons.
+
+    Attributes
+    ----------
+    silhouettes : ndarray of uint8, shape (n, height, width)
+        0 to 255.
+    names : tuple of str
+        Names of the kept frames.
+    frame_index : ndarray of int32, shape (n,)
+        Position of each kept frame in the sequence as it was given: the time axis.
+    track_x_px : ndarray of float32, shape (n,)
+        Horizontal position of the body's centre in the frame, pixels.
+    height_px : ndarray of float32, shape (n,)
+        Height of the person in the frame, pixels.
+    dropped : list of (frame, reason, detail)
+        Frames left out; reasons are keys of `gaitkit.dropped.REASONS`.
+    warnings : list of str
+        What the user should look at.
+    """
+
+    silhouettes: NDArray[np.uint8]
+    names: tuple[str, ...]
+    frame_index: NDArray[np.int32]
+    track_x_px: NDArray[np.float32]
+    height_px: NDArray[np.float32]
+    dropped: list[tuple[str, str, str]]
+    warnings: list[str]
+
+
+def normalize_silhouette(
+    frame: NDArray[np.uint8], options: SilhouetteOptions
+) -> NormalizedFrame | Rejected:
+    """Normalise one frame by all rules that need no other frame.
+
+    Parameters
+    ----------
+    frame : ndarray of uint8, shape (rows, columns)
+        The silhouette as it was recorded, foreground bright.
+    options : SilhouetteOptions
+        How to normalise.
+
+    Returns
+    -------
+    NormalizedFrame or Rejected
+        The aligned silhouette, or the reason why there is none.
+    """
+    if options.alignment == "opengait":
+        window = opengait_silhouette(frame, options.height, options.width)
+        return window if isinstance(window, Rejected) else NormalizedFrame(*window, 0)
+    body = find_body(frame, options)
+    if isinstance(body, Rejected):
+        return body
+    silhouette, centre, area = align_person(
+        body.mask, options.height, options.width, centre_part=options.centre_part
+    )
+    return NormalizedFrame(silhouette, body.left + centre, body.mask.shape[0], area)
+
+
+def normalize_sequence(
+    frames: Iterable[tuple[str, NDArray[np.uint8]]], options: SilhouetteOptions
+) -> NormalizedSequence:
+    """Normalise the frames of one sequence, in order of time.
+
+    With ``person`` alignment, frames far from the running trend of height and area are dropped
+    too. A rule that drops more than a third of the frames still drops them, since a half person
+    blurs the gait energy image however many there are, but it warns: recordings that are cut
+    tightly around the person, for example, touch the border throughout and need
+    ``drop_cut=False``.
+
+    Parameters
+    ----------
+    frames : iterable of (name, frame)
+        Names, and uint8 frames of any size; they are consumed one by one.
+    options : SilhouetteOptions
+        How to normalise.
+
+    Returns
+    -------
+    NormalizedSequence
+        Possibly without any frame.
+    """
+    names: list[str] = []
+    index: list[int] = []
+    kept: list[NormalizedFrame] = []
+    dropped: list[tuple[str, str, str]] = []
+    count = 0
+    for count, (name, frame) in enumerate(frames, start=1):
+        result = normalize_silhouette(frame, options)
+        if isinstance(result, Rejected):
+            dropped.append((name, *result))
+        else:
+            names.append(name)
+            index.append(count - 1)
+            kept.append(result)
+    if options.alignment == "person" and options.drop_off_trend:
+        details = _off_trend_details(index, kept, options)
+        dropped += [(names[i], "off-trend", detail) for i, detail in details.items()]
+        stay = [i for i in range(len(kept)) if i not in details]
+        names = [names[i] for i in stay]
+        index = [index[i] for i in stay]
+        kept = [kept[i] for i in stay]
+    shape = (len(kept), options.height, options.width)
+    return NormalizedSequence(
+        silhouettes=np.array([f.silhouette for f in kept], np.uint8).reshape(shape),
+        names=tuple(names),
+        frame_index=np.array(index, np.int32),
+        track_x_px=np.array([f.track_x_px for f in kept], np.float32),
+        height_px=np.array([f.height_px for f in kept], np.float32),
+        dropped=sorted(dropped),
+        warnings=_warnings(dropped, count),
+    )
+
+
+def _off_trend_details(
+    index: list[int], kept: list[NormalizedFrame], options: SilhouetteOptions
+) -> dict[int, str]:
+    """Which of the kept frames are off the trend, and by how much."""
+    position = np.array(index, np.float64)
+    details: dict[int, str] = {}
+    for what, sizes, tolerance in (
+        ("height", [frame.height_px for frame in kept], options.height_tolerance),
+        ("area", [frame.area_px for frame in kept], options.area_tolerance),
+    ):
+        off, deviation, limit = off_trend(
+            position, np.array(sizes, np.float64), options.trend_frames, tolerance
+        )
+        for i in np.flatnonzero(off).tolist():
+            text = f"{what} {deviation[i]:+.0%} off the trend, limit {limit:.0%}"
+            details[i] = f"{details[i]}; {text}" if i in details else text
+    return details
+
+
+def _warnings(dropped: list[tuple[str, str, str]], count: int) -> list[str]:
+    warnings = []
+    for reason, number in sorted(Counter(reason for _, reason, _ in dropped).items()):
+        if number > _MANY * count:
+            text = f"{number} of {count} frames were dropped as {reason}"
+            switch = _SWITCHES.get(reason)
+            warnings.append(f"{text}; {switch}=False would keep them" if switch else text)
+    return warnings

@@ -1,0 +1,117 @@
+"""How silhouettes are normalised: every choice that changes a pixel, in one frozen record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+from gaitkit.errors import OptionError
+
+__all__ = ["Alignment", "SilhouetteOptions"]
+
+Alignment = Literal["person", "opengait"]
+
+_SIZE_FIELDS = ("alignment", "height", "width")
+
+
+@dataclass(frozen=True)
+class SilhouetteOptions:
+    """Options of `gaitkit.silhouettes.normalize`.
+
+    Only `alignment`, `height` and `width` mean anything to ``opengait``; the other fields belong
+    to ``person``.
+
+    Attributes
+    ----------
+    alignment : {"person", "opengait"}
+        ``person`` finds the person, drops frames that do not show one whole person, and centres on
+        the upper body. ``opengait`` is that toolkit's rule, frame for frame, defects included.
+    height, width : int
+        Rows and columns of a normalised silhouette.
+    threshold : float
+        A pixel belongs to the foreground if it is brighter than this fraction of the frame's
+        brightest pixel, so that masks of 0 and 1 and of 0 and 255 give the same result.
+    opening_px : int
+        Diameter of the cross with which the mask is opened; 1 switches the opening off.
+    part_area : float
+        A separate part is a speck if its area is below this fraction of the largest component's.
+    part_gap : float
+        A separate part belongs to the body if the gap to the body is at most this fraction of the
+        largest component's longer side.
+    centre_part : float
+        The silhouette is centred on the centre of mass of this fraction of its rows, from the top.
+    min_height_px : int
+        A lower person is too small to normalise.
+    drop_cut : bool
+        Drop frames in which the person touches the image border.
+    drop_off_trend : bool
+        Drop frames far from the running trend of height and area.
+    trend_frames : int
+        Frames in the window of the running trend: about one gait cycle.
+    height_tolerance, area_tolerance : float
+        Largest deviation from the trend that is always accepted, as a fraction.
+
+    Raises
+    ------
+    OptionError
+        A value is outside its range.
+    """
+
+    alignment: Alignment = "person"
+    height: int = 64
+    width: int = 64
+    threshold: float = 0.5
+    opening_px: int = 3
+    part_area: float = 0.01
+    part_gap: float = 0.1
+    centre_part: float = 0.5
+    min_height_px: int = 20
+    drop_cut: bool = True
+    drop_off_trend: bool = True
+    trend_frames: int = 25
+    height_tolerance: float = 0.1
+    area_tolerance: float = 0.35
+
+    def __post_init__(self) -> None:
+        if self.alignment not in get_args(Alignment):
+            known = " or ".join(get_args(Alignment))
+            raise OptionError(f"alignment must be {known}, got {self.alignment!r}.")
+        self._check("height", 8 <= self.height <= 1024, "8 to 1024 rows")
+        self._check("width", 8 <= self.width <= 1024, "8 to 1024 columns")
+        if self.alignment == "opengait":
+            self._check("width", self.width % 2 == 0, "even with alignment opengait")
+        self._check("threshold", 0 <= self.threshold < 1, "from 0 to below 1")
+        self._check("opening_px", self.opening_px in range(1, 32, 2), "odd, 1 to 31")
+        self._check("part_area", 0 <= self.part_area <= 1, "0 to 1")
+        self._check("part_gap", 0 <= self.part_gap <= 1, "0 to 1")
+        self._check("centre_part", 0 < self.centre_part <= 1, "above 0, at most 1")
+        self._check("min_height_px", self.min_height_px >= 1, "at least 1")
+        self._check("trend_frames", self.trend_frames >= 5, "at least 5")
+        self._check("height_tolerance", self.height_tolerance > 0, "above 0")
+        self._check("area_tolerance", self.area_tolerance > 0, "above 0")
+
+    def _check(self, name: str, good: bool, expected: str) -> None:
+        if not good:
+            raise OptionError(f"{name} must be {expected}, got {getattr(self, name)!r}.")
+
+    def as_parameters(self) -> dict[str, Any]:
+        """The options that change the content, as JSON-able values."""
+        values = asdict(self)
+        return (
+            values if self.alignment == "person" else {name: values[name] for name in _SIZE_FIELDS}
+        )
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> SilhouetteOptions:
+        """The options that `as_parameters` described.
+
+        Raises
+        ------
+        OptionError
+            A name is unknown or a value is outside its range.
+        """
+        unknown = sorted(set(parameters) - {field.name for field in fields(cls)})
+        if unknown:
+            raise OptionError(f"unknown silhouette options: {', '.join(unknown)}.")
+        return cls(**parameters)
