@@ -168,8 +168,8 @@ def probe_view_text(
     )
     notes.append(f"This input's probes: {counts}.")
     if systems:
-        notes.append(f"{MARK}: other data than {result.dataset} unless that is CASIA-B itself;")
-        notes.append(f"from the papers, protocol {systems[0].protocol}:")
+        protocol = systems[0].protocol
+        notes.append(f"{MARK}: the papers' own figures under {protocol}, not computed here:")
         notes += [f"  {system.label}: {system.title}" for system in systems]
     if any("?" in line for group in groups for line in group):
         notes.append("  ?: transcription in doubt")
