@@ -1,1 +1,1 @@
-"""Gait energy images: the average silhouette of a walk, its period, its direction."""
+"""Aligned silhouettes to gait energy images: period, walking direction, the average."""

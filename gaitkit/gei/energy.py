@@ -1,4 +1,10 @@
-"""The gait energy image (GEI)."""
+"""The gait energy image: the mean of a sequence's aligned silhouettes.
+
+References
+----------
+J. Han and B. Bhanu, "Individual recognition using gait energy image", IEEE TPAMI 28(2), 2006,
+equation 1.
+"""
 
 from __future__ import annotations
 
@@ -9,42 +15,31 @@ __all__ = ["gait_energy_image"]
 
 
 def gait_energy_image(silhouettes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Average normalised silhouettes into a gait energy image.
-
-    The sum is exact (integers) and rounded once, halves up, so the result depends neither on the
-    order of the frames nor on how they were grouped.
+    """Mean silhouette, exact: integer sums and one rounding at the end, halves up.
 
     Parameters
     ----------
-    silhouettes : ndarray of uint8, shape (frames, height, width)
-        Normalised silhouettes, 0 to 255, at least one.
+    silhouettes : ndarray of uint8, shape (n, height, width)
+        At least one silhouette, 0 to 255; their order does not matter.
 
     Returns
     -------
     ndarray of uint8, shape (height, width)
-        The mean, 0 to 255.
+        0 to 255.
 
     Raises
     ------
     ValueError
-        There is no frame, or the array is not uint8 of three dimensions.
-
-    References
-    ----------
-    Han and Bhanu, "Individual recognition using gait energy image", IEEE Transactions on Pattern
-    Analysis and Machine Intelligence 28(2), 2006, equation 1.
+        There is no silhouette.
 
     Examples
     --------
     >>> import numpy as np
-    >>> gait_energy_image(np.array([[[0, 255]], [[255, 255]]], dtype=np.uint8))
-    array([[128, 255]], dtype=uint8)
+    >>> gait_energy_image(np.array([[[0, 255]], [[1, 255]]], np.uint8))
+    array([[  1, 255]], dtype=uint8)
     """
-    if silhouettes.dtype != np.uint8 or silhouettes.ndim != 3 or len(silhouettes) == 0:
-        raise ValueError(
-            "expected uint8 silhouettes of shape (frames, height, width) with at least one frame, "
-            f"got {silhouettes.dtype} {silhouettes.shape}"
-        )
-    frames = len(silhouettes)
-    total = silhouettes.sum(axis=0, dtype=np.uint64)
-    return ((2 * total + frames) // (2 * frames)).astype(np.uint8)
+    if silhouettes.ndim != 3 or len(silhouettes) == 0:
+        raise ValueError(f"silhouettes of shape (n, height, width), got {silhouettes.shape}")
+    total = silhouettes.sum(axis=0, dtype=np.int64)
+    count = len(silhouettes)
+    return np.asarray((2 * total + count) // (2 * count), np.uint8)

@@ -1,52 +1,67 @@
-"""How a sequence becomes a GEI."""
+"""How the silhouettes of a sequence are averaged."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
 
 from gaitkit.errors import OptionError
 
-__all__ = ["CYCLES", "MIRRORS", "GeiOptions"]
+__all__ = ["Cycles", "GeiOptions", "Mirror"]
 
-CYCLES = ("all", "whole")
-MIRRORS = ("none", "view", "track")
+Cycles = Literal["all", "whole"]
+Mirror = Literal["none", "view", "track"]
 
 
 @dataclass(frozen=True)
 class GeiOptions:
-    """Options of the average.
+    """Options of `gaitkit.gei.sequence.sequence_gei`.
 
     Attributes
     ----------
     min_frames : int
-        Sequences with fewer usable frames are dropped. Five is less than half a step at 25 frames
-        a second: what is left is no average of a walk (CASIA-B's 005 bg-01 at 000).
+        Sequences with fewer usable frames are dropped. Ten frames at 25 per second are most of one
+        step; the mean of fewer is a posture and no longer a gait.
     cycles : {"all", "whole"}
-        Average all frames, or the longest run of whole gait cycles from the first frame on.
+        Average all frames, or those of an integer number of gait periods.
     mirror : {"none", "view", "track"}
-        ``view``: images of views above 180° are mirrored and labelled 360° − view. ``track``:
-        images of people who walk to the left of the frame are mirrored, so that all walk to the
-        right; a view above 180° is then labelled 360° − view.
+        Bring both walking directions together: ``view`` mirrors sequences whose view lies between
+        180 and 360 degrees; ``track`` mirrors those whose body moves to the left in the frame. In
+        both, view v above 180 becomes 360 - v.
 
     Raises
     ------
     OptionError
-        A value outside its range.
+        A value is outside its range.
     """
 
-    min_frames: int = 5
-    cycles: str = "all"
-    mirror: str = "none"
+    min_frames: int = 10
+    cycles: Cycles = "all"
+    mirror: Mirror = "none"
 
     def __post_init__(self) -> None:
         if self.min_frames < 1:
-            raise OptionError(f"min_frames must be at least 1, got {self.min_frames}.")
-        if self.cycles not in CYCLES:
-            raise OptionError(f"cycles must be one of {CYCLES}, got {self.cycles!r}.")
-        if self.mirror not in MIRRORS:
-            raise OptionError(f"mirror must be one of {MIRRORS}, got {self.mirror!r}.")
+            raise OptionError(f"min_frames must be at least 1, got {self.min_frames!r}.")
+        for name, known in (("cycles", get_args(Cycles)), ("mirror", get_args(Mirror))):
+            if getattr(self, name) not in known:
+                expected = ", ".join(known)
+                raise OptionError(f"{name} must be one of {expected}, got {getattr(self, name)!r}.")
 
     def as_parameters(self) -> dict[str, Any]:
-        """The options as JSON-able data."""
+        """The options that change the content, as JSON-able values."""
         return asdict(self)
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> GeiOptions:
+        """The options that `as_parameters` described.
+
+        Raises
+        ------
+        OptionError
+            A name is unknown or a value is outside its range.
+        """
+        unknown = sorted(set(parameters) - {field.name for field in fields(cls)})
+        if unknown:
+            raise OptionError(f"unknown GEI options: {', '.join(unknown)}.")
+        return cls(**parameters)

@@ -1,109 +1,170 @@
-"""The gait period, from the silhouettes themselves."""
+"""The gait period, and the frames that make up whole periods.
+
+The legs' horizontal spread swings once per step, in every view that shows it at all; its
+autocorrelation peaks at the step, or at the whole cycle where left and right steps look different.
+A gait cycle is two steps, so the two cases have to be told apart: half-way to a peak that belongs
+to a step the legs are in the opposite phase (apart against together) and the autocorrelation is
+low; half-way to a peak that belongs to a cycle lies the other step and it is not.
+
+References
+----------
+C. BenAbdelkader, R. Cutler and L. Davis, "Stride and cadence as a biometric in automatic person
+identification and verification", FG 2002: period from the autocorrelation of the silhouette's
+width.
+S. Sarkar et al., "The HumanID gait challenge problem", IEEE TPAMI 27(2), 2005, section 3.2.2: the
+leg region carries the signal, and a cycle is two of its periods.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["gait_period", "leg_spread", "whole_cycles"]
+__all__ = ["autocorrelation", "gait_period", "leg_spread", "whole_cycles"]
 
-_SHORTEST_STEP_FRAMES = 4
-_LEAST_CORRELATION = 0.25
+_LEG_PART = 0.25
+_SHORTEST_STEP = 4
+_WEAKEST_PEAK = 0.4
+_FIRST_PEAK = 0.8
+_OPPOSITE_PHASE = 0.0
+_FEWEST_PAIRS = 6
 
 
 def leg_spread(silhouettes: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """How far apart the legs are in each frame.
-
-    The mean horizontal distance of the lower third's mass from its own centre: largest when the
-    feet are furthest apart, smallest when the legs pass each other. It is the same whichever leg
-    is in front, so it repeats every *step* in every view where it changes at all.
+    """Standard deviation of the horizontal position of the lowest quarter's mass.
 
     Parameters
     ----------
-    silhouettes : ndarray of uint8, shape (frames, height, width)
-        Normalised silhouettes, 0 to 255.
+    silhouettes : ndarray of uint8, shape (n, height, width)
+        Aligned silhouettes.
 
     Returns
     -------
-    ndarray of float64, shape (frames,)
-        Pixels; 0 where the lower third is empty.
+    ndarray of float64, shape (n,)
+        Pixels; 0 where the quarter is empty.
     """
-    legs = silhouettes[:, silhouettes.shape[1] * 2 // 3 :].sum(axis=1, dtype=np.int64)
-    mass = np.maximum(legs.sum(axis=1), 1)
-    columns = np.arange(legs.shape[1])
-    centre = (legs * columns).sum(axis=1) / mass
-    distance = np.abs(columns[None] - centre[:, None])
-    spread: NDArray[np.float64] = (legs * distance).sum(axis=1) / mass
-    return spread
+    height, width = silhouettes.shape[1:]
+    rows = max(1, round(height * _LEG_PART))
+    columns = silhouettes[:, height - rows :].sum(axis=1, dtype=np.float64)
+    x = np.arange(width) - (width - 1) / 2
+    mass = np.maximum(columns.sum(axis=1), 1e-9)
+    mean = columns @ x / mass
+    return np.asarray(np.sqrt(np.maximum(columns @ x**2 / mass - mean**2, 0)), np.float64)
 
 
-def gait_period(silhouettes: NDArray[np.uint8]) -> float | None:
-    """Estimate the gait period: the frames of one cycle, two steps.
-
-    The spread of the legs is detrended and smoothed; the first clear peak of its autocorrelation
-    is the step, which is refined by a parabola through the peak and its neighbours; two steps are
-    a cycle. The lower body's periodic change as the source of the period goes back to Sarkar et
-    al., "The HumanID gait challenge problem", IEEE TPAMI 27(2), 2005, section 3.1 (who count its
-    pixels and measure between minima).
+def autocorrelation(
+    signal: NDArray[np.floating], frame_index: NDArray[np.integer], longest_lag: int
+) -> NDArray[np.float64]:
+    """Autocorrelation of a signal with missing frames, its straight trend removed.
 
     Parameters
     ----------
-    silhouettes : ndarray of uint8, shape (frames, height, width)
-        Normalised silhouettes in order of time, without gaps that matter.
+    signal : ndarray of float, shape (n,)
+        One value per frame.
+    frame_index : ndarray of int, shape (n,)
+        Strictly increasing frame numbers.
+    longest_lag : int
+        Frames.
+
+    Returns
+    -------
+    ndarray of float64, shape (longest_lag + 1,)
+        -1 to 1 for each lag; over the pairs of frames that exist, NaN where they are too few.
+    """
+    time = np.asarray(frame_index, np.int64) - int(frame_index[0])
+    line = np.polynomial.Polynomial.fit(time, signal, 1)(time)
+    values = np.zeros(int(time[-1]) + 1)
+    there = np.zeros(values.shape, bool)
+    values[time], there[time] = signal - line, True
+    result = np.full(longest_lag + 1, np.nan)
+    for lag in range(min(longest_lag, len(values) - 1) + 1):
+        early, late = slice(0, len(values) - lag), slice(lag, None)
+        pairs = there[early] & there[late]
+        a, b = values[early][pairs], values[late][pairs]
+        power = float(np.sqrt((a @ a) * (b @ b)))
+        if len(a) >= _FEWEST_PAIRS and power > 0:
+            result[lag] = float(a @ b) / power
+    return result
+
+
+def gait_period(
+    silhouettes: NDArray[np.uint8], frame_index: NDArray[np.integer] | None = None
+) -> float | None:
+    """Frames per gait cycle (two steps), estimated from aligned silhouettes.
+
+    Parameters
+    ----------
+    silhouettes : ndarray of uint8, shape (n, height, width)
+        Aligned silhouettes in order of time.
+    frame_index : ndarray of int, shape (n,), optional
+        Number of each frame, strictly increasing; given where frames were dropped between.
 
     Returns
     -------
     float or None
-        Frames of one gait cycle; `None` when there are less than two steps of at least four
-        frames, or no clear rhythm, as often in views from the front and from behind.
+        Frames, with a fraction; `None` where the sequence shows less than one cycle or the legs'
+        spread does not repeat clearly, as can be in front and back views.
     """
-    frames = len(silhouettes)
-    if frames < 4 * _SHORTEST_STEP_FRAMES:
+    if len(silhouettes) < 2 * _SHORTEST_STEP:
         return None
+    index = np.arange(len(silhouettes)) if frame_index is None else frame_index
+    span = int(index[-1]) - int(index[0]) + 1
     signal = leg_spread(silhouettes)
-    time = np.arange(frames)
-    signal = signal - np.polyval(np.polyfit(time, signal, 1), time)
-    signal = np.convolve(signal, [0.25, 0.5, 0.25], mode="same")
-    power = float(signal @ signal)
-    if power < 1e-9 * frames:
+    if float(np.ptp(signal)) == 0:
         return None
-    lags = np.arange(frames // 2 + 1)
-    # Unbiased: a lag of half the sequence is averaged over half as many products.
-    correlation = np.array(
-        [signal[: frames - lag] @ signal[lag:] / (frames - lag) for lag in lags]
-    ) / (power / frames)
+    correlation = autocorrelation(signal, index, span // 2 + 1)
+    peaks = _peaks(correlation)
+    if not peaks:
+        return None
+    highest = max(float(correlation[lag]) for lag in peaks)
+    first = min(lag for lag in peaks if correlation[lag] >= _FIRST_PEAK * highest)
+    if correlation[first] < _WEAKEST_PEAK:
+        return None
+    exact = first + _summit(correlation[first - 1 : first + 2])
+    half_way = float(np.interp(exact / 2, np.arange(len(correlation)), correlation))
+    cycle = exact if half_way > _OPPOSITE_PHASE else 2 * exact
+    return cycle if cycle <= span else None
+
+
+def _peaks(correlation: NDArray[np.float64]) -> list[int]:
+    """Lags of the local maxima, from the shortest possible step on."""
     inner = correlation[1:-1]
-    peaks = 1 + np.flatnonzero((inner >= correlation[:-2]) & (inner > correlation[2:]))
-    peaks = peaks[(peaks >= _SHORTEST_STEP_FRAMES) & (correlation[peaks] > _LEAST_CORRELATION)]
-    if not len(peaks):
-        return None
-    # Unequal steps make the second peak, the cycle, a little higher than the first, the step.
-    step = int(peaks[correlation[peaks] >= 0.6 * correlation[peaks].max()][0])
-    before, at, after = correlation[step - 1 : step + 2]
-    curvature = before - 2 * at + after
-    shift = 0.0 if curvature >= 0 else 0.5 * (before - after) / curvature
-    return 2 * (step + float(np.clip(shift, -0.5, 0.5)))
+    high = (inner > correlation[:-2]) & (inner >= correlation[2:])
+    return [lag for lag in (np.flatnonzero(high) + 1).tolist() if lag >= _SHORTEST_STEP]
 
 
-def whole_cycles(frames: int, period_frames: float) -> int:
-    """How many of the first frames make the most whole gait cycles.
+def _summit(three: NDArray[np.float64]) -> float:
+    """Where the parabola through three neighbours peaks, from the middle one."""
+    before, middle, after = (float(value) for value in three)
+    bend = before - 2 * middle + after
+    return 0.0 if bend == 0 else 0.5 * (before - after) / bend
+
+
+def whole_cycles(frame_index: NDArray[np.integer], period_frames: float) -> slice:
+    """The frames of as many whole gait periods as fit, from the middle of the sequence.
+
+    Both ends are shortened alike, since people enter and leave the picture there.
 
     Parameters
     ----------
-    frames : int
-        Frames there are.
+    frame_index : ndarray of int, shape (n,)
+        Number of each frame, strictly increasing.
     period_frames : float
-        Frames of one gait cycle.
+        Frames per gait cycle.
 
     Returns
     -------
-    int
-        0 when there is not one whole cycle.
+    slice
+        Which of the n frames; empty if not one period fits.
 
     Examples
     --------
-    >>> whole_cycles(60, 25.5), whole_cycles(20, 25.5)
-    (51, 0)
+    >>> import numpy as np
+    >>> whole_cycles(np.arange(60), 25.0)
+    slice(5, 55, None)
     """
-    cycles = int(frames / period_frames)
-    return round(cycles * period_frames)
+    first, span = int(frame_index[0]), int(frame_index[-1]) - int(frame_index[0]) + 1
+    length = round(int(span / period_frames) * period_frames)
+    start = first + (span - length) // 2
+    low, high = np.searchsorted(frame_index, [start, start + length]).tolist()
+    return slice(low, high)

@@ -1,37 +1,41 @@
-"""One sequence of normalised silhouettes to one GEI, or the reason why there is none."""
+"""From the aligned silhouettes of one sequence to its gait energy image."""
 
 from __future__ import annotations
 
+from math import radians, sin
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.gei.direction import walking_direction
+from gaitkit.gei.direction import folded_view, walking_direction
 from gaitkit.gei.energy import gait_energy_image
 from gaitkit.gei.options import GeiOptions
 from gaitkit.gei.period import gait_period, whole_cycles
 
 __all__ = ["GeiResult", "sequence_gei"]
 
+# Below this sine the person walks nearly along the camera's axis and has no side to mirror.
+_FRONTAL_SINE = 0.35
+
 
 class GeiResult(NamedTuple):
-    """What became of a sequence.
+    """The gait energy image of one sequence, or why there is none.
 
     Attributes
     ----------
     gei : ndarray of uint8, shape (height, width), or None
-        The GEI; `None` when the sequence is dropped.
+        0 to 255.
     frames_used : int
-        Frames averaged.
+        How many silhouettes were averaged.
     period_frames : float or None
-        The gait period, where it was asked for and found.
+        Frames per gait cycle; `None` if it was not needed or could not be estimated.
     mirrored : bool
-        Whether the image was mirrored.
+        Whether left and right were exchanged.
     view : float or None
-        The view under which the GEI goes on, degrees.
+        The view after mirroring, degrees.
     reason, detail : str
-        Why it was dropped, a word of `gaitkit.dropped.REASONS`, and what was measured.
+        A key of `gaitkit.dropped.REASONS` and what was measured; empty if there is a GEI.
     """
 
     gei: NDArray[np.uint8] | None
@@ -45,66 +49,71 @@ class GeiResult(NamedTuple):
 
 def sequence_gei(
     silhouettes: NDArray[np.uint8],
-    track_x_px: NDArray[np.float32],
-    height_px: NDArray[np.float32],
+    track_x_px: NDArray[np.floating],
+    height_px: NDArray[np.floating],
     view: float | None,
     options: GeiOptions,
+    *,
+    frame_index: NDArray[np.integer] | None = None,
 ) -> GeiResult:
-    """Make the GEI of one sequence.
+    """Average the aligned silhouettes of one sequence.
 
     Parameters
     ----------
-    silhouettes : ndarray of uint8, shape (frames, height, width)
-        Normalised silhouettes in order of time.
-    track_x_px, height_px : ndarray of float32, shape (frames,)
-        Column of the body's centre and height of the body in the source frames, pixels.
+    silhouettes : ndarray of uint8, shape (n, height, width)
+        In order of time, 0 to 255.
+    track_x_px, height_px : ndarray of float, shape (n,)
+        Where the body was in the frame and how high, pixels.
     view : float or None
-        Camera angle, degrees.
+        Camera angle, degrees; `None` when unknown.
     options : GeiOptions
-        What to average and how to mirror.
+        Which frames, and whether to mirror.
+    frame_index : ndarray of int, shape (n,), optional
+        Number of each frame, strictly increasing; without it no frame is taken as missing.
 
     Returns
     -------
     GeiResult
-        The GEI, or the reason why the sequence is dropped.
+        Its `gei` is `None`, with a reason, where there are ``too-few-frames``, ``no-period`` or
+        ``no-direction``.
     """
-
-    def dropped(reason: str, detail: str) -> GeiResult:
-        return GeiResult(None, 0, None, False, view, reason, detail)
-
-    frames = len(silhouettes)
-    if frames < options.min_frames:
-        return dropped("too-few-frames", f"{frames} of at least {options.min_frames}")
-    used, period = frames, None
-    if options.cycles == "whole":
-        period = gait_period(silhouettes)
-        used = 0 if period is None else whole_cycles(frames, period)
-        if not used:
-            found = "no rhythm" if period is None else f"a period of {period:.1f} frames"
-            return dropped("no-period", f"{frames} frames, {found}")
-    mirrored, new_view = _mirror(track_x_px, height_px, view, options)
-    if mirrored is None:
-        return dropped("no-direction", "the body hardly moves across the frame")
-    gei = gait_energy_image(silhouettes[:used])
+    mirrored, seen = False, view
+    if options.mirror != "none":
+        direction = _direction(track_x_px, height_px, view, options, frame_index)
+        mirrored = direction < 0
+        seen = None if view is None else folded_view(view)
+        if direction == 0:
+            return GeiResult(None, 0, None, False, view, "no-direction", "hardly moves sideways")
+    period = None
+    count = len(silhouettes)
+    if options.cycles == "whole" and count >= options.min_frames:
+        index = np.arange(count) if frame_index is None else frame_index
+        period = gait_period(silhouettes, index)
+        if period is None:
+            detail = f"no gait cycle found in {count} frames"
+            return GeiResult(None, 0, None, mirrored, view, "no-period", detail)
+        silhouettes = silhouettes[whole_cycles(index, period)]
+        count = len(silhouettes)
+    if count < options.min_frames:
+        detail = f"{count} usable frames, at least {options.min_frames} needed"
+        return GeiResult(None, 0, period, mirrored, view, "too-few-frames", detail)
+    gei = gait_energy_image(silhouettes)
     if mirrored:
         gei = np.ascontiguousarray(gei[:, ::-1])
-    return GeiResult(gei, used, period, mirrored, new_view)
+    return GeiResult(gei, count, period, mirrored, seen)
 
 
-def _mirror(
-    track_x_px: NDArray[np.float32],
-    height_px: NDArray[np.float32],
+def _direction(
+    track_x_px: NDArray[np.floating],
+    height_px: NDArray[np.floating],
     view: float | None,
     options: GeiOptions,
-) -> tuple[bool | None, float | None]:
-    """Whether to mirror, and the view after that; `None` when the direction cannot be told."""
-    if options.mirror == "none":
-        return False, view
-    folded = 360 - view if view is not None and view > 180 else view
+    frame_index: NDArray[np.integer] | None,
+) -> int:
+    """-1 where the sequence has to be mirrored, +1 where not, 0 where that cannot be told."""
     if options.mirror == "view":
-        return folded != view, folded
-    direction = walking_direction(track_x_px, height_px)
-    if direction == 0 and view is not None and abs(np.sin(np.radians(view))) > 0.5:
-        return None, view
-    # Seen from the front or from behind there is no direction, and nothing to mirror.
-    return direction < 0, folded
+        return -1 if view is not None and view % 360.0 > 180.0 else 1
+    direction = walking_direction(track_x_px, height_px, frame_index)
+    if direction == 0 and view is not None and abs(sin(radians(view))) < _FRONTAL_SINE:
+        return 1
+    return direction
