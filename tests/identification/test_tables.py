@@ -160,10 +160,10 @@ def test_quality_is_a_line_per_condition():
         "Similarity to the person's true GEI, nm at 090",
         "SSIM       000    090   mean",
         "nm      0.500  0.750  0.625",
-        "bg           -      -      -",
+        "bg          -      -      -",
         "MAE        000    090   mean",
         "nm        20.0   10.0   15.0",
-        "bg           -      -      -",
+        "bg          -      -      -",
         "SSIM: 1 is equal. MAE: grey levels of 255. Several true takes: mean over them.",
         "Left out, no true GEI: p7.",
     ]
