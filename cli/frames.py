@@ -11,9 +11,10 @@ from gaitkit.cli import console, options
 
 if TYPE_CHECKING:
     from gaitkit.datasets.sources import FrameSource
+    from gaitkit.silhouettes.options import SilhouetteOptions
     from gaitkit.silhouettes.stage import StageSummary
 
-__all__ = ["describe_source", "manifest_option", "one_source", "report_stage"]
+__all__ = ["describe_source", "manifest_option", "one_source", "report_stage", "silhouette_choice"]
 
 manifest_option = click.option(
     "--manifest",
@@ -83,3 +84,17 @@ def report_stage(
     if summary.ignored:
         text = ", ".join(f"{count:,} {what}" for what, count in summary.ignored.items())
         console.say(f"Ignored files: {text}.")
+
+
+def silhouette_choice(alignment: str, size: tuple[int, int], keep_cut: bool) -> SilhouetteOptions:
+    """The options of the normalisation, from those of the command."""
+    from gaitkit.silhouettes.options import SilhouetteOptions
+
+    return SilhouetteOptions.from_parameters(
+        {
+            "alignment": alignment,
+            "height": size[0],
+            "width": size[1],
+            "drop_cut": not keep_cut,
+        }
+    )

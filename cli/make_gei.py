@@ -7,9 +7,15 @@ from pathlib import Path
 import click
 
 from gaitkit.cli import console, options
-from gaitkit.cli.frames import describe_source, manifest_option, one_source, report_stage
+from gaitkit.cli.frames import (
+    describe_source,
+    manifest_option,
+    one_source,
+    report_stage,
+    silhouette_choice,
+)
 
-_OF_SILHOUETTES = {"alignment": "--alignment", "size": "--size"}
+_OF_SILHOUETTES = {"alignment": "--alignment", "size": "--size", "keep_cut": "--keep-cut"}
 _OF_THE_AVERAGE = {"min_frames": "--min-frames", "cycles": "--cycles", "mirror": "--mirror"}
 
 
@@ -41,6 +47,7 @@ def command(
     input_kind: str,
     alignment: str,
     size: tuple[int, int],
+    keep_cut: bool,
     min_frames: int | None,
     cycles: str,
     mirror: str,
@@ -60,7 +67,6 @@ def command(
     from gaitkit.artifacts import free_to_write
     from gaitkit.gei import stage
     from gaitkit.gei.options import GeiOptions
-    from gaitkit.silhouettes.options import SilhouetteOptions
 
     free_to_write(output, overwrite=overwrite)
     kind = _kind(input, manifest, input_kind)
@@ -110,7 +116,7 @@ def command(
         summary = stage.gei_from_frames(
             source,
             output,
-            SilhouetteOptions(alignment=alignment, height=size[0], width=size[1]),
+            silhouette_choice(alignment, size, keep_cut),
             average,
             workers=workers,
             overwrite=overwrite,

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from gaitkit.cli import console, options
-from gaitkit.cli.frames import describe_source, manifest_option, one_source, report_stage
+from gaitkit.cli.frames import (
+    describe_source,
+    manifest_option,
+    one_source,
+    report_stage,
+    silhouette_choice,
+)
 
 
 @click.command("normalize")
@@ -29,13 +34,13 @@ def command(
     manifest: Path | None,
     alignment: str,
     size: tuple[int, int],
+    keep_cut: bool,
     name: str | None,
     workers: int,
     dry_run: bool,
     restart: bool,
     overwrite: bool,
     as_json: bool,
-    **_: Any,
 ) -> None:
     """Normalise silhouettes: clean, crop, align, resize.
 
@@ -44,12 +49,11 @@ def command(
     command is given again.
     """
     from gaitkit.artifacts import free_to_write
-    from gaitkit.silhouettes.options import SilhouetteOptions
     from gaitkit.silhouettes.stage import normalize
 
     free_to_write(output, overwrite=overwrite)
     source = one_source(frames, manifest, name)
-    chosen = SilhouetteOptions(alignment=alignment, height=size[0], width=size[1])
+    chosen = silhouette_choice(alignment, size, keep_cut)
     if dry_run:
         describe_source(source, output, as_json=as_json)
         return

@@ -188,7 +188,12 @@ def silhouette_options(command: Any) -> Any:
         metavar="H W",
         help="Height and width of a normalised silhouette, pixels.",
     )
-    return alignment(size(command))
+    keep_cut = click.option(
+        "--keep-cut",
+        is_flag=True,
+        help="Keep frames in which the person touches the image border (tightly cut recordings).",
+    )
+    return alignment(size(keep_cut(command)))
 
 
 def gei_options(command: Any) -> Any:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +20,13 @@ from gaitkit.artifacts import (
     free_to_write,
     open_artifact,
 )
-from gaitkit.datasets.gei_images import GeiImageSource
 from gaitkit.datasets.sources import FrameSource, SequenceFrames, Unit
 from gaitkit.dropped import DroppedRow
 from gaitkit.gei.options import GeiOptions
 from gaitkit.gei.sequence import GeiResult, sequence_gei
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.parallel import Progress
-from gaitkit.png import ImageError, decode_grey
+from gaitkit.png import DecodeError, decode_grey
 from gaitkit.silhouettes.options import SilhouetteOptions
 from gaitkit.silhouettes.stage import StageSummary, normalize_frames, refuse_empty
 from gaitkit.units import (
@@ -39,6 +38,9 @@ from gaitkit.units import (
     run_units,
     source_digest,
 )
+
+if TYPE_CHECKING:
+    from gaitkit.datasets.gei_images import GeiImageSource
 
 __all__ = ["collect_geis", "gei_from_frames", "gei_from_silhouettes"]
 
@@ -106,6 +108,7 @@ class _GeiFromFrames:
                     normalized.height_px,
                     key.view,
                     self.options,
+                    frame_index=normalized.frame_index,
                 )
             geis.add(key, digest, result, dropped, normalized.warnings, sequence.ignored)
         return geis.records, geis.arrays()
@@ -187,6 +190,7 @@ class _GeiFromSilhouettes:
                     artifact.read_rows("height_px", *span),
                     key.view,
                     self.options,
+                    frame_index=artifact.read_rows("frame_index", *span),
                 )
                 geis.add(key, artifact.content_sha256, result, [])
         return geis.records, geis.arrays()
@@ -366,6 +370,6 @@ def _collect_one(
             continue
         try:
             images[key] = data if isinstance(data, np.ndarray) else decode_grey(data)
-        except ImageError as error:
+        except DecodeError as error:
             dropped.append(DroppedRow.of(key, error.reason, frame=name, detail=str(error)))
     records.append((key, digest()))

@@ -18,7 +18,7 @@ from gaitkit.dropped import DroppedRow
 from gaitkit.errors import DatasetError
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.parallel import Progress
-from gaitkit.png import ImageError, decode_grey
+from gaitkit.png import DecodeError, decode_grey
 from gaitkit.silhouettes.normalize import NormalizedSequence, normalize_sequence
 from gaitkit.silhouettes.options import SilhouetteOptions
 from gaitkit.units import (
@@ -95,7 +95,7 @@ def normalize_frames(sequence: SequenceFrames, options: SilhouetteOptions) -> Re
                 continue
             try:
                 image = decode_grey(data)
-            except ImageError as error:
+            except DecodeError as error:
                 undecodable.append((name, error.reason, str(error)))
                 continue
             yield name, image
@@ -128,6 +128,9 @@ class _NormalizeUnit:
         return records, {
             "length": np.array([len(item.silhouettes) for item in kept], dtype=np.int64),
             "frames": np.concatenate([np.empty(shape, np.uint8), *(k.silhouettes for k in kept)]),
+            "frame_index": np.concatenate(
+                [np.empty(0, np.int32), *(item.frame_index for item in kept)]
+            ),
             "track_x_px": _joined([item.track_x_px for item in kept]),
             "height_px": _joined([item.height_px for item in kept]),
             "name": np.array([name for item in kept for name in item.names], dtype=np.str_),
@@ -199,7 +202,7 @@ def normalize(
             stop = int(ends[position])
             length = int(piece["length"][position])
             span = slice(stop - length, stop)
-            for name in ("frames", "track_x_px", "height_px"):
+            for name in ("frames", "frame_index", "track_x_px", "height_px"):
                 writer.append(name, piece[name][span])
             writer.append_text("frame_name", piece["name"][span].tolist())
             starts.append(start)
