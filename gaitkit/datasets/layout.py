@@ -27,6 +27,7 @@ __all__ = [
     "holds_archives",
     "is_gei_name",
     "misplaced",
+    "misplaced_in_archive",
     "require_readable",
     "view_is_no_number",
 ]
@@ -39,6 +40,10 @@ _MAX_DEPTH = 8
 _MAX_FILES = 100_000
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 _MANIFEST = "Frames in folders of another shape: list them in a CSV file, --manifest people.csv."
+_SEGMENT = (
+    "gaitkit starts from silhouettes. Videos of silhouettes are listed in a CSV file: "
+    "--manifest people.csv; others have to be segmented first."
+)
 _UNREAD_ARCHIVES = frozenset({".rar", ".7z", ".zst", ".lz4", ".gz", ".bz2", ".xz"})
 
 
@@ -210,6 +215,28 @@ def misplaced(root: Path, seen: Glimpse) -> LayoutError:
     return LayoutError(f"{start}; its first image is {where}", hint=_MANIFEST)
 
 
+def misplaced_in_archive(label: str, seen: Glimpse) -> LayoutError:
+    """The error for an archive without a single sequence."""
+    start = f"found 0 sequences in {label}; expected {PATTERN} in it, below any folders"
+    if seen.image is None:
+        if seen.video is not None:
+            return LayoutError(f"{start}; it holds videos: {'/'.join(seen.video)}", hint=_SEGMENT)
+        return LayoutError(f"{start}; there is no image in it")
+    where = "/".join(seen.image)
+    if is_gei_name(seen.image):
+        return LayoutError(
+            f"{start}; it holds ready-made GEIs, one image per sequence and view: {where}",
+            hint=f"Read them with: gaitkit make-gei {label}",
+        )
+    missing = _LEVELS - len(seen.image) + 1
+    if missing <= 0:
+        return view_is_no_number(f"{label}/{where.rpartition('/')[0]}")
+    return LayoutError(
+        f"{start}; its first image is {where}: it looks {_levels(missing)} too shallow",
+        hint="Pack the folder that holds the subjects' folders.",
+    )
+
+
 def _levels(count: int) -> str:
     return f"{_WORDS[count]} level{'s' if count > 1 else ''}"
 
@@ -221,8 +248,7 @@ def _without_images(text: str, start: str, seen: Glimpse) -> LayoutError:
     if seen.video is not None:
         return LayoutError(
             f"{start}; it holds videos: {_join(text, *seen.video)}",
-            hint="gaitkit starts from silhouettes. Videos of silhouettes are listed in a CSV file: "
-            "--manifest people.csv; others have to be segmented first.",
+            hint=_SEGMENT,
         )
     if seen.files:
         return LayoutError(f"{start}; there is no image in it, only {seen.files:,} other files")

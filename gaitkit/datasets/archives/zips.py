@@ -1,0 +1,205 @@
+"""Reading zip archives entry by entry.
+
+The standard library's reader keeps most of a kilobyte for each member, which for the million
+frames of CASIA-B is more than all the rest of gaitkit takes; here the directory is only walked.
+"""
+
+from __future__ import annotations
+
+import stat
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+from gaitkit.datasets.archives.limits import Budget, Limits, Member, damaged, refused, safe_parts
+
+__all__ = ["ZipContainer"]
+
+_END = struct.Struct("<4s4H2LH")
+_END_64 = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR_64 = struct.Struct("<4sLQL")
+_ENTRY = struct.Struct("<4s6H3L5H2L")
+_LOCAL = struct.Struct("<4s5H3L2H")
+_MAX_COMMENT = 2**16
+_STORED, _DEFLATED = 0, 8
+_UNIX_SYSTEMS = (3, 19)
+
+
+class _Directory(NamedTuple):
+    entries: int
+    offset: int
+    size: int
+
+
+class ZipContainer:
+    """A zip archive in a seekable binary file.
+
+    Parameters
+    ----------
+    file : binary file
+        The archive.
+    label : str
+        The archive, for messages.
+    limits : Limits
+        Bounds.
+    packed_bytes : int
+        Size of the archive.
+    """
+
+    in_order = False
+
+    def __init__(self, file: BinaryIO, label: str, limits: Limits, packed_bytes: int) -> None:
+        self._file = file
+        self.label = label
+        self._limits = limits
+        self._packed_bytes = packed_bytes
+        self._budget = Budget(label, limits, packed_bytes)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def members(self) -> Iterator[Member]:
+        """All members in the order of the directory, each one checked.
+
+        Raises
+        ------
+        ArchiveError
+            Unsafe, encrypted, damaged or cut short.
+        """
+        directory = self._directory()
+        if directory.entries > self._limits.members:
+            raise refused(self.label, f"it has more than {self._limits.members:,} members")
+        position, packed = directory.offset, 0
+        for _ in range(directory.entries):
+            self._file.seek(position)
+            member, length = self._entry()
+            position += length
+            if position > directory.offset + directory.size:
+                raise damaged(self.label, "its directory is longer than it says")
+            packed += member.packed
+            if packed > self._packed_bytes:
+                raise refused(self.label, "its members overlap")
+            yield member
+        if position != directory.offset + directory.size:
+            # Old writers count members modulo 65,536: the rest must not be lost unnoticed.
+            raise damaged(self.label, "its directory is shorter than it says")
+
+    def read(self, member: Member) -> bytes:
+        """The bytes of a member, its checksum compared."""
+        name = "/".join(member.parts)
+        self._file.seek(member.offset)
+        head = self._file.read(_LOCAL.size)
+        if len(head) < _LOCAL.size or head[:4] != b"PK\3\4":
+            raise damaged(self.label, f"{name} is not where its directory says")
+        *_, name_length, extra_length = _LOCAL.unpack(head)
+        self._file.seek(name_length + extra_length, 1)
+        data = self._file.read(member.packed)
+        checksum, method = divmod(member.check, 2**16)
+        if method == _DEFLATED:
+            data = self._inflate(data, member.size, name)
+        if len(data) != member.size or zlib.crc32(data) != checksum:
+            raise damaged(self.label, f"the checksum of {name} is wrong")
+        return data
+
+    def _inflate(self, data: bytes, size: int, name: str) -> bytes:
+        inflate = zlib.decompressobj(-15)
+        try:
+            # One byte more than announced, so that a member that lies about its size is noticed.
+            return inflate.decompress(data, size + 1)
+        except zlib.error as error:
+            raise damaged(self.label, f"{name} cannot be expanded ({error})") from error
+
+    def _directory(self) -> _Directory:
+        tail_start = max(0, self._packed_bytes - _END.size - _MAX_COMMENT)
+        self._file.seek(tail_start)
+        tail = self._file.read(_END.size + _MAX_COMMENT)
+        found = tail.rfind(b"PK\5\6")
+        if found < 0 or len(tail) - found < _END.size:
+            raise damaged(self.label, "it has no directory at its end; it is cut short")
+        _, disk, first_disk, _, entries, size, offset, _ = _END.unpack_from(tail, found)
+        if 0xFFFF in (entries, disk) or 0xFFFFFFFF in (size, offset):
+            entries, size, offset, disk, first_disk = self._directory_64(tail_start + found)
+        if disk or first_disk:
+            raise refused(self.label, "it is one part of an archive in several files")
+        if offset + size > tail_start + found:
+            raise damaged(self.label, "its directory is not where it says")
+        return _Directory(entries, offset, size)
+
+    def _directory_64(self, end: int) -> tuple[int, int, int, int, int]:
+        self._file.seek(max(0, end - _LOCATOR_64.size))
+        locator = self._file.read(_LOCATOR_64.size)
+        if locator[:4] != b"PK\6\7":
+            raise damaged(self.label, "the end of its directory is missing")
+        self._file.seek(_LOCATOR_64.unpack(locator)[2])
+        record = self._file.read(_END_64.size)
+        if len(record) < _END_64.size or record[:4] != b"PK\6\6":
+            raise damaged(self.label, "the end of its directory is missing")
+        _, _, _, _, disk, first_disk, _, entries, size, offset = _END_64.unpack(record)
+        return entries, size, offset, disk, first_disk
+
+    def _entry(self) -> tuple[Member, int]:
+        """The next entry of the directory, and its length."""
+        head = self._file.read(_ENTRY.size)
+        if len(head) < _ENTRY.size or head[:4] != b"PK\1\2":
+            raise damaged(self.label, "its directory is broken")
+        (_, made_by, _, flags, method, _, _, checksum, packed, size) = _ENTRY.unpack(head)[:10]
+        name_length, extra_length, comment_length, _, _, mode, offset = _ENTRY.unpack(head)[10:]
+        raw = self._file.read(name_length)
+        extra = self._file.read(extra_length)
+        if len(raw) < name_length or len(extra) < extra_length:
+            raise damaged(self.label, "its directory is broken")
+        path = _decode(raw, flags, extra).replace("\\", "/")
+        size, packed, offset = self._sizes(extra, size, packed, offset)
+        parts = safe_parts(path, self.label, self._limits)
+        is_folder = path.endswith("/") or not parts
+        self._check_kind(path, flags, mode >> 16 if made_by >> 8 in _UNIX_SYSTEMS else 0)
+        if not is_folder and method not in (_STORED, _DEFLATED):
+            raise refused(
+                self.label, f"its member {path!r} is compressed by the unread method {method}"
+            )
+        self._budget.add(0 if is_folder else size)
+        member = Member(parts, is_folder, offset, size, packed, checksum * 2**16 + method)
+        return member, _ENTRY.size + name_length + extra_length + comment_length
+
+    def _check_kind(self, path: str, flags: int, mode: int) -> None:
+        if flags & 0x2041:
+            raise refused(self.label, f"its member {path!r} is encrypted")
+        if stat.S_ISLNK(mode):
+            raise refused(self.label, f"its member {path!r} is a link")
+        if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise refused(self.label, f"its member {path!r} is a device or pipe")
+
+    def _sizes(self, extra: bytes, size: int, packed: int, offset: int) -> tuple[int, int, int]:
+        """Size, packed size and offset, from the zip64 field where they do not fit."""
+        wide = _extra_field(extra, 1)
+        values = [size, packed, offset]
+        for place, value in enumerate(values):
+            if value == 0xFFFFFFFF:
+                if wide is None or len(wide) < 8:
+                    raise damaged(self.label, "its directory is broken")
+                values[place] = int.from_bytes(wide[:8], "little")
+                wide = wide[8:]
+        return values[0], values[1], values[2]
+
+
+def _extra_field(extra: bytes, wanted: int) -> bytes | None:
+    while len(extra) >= 4:
+        kind, length = struct.unpack_from("<2H", extra)
+        if kind == wanted:
+            return extra[4 : 4 + length]
+        extra = extra[4 + length :]
+    return None
+
+
+def _decode(raw: bytes, flags: int, extra: bytes) -> str:
+    """A member's name: UTF-8 where it says so or is so, code page 437 otherwise."""
+    unicode_path = _extra_field(extra, 0x7075)
+    if unicode_path is not None and unicode_path[1:5] == zlib.crc32(raw).to_bytes(4, "little"):
+        raw = unicode_path[5:]
+    try:
+        # Many writers store UTF-8 without setting the flag for it (0x800).
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "surrogateescape") if flags & 0x800 else raw.decode("cp437")
