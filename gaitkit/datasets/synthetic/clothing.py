@@ -185,18 +185,18 @@ def drape(outfit: Outfit, rng: np.random.Generator, spread: float = 0.0025) -> O
 def random_coat(rng: np.random.Generator) -> Coat:
     """A coat: jackets, three-quarter coats and long coats, thin or padded."""
     kind = rng.random()
-    if kind < 0.40:
+    if kind < 0.32:
         hem = rng.uniform(0.10, 0.22)
-    elif kind < 0.75:
+    elif kind < 0.70:
         hem = rng.uniform(0.24, 0.42)
     else:
         hem = rng.uniform(0.45, 0.68)
     padded = rng.beta(2, 3)
     return Coat(
-        trunk=0.008 + 0.038 * padded,
-        sleeve=0.006 + 0.024 * padded,
+        trunk=0.012 + 0.050 * padded,
+        sleeve=0.008 + 0.032 * padded,
         hem=float(hem),
-        flare=0.012 + 0.035 * float(rng.random()),
+        flare=0.018 + 0.042 * float(rng.random()),
         collar=float(rng.uniform(0.012, 0.035)) if rng.random() < 0.6 else 0.0,
         hood=float(rng.uniform(0.06, 0.09)) if rng.random() < 0.25 else 0.0,
         pockets=bool(rng.random() < 0.2),
@@ -208,11 +208,11 @@ def random_bag(rng: np.random.Generator) -> Bag:
     kind = str(rng.choice(BAG_KINDS, p=(0.30, 0.25, 0.18, 0.17, 0.10)))
     side = "right" if rng.random() < 0.65 else "left"
     length, thickness, height = {
-        "backpack": (0.30, 0.15, 0.42),
-        "shoulder bag": (0.33, 0.11, 0.26),
-        "cross-body bag": (0.31, 0.09, 0.25),
-        "handbag": (0.33, 0.12, 0.26),
-        "briefcase": (0.40, 0.09, 0.30),
+        "backpack": (0.28, 0.12, 0.38),
+        "shoulder bag": (0.28, 0.09, 0.22),
+        "cross-body bag": (0.26, 0.08, 0.22),
+        "handbag": (0.28, 0.10, 0.22),
+        "briefcase": (0.36, 0.08, 0.27),
     }[kind]
     size = np.clip(1 + 0.14 * rng.standard_normal(3), 0.7, 1.3)
     return Bag(
@@ -245,19 +245,19 @@ def carrying_style(style: dict[str, float], bag: Bag) -> dict[str, float]:
     changed = dict(style)
     right = 1.0 if bag.side == "right" else -1.0
     if bag.kind == "backpack":
-        changed["trunk_lean"] += 2.5
-        changed["neck_forward"] += 2.0
+        changed["trunk_lean"] += 1.2
+        changed["neck_forward"] += 1.0
         changed["shoulder_gain"] *= 0.85
     elif bag.kind in ("handbag", "briefcase"):
         # The loaded arm hangs and hardly swings; the trunk leans away from it.
-        changed["shoulder_asymmetry"] = -0.55 * right
-        changed["shoulder_gain"] *= 0.75
-        changed["trunk_side_lean"] += 1.6 * right
+        changed["shoulder_asymmetry"] = -0.45 * right
+        changed["shoulder_gain"] *= 0.85
+        changed["trunk_side_lean"] += 0.9 * right
         changed["elbow_asymmetry"] -= 5.0 * right
     else:
-        changed["shoulder_asymmetry"] -= 0.35 * right
-        changed["arm_abduction_asymmetry"] -= 2.0 * right
-        changed["trunk_side_lean"] += 0.8 * right
+        changed["shoulder_asymmetry"] -= 0.2 * right
+        changed["arm_abduction_asymmetry"] -= 1.0 * right
+        changed["trunk_side_lean"] += 0.4 * right
     if bag.strap_held:
         # Half of the bend is added to both elbows and half of it moved from one to the other.
         changed["elbow_offset"] += 42.0
@@ -269,7 +269,7 @@ def carrying_style(style: dict[str, float], bag: Bag) -> dict[str, float]:
 def coat_style(style: dict[str, float], coat: Coat) -> dict[str, float]:
     """How the walk changes in a coat. See `carrying_style`."""
     changed = dict(style)
-    stiffness = min(coat.trunk / 0.045, 1.0)
+    stiffness = min(coat.trunk / 0.06, 1.0)
     changed["shoulder_gain"] *= 1 - 0.25 * stiffness
     changed["arm_abduction"] += 3.0 * stiffness
     changed["hip_gain"] *= 1 - 0.05 * float(coat.hem > 0.4)

@@ -93,8 +93,11 @@ def _knots(text: str, harmonics: int) -> Curve:
     return fit_curve(np.array([float(value) for value in text.split()]), harmonics)
 
 
-# Every 5 % of the cycle from 0 to 95 %. Flexion and dorsiflexion are positive.
-HIP = _knots("22 21 18 14.5 11 7 3 -0.5 -4 -7 -9 -8.5 -4.5 2 10 17 21.5 23.5 24 23.5", 5)
+# Every 5 % of the cycle from 0 to 95 %. Flexion and dorsiflexion are positive. The hip's curve is
+# that of the thigh against the vertical, as the pelvis is posed apart.
+HIP = _knots(
+    "24.5 23.5 20.5 16.5 12 7.5 2.5 -3 -8.5 -13.5 -16.5 -15.5 -9.5 0 10 17 21.5 24 25 25", 5
+)
 KNEE = _knots("4 9 15 18 17 14 10.5 7.5 6 7.5 13 24 40 55 62 60 49 32 14 3.5", 6)
 ANKLE = _knots("0 -4 -4 0 3 5 6.5 8 9.5 9.5 6 -3 -14 -18 -11 -4 0 1.5 1 0.5", 6)
 # Of the arm of the same side: furthest back near that side's heel contact.

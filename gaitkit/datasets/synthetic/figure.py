@@ -352,14 +352,14 @@ def _bag(s: Sculptor, skeleton: Skeleton, body: Body, bag: Bag) -> None:
     sign = 1.0 if bag.side == "left" else -1.0
     if bag.kind == "backpack":
         back = frames["upper_thorax"]
-        behind = body.chest_depth / 2 + 0.45 * bag.thickness
-        at = points["chest"] + back @ np.array([-behind, 0.0, 0.35 * (bag.at - 0.68)])
+        behind = 0.36 * body.chest_depth + 0.45 * bag.thickness
+        at = points["chest"] + back @ np.array([-behind, 0.0, -0.03 + 0.5 * (bag.at - 0.68)])
         s.box(at, back, (bag.thickness, bag.length, bag.height))
         return
     upright = turn(np.zeros(len(points["pelvis"])))
     if bag.kind in ("handbag", "briefcase"):
         hand = points[f"{bag.side}_fingers"]
-        handle = 0.16 if bag.kind == "handbag" else 0.05
+        handle = 0.11 if bag.kind == "handbag" else 0.05
         at = hand + (handle + bag.height / 2) * _DOWN
         s.box(at, upright, (bag.length, bag.thickness, bag.height))
         s.hull(

@@ -33,7 +33,7 @@ SIDES = ("right", "left")
 STYLE: Mapping[str, Spread] = {
     # Strides (two steps) per second: 112 steps a minute.
     "cadence_hz": Spread(0.93, 0.055, 0.015, 0.7, 1.2),
-    "hip_gain": Spread(1.0, 0.11, 0.03, 0.6, 1.4),
+    "hip_gain": Spread(1.02, 0.10, 0.028, 0.65, 1.45),
     "hip_offset": Spread(0.0, 2.5, 0.7, -6, 6),
     "hip_shape": Spread(1.0, 0.2, 0.06, 0.3, 1.7),
     "hip_shift": Spread(0.0, 0.008, 0.003),
@@ -48,7 +48,7 @@ STYLE: Mapping[str, Spread] = {
     "knee_asymmetry": Spread(0.0, 0.03, 0.010),
     "toe_out": Spread(7.0, 5.0, 1.2, -8, 22),
     "toe_out_asymmetry": Spread(0.0, 2.5, 0.8),
-    "step_width_m": Spread(0.095, 0.030, 0.008, 0.02, 0.2),
+    "step_width_m": Spread(0.105, 0.030, 0.008, 0.02, 0.22),
     "shoulder_gain": Spread(1.0, 0.38, 0.10, 0.1, 2.2),
     "shoulder_offset": Spread(2.0, 5.0, 1.3, -14, 16),
     "shoulder_shift": Spread(0.0, 0.02, 0.006),

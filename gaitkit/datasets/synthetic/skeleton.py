@@ -21,6 +21,7 @@ __all__ = ["SHOE_M", "Skeleton", "pose", "stride_length"]
 
 SHOE_M = 0.012
 _HIP_HALF_WIDTH = 0.052  # of stature: hip joint centres, Winter (2009)
+_SOFT_M = 0.008
 _STANCE = (0.10, 0.45)  # part of the cycle in which the whole foot stands
 
 
@@ -83,10 +84,9 @@ def pose(body: Body, style: Mapping[str, float], phase: NDArray[np.float64]) -> 
     _trunk(points, frames, body, style, angles)
     for side in SIDES:
         _arm(points, frames, body, style, side, angles)
-    lowest = np.min(
-        [points[f"{side}_{part}"][:, 2] for side in SIDES for part in ("heel", "ball", "toe")],
-        axis=0,
-    )
+    soles = [points[f"{side}_{part}"][:, 2] for side in SIDES for part in ("heel", "ball", "toe")]
+    # A soft minimum: weight passes from one sole to the other without a jolt.
+    lowest = -_SOFT_M * np.log(np.sum(np.exp(-np.array(soles) / _SOFT_M), axis=0) / 3)
     lift = np.zeros((len(phase), 3))
     lift[:, 2] = SHOE_M - lowest
     return Skeleton(points, frames).moved(lift)
