@@ -162,7 +162,7 @@ def test_quality_is_a_line_per_condition():
         "nm      0.500  0.750  0.625",
         "bg          -      -      -",
         "MAE        000    090   mean",
-        "nm        20.0   10.0   15.0",
+        "nm       20.0   10.0   15.0",
         "bg          -      -      -",
         "SSIM: 1 is equal. MAE: grey levels of 255. Several true takes: mean over them.",
         "Left out, no true GEI: p7.",
