@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from gaitkit.artifacts import (
     free_to_write,
     open_artifact,
 )
+from gaitkit.datasets.gei_images import GeiImageSource
 from gaitkit.datasets.sources import FrameSource, SequenceFrames, Unit
 from gaitkit.dropped import DroppedRow
 from gaitkit.gei.options import GeiOptions
@@ -38,9 +39,6 @@ from gaitkit.units import (
     run_units,
     source_digest,
 )
-
-if TYPE_CHECKING:
-    from gaitkit.datasets.gei_images import GeiImageSource
 
 __all__ = ["collect_geis", "gei_from_frames", "gei_from_silhouettes"]
 
@@ -352,7 +350,12 @@ def collect_geis(
         writer.append_labels(Labels.from_keys(keys))
         writer.append_dropped(sorted(dropped, key=lambda row: row.order))
     return StageSummary(
-        len(records) + len(source.dropped), len(keys), 0, dropped, writer.content_sha256
+        len(records) + len(source.dropped),
+        len(keys),
+        0,
+        dropped,
+        writer.content_sha256,
+        source.ignored,
     )
 
 
