@@ -10,10 +10,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +20,12 @@ from gaitkit.datasets.synthetic.options import WalkerOptions, subject_name
 from gaitkit.datasets.synthetic.rendering import render_sequence
 from gaitkit.errors import OutputError, OutputExistsError
 from gaitkit.labels import format_view, sequence_name
+from gaitkit.parallel import map_unordered
 
 __all__ = ["MARKER", "MODEL_VERSION", "TreeSummary", "write_tree"]
 
 MARKER = "synth.json"
+_UNFINISHED_MARKER = f".{MARKER}.partial"
 MODEL_VERSION = 1
 """Raised whenever the same options would give other frames."""
 
@@ -111,7 +111,7 @@ def _write_walks(
     ]
     total = len(walks) * len(options.views)
     done = written = 0
-    for fresh in _mapped(walks, workers):
+    for _, fresh in map_unordered(_write_walk, walks, workers=workers):
         done += len(options.views)
         written += fresh
         if progress is not None:
@@ -123,18 +123,6 @@ def _write_walks(
 
 
 _Walk = tuple[Path, WalkerOptions, int, str, int]
-
-
-def _mapped(walks: list[_Walk], workers: int) -> Iterator[int]:
-    if workers <= 1 or len(walks) == 1:
-        yield from map(_write_walk, walks)
-        return
-    # Spawned, not forked: OpenCV and the caller may hold threads.
-    pool = ProcessPoolExecutor(min(workers, len(walks)), mp_context=get_context("spawn"))
-    try:
-        yield from pool.map(_write_walk, walks, chunksize=4)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _write_walk(walk: _Walk) -> int:
@@ -166,7 +154,7 @@ def _claim(folder: Path, options: WalkerOptions, *, overwrite: bool) -> None:
     """Make the folder ours, or say whose it is."""
     found = _read_marker(folder)
     if found is None:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and (not folder.is_dir() or _others(folder)):
             raise OutputExistsError(
                 f"{folder} exists, is not empty and was not written by gaitkit synth",
                 hint="Choose a new folder.",
@@ -195,8 +183,11 @@ def _difference(found: dict[str, Any], options: WalkerOptions) -> str:
 
 
 def _remove(folder: Path, found: dict[str, Any]) -> None:
-    """Remove the tree that the marker describes, and nothing else."""
-    (folder / MARKER).unlink()
+    """Remove the tree that the marker describes, and nothing else.
+
+    The marker stays, as incomplete: a run that is killed here must find whose folder it is.
+    """
+    _replace_marker(folder, {**found, "complete": False})
     subjects = found.get("parameters", {}).get("subjects", 0)
     for index in range(int(subjects)):
         subject = folder / subject_name(index)
@@ -218,17 +209,23 @@ def _read_marker(folder: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else {}
 
 
+def _others(folder: Path) -> bool:
+    """Whether anything but an unfinished marker of ours is in the folder."""
+    return any(path.name != _UNFINISHED_MARKER for path in folder.iterdir())
+
+
 def _write_marker(folder: Path, options: WalkerOptions, *, complete: bool) -> None:
-    text = json.dumps(
-        {
-            "kind": "gaitkit-walkers",
-            "model_version": MODEL_VERSION,
-            "dataset": options.dataset_name,
-            "complete": complete,
-            "parameters": options.as_parameters(),
-        },
-        indent=2,
-    )
-    aside = folder / f".{MARKER}.partial"
-    aside.write_text(text + "\n", encoding="utf-8")
+    content = {
+        "kind": "gaitkit-walkers",
+        "model_version": MODEL_VERSION,
+        "dataset": options.dataset_name,
+        "complete": complete,
+        "parameters": options.as_parameters(),
+    }
+    _replace_marker(folder, content)
+
+
+def _replace_marker(folder: Path, content: dict[str, Any]) -> None:
+    aside = folder / _UNFINISHED_MARKER
+    aside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     os.replace(aside, folder / MARKER)
