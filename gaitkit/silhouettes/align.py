@@ -56,12 +56,17 @@ def align_person(
     # Sum of x over mass, by parts: the table's row already is the running sum of the columns.
     centre = columns + 0.5 - float(upper.sum()) / float(upper[-1])
     step = rows / height
-    edges = np.clip(centre + _offsets(width) * step, 0, columns)
+    edges = centre + _offsets(width) * step
+    np.minimum(np.maximum(edges, 0, out=edges), columns, out=edges)
     left = np.minimum(edges.astype(np.intp), columns - 1)
     above, share = _row_edges(rows, height)
-    bands = np.diff(_between(table, above, share), axis=0)
-    cells = np.diff(_between(bands.T, left, (edges - left)[:, None]), axis=0).T
-    return (cells * (255.0 / step**2) + 0.5).astype(np.uint8), centre, int(table[-1, -1])
+    sums = _between(table, above, share)
+    sums = _between((sums[1:] - sums[:-1]).T, left, (edges - left)[:, None])
+    cells = sums[1:] - sums[:-1]
+    cells *= 255.0 / step**2
+    cells += 0.5
+    silhouette = np.ascontiguousarray(cells.T.astype(np.uint8))
+    return silhouette, centre, int(table[-1, -1])
 
 
 def _between(
@@ -70,8 +75,10 @@ def _between(
     share: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Rows of a table at fractional positions."""
-    low = table[index]
-    return np.asarray(low + (table[index + 1] - low) * share)
+    low = table.take(index, axis=0)
+    rise = (table.take(index + 1, axis=0) - low) * share
+    rise += low
+    return np.asarray(rise)
 
 
 @lru_cache(maxsize=64)

@@ -18,6 +18,8 @@ from gaitkit.silhouettes.options import SilhouetteOptions
 
 __all__ = ["Body", "Rejected", "find_body"]
 
+_SIDES = ("top", "left", "bottom", "right")
+
 
 class Rejected(NamedTuple):
     """Why a frame was left out.
@@ -95,16 +97,12 @@ def find_body(frame: NDArray[np.uint8], options: SilhouetteOptions) -> Body | Re
 
 def _judged(body: Body, shape: tuple[int, ...], options: SilhouetteOptions) -> Body | Rejected:
     rows, columns = body.mask.shape
-    if options.drop_cut:
-        borders = {
-            "top": body.top == 0,
-            "left": body.left == 0,
-            "bottom": body.top + rows == shape[0],
-            "right": body.left + columns == shape[1],
-        }
-        if any(borders.values()):
-            touched = ", ".join(name for name, touches in borders.items() if touches)
-            return Rejected("cut-by-border", f"touches {touched}")
+    bottom, right = body.top + rows, body.left + columns
+    touches = body.top == 0 or body.left == 0 or bottom == shape[0] or right == shape[1]
+    if touches and options.drop_cut:
+        sides = (body.top == 0, body.left == 0, bottom == shape[0], right == shape[1])
+        names = [name for name, touched in zip(_SIDES, sides, strict=True) if touched]
+        return Rejected("cut-by-border", f"touches {', '.join(names)}")
     if rows < options.min_height_px:
         return Rejected("too-small", f"{rows} px high, at least {options.min_height_px} needed")
     return body
