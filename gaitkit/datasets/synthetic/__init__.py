@@ -1,9 +1,10 @@
 """Synthetic walkers: 3-D people rendered as silhouettes in CASIA-B's layout.
 
 A body of human proportions (`body`) is moved by joint angles of human gait (`curves`, `gait`,
-`skeleton`), dressed (`clothing`, `figure`), seen by a ring of cameras (`camera`), drawn
-(`rendering`), roughened as background subtraction would (`noise`) and written as a tree of PNGs
-(`tree`). Nothing is downloaded, and a seed says all.
+`skeleton`), fleshed out and dressed (`sculptor`, `trunk`, `limbs`, `clothing`, `attire`,
+`figure`), sent on a walk (`walks`), seen by a ring of cameras (`camera`), drawn (`rendering`),
+roughened as background subtraction would (`noise`) and written as a tree of PNGs (`tree`).
+Nothing is downloaded, and a seed says all.
 """
 
 from __future__ import annotations

@@ -118,6 +118,11 @@ class Body:
     head_length: float
     foot_breadth: float
 
+    @property
+    def deltoid_radius(self) -> float:
+        """Radius of the shoulder's muscle; a little more than the upper arm's."""
+        return 1.02 * self.upper_arm_radius
+
 
 def random_body(rng: np.random.Generator) -> Body:
     """A random adult.

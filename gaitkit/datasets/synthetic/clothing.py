@@ -48,8 +48,6 @@ class Outfit:
         How far the hair hangs down the back of the neck.
     bun : float
         Radius of a bun or ponytail at the back of the head; 0 for none.
-    heel : float
-        Additional shoe height.
     """
 
     top: float
@@ -62,7 +60,6 @@ class Outfit:
     hair: float
     hair_length: float
     bun: float
-    heel: float
 
 
 @dataclass(frozen=True)
@@ -149,13 +146,12 @@ def random_outfit(rng: np.random.Generator, *, female: bool) -> Outfit:
         hair=float(rng.uniform(0.004, 0.030) if female else rng.uniform(0.0, 0.022)),
         hair_length=float(rng.uniform(0.10, 0.28)) if female and style < 0.5 else 0.0,
         bun=float(rng.uniform(0.03, 0.05)) if female and style >= 0.7 else 0.0,
-        heel=float(rng.uniform(0.0, 0.04)) if female else float(rng.uniform(0.0, 0.012)),
     )
 
 
 def mean_outfit() -> Outfit:
     """The outfit that everybody wears when bodies are to be equal."""
-    return Outfit(0.012, 0.007, 0.05, 0.008, 0.013, 0.03, 0.0, 0.012, 0.0, 0.0, 0.008)
+    return Outfit(0.012, 0.007, 0.05, 0.008, 0.013, 0.03, 0.0, 0.012, 0.0, 0.0)
 
 
 def drape(outfit: Outfit, rng: np.random.Generator, spread: float = 0.0025) -> Outfit:

@@ -92,10 +92,10 @@ def _levels(strength: float) -> NDArray[np.uint8]:
     rng = np.random.Generator(np.random.PCG64(20060820))
     size = (2048, 2560)
     field = np.zeros(size)
-    for sigma, weight in ((1.0, 0.75), (2.6, 1.0)):
+    for sigma, weight in ((1.0, 0.6), (2.6, 1.0)):
         layer = cv2.GaussianBlur(rng.standard_normal(size), (0, 0), sigma)
         field += weight * layer / layer.std()
-    return np.clip(128 + 46 * strength * field, 1, 254).astype(np.uint8)
+    return np.clip(128 + 28 * strength * field, 1, 254).astype(np.uint8)
 
 
 def _holes(

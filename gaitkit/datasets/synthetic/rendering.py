@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from gaitkit._opencv import cv2
 from gaitkit.datasets.synthetic.camera import Projection, project
 from gaitkit.datasets.synthetic.draws import generator
-from gaitkit.datasets.synthetic.figure import Figure
 from gaitkit.datasets.synthetic.noise import roughen
 from gaitkit.datasets.synthetic.options import WalkerOptions, subject_name
+from gaitkit.datasets.synthetic.sculptor import Figure
 from gaitkit.datasets.synthetic.walks import figure_of, plan_walk
 from gaitkit.labels import format_view
 

@@ -20,10 +20,11 @@ from gaitkit.datasets.synthetic.clothing import (
     random_outfit,
 )
 from gaitkit.datasets.synthetic.draws import Spread, draw, generator
-from gaitkit.datasets.synthetic.figure import Figure, dress
+from gaitkit.datasets.synthetic.figure import dress
 from gaitkit.datasets.synthetic.gait import STYLE
 from gaitkit.datasets.synthetic.options import WalkerOptions, subject_name
 from gaitkit.datasets.synthetic.rotations import turn
+from gaitkit.datasets.synthetic.sculptor import Figure
 from gaitkit.datasets.synthetic.skeleton import pose, stride_length
 
 __all__ = ["FRAMES_PER_SECOND", "Walk", "figure_of", "plan_walk"]

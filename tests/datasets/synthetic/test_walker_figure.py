@@ -14,9 +14,10 @@ from gaitkit.datasets.synthetic.clothing import (
     random_coat,
 )
 from gaitkit.datasets.synthetic.draws import generator
-from gaitkit.datasets.synthetic.figure import Sculptor, dress
+from gaitkit.datasets.synthetic.figure import dress
 from gaitkit.datasets.synthetic.gait import STYLE
 from gaitkit.datasets.synthetic.rendering import fill, outlines
+from gaitkit.datasets.synthetic.sculptor import Sculptor
 from gaitkit.datasets.synthetic.skeleton import pose
 
 SIZE = {"height_px": 240, "width_px": 320}

@@ -5,8 +5,8 @@ from gaitkit._opencv import cv2
 from gaitkit.datasets.synthetic import WalkerOptions, render_sequence
 from gaitkit.datasets.synthetic.camera import Projection, project
 from gaitkit.datasets.synthetic.draws import generator
-from gaitkit.datasets.synthetic.figure import Figure
 from gaitkit.datasets.synthetic.rendering import fill, outlines, render_figure
+from gaitkit.datasets.synthetic.sculptor import Figure
 from gaitkit.datasets.synthetic.walks import figure_of, plan_walk
 
 CLEAN = WalkerOptions(noise=0, frames=24)
