@@ -78,7 +78,7 @@ def command(
     if kind == "silhouettes":
         assert input is not None
         _refuse_given(
-            ctx, _OF_SILHOUETTES | {"name": "--name"}, "were settled by gaitkit normalize"
+            ctx, _OF_SILHOUETTES | {"name": "--name"}, "belongs to gaitkit normalize, which made this input"
         )
         if dry_run:
             _describe_artifact(input, output)
@@ -99,7 +99,7 @@ def command(
         from gaitkit.datasets.gei_images import GeiImageSource
 
         assert input is not None
-        _refuse_given(ctx, _OF_SILHOUETTES | _OF_THE_AVERAGE, "do not apply to ready-made GEIs")
+        _refuse_given(ctx, _OF_SILHOUETTES | _OF_THE_AVERAGE, "does not apply to ready-made GEIs")
         images = GeiImageSource(input, name=name)
         if dry_run:
             describe_source(images, output, as_json=as_json)

@@ -34,7 +34,7 @@ def draw_person(subject: int, walk: str, view: int, frame: int) -> NDArray[np.ui
 
 @pytest.fixture(scope="session")
 def tiny_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four drawn people, all ten walks of CASIA-B, three views, eight frames each."""
+    """Four drawn people, all ten walks of CASIA-B, three views, twelve frames each."""
     from gaitkit._opencv import cv2
 
     root = tmp_path_factory.mktemp("data") / "tiny"
@@ -43,7 +43,7 @@ def tiny_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for view in VIEWS:
                 folder = root / f"{subject:03d}" / walk / f"{view:03d}"
                 folder.mkdir(parents=True)
-                for frame in range(8):
+                for frame in range(12):
                     name = f"{subject:03d}-{walk}-{view:03d}-{frame + 1:03d}.png"
                     picture = draw_person(subject, walk, view, frame)
                     (folder / name).write_bytes(cv2.imencode(".png", picture)[1].tobytes())

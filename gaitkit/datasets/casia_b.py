@@ -24,7 +24,19 @@ from gaitkit.datasets.sources import Frame, SequenceFrames, Unit
 from gaitkit.errors import DatasetError, LayoutError
 from gaitkit.labels import SequenceKey
 
-__all__ = ["MAX_FRAME_BYTES", "SEQUENCES_PER_UNIT", "TreeSource", "dataset_name", "make_units"]
+__all__ = [
+    "MARKER",
+    "MAX_FRAME_BYTES",
+    "SEQUENCES_PER_UNIT",
+    "Located",
+    "TreeSource",
+    "dataset_name",
+    "frames_of",
+    "list_images",
+    "make_units",
+    "read_bounded",
+    "refuse_duplicates",
+]
 
 SEQUENCES_PER_UNIT = 16
 """Sequences of one unit of work: a fraction of a second to a few seconds each."""
@@ -135,7 +147,7 @@ class TreeSource:
     def read(self, unit: Unit) -> Iterator[SequenceFrames]:
         """The sequences of a unit in order of key."""
         for key, folder in unit.work:
-            yield SequenceFrames(key, _frames(self.root / folder))
+            yield SequenceFrames(key, frames_of(self.root / folder))
 
     def _list(self) -> None:
         ignored: Counter[str] = Counter()
@@ -147,7 +159,7 @@ class TreeSource:
                 for view_name in _folders(self.root / subject / sequence, ignored):
                     folder = f"{subject}/{sequence}/{view_name}"
                     strays: Counter[str] = Counter()
-                    count = len(_images(self.root / folder, strays))
+                    count = len(list_images(self.root / folder, strays))
                     view = parse_view(view_name)
                     images += count
                     ignored += strays
@@ -183,7 +195,7 @@ def _folders(folder: Path, ignored: Counter[str], *, known: str = "") -> list[st
     return sorted(names)
 
 
-def _images(folder: Path, ignored: Counter[str]) -> list[str]:
+def list_images(folder: Path, ignored: Counter[str]) -> list[str]:
     """Names of the images in a folder in natural order; what else is there is counted."""
     names = []
     with os.scandir(folder) as entries:
@@ -199,8 +211,9 @@ def _images(folder: Path, ignored: Counter[str]) -> list[str]:
     return sorted(names, key=lambda name: natural_order(clean_text(name)))
 
 
-def _frames(folder: Path) -> Iterable[Frame]:
-    for name in _images(folder, Counter()):
+def frames_of(folder: Path) -> Iterable[Frame]:
+    """Name and bytes of each frame directly in a folder, in natural order, read one by one."""
+    for name in list_images(folder, Counter()):
         yield clean_text(name), read_bounded(folder / name)
 
 

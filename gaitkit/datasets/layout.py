@@ -49,12 +49,13 @@ _UNREAD_ARCHIVES = frozenset({".rar", ".7z", ".zst", ".lz4", ".gz", ".bz2", ".xz
 
 @dataclass
 class Glimpse:
-    """The first file of each sort in a folder or archive, as parts of a path.
+    """A file of each sort in a folder or archive, as parts of a path.
 
     Attributes
     ----------
     image, archive, video : tuple of str or None
-        Folders and name, relative to the root.
+        Folders and name, relative to the root: the deepest image (a preview may lie above the
+        data), the least deep archive, the first video.
     files : int
         Files seen.
     """
@@ -69,15 +70,17 @@ class Glimpse:
         self.files += 1
         suffix = PurePosixPath(parts[-1]).suffix.lower()
         if suffix in IMAGE_SUFFIXES:
-            self.image = self.image or parts
+            if self.image is None or len(parts) > len(self.image):
+                self.image = parts
         elif suffix in VIDEO_SUFFIXES:
             self.video = self.video or parts
         elif archive_stem(parts[-1]) is not None:
-            self.archive = self.archive or parts
+            if self.archive is None or len(parts) < len(self.archive):
+                self.archive = parts
 
 
 def glimpse(root: Path) -> Glimpse:
-    """Look for the first image in a folder, depth first in order of name.
+    """Look for an image in a folder: down to the first that holds any, in order of name.
 
     Hidden files are passed over; after 100,000 files or eight levels the search ends.
     """
@@ -87,22 +90,20 @@ def glimpse(root: Path) -> Glimpse:
 
 
 def _search(folder: Path, parts: tuple[str, ...], seen: Glimpse) -> None:
-    folders = []
+    folders, files = [], []
     try:
         with os.scandir(folder) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                if is_hidden(entry.name):
-                    continue
-                if entry.is_dir():
-                    folders.append(entry.name)
-                else:
-                    seen.add((*parts, entry.name))
+            for entry in entries:
+                if not is_hidden(entry.name):
+                    (folders if entry.is_dir() else files).append(entry.name)
     except PermissionError:
         return
-    for name in folders if len(parts) < _MAX_DEPTH else ():
+    for name in sorted(folders) if len(parts) < _MAX_DEPTH else ():
         if seen.image is not None or seen.files > _MAX_FILES:
-            return
+            break
         _search(folder / name, (*parts, name), seen)
+    for name in sorted(files):
+        seen.add((*parts, name))
 
 
 def holds_archives(root: Path) -> bool:

@@ -1,0 +1,279 @@
+"""Ready-made GEIs: one image for each sequence and view, as they circulate for CASIA-B.
+
+Read are, in a folder or an archive (there, below any folders):
+
+- ``001/nm-01/001-nm-01-090.png``: name and folders must agree; the name may also be
+  ``nm-01-090.png`` or ``090.png``;
+- ``001-nm-01-090.png`` in one folder, provided that subject and condition have no ``-``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from gaitkit.datasets.archives import LIMITS, Container, Limits, Member, open_container
+from gaitkit.datasets.archives.streams import Checkpoint
+from gaitkit.datasets.casia_b import MARKER, read_bounded
+from gaitkit.datasets.contents import Contents, visible_members
+from gaitkit.datasets.layout import glimpse, is_gei_name, require_readable
+from gaitkit.datasets.naming import (
+    IMAGE_SUFFIXES,
+    archive_stem,
+    clean_text,
+    gei_key,
+    is_hidden,
+    parse_view,
+    sequence_key,
+    stray_class,
+)
+from gaitkit.datasets.sources import SequenceFrames, Unit
+from gaitkit.dropped import DroppedRow
+from gaitkit.errors import ArchiveError, LayoutError
+from gaitkit.labels import SequenceKey
+
+__all__ = ["GeiImageSource", "looks_like_gei_tree"]
+
+IMAGES_PER_UNIT = 512
+_EXPECTED = "001/nm-01/001-nm-01-090.png"
+
+
+class _Image(NamedTuple):
+    key: SequenceKey
+    parts: tuple[str, ...]
+    member: Member | None
+
+
+def looks_like_gei_tree(path: Path | str) -> bool:
+    """Whether a folder or archive holds ready-made GEIs rather than silhouettes.
+
+    Decided by the first image and its neighbours: it must carry the name ``001-nm-01-090.png`` in
+    its place, and neighbours must not be numbered one by one, as frames are.
+
+    Parameters
+    ----------
+    path : Path
+        The folder or archive; nothing there, or nothing that can be read, is no GEI.
+
+    Returns
+    -------
+    bool
+        True for ready-made GEIs.
+    """
+    path = Path(path)
+    if path.is_dir():
+        seen = glimpse(path).image
+        if seen is None or len(seen) not in (1, 3) or not is_gei_name(seen):
+            return False
+        with os.scandir(path.joinpath(*seen[:-1])) as entries:
+            names = [entry.name for entry in entries]
+        return not _numbered(names)
+    if not path.is_file():
+        return False
+    try:
+        return _archive_looks_like_geis(path)
+    except ArchiveError:
+        return False
+
+
+def _archive_looks_like_geis(path: Path) -> bool:
+    with closing(open_container(path, str(path))) as container:
+        first: tuple[str, ...] | None = None
+        names: list[str] = []
+        for member in visible_members(container, LIMITS, Contents()):
+            if member.is_folder:
+                continue
+            if first is None:
+                first = member.parts
+                if len(first) == 2 or not is_gei_name(first[-3:]):
+                    return False
+            if member.parts[:-1] != first[:-1]:
+                break
+            names.append(member.parts[-1])
+        return first is not None and not _numbered(names)
+
+
+def _numbered(names: list[str]) -> bool:
+    """Whether images count 1, 2, 3, ...: no two cameras stand one degree apart."""
+    views: dict[str, list[float]] = {}
+    for name in names:
+        before, _, last = PurePosixPath(name).stem.rpartition("-")
+        view = parse_view(last)
+        if view is not None:
+            views.setdefault(before, []).append(view)
+    return any(
+        later - earlier == 1.0
+        for found in views.values()
+        for earlier, later in pairwise(sorted(found))
+    )
+
+
+class GeiImageSource:
+    """Ready-made GEIs in a folder or archive; has what a `FrameSource` has, one frame a sequence.
+
+    Parameters
+    ----------
+    path : Path
+        The folder that holds the subjects (or all images), or an archive of it.
+    name : str, optional
+        Name of the data set; by default that of the folder or archive.
+    limits : Limits
+        Bounds on what an archive may expand to.
+
+    Raises
+    ------
+    LayoutError
+        There is nothing at `path`, or something that is neither a folder nor an archive.
+    """
+
+    def __init__(
+        self, path: Path | str, *, name: str | None = None, limits: Limits = LIMITS
+    ) -> None:
+        self.path = Path(path)
+        self.limits = limits
+        self._name = name
+        self._images: list[_Image] | None = None
+        self._ignored: Counter[str] = Counter()
+        self._dropped: list[DroppedRow] = []
+        self._checkpoints: list[Checkpoint] = []
+        require_readable(self.path)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _source, (self.path, self._name, self.limits)
+
+    @property
+    def name(self) -> str:
+        """Name of the data set."""
+        name = self.path.resolve().name
+        return self._name or clean_text(archive_stem(name) or name) or "geis"
+
+    @property
+    def description(self) -> str:
+        """What is read and from where."""
+        return f"the ready-made GEIs in {self.path}"
+
+    @property
+    def ignored(self) -> Mapping[str, int]:
+        """Counts of strays by class."""
+        self.units()
+        return dict(sorted(self._ignored.items()))
+
+    @property
+    def dropped(self) -> list[DroppedRow]:
+        """Images whose name has no view, and all but the first of those with the same key."""
+        self.units()
+        return list(self._dropped)
+
+    def units(self) -> list[Unit]:
+        """Check the layout and cut the images into units.
+
+        Raises
+        ------
+        ArchiveError
+            The archive is unsafe or damaged.
+        LayoutError
+            No image there, or a name that contradicts its folders.
+        """
+        if self._images is None:
+            self._images = self._list()
+        units: list[Unit] = []
+        for start in range(0, len(self._images), IMAGES_PER_UNIT):
+            work = tuple(self._images[start : start + IMAGES_PER_UNIT])
+            label = f"{'/'.join(work[0].parts)} to {'/'.join(work[-1].parts)} ({len(work)})"
+            units.append(Unit(len(units), label, work))
+        return units
+
+    def read(self, unit: Unit) -> Iterator[SequenceFrames]:
+        """The images of a unit in order of key, each as a sequence of one frame."""
+        if self.path.is_dir():
+            for key, parts, _ in unit.work:
+                data = read_bounded(self.path.joinpath(*parts))
+                yield SequenceFrames(key, [(clean_text(parts[-1]), data)])
+            return
+        with closing(self._open()) as container:
+            for key, parts, member in unit.work:
+                yield SequenceFrames(key, [(clean_text(parts[-1]), container.read(member))])
+
+    def _open(self) -> Container:
+        return open_container(
+            self.path, str(self.path), limits=self.limits, checkpoints=self._checkpoints
+        )
+
+    def _list(self) -> list[_Image]:
+        self._ignored, self._dropped = Counter(), []
+        found = self._in_folder() if self.path.is_dir() else self._in_archive()
+        images: dict[SequenceKey, _Image] = {}
+        count = 0
+        for parts, member in sorted(found, key=lambda item: item[0]):
+            count += 1
+            key = gei_key(parts)
+            if key is None:
+                self._drop_nameless(parts)
+            elif key in images:
+                detail = f"{'/'.join(parts)} beside {'/'.join(images[key].parts)}"
+                row = DroppedRow.of(key, "duplicate", frame=clean_text(parts[-1]), detail=detail)
+                self._dropped.append(row)
+            else:
+                images[key] = _Image(key, parts, member)
+        if not images:
+            raise self._misplaced(count)
+        self._ignored = +self._ignored
+        return sorted(images.values(), key=lambda image: image.key.order)
+
+    def _drop_nameless(self, parts: tuple[str, ...]) -> None:
+        if len(parts) < 3:
+            self._ignored["images without subject, sequence and view in the name"] += 1
+            return
+        key = sequence_key(parts[-3], parts[-2], None)
+        detail = f"{'/'.join(parts)}: its name has no view"
+        row = DroppedRow.of(key, "not-a-gei", frame=clean_text(parts[-1]), detail=detail)
+        self._dropped.append(row)
+
+    def _misplaced(self, images: int) -> LayoutError:
+        start = f"found 0 ready-made GEIs in {self.path}; expected {self.path}/{_EXPECTED}"
+        if not self.path.is_dir():
+            return LayoutError(f"{start}; there are {images:,} images of other names in it")
+        seen = glimpse(self.path).image
+        if seen is None:
+            return LayoutError(f"{start}; there is no image in it")
+        if is_gei_name(seen) and len(seen) > 3:
+            return LayoutError(f"{start}; try {self.path.joinpath(*seen[:-3])}")
+        return LayoutError(f"{start}; its first image is {self.path.joinpath(*seen)}")
+
+    def _in_archive(self) -> list[tuple[tuple[str, ...], Member | None]]:
+        contents = Contents()
+        found: list[tuple[tuple[str, ...], Member | None]] = []
+        with closing(self._open()) as container:
+            for member in visible_members(container, self.limits, contents):
+                if not member.is_folder:
+                    found.append((member.parts, member))
+        self._ignored = contents.ignored
+        self._ignored["archives"] += len(contents.archives)
+        return found
+
+    def _in_folder(self) -> list[tuple[tuple[str, ...], Member | None]]:
+        """The images at the top of the folder, or else those two folders down."""
+        found: dict[int, list[tuple[tuple[str, ...], Member | None]]] = {1: [], 3: []}
+        for folder, folders, files in os.walk(self.path, followlinks=True):
+            parts = Path(folder).relative_to(self.path).parts
+            folders[:] = sorted(name for name in folders if not is_hidden(name))
+            for name in files:
+                is_image = PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
+                if is_image and not is_hidden(name) and len(parts) + 1 in found:
+                    found[len(parts) + 1].append(((*parts, name), None))
+                elif (*parts, name) != (MARKER,):
+                    self._ignored[stray_class(name)] += 1
+            if len(parts) >= 3:
+                folders.clear()
+        if found[3] and found[1]:
+            self._ignored["images at another depth"] += len(found[1])
+        return found[3] or found[1]
+
+
+def _source(path: Path, name: str | None, limits: Limits) -> GeiImageSource:
+    return GeiImageSource(path, name=name, limits=limits)

@@ -1,0 +1,47 @@
+"""Translators: from a GEI of any view and condition to the person's 90° normal-walking GEI.
+
+Names are looked up when they are first used, so that importing this package does not import torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gaitkit.translators.base import Translator
+    from gaitkit.translators.gaitgan import GaitGAN, GaitGANConfig
+    from gaitkit.translators.geis import GeiSet
+    from gaitkit.translators.registry import translator_class, translator_names
+    from gaitkit.translators.stage import train, translate
+    from gaitkit.translators.store import load
+
+__all__ = [
+    "GaitGAN",
+    "GaitGANConfig",
+    "GeiSet",
+    "Translator",
+    "load",
+    "train",
+    "translate",
+    "translator_class",
+    "translator_names",
+]
+
+_HOMES = {
+    "GaitGAN": "gaitgan",
+    "GaitGANConfig": "gaitgan",
+    "GeiSet": "geis",
+    "Translator": "base",
+    "load": "store",
+    "train": "stage",
+    "translate": "stage",
+    "translator_class": "registry",
+    "translator_names": "registry",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return vars(importlib.import_module(f"{__name__}.{_HOMES[name]}"))[name]

@@ -1,0 +1,265 @@
+"""What every translator is to the training loop and to the stages: one class with four verbs.
+
+Build networks from a config; do one training step on a batch; translate a batch; give its state as
+arrays and take it back. Device, precision, sampling, checkpoints and history live elsewhere, and
+know nothing of any one system.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from gaitkit.errors import OptionError
+from gaitkit.translators import state
+from gaitkit.translators.config import TranslatorConfig
+from gaitkit.translators.images import from_network, to_network
+from gaitkit.translators.runtime import Runtime
+from gaitkit.translators.sampling import Batch
+
+if TYPE_CHECKING:
+    from gaitkit.translators.geis import GeiSet
+    from gaitkit.translators.training import Training
+
+__all__ = ["TRANSLATION_BATCH", "Translator"]
+
+TRANSLATION_BATCH = 64
+"""Images translated at once, always; the last batch is filled up with blanks.
+
+A convolution may be computed in another order for another batch size, so a fixed one makes the
+bytes of a translation independent of what stands beside it.
+"""
+
+ConfigT = TypeVar("ConfigT", bound=TranslatorConfig)
+
+
+class Translator(ABC, Generic[ConfigT]):
+    """Base of all translators.
+
+    Parameters
+    ----------
+    config : TranslatorConfig
+        The system's settings; its defaults when left out.
+    seed : int
+        Fixes the starting weights, whatever the device.
+    device : {"auto", "cpu", "cuda"}
+        Where to compute.
+    precision : {"fp32", "bf16", "fp64"}
+        See `gaitkit.translators.runtime.Runtime`.
+    threads : int, optional
+        Threads of one operation on the CPU; torch's own number when left out.
+
+    Attributes
+    ----------
+    networks : dict of str to Module
+        Every network, by its name in the paper; all of them are in the artefact.
+    optimizers : dict of str to Optimizer
+        Every optimiser; each parameter belongs to at most one.
+    preprocessing : dict
+        How the GEIs that it learned from were made (the artefact's parameters).
+    steps_done : int
+        Training steps done.
+    training : Training or None
+        The training so far, when `fit` was called.
+    """
+
+    name: ClassVar[str]
+    config_class: ClassVar[type[TranslatorConfig]]
+
+    def __init__(
+        self,
+        config: ConfigT | None = None,
+        *,
+        seed: int = 0,
+        device: str = "auto",
+        precision: str = "fp32",
+        threads: int | None = None,
+    ) -> None:
+        self.config: ConfigT = self._default_config() if config is None else config
+        self.runtime = Runtime.choose(device, precision, threads)
+        self.preprocessing: dict[str, Any] = {}
+        self.training: Training | None = None
+        self.networks = self.build_networks(self.config)
+        generator = torch.Generator().manual_seed(seed)
+        self.init_weights(generator)
+        for network in self.networks.values():
+            network.to(
+                device=self.runtime.device,
+                dtype=self.runtime.dtype,
+                memory_format=torch.channels_last,
+            )
+        self.optimizers = self.build_optimizers()
+        self.steps_done = 0
+
+    @classmethod
+    def _default_config(cls) -> Any:
+        return cls.config_class()
+
+    @staticmethod
+    @abstractmethod
+    def build_networks(config: Any) -> dict[str, nn.Module]:
+        """Every network with arbitrary weights, on torch's default device."""
+
+    @abstractmethod
+    def init_weights(self, generator: torch.Generator) -> None:
+        """Draw the starting weights from a generator on the CPU."""
+
+    @abstractmethod
+    def build_optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """The optimisers over the networks' parameters."""
+
+    @abstractmethod
+    def train_step(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """One iteration: every optimiser's steps on one batch.
+
+        Returns
+        -------
+        dict of str to Tensor
+            The terms of the losses, detached scalars on the device, the same names in the same
+            order every time.
+        """
+
+    @abstractmethod
+    def translate_batch(self, images: torch.Tensor) -> torch.Tensor:
+        """Translate images of shape (n, 1, height, width) in [-1, 1]; the networks are in eval
+        mode and no gradient is recorded.
+        """
+
+    def translate(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """Translate GEIs to the 90° normal-walking GEI of the same person.
+
+        Batch normalisation uses the running statistics of training, so an image's translation
+        depends on nothing beside it. Always computed in float32 (or fp64 when so built).
+
+        Parameters
+        ----------
+        images : ndarray of uint8 or float32, shape (n, height, width)
+            Grey values 0..255.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, height, width)
+            Grey values 0..255, not rounded.
+
+        Raises
+        ------
+        OptionError
+            When the images have another size than the networks.
+        """
+        self._check_size(images)
+        result = np.empty(images.shape, dtype=np.float32)
+        blank = np.zeros((TRANSLATION_BATCH, *self.config.image_size), dtype=images.dtype)
+        with self.runtime.active(), self._evaluating():
+            for start in range(0, len(images), TRANSLATION_BATCH):
+                rows = images[start : start + TRANSLATION_BATCH]
+                blank[: len(rows)] = rows
+                source = to_network(torch.from_numpy(blank).to(self.runtime.device))
+                output = from_network(self.translate_batch(source.to(self.runtime.dtype)))
+                result[start : start + len(rows)] = output.cpu().numpy()[: len(rows)]
+        return result
+
+    def _check_size(self, images: NDArray[Any]) -> None:
+        if images.ndim != 3 or images.shape[1:] != self.config.image_size:
+            height, width = self.config.image_size
+            raise OptionError(
+                f"expected GEIs of shape (n, {height}, {width}), got {images.shape}",
+                hint="Give the config the GEIs' size: image_size=(height, width).",
+            )
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        modes = {name: network.training for name, network in self.networks.items()}
+        for network in self.networks.values():
+            network.eval()
+        try:
+            with torch.inference_mode():
+                yield
+        finally:
+            for name, network in self.networks.items():
+                network.train(modes[name])
+
+    def update(self, optimizer: str, loss: torch.Tensor) -> None:
+        """One step of one optimiser down the gradient of a loss.
+
+        The gradient is taken with respect to that optimiser's parameters only: nothing leaks into
+        the networks that merely pass it on, which need no freezing.
+        """
+        stepper = self.optimizers[optimizer]
+        parameters = [weight for group in stepper.param_groups for weight in group["params"]]
+        gradients = torch.autograd.grad(loss, parameters)
+        for weight, gradient in zip(parameters, gradients, strict=True):
+            weight.grad = gradient
+        stepper.step()
+        stepper.zero_grad(set_to_none=True)
+
+    def state_arrays(self) -> dict[str, NDArray[Any]]:
+        """Weights, running statistics and optimiser states as arrays.
+
+        Returns
+        -------
+        dict of str to ndarray
+            ``weights/NETWORK/…`` and ``optimizer/NAME/…``, copies in host memory.
+        """
+        return state.network_arrays(self.networks) | state.optimizer_arrays(
+            self.optimizers, self.networks
+        )
+
+    def load_state_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `state_arrays` gave; without optimiser states they start anew.
+
+        Raises
+        ------
+        ArtifactError
+            When an array is missing, left over, or has another shape or type.
+        """
+        state.load_networks(self.networks, arrays)
+        state.load_optimizers(self.optimizers, self.networks, arrays)
+
+    @classmethod
+    def expected_shapes(cls, config: TranslatorConfig) -> dict[str, tuple[int, ...]]:
+        """Shape of every weight array for a config, found without allocating any."""
+        with torch.device("meta"):
+            networks = cls.build_networks(config)
+        return {name: tuple(tensor.shape) for name, tensor in state.named_tensors(networks).items()}
+
+    def fit(self, geis: GeiSet, **options: Any) -> Self:
+        """Train on GEIs; see `gaitkit.translators.training.fit` for the options."""
+        from gaitkit.translators.training import fit
+
+        self.training = fit(self, geis, **options)
+        return self
+
+    def save(self, path: Path | str, *, overwrite: bool = False) -> None:
+        """Write a translator artefact; see `gaitkit.translators.store.save`."""
+        from gaitkit.translators.store import save
+
+        save(self, Path(path), overwrite=overwrite)
+
+    @classmethod
+    def load(cls, path: Path | str, *, device: str = "auto", threads: int | None = None) -> Self:
+        """Read a translator artefact; see `gaitkit.translators.store.load`."""
+        from gaitkit.errors import WrongKindError
+        from gaitkit.translators.store import load
+
+        translator = load(Path(path), device=device, threads=threads)
+        if not isinstance(translator, cls):
+            raise WrongKindError(
+                f"{path} holds a translator of the system {translator.name!r}, not {cls.name!r}.",
+                hint="Use gaitkit.translators.load, which takes any.",
+            )
+        return translator
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Number of learned values of every network."""
+        return {
+            name: sum(weight.numel() for weight in network.parameters())
+            for name, network in self.networks.items()
+        }

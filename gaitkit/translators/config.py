@@ -1,0 +1,127 @@
+"""Settings of a translator: numbers with bounds, checked before anything is allocated from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields, replace
+from typing import Any, Self
+
+from gaitkit.errors import OptionError
+
+__all__ = ["MAX_IMAGE_SIDE", "TranslatorConfig", "setting"]
+
+MAX_IMAGE_SIDE = 512
+"""Largest height or width of a GEI, in pixels, that a network is built for."""
+
+
+def setting(
+    default: Any,
+    low: float,
+    high: float,
+    help: str,
+    *,
+    open_ends: tuple[bool, bool] = (False, False),
+) -> Any:
+    """A dataclass field that holds a number (or a tuple of numbers) within bounds.
+
+    Parameters
+    ----------
+    default : int, float or tuple of those
+        The default, which also fixes the type: a float setting takes integers, not the reverse.
+    low, high : float
+        Bounds of the number, or of each number of the tuple.
+    help : str
+        One line for the command line and the documentation.
+    open_ends : tuple of bool
+        Whether `low` and `high` themselves are forbidden.
+    """
+    bounds = {"low": low, "high": high, "open_ends": open_ends, "help": help}
+    return field(default=default, metadata=bounds)
+
+
+@dataclass(frozen=True)
+class TranslatorConfig:
+    """What every translator's settings have in common.
+
+    Subclasses add fields made by `setting`; the defaults are the paper's.
+
+    Raises
+    ------
+    OptionError
+        When a value has the wrong type or lies outside its bounds.
+    """
+
+    image_size: tuple[int, int] = setting(
+        (64, 64), 16, MAX_IMAGE_SIDE, "height and width of the GEIs, pixels, multiples of 16"
+    )
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            _check(item, vars(self)[item.name])
+        if any(side % 16 for side in self.image_size):
+            raise OptionError(
+                f"image_size must be multiples of 16, got {_show(self.image_size)}",
+                hint="Make the GEIs again with --size 64 64, or other multiples of 16.",
+            )
+
+    def as_parameters(self) -> dict[str, Any]:
+        """The settings as JSON-able values, in the order of their fields."""
+        return {
+            item.name: list(value) if isinstance(value, tuple) else value
+            for item in fields(self)
+            for value in [vars(self)[item.name]]
+        }
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:
+        """Settings from JSON-able values; missing ones take their defaults.
+
+        Raises
+        ------
+        OptionError
+            When a name is unknown, or a value has the wrong type or lies outside its bounds.
+        """
+        known = {item.name: item for item in fields(cls)}
+        unknown = sorted(set(parameters) - set(known))
+        if unknown:
+            raise OptionError(
+                f"unknown setting {unknown[0]!r} of {cls.__name__}; known: {', '.join(known)}"
+            )
+        values = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in parameters.items()
+        }
+        return replace(cls(), **values)
+
+
+def _check(item: Field[Any], value: Any) -> None:
+    default = item.default
+    if isinstance(default, tuple):
+        if not isinstance(value, tuple) or len(value) != len(default):
+            raise OptionError(f"{item.name} must be {len(default)} numbers, got {_show(value)}")
+        pairs = list(zip(default, value, strict=True))
+    else:
+        pairs = [(default, value)]
+    low, high = item.metadata["low"], item.metadata["high"]
+    low_open, high_open = item.metadata["open_ends"]
+    for model, number in pairs:
+        allowed: tuple[type, ...] = (int, float) if isinstance(model, float) else (type(model),)
+        # bool is an int to Python, and never meant as one here.
+        if isinstance(number, bool) is not isinstance(model, bool) or not isinstance(
+            number, allowed
+        ):
+            kind = type(model).__name__
+            raise OptionError(f"{item.name} must be of type {kind}, got {_show(value)}")
+        inside = math.isfinite(number) and low <= number <= high
+        if not inside or (low_open and number == low) or (high_open and number == high):
+            left, right = "(" if low_open else "[", ")" if high_open else "]"
+            raise OptionError(
+                f"{item.name} must be in {left}{low:g}, {high:g}{right}, got {_show(value)}"
+            )
+
+
+def _show(value: Any) -> str:
+    # A hostile file may hold a very long value; the message stays short.
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

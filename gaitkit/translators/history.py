@@ -1,0 +1,136 @@
+"""What a training leaves behind: mean losses every so many steps, and samples over time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gaitkit.errors import DamagedArtifactError
+
+__all__ = ["History"]
+
+
+class History:
+    """Losses and samples of one training.
+
+    Attributes
+    ----------
+    names : list of str
+        The losses, in the order of the columns.
+    steps : list of int
+        Iteration at the end of each window.
+    losses : list of list of float
+        Mean loss over each window, a column for each name.
+    sample_steps : list of int
+        Iterations of the samples.
+    generated : list of ndarray of uint8, shape (k, height, width)
+        Samples at each of `sample_steps`.
+    sources, targets : ndarray of uint8, shape (k, height, width), or None
+        The GEIs that the samples were made from, and the true ones.
+    """
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.steps: list[int] = []
+        self.losses: list[list[float]] = []
+        self.sample_steps: list[int] = []
+        self.generated: list[NDArray[np.uint8]] = []
+        self.sources: NDArray[np.uint8] | None = None
+        self.targets: NDArray[np.uint8] | None = None
+        self._sums: torch.Tensor | None = None
+        self._count = 0
+
+    def add(self, losses: Mapping[str, torch.Tensor]) -> None:
+        """Add one iteration's losses to the window, without waiting for them."""
+        names = list(losses)
+        if not self.names:
+            self.names = names
+        elif names != self.names:
+            raise ValueError(f"losses must be {self.names} in every step, got {names}")
+        values = torch.stack(list(losses.values())).double()
+        self._sums = values if self._sums is None else self._sums + values
+        self._count += 1
+
+    def window_means(self) -> dict[str, float]:
+        """Mean losses since the last closed window; waits for the device."""
+        if self._sums is None:
+            return {}
+        return dict(zip(self.names, (self._sums / self._count).tolist(), strict=True))
+
+    def close_window(self, step: int, means: Mapping[str, float]) -> None:
+        """Write a row and begin the next window."""
+        self.steps.append(step)
+        self.losses.append([means[name] for name in self.names])
+        self._sums, self._count = None, 0
+
+    def add_samples(
+        self,
+        step: int,
+        sources: NDArray[np.uint8],
+        generated: NDArray[np.uint8],
+        targets: NDArray[np.uint8],
+    ) -> None:
+        """Keep samples; sources and targets are the same every time."""
+        self.sources, self.targets = sources, targets
+        self.sample_steps.append(step)
+        self.generated.append(generated)
+
+    def arrays(self) -> dict[str, NDArray[Any] | list[str]]:
+        """The history as arrays; what is not there yet is left out."""
+        arrays: dict[str, NDArray[Any] | list[str]] = {}
+        if self.names:
+            arrays["history/names"] = self.names
+            arrays["history/step"] = np.array(self.steps, dtype=np.int64)
+            shape = (len(self.steps), len(self.names))
+            arrays["history/losses"] = np.array(self.losses, dtype=np.float64).reshape(shape)
+        if self._sums is not None:
+            arrays["history/window_sums"] = self._sums.cpu().numpy().copy()
+            arrays["history/window_count"] = np.array(self._count, dtype=np.int64)
+        if self.sources is not None and self.targets is not None:
+            arrays["samples/step"] = np.array(self.sample_steps, dtype=np.int64)
+            arrays["samples/generated"] = np.stack(self.generated)
+            arrays["samples/sources"] = self.sources
+            arrays["samples/targets"] = self.targets
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], device: str = "cpu") -> History:
+        """The reverse of `arrays`.
+
+        Raises
+        ------
+        DamagedArtifactError
+            When arrays are missing or do not belong together.
+        """
+        history = cls()
+        try:
+            history._load(arrays, device)
+        except (KeyError, ValueError, TypeError, IndexError) as error:
+            raise DamagedArtifactError(
+                "The model is not a well-formed one: its history is incomplete.",
+                hint="Train it again with gaitkit train-gan.",
+            ) from error
+        return history
+
+    def _load(self, arrays: Mapping[str, NDArray[Any]], device: str) -> None:
+        if "history/names" in arrays:
+            self.names = [str(name) for name in arrays["history/names"]]
+            self.steps = [int(step) for step in arrays["history/step"]]
+            losses = arrays["history/losses"].reshape(len(self.steps), len(self.names))
+            self.losses = [[float(value) for value in row] for row in losses]
+        if "history/window_sums" in arrays:
+            sums = np.array(arrays["history/window_sums"], dtype=np.float64)
+            self._sums = torch.from_numpy(sums.reshape(len(self.names))).to(device)
+            self._count = int(arrays["history/window_count"])
+        if "samples/step" in arrays:
+            self.sample_steps = [int(step) for step in arrays["samples/step"]]
+            generated = arrays["samples/generated"]
+            self.sources = arrays["samples/sources"]
+            self.targets = arrays["samples/targets"]
+            if generated.shape != (len(self.sample_steps), *self.sources.shape):
+                raise ValueError("samples and steps differ in number")
+            self.generated = list(generated)

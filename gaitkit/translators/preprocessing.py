@@ -1,0 +1,75 @@
+"""How GEIs were made: what travels with a model, and what must agree before it translates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from gaitkit.errors import MixtureError
+
+__all__ = ["PREPROCESSING", "preprocessing_of", "refuse_other_preprocessing"]
+
+PREPROCESSING = ("silhouettes", "gei")
+"""Sections of a GEI artefact's parameters that say how its GEIs were made."""
+
+_ABSENT = "nothing"
+
+
+def preprocessing_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections of an artefact's parameters that say how its GEIs were made."""
+    return {name: parameters[name] for name in PREPROCESSING if name in parameters}
+
+
+def refuse_other_preprocessing(
+    path: Path,
+    found: Mapping[str, Any],
+    found_size: tuple[int, int],
+    learned: Mapping[str, Any],
+    learned_size: tuple[int, int],
+) -> None:
+    """Raise unless GEIs were made in the same way as those that a model learned from.
+
+    Parameters
+    ----------
+    path : Path
+        The GEIs' file, for the message.
+    found, learned : mapping
+        What `preprocessing_of` gives for the GEIs and for the model's.
+    found_size, learned_size : tuple of int
+        Height and width, pixels.
+
+    Raises
+    ------
+    MixtureError
+        Naming the first parameter that differs, with both values.
+    """
+    differences = []
+    if found_size != learned_size:
+        differences.append(("size", "{}×{}".format(*found_size), "{}×{}".format(*learned_size)))
+    differences += _differences(found, learned)
+    if differences:
+        name, here, there = differences[0]
+        more = f" ({len(differences) - 1} more differ)" if len(differences) > 1 else ""
+        raise MixtureError(
+            f"{path} was made differently from what the model learned: {name} is {here} here, "
+            f"{there} there{more}.",
+            hint="Make the GEIs again with the model's options (gaitkit inspect shows them), or "
+            "train a model on these GEIs.",
+        )
+
+
+def _differences(
+    found: Mapping[str, Any], learned: Mapping[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, str, str]]:
+    for name in sorted(set(found) | set(learned)):
+        here, there = found.get(name, _ABSENT), learned.get(name, _ABSENT)
+        if isinstance(here, Mapping) and isinstance(there, Mapping):
+            yield from _differences(here, there, f"{prefix}{name}.")
+        elif here != there:
+            yield f"{prefix}{name}", _brief(here), _brief(there)
+
+
+def _brief(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 80 else text[:77] + "..."

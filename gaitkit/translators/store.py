@@ -1,0 +1,167 @@
+"""Translators in files: plain arrays and numbers, checked before anything is allocated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaitkit.artifacts import Artifact, TrainedOn, open_artifact, write_artifact
+from gaitkit.artifacts.schema import InputRef
+from gaitkit.errors import DamagedArtifactError, OptionError, TrainingError
+from gaitkit.translators.base import Translator
+from gaitkit.translators.config import TranslatorConfig
+from gaitkit.translators.history import History
+from gaitkit.translators.registry import translator_class
+from gaitkit.translators.state import check_weights
+from gaitkit.translators.training import Training
+
+__all__ = ["config_of", "load", "parameters_of", "load_history", "read_arrays", "save"]
+
+STATE_GROUPS = ("weights/", "optimizer/", "random/", "history/", "samples/")
+
+
+def parameters_of(training: Training) -> dict[str, Any]:
+    """The parameters of a translator artefact: system, config, options, arithmetic, input."""
+    translator = training.translator
+    return {
+        "translator": {"name": translator.name, "config": translator.config.as_parameters()},
+        "training": training.options.as_parameters()
+        | {"subjects": training.geis.labels.subjects()},
+        "runtime": translator.runtime.as_parameters(),
+        "preprocessing": dict(translator.preprocessing),
+    }
+
+
+def save_training(
+    training: Training, path: Path, *, kind: str, running: bool = False, overwrite: bool = False
+) -> str:
+    """Write a training: finished as kind ``translator``, unfinished as ``checkpoint``.
+
+    Returns
+    -------
+    str
+        The content digest.
+    """
+    geis = training.geis
+    inputs = [InputRef("gei", geis.content_sha256)] if geis.content_sha256 else []
+    return write_artifact(
+        path,
+        kind=kind,
+        arrays=training.arrays(running=running),
+        parameters=parameters_of(training),
+        dataset=geis.dataset,
+        seed=training.options.seed,
+        inputs=inputs,
+        trained_on=[
+            TrainedOn(geis.dataset, subject, "training") for subject in training.sampler.subjects
+        ],
+        overwrite=overwrite,
+    )
+
+
+def save(translator: Translator[Any], path: Path, *, overwrite: bool = False) -> None:
+    """Write a translator that `fit` has trained.
+
+    Raises
+    ------
+    TrainingError
+        When it has not been trained.
+    OutputError
+        When the file exists or cannot be written.
+    """
+    if translator.training is None:
+        raise TrainingError(
+            "Only a trained translator can be saved.", hint="Call fit(geis) before save(path)."
+        )
+    save_training(translator.training, path, kind="translator", overwrite=overwrite)
+
+
+def config_of(artifact: Artifact) -> tuple[type[Translator[Any]], TranslatorConfig]:
+    """The system and the settings that a model file names, bounded and checked.
+
+    Raises
+    ------
+    DamagedArtifactError
+        When they are missing, unknown or out of bounds.
+    """
+    try:
+        described = artifact.parameters["translator"]
+        system = translator_class(str(described["name"]))
+        return system, system.config_class.from_parameters(dict(described["config"]))
+    except (KeyError, TypeError, ValueError, OptionError) as error:
+        reason = error.message if isinstance(error, OptionError) else "its settings are malformed"
+        raise DamagedArtifactError(
+            f"{artifact.path} is not a model that this gaitkit can use: {reason}.",
+            hint="Train it again, or use the version of gaitkit that made it.",
+        ) from error
+
+
+def check_shapes(
+    artifact: Artifact, system: type[Translator[Any]], config: TranslatorConfig
+) -> None:
+    """Compare the file's weights with the config's networks before either is allocated."""
+    found = {name: artifact.shape(name) for name in artifact.names("weights/")}
+    check_weights(system.expected_shapes(config), found)
+
+
+def read_arrays(artifact: Artifact, prefixes: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    """Arrays of some groups; each is at most as large as the weights that were checked."""
+    weights = {artifact.shape(name) for name in artifact.names("weights/")}
+    arrays = {}
+    for name in artifact.names():
+        if not name.startswith(prefixes):
+            continue
+        if name.startswith("optimizer/") and artifact.shape(name) not in weights | {()}:
+            raise DamagedArtifactError(
+                f"{artifact.path} is not a well-formed model: the array {name} has the shape of "
+                f"no weight.",
+                hint="Train it again with gaitkit train-gan.",
+            )
+        arrays[name] = artifact.read(name)
+    return arrays
+
+
+def load(path: Path | str, *, device: str = "auto", threads: int | None = None) -> Translator[Any]:
+    """Read a translator for translating.
+
+    Parameters
+    ----------
+    path : path-like
+        A translator artefact, one's own or somebody else's: only arrays and numbers are read.
+    device : {"auto", "cpu", "cuda"}
+        Where to compute.
+    threads : int, optional
+        Threads of one operation on the CPU.
+
+    Raises
+    ------
+    ArtifactError
+        When the file is damaged, of another kind, or no model of this gaitkit.
+    """
+    with open_artifact(path, kind="translator") as artifact:
+        system, config = config_of(artifact)
+        check_shapes(artifact, system, config)
+        translator = system(config, device=device, threads=threads)
+        translator.load_state_arrays(read_arrays(artifact, ("weights/",)))
+        translator.steps_done = int(_scalar(artifact, "step"))
+        preprocessing = artifact.parameters.get("preprocessing", {})
+        if not isinstance(preprocessing, Mapping):
+            raise DamagedArtifactError(f"{path} does not say how its GEIs were made.")
+        translator.preprocessing = dict(preprocessing)
+        return translator
+
+
+def load_history(path: Path | str) -> History:
+    """Read the losses and samples of a translator or of a checkpoint."""
+    with open_artifact(path, kind=("translator", "checkpoint")) as artifact:
+        return History.from_arrays(read_arrays(artifact, ("history/", "samples/")))
+
+
+def _scalar(artifact: Artifact, name: str) -> int:
+    if artifact.shape(name) != ():
+        raise DamagedArtifactError(f"{artifact.path}: the array {name} must be one number.")
+    return int(np.asarray(artifact.read(name)))

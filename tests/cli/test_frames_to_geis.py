@@ -1,0 +1,191 @@
+"""normalize, make-gei, inspect, show, export: run for real, the files they wrote reopened."""
+
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gaitkit.artifacts import open_artifact
+from gaitkit.labels import SequenceKey
+
+
+@pytest.fixture(scope="module")
+def geis(tiny_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from click.testing import CliRunner
+
+    from gaitkit.cli.main import cli
+
+    path = tmp_path_factory.mktemp("geis") / "gei.h5"
+    ran = CliRunner().invoke(cli, ["make-gei", str(tiny_tree), "-o", str(path), "--workers", "1"])
+    assert ran.exit_code == 0, ran.output
+    return path
+
+
+def test_both_ways_to_the_geis_give_the_same_content(
+    gaitkit: Callable, tiny_tree: Path, tmp_path: Path, geis: Path
+) -> None:
+    silhouettes, gei = tmp_path / "silhouettes.h5", tmp_path / "gei.h5"
+    assert gaitkit("normalize", tiny_tree, "-o", silhouettes, "--workers", 1).code == 0
+    assert gaitkit("make-gei", silhouettes, "-o", gei, "--workers", 1).code == 0
+    with open_artifact(silhouettes, "silhouettes") as first, open_artifact(gei, "gei") as second:
+        assert first.shape("frames") == (4 * 10 * 3 * 12, 64, 64)
+        assert second.shape("gei") == (4 * 10 * 3, 64, 64)
+        assert second.labels.key(0) == SequenceKey("001", "bg", 1, 0.0)
+        assert second.inputs == (first.ref(),)
+        with open_artifact(geis, "gei") as straight:
+            assert straight.content_sha256 == second.content_sha256
+            assert straight.parameters == second.parameters
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["gei.h5", "silhouettes.h5"]
+
+
+def test_two_workers_give_the_same_bytes(
+    gaitkit: Callable, tiny_tree: Path, tmp_path: Path, geis: Path
+) -> None:
+    assert gaitkit("make-gei", tiny_tree, "-o", tmp_path / "two.h5", "--workers", 2).code == 0
+    assert (tmp_path / "two.h5").read_bytes() == geis.read_bytes()
+
+
+def test_a_zip_of_the_tree_gives_the_same_bytes(
+    gaitkit: Callable, tiny_tree: Path, tmp_path: Path, geis: Path
+) -> None:
+    packed = tmp_path / "tiny.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in sorted(tiny_tree.rglob("*.png")):
+            archive.write(path, path.relative_to(tiny_tree.parent))
+    assert gaitkit("make-gei", packed, "-o", tmp_path / "zip.h5", "--workers", 1).code == 0
+    assert (tmp_path / "zip.h5").read_bytes() == geis.read_bytes()
+
+
+def test_a_bad_frame_is_dropped_with_its_reason(
+    gaitkit: Callable, tiny_tree: Path, tmp_path: Path
+) -> None:
+    tree = tmp_path / "tree"
+    shutil.copytree(tiny_tree / "001" / "nm-01", tree / "001" / "nm-01")
+    bad = tree / "001" / "nm-01" / "090" / "001-nm-01-090-004.png"
+    bad.write_bytes(bad.read_bytes()[:50])
+    (tree / "001" / "Thumbs.db").write_bytes(b"x")
+    ran = gaitkit("make-gei", tree, "-o", tmp_path / "a.h5", "--workers", 1)
+    assert ran.code == 0
+    assert "Dropped frames: undecodable 1" in ran.stderr
+    assert "Ignored files: 1" in ran.stderr
+    ran = gaitkit("inspect", tmp_path / "a.h5", "--dropped", "--json")
+    (row,) = json.loads(ran.stdout)["dropped_rows"]
+    assert (row["frame"], row["reason"]) == ("001-nm-01-090-004.png", "undecodable")
+    with open_artifact(tmp_path / "a.h5") as artifact:
+        assert artifact.read("frames_used").tolist() == [12, 12, 11]
+
+
+def test_an_existing_output_is_refused_before_any_work(
+    gaitkit: Callable, tiny_tree: Path, geis: Path
+) -> None:
+    before = geis.read_bytes()
+    ran = gaitkit("make-gei", tiny_tree, "-o", geis)
+    assert (ran.code, ran.stdout) == (2, "")
+    assert "exists" in ran.stderr
+    assert "--overwrite" in ran.stderr
+    assert geis.read_bytes() == before
+
+
+def test_options_that_cannot_apply_are_usage_errors(
+    gaitkit: Callable, tiny_tree: Path, geis: Path, tmp_path: Path
+) -> None:
+    silhouettes = tmp_path / "s.h5"
+    gaitkit("normalize", tiny_tree, "-o", silhouettes, "--workers", 1)
+    ran = gaitkit("make-gei", silhouettes, "-o", tmp_path / "g.h5", "--size", 32, 32)
+    assert ran.code == 2
+    assert "--size belongs to gaitkit normalize" in ran.stderr
+    ran = gaitkit("make-gei", "-o", tmp_path / "g.h5")
+    assert ran.code == 2
+    assert "either FRAMES or --manifest" in ran.stderr
+    ran = gaitkit("make-gei", geis, "-o", tmp_path / "g.h5")
+    assert ran.code == 1
+    assert "holds gait energy images; this step reads normalised silhouettes" in ran.stderr
+
+
+def test_dry_run_writes_nothing(gaitkit: Callable, tiny_tree: Path, tmp_path: Path) -> None:
+    ran = gaitkit("make-gei", tiny_tree, "-o", tmp_path / "a.h5", "--dry-run")
+    assert ran.code == 0
+    assert f"Would write {tmp_path / 'a.h5'}" in ran.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_manifest_names_own_people(gaitkit: Callable, tiny_tree: Path, tmp_path: Path) -> None:
+    manifest = tmp_path / "people.csv"
+    rows = ["path,subject,condition,take,view"]
+    rows += [f"{tiny_tree}/001/nm-01/090,Zoë,nm,1,90", f"{tiny_tree}/002/nm-01/090,Ann,nm,1,"]
+    manifest.write_text("\n".join(rows), encoding="utf-8")
+    ran = gaitkit("make-gei", "--manifest", manifest, "-o", tmp_path / "a.h5", "--workers", 1)
+    assert ran.code == 0, ran.stderr
+    with open_artifact(tmp_path / "a.h5") as artifact:
+        assert artifact.labels.keys() == [
+            SequenceKey("Ann", "nm", 1, None),
+            SequenceKey("Zoë", "nm", 1, 90.0),
+        ]
+
+
+def test_inspect_says_what_a_file_is(gaitkit: Callable, geis: Path) -> None:
+    text = gaitkit("inspect", geis).stdout
+    for line in (
+        "  kind        gei (gait energy images)",
+        "  data set    tiny",
+        "  sequences   120",
+        "  subjects    4 (001 002 003 004)",
+        "  conditions  bg 24, cl 24, nm 72",
+        "  views       0 54 90",
+        "  dropped     nothing",
+    ):
+        assert line in text.splitlines()
+    summary = json.loads(gaitkit("inspect", geis, "--json").stdout)
+    assert summary["arrays"]["gei"] == {"shape": [120, 64, 64], "dtype": "uint8"}
+    assert summary["made_from"][0]["kind"] == "frames"
+
+
+def test_show_draws_a_labelled_sheet(gaitkit: Callable, geis: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    ran = gaitkit("show", geis, "-o", sheet, "--subject", "002", "--rows", 3)
+    assert ran.code == 0
+    assert "7 more rows are not shown" in ran.stderr
+    with Image.open(sheet) as image:
+        assert image.size[0] > 3 * 72
+        assert image.size[1] > 3 * 72
+    ran = gaitkit("show", geis, "-o", tmp_path / "b.png", "--subject", "009")
+    assert (ran.code, (tmp_path / "b.png").exists()) == (2, False)
+    assert "the artefact has 001, 002, 003, 004" in ran.stderr
+
+
+def test_exported_geis_are_read_again(gaitkit: Callable, geis: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out" / "gei"
+    assert gaitkit("export", geis, "-o", folder).code == 0
+    assert (folder / "001" / "nm-01" / "001-nm-01-090.png").is_file()
+    assert gaitkit("make-gei", folder, "-o", tmp_path / "again.h5").code == 0
+    with open_artifact(geis) as first, open_artifact(tmp_path / "again.h5") as second:
+        assert (first.read("gei") == second.read("gei")).all()
+        assert first.labels.keys() == second.labels.keys()
+        assert second.parameters["gei"] == {"source": "ready-made"}
+
+
+def test_export_writes_an_npz_without_pickles(
+    gaitkit: Callable, geis: Path, tmp_path: Path
+) -> None:
+    assert gaitkit("export", geis, "-o", tmp_path / "a.npz", "--condition", "bg").code == 0
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as archive:
+        assert archive["gei"].shape == (24, 64, 64)
+        assert set(archive["condition"].tolist()) == {"bg"}
+
+
+def test_export_never_replaces_a_folder_of_the_users_own(
+    gaitkit: Callable, geis: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("years of work")
+    assert gaitkit("export", geis, "-o", folder).code == 2
+    ran = gaitkit("export", geis, "-o", folder, "--overwrite")
+    assert ran.code == 1
+    assert "was not made by gaitkit export" in ran.stderr
+    assert (folder / "thesis.txt").read_text() == "years of work"
