@@ -83,19 +83,20 @@ def tables(vectors: NDArray, labels: Labels, split: Split) -> dict[str, CrossVie
     return found
 
 
-def print_tables(title: str, found: dict[str, CrossViewTable]) -> None:
+def print_tables(title: str, found: dict[str, CrossViewTable], *, bands: bool) -> None:
     print(f"  {title}")
     print(f"    {'':4} {'same view':>10} {'lowest':>7} {'band':>9} {'different':>10}")
     for name, table in found.items():
-        low, high = BANDS[name]
+        # The bands are CASIA-B's for raw pixels and 62 test people.
+        band = "{}-{}".format(*BANDS[name]) if bands else ""
         print(
             f"    {name:4} {table.mean_identical:10.1f} {table.rate[table.identical].min():7.1f} "
-            f"{f'{low}-{high}':>9} {table.mean_excluding_identical:10.1f}"
+            f"{band:>9} {table.mean_excluding_identical:10.1f}"
         )
     nm = found["nm"]
     angle = np.abs(nm.gallery_views[:, None] - nm.probe_views)
-    low, high = BAND_DIFFERENT_VIEWS
-    print(f"    nm, different views: band {low}-{high}; by the angle between gallery and probe:")
+    band = ", band {}-{}".format(*BAND_DIFFERENT_VIEWS) if bands else ""
+    print(f"    nm, different views{band}; by the angle between gallery and probe:")
     steps = [value for value in np.unique(angle) if value > 0]
     print("    " + " ".join(f"{value:5.0f}" for value in steps))
     print("    " + " ".join(f"{nm.rate[angle == value].mean():5.1f}" for value in steps))
@@ -109,10 +110,10 @@ def report(title: str, options: WalkerOptions, workers: int, *, lda: bool) -> No
     geis, labels = dataset_geis(options, people, workers)
     split = resolve(get_protocol("casia-b-62-62" if whole else "halves"), labels)
     vectors = pixels(geis)
-    print_tables("pixels", tables(vectors, labels, split))
+    print_tables("pixels", tables(vectors, labels, split), bands=True)
     if lda:
         projection = fit_lda(vectors[split.train], labels.subject[split.train].astype(str))
-        print_tables("PCA + LDA", tables(projection.transform(vectors), labels, split))
+        print_tables("PCA + LDA", tables(projection.transform(vectors), labels, split), bands=False)
     print(flush=True)
 
 

@@ -117,8 +117,8 @@ def _holes(
         first, length = int(rng.integers(0, count)), int(rng.integers(3, 11))
         where = np.arange(first, min(first + length, count))
         part = np.full(len(where), rng.integers(0, parts))
-        offset = rng.normal(0, 1.0 * unit, (len(where), 2))
-        radius = unit * rng.uniform(2.0, 5.5) * rng.uniform(0.7, 1.2, len(where))
+        offset = rng.normal(0, 2.0 * unit, (len(where), 2))
+        radius = unit * rng.uniform(1.5, 4.0) * rng.uniform(0.5, 1.3, len(where))
         _erase(frames, centres, where, part, offset, radius)
 
 
