@@ -74,9 +74,10 @@ class Glimpse:
                 self.image = parts
         elif suffix in VIDEO_SUFFIXES:
             self.video = self.video or parts
-        elif archive_stem(parts[-1]) is not None:
-            if self.archive is None or len(parts) < len(self.archive):
-                self.archive = parts
+        elif archive_stem(parts[-1]) is not None and (
+            self.archive is None or len(parts) < len(self.archive)
+        ):
+            self.archive = parts
 
 
 def glimpse(root: Path) -> Glimpse:
@@ -90,7 +91,8 @@ def glimpse(root: Path) -> Glimpse:
 
 
 def _search(folder: Path, parts: tuple[str, ...], seen: Glimpse) -> None:
-    folders, files = [], []
+    folders: list[str] = []
+    files: list[str] = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
