@@ -78,7 +78,9 @@ def command(
     if kind == "silhouettes":
         assert input is not None
         _refuse_given(
-            ctx, _OF_SILHOUETTES | {"name": "--name"}, "belongs to gaitkit normalize, which made this input"
+            ctx,
+            _OF_SILHOUETTES | {"name": "--name"},
+            "belongs to gaitkit normalize, which made this input",
         )
         if dry_run:
             _describe_artifact(input, output)

@@ -131,7 +131,9 @@ def command(
 
     with stop_on_signal() as stop_requested, console.progress("train", "iterations") as progress:
         callbacks = Callbacks(
-            on_progress=None if progress is None else (lambda step, total, _: progress(step, total)),
+            on_progress=None
+            if progress is None
+            else (lambda step, total, _: progress(step, total)),
             on_samples=None if samples is None else _sheets(samples),
             checkpoint_every=checkpoint_every,
             stop_requested=stop_requested,

@@ -23,6 +23,7 @@ __all__ = [
     "OutputExistsError",
     "ProtocolError",
     "SeenPeopleError",
+    "StoppedError",
     "TrainingError",
     "WrongKindError",
 ]
@@ -124,3 +125,9 @@ class ProtocolError(GaitkitError):
 
 class TrainingError(GaitkitError):
     """Training cannot go on: no usable people, a loss that is not a number."""
+
+
+class StoppedError(GaitkitError):
+    """The user stopped a long piece of work, which can be continued."""
+
+    exit_code = 130

@@ -65,7 +65,7 @@ class SilhouetteOptions:
     opening_px: int = 3
     part_area: float = 0.01
     part_gap: float = 0.1
-    centre_part: float = 0.5
+    centre_part: float = 0.2
     min_height_px: int = 20
     drop_cut: bool = True
     drop_off_trend: bool = True

@@ -129,8 +129,9 @@ class Translator(ABC, Generic[ConfigT]):
 
     @abstractmethod
     def translate_batch(self, images: torch.Tensor) -> torch.Tensor:
-        """Translate images of shape (n, 1, height, width) in [-1, 1]; the networks are in eval
-        mode and no gradient is recorded.
+        """Translate images of shape (n, 1, height, width) in [-1, 1].
+
+        The networks are in eval mode and no gradient is recorded.
         """
 
     def translate(self, images: NDArray[Any]) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ from gaitkit.translators.registry import translator_class
 from gaitkit.translators.state import check_weights
 from gaitkit.translators.training import Training
 
-__all__ = ["config_of", "load", "parameters_of", "load_history", "read_arrays", "save"]
+__all__ = ["config_of", "load", "load_history", "parameters_of", "read_arrays", "save"]
 
 STATE_GROUPS = ("weights/", "optimizer/", "random/", "history/", "samples/")
 

@@ -1,0 +1,261 @@
+"""The whole pipeline in one folder: what `gaitkit run` and `gaitkit demo` do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gaitkit.artifacts import open_artifact
+from gaitkit.datasets.protocols import default_protocol, get_protocol, split_subjects
+from gaitkit.errors import ProtocolError
+from gaitkit.workshop import Workshop, content_of
+
+if TYPE_CHECKING:
+    from gaitkit.identification.results import EvaluationResult
+    from gaitkit.parallel import Progress
+    from gaitkit.translators.training import Callbacks
+
+__all__ = ["PipelineOptions", "run_pipeline", "train_gaitgan"]
+
+
+def train_gaitgan(
+    geis: Path,
+    output: Path,
+    *,
+    protocol: str | None,
+    config: Mapping[str, Any],
+    training: Mapping[str, Any],
+    **how: Any,
+) -> dict[str, Any]:
+    """Train GaitGAN on the training people of a protocol.
+
+    Parameters
+    ----------
+    geis, output : Path
+        Measured GEIs, and the translator artefact.
+    protocol : str or None
+        Name of a protocol; `None` chooses `default_protocol`.
+    config, training : mapping
+        Fields of `GaitGANConfig` and of `TrainingOptions`.
+    **how
+        Device, precision, threads, callbacks, restart, overwrite: see
+        `gaitkit.translators.stage.train`.
+
+    Returns
+    -------
+    dict
+        Protocol, training people and content digest.
+
+    Raises
+    ------
+    ProtocolError
+        The protocol has nobody to train on.
+    """
+    from gaitkit.translators.stage import train
+    from gaitkit.translators.training import TrainingOptions
+
+    with open_artifact(geis, "gei") as artifact:
+        labels = artifact.labels
+    chosen = default_protocol(labels) if protocol is None else get_protocol(protocol)
+    subjects = split_subjects(chosen, labels).train
+    if not subjects:
+        raise ProtocolError(
+            f"Protocol {chosen.name} has nobody to train on in {geis}.",
+            hint="Use --protocol halves, which divides whatever subjects there are.",
+        )
+    digest = train(
+        geis, output, subjects=subjects, config=config, options=TrainingOptions(**training), **how
+    )
+    return {"protocol": chosen.name, "subjects": list(subjects), "content_sha256": digest}
+
+
+@dataclass(frozen=True)
+class PipelineOptions:
+    """What `run_pipeline` is to do.
+
+    Attributes
+    ----------
+    protocol : str or None
+        `None` chooses by the subjects.
+    silhouettes, gei : mapping
+        Fields of `SilhouetteOptions` and `GeiOptions`.
+    config, training : mapping
+        Fields of `GaitGANConfig` and `TrainingOptions`.
+    device, precision : str
+        Where and how precisely to train.
+    workers : int
+        Processes of `make-gei`.
+    """
+
+    protocol: str | None = None
+    silhouettes: Mapping[str, Any] = field(default_factory=dict)
+    gei: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    device: str = "auto"
+    precision: str = "fp32"
+    workers: int = 1
+
+
+def run_pipeline(
+    source: Path,
+    workshop: Workshop,
+    options: PipelineOptions,
+    *,
+    callbacks: Callbacks | None = None,
+    progress: Progress | None = None,
+) -> list[EvaluationResult]:
+    """Do every step from frames to results, each only if missing or out of date.
+
+    Parameters
+    ----------
+    source : Path
+        Frames, ready-made GEIs, or a silhouettes artefact.
+    workshop : Workshop
+        The folder: ``gei.h5``, ``gaitgan.h5``, ``translated.h5``, ``results-raw.h5``,
+        ``results.h5`` and sheets.
+    options : PipelineOptions
+        What to do.
+    callbacks : Callbacks, optional
+        Of the training.
+    progress : callable, optional
+        Of the other steps.
+
+    Returns
+    -------
+    list of EvaluationResult
+        Raw and translated GEIs, each by pixels and by LDA.
+    """
+    from gaitkit.identification.results import read_results
+    from gaitkit.identification.stage import evaluate
+    from gaitkit.translators.stage import translate
+
+    how = {"device": options.device}
+    gei = workshop.step(
+        "gei.h5",
+        {
+            "input": _input_digest(source, options.workers, workshop),
+            "silhouettes": options.silhouettes,
+            "gei": options.gei,
+        },
+        lambda path: _make_gei(source, path, options, progress),
+        say="Making gait energy images",
+    )
+    with open_artifact(gei, "gei") as artifact:
+        labels, geis = artifact.labels, artifact.content_sha256
+    protocol = options.protocol or default_protocol(labels).name
+    plan = {"protocol": protocol, "geis": geis}
+    model = workshop.step(
+        "gaitgan.h5",
+        {
+            **plan,
+            "config": options.config,
+            "training": options.training,
+            "precision": options.precision,
+        },
+        lambda path: train_gaitgan(
+            gei,
+            path,
+            protocol=protocol,
+            config=options.config,
+            training=options.training,
+            precision=options.precision,
+            callbacks=callbacks,
+            overwrite=True,
+            **how,
+        ),
+        say="Training GaitGAN",
+    )
+    translated = workshop.step(
+        "translated.h5",
+        {"geis": geis, "model": content_of(model)},
+        lambda path: translate(gei, model, path, overwrite=True, progress=progress, **how),
+        say="Translating",
+    )
+    for name, path, truth in (
+        ("results-raw.h5", gei, None),
+        ("results.h5", translated, gei),
+    ):
+        workshop.step(
+            name,
+            {"protocol": protocol, "geis": content_of(path)},
+            lambda out, path=path, truth=truth: evaluate(  # type: ignore[misc]
+                path,
+                protocol=protocol,
+                features=("pixels", "lda"),
+                truth=truth,
+                output=out,
+                overwrite=True,
+            ),
+            say=f"Identifying by {path.name}",
+        )
+    _sheets(workshop, gei, translated)
+    names = {"results-raw.h5": "raw", "results.h5": "translated"}
+    return [result for name in names for result in read_results(workshop.path(name))]
+
+
+def _input_digest(source: Path, workers: int, workshop: Workshop) -> str:
+    """What identifies the input; frames are read only when there is something to compare."""
+    from gaitkit.datasets.gei_images import GeiImageSource
+    from gaitkit.datasets.sources import open_source
+    from gaitkit.gei.inputs import input_kind
+    from gaitkit.units import digest_of
+
+    kind = input_kind(source)
+    if kind == "silhouettes":
+        return content_of(source)
+    frames = GeiImageSource(source) if kind == "geis" else open_source(source)
+    return digest_of(frames, workers=workers)
+
+
+def _make_gei(
+    source: Path, path: Path, options: PipelineOptions, progress: Progress | None
+) -> None:
+    from gaitkit.datasets.gei_images import GeiImageSource
+    from gaitkit.datasets.sources import open_source
+    from gaitkit.gei import stage
+    from gaitkit.gei.inputs import input_kind
+    from gaitkit.gei.options import GeiOptions
+    from gaitkit.silhouettes.options import SilhouetteOptions
+
+    kind = input_kind(source)
+    average = GeiOptions(**options.gei)
+    if kind == "silhouettes":
+        stage.gei_from_silhouettes(
+            source, path, average, workers=options.workers, overwrite=True, progress=progress
+        )
+    elif kind == "geis":
+        stage.collect_geis(GeiImageSource(source), path, overwrite=True, progress=progress)
+    else:
+        stage.gei_from_frames(
+            open_source(source),
+            path,
+            SilhouetteOptions(**options.silhouettes),
+            average,
+            workers=options.workers,
+            overwrite=True,
+            progress=progress,
+        )
+
+
+def _sheets(workshop: Workshop, gei: Path, translated: Path) -> None:
+    """A sheet of the same sequences before and after the translation."""
+    import numpy as np
+
+    from gaitkit.reporting.sheet import save_png
+    from gaitkit.reporting.views import gei_sheet
+
+    for path in (gei, translated):
+        with open_artifact(path, "gei") as artifact:
+            last = artifact.labels.subjects()[-1:]
+            rows = np.flatnonzero(np.isin(artifact.labels.subject.astype(str), last))
+            workshop.step(
+                f"{path.stem}.png",
+                {"geis": artifact.content_sha256},
+                lambda out, opened=artifact, rows=rows: save_png(  # type: ignore[misc]
+                    out, gei_sheet(opened, rows, max_rows=24)[0]
+                ),
+                say=f"Drawing {path.stem}.png",
+            )
