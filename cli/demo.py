@@ -13,7 +13,7 @@ _MODEL = {"width": 16, "betas": (0.5, 0.999), "l1_weight": 30.0, "ema_decay": 0.
 _MODEL |= {"learning_rate_g": 2e-4, "learning_rate_d": 1.33e-4, "learning_rate_a": 1.33e-4}
 
 
-@click.command("demo")
+@click.command("demo", short_help="The whole pipeline on synthetic walkers.")
 @click.option(
     "-o",
     "--output",

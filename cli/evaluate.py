@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gaitkit.identification.results import EvaluationResult
 
 
-@click.command("evaluate")
+@click.command("evaluate", short_help="Identify people across views.")
 @click.argument("geis", type=options.INPUT_FILE, nargs=-1, required=True)
 @click.option(
     "-o", "--output", type=options.FILE, help="Also write the results as an artefact (one input)."

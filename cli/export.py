@@ -10,7 +10,7 @@ from gaitkit.cli import console, options
 from gaitkit.cli.selection import selection
 
 
-@click.command("export")
+@click.command("export", short_help="GEIs or silhouettes as PNGs or .npz.")
 @click.argument("artifact", type=options.INPUT_FILE)
 @click.option(
     "-o",

@@ -19,7 +19,7 @@ _OF_SILHOUETTES = {"alignment": "--alignment", "size": "--size", "keep_cut": "--
 _OF_THE_AVERAGE = {"min_frames": "--min-frames", "cycles": "--cycles", "mirror": "--mirror"}
 
 
-@click.command("make-gei")
+@click.command("make-gei", short_help="Average silhouettes into GEIs.")
 @click.argument("input", metavar="INPUT", type=options.INPUT, required=False)
 @options.output("The GEI artefact to write.")
 @manifest_option
@@ -70,10 +70,9 @@ def command(
 
     free_to_write(output, overwrite=overwrite)
     kind = _kind(input, manifest, input_kind)
-    average = (
-        GeiOptions(cycles=cycles, mirror=mirror)
-        if min_frames is None
-        else GeiOptions(cycles=cycles, mirror=mirror, min_frames=min_frames)
+    average = GeiOptions.from_parameters(
+        {"cycles": cycles, "mirror": mirror}
+        | ({} if min_frames is None else {"min_frames": min_frames})
     )
     if kind == "silhouettes":
         assert input is not None

@@ -16,7 +16,7 @@ from gaitkit.cli.frames import (
 )
 
 
-@click.command("normalize")
+@click.command("normalize", short_help="Clean, crop and align silhouettes.")
 @click.argument("frames", type=options.INPUT, required=False)
 @options.output("The silhouettes artefact to write.")
 @manifest_option

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -30,6 +31,8 @@ __all__ = [
     "workers",
 ]
 
+Function = TypeVar("Function", bound=Callable[..., Any])
+
 FILE = click.Path(dir_okay=False, path_type=Path)
 INPUT_FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 INPUT = click.Path(exists=True, readable=True, path_type=Path)
@@ -41,9 +44,14 @@ def _set_verbosity(ctx: click.Context, parameter: click.Parameter, value: int) -
         console.set_verbosity(console.verbosity() + (value if parameter.name == "verbose" else -1))
 
 
-def verbosity(command: Any) -> Any:
+def verbosity(command: Function) -> Function:
     """``-v`` and ``-q``."""
-    shared = {"expose_value": False, "is_eager": True, "callback": _set_verbosity}
+    shared: dict[str, Any] = {
+        "expose_value": False,
+        "is_eager": True,
+        "callback": _set_verbosity,
+        "show_default": False,
+    }
     for decorate in (
         click.option("-q", "--quiet", count=True, help="Say nothing but errors.", **shared),
         click.option(
@@ -110,9 +118,9 @@ config = click.option(
 )
 
 
-def output(help: str, *, required: bool = True) -> Any:
+def output(help: str) -> Callable[[Function], Function]:
     """``-o``: the file that the command writes."""
-    return click.option("-o", "--output", type=FILE, required=required, help=help)
+    return click.option("-o", "--output", type=FILE, required=True, help=help)
 
 
 overwrite = click.option("--overwrite", is_flag=True, help="Replace an existing output.")
@@ -179,7 +187,7 @@ alignment = click.option(
 )
 
 
-def silhouette_options(command: Any) -> Any:
+def silhouette_options(command: Function) -> Function:
     """What `normalize` and `make-gei` ask about silhouettes."""
     size = click.option(
         "--size",
@@ -196,7 +204,7 @@ def silhouette_options(command: Any) -> Any:
     return alignment(size(keep_cut(command)))
 
 
-def gei_options(command: Any) -> Any:
+def gei_options(command: Function) -> Function:
     """What `make-gei` asks about the average."""
     for decorate in (
         click.option(

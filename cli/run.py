@@ -10,7 +10,7 @@ from gaitkit.cli import console, options
 from gaitkit.cli.train_gan import model_options, stop_on_signal
 
 
-@click.command("run")
+@click.command("run", short_help="Everything from frames to the tables.")
 @click.argument("input", metavar="INPUT", type=options.INPUT)
 @click.option(
     "-o",

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
-from numpy.typing import NDArray
 
+from gaitkit.cli import options
 from gaitkit.errors import OptionError
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
     from gaitkit.labels import Labels
 
 __all__ = ["choose", "selection"]
 
 
-def selection(command: Any) -> Any:
+def selection(command: options.Function) -> options.Function:
     """``--subject``, ``--condition`` and ``--view``, each repeatable."""
     for decorate in (
         click.option(

@@ -10,7 +10,7 @@ from gaitkit.cli import console, options
 from gaitkit.cli.selection import selection
 
 
-@click.command("show")
+@click.command("show", short_help="Draw an artefact as a PNG.")
 @click.argument("artifact", type=options.INPUT_FILE)
 @options.output("The PNG to write.")
 @selection

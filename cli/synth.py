@@ -9,7 +9,7 @@ import click
 from gaitkit.cli import console, options
 
 
-@click.command("synth")
+@click.command("synth", short_help="Write a data set of synthetic walkers.")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--subjects", type=click.IntRange(1, 9999), default=124, help="How many people.")
 @click.option(
@@ -55,6 +55,7 @@ def command(
     stopped run continues when the same command is given again.
     """
     from gaitkit.datasets.synthetic import WalkerOptions, sequence_keys, write_tree
+    from gaitkit.datasets.synthetic.options import CASIA_B_VIEWS
 
     chosen = WalkerOptions(
         subjects=subjects,
@@ -62,7 +63,7 @@ def command(
         frames=frames,
         noise=noise,
         equal_bodies=equal_bodies,
-        **({"views": views} if views else {}),
+        views=views or CASIA_B_VIEWS,
     )
     sequences = len(sequence_keys(chosen))
     if dry_run:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def model_options(command: Any) -> Any:
+def model_options(command: options.Function) -> options.Function:
     """The settings of network and training, shared with `gaitkit run`."""
     for decorate in (
         click.option(
@@ -59,7 +59,7 @@ def model_options(command: Any) -> Any:
     return command
 
 
-@click.command("train-gan")
+@click.command("train-gan", short_help="Train GaitGAN.")
 @click.argument("geis", metavar="GEIS", type=options.INPUT_FILE)
 @options.output("The translator artefact to write.")
 @options.protocol

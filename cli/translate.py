@@ -9,7 +9,7 @@ import click
 from gaitkit.cli import console, options
 
 
-@click.command("translate")
+@click.command("translate", short_help="Translate GEIs to 90°, normal walking.")
 @click.argument("geis", metavar="GEIS", type=options.INPUT_FILE)
 @click.option(
     "--model", type=options.INPUT_FILE, required=True, help="A translator from gaitkit train-gan."

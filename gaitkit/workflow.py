@@ -132,7 +132,6 @@ def run_pipeline(
     from gaitkit.identification.stage import evaluate
     from gaitkit.translators.stage import translate
 
-    how = {"device": options.device}
     gei = workshop.step(
         "gei.h5",
         {
@@ -163,15 +162,17 @@ def run_pipeline(
             training=options.training,
             precision=options.precision,
             callbacks=callbacks,
+            device=options.device,
             overwrite=True,
-            **how,
         ),
         say="Training GaitGAN",
     )
     translated = workshop.step(
         "translated.h5",
         {"geis": geis, "model": content_of(model)},
-        lambda path: translate(gei, model, path, overwrite=True, progress=progress, **how),
+        lambda path: translate(
+            gei, model, path, device=options.device, overwrite=True, progress=progress
+        ),
         say="Translating",
     )
     for name, path, truth in (

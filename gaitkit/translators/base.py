@@ -91,12 +91,11 @@ class Translator(ABC, Generic[ConfigT]):
         generator = torch.Generator().manual_seed(seed)
         self.init_weights(generator)
         for network in self.networks.values():
-            network.to(
-                device=self.runtime.device,
-                dtype=self.runtime.dtype,
-                memory_format=torch.channels_last,
-            )
+            network.to(device=self.runtime.device, dtype=self.runtime.dtype)
+            # The type stubs of torch 2.13 do not know this overload.
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizers = self.build_optimizers()
+        self.seed = seed
         self.steps_done = 0
 
     @classmethod
@@ -233,9 +232,10 @@ class Translator(ABC, Generic[ConfigT]):
 
     def fit(self, geis: GeiSet, **options: Any) -> Self:
         """Train on GEIs; see `gaitkit.translators.training.fit` for the options."""
+        # Imported late: the loop is built on this class, not this class on the loop.
         from gaitkit.translators.training import fit
 
-        self.training = fit(self, geis, **options)
+        fit(self, geis, **options)
         return self
 
     def save(self, path: Path | str, *, overwrite: bool = False) -> None:

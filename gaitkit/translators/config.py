@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, replace
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from gaitkit.errors import OptionError
 
@@ -100,7 +100,7 @@ def _check(item: Field[Any], value: Any) -> None:
     if isinstance(default, tuple):
         if not isinstance(value, tuple) or len(value) != len(default):
             raise OptionError(f"{item.name} must be {len(default)} numbers, got {_show(value)}")
-        pairs = list(zip(default, value, strict=True))
+        pairs: list[tuple[Any, Any]] = list(zip(default, value, strict=True))
     else:
         pairs = [(default, value)]
     low, high = item.metadata["low"], item.metadata["high"]
@@ -113,7 +113,7 @@ def _check(item: Field[Any], value: Any) -> None:
         ):
             kind = type(model).__name__
             raise OptionError(f"{item.name} must be of type {kind}, got {_show(value)}")
-        inside = math.isfinite(number) and low <= number <= high
+        inside = math.isfinite(cast(float, number)) and low <= number <= high
         if not inside or (low_open and number == low) or (high_open and number == high):
             left, right = "(" if low_open else "[", ")" if high_open else "]"
             raise OptionError(

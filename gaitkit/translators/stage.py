@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from gaitkit._version import __version__
 from gaitkit.artifacts import (
+    Artifact,
     ArtifactWriter,
     InputRef,
     Pieces,
@@ -21,11 +22,12 @@ from gaitkit.artifacts import (
     open_artifact,
 )
 from gaitkit.errors import ArtifactError, OptionError, StoppedError, TrainingError
+from gaitkit.labels import Labels
 from gaitkit.parallel import Progress
 from gaitkit.translators.geis import GeiSet, refuse_translated
 from gaitkit.translators.preprocessing import preprocessing_of, refuse_other_preprocessing
 from gaitkit.translators.registry import translator_class
-from gaitkit.translators.store import load, parameters_of, read_arrays, save_training
+from gaitkit.translators.store import STATE_GROUPS, load, parameters_of, read_arrays, save_training
 from gaitkit.translators.training import Callbacks, Training, TrainingOptions
 
 __all__ = ["train", "translate"]
@@ -108,7 +110,6 @@ def train(
     translator = chosen(
         settings, seed=options.seed, device=device, precision=precision, threads=threads
     )
-    translator.preprocessing = dict(learned.preprocessing)
     training = Training(translator, learned, options)
     if checkpoint.exists():
         _continue(training, checkpoint)
@@ -145,12 +146,11 @@ def _continue(training: Training, checkpoint: Path) -> None:
         if different:
             name = different[0]
             raise OptionError(
-                f"{checkpoint} is of another training: {name} was {found.get(name)!r}, now it is "
-                f"{wanted.get(name)!r}.",
+                f"{checkpoint} is of another training: {name} was {_brief(found.get(name))}, now it is "
+                f"{_brief(wanted.get(name))}.",
                 hint="Give the options of that training to continue it, or add --restart.",
             )
-        prefixes = ("weights/", "optimizer/", "random/", "history/", "samples/", "step")
-        training.load_arrays(read_arrays(artifact, prefixes))
+        training.load_arrays(read_arrays(artifact, STATE_GROUPS))
     _log.info("continuing after iteration %d", training.step)
 
 
@@ -163,6 +163,11 @@ def _computation(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, A
         elif f"{prefix}{name}" != "training.iterations":
             flat[f"{prefix}{name}"] = list(value) if isinstance(value, tuple) else value
     return flat
+
+
+def _brief(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def translate(
@@ -249,9 +254,16 @@ def translate(
                         hint="Train it again; its weights are spoilt.",
                     )
                 writer.append("gei", block)
-            writer.write("frames_used", source.read("frames_used"))
+            for name in _columns_of(source):
+                writer.write(name, source.read(name))
             writer.append_labels(source.labels)
             writer.append_dropped(source.dropped)
             writer.write_trained_on([*source.trained_on, *seen])
     pieces.discard()
     return writer.content_sha256
+
+
+def _columns_of(source: Artifact) -> list[str]:
+    """What a GEI artefact says of each sequence beside its image and its key."""
+    others = {"gei", *(item.name for item in fields(Labels))}
+    return [name for name in source.names() if "/" not in name and name not in others]

@@ -124,7 +124,9 @@ def _parameter_paths(
 
 
 def _state_tensor(name: str, array: NDArray[Any], weight: torch.Tensor) -> torch.Tensor:
-    if array.shape == ():
+    if name.split("/")[2] == "step":
+        if array.shape != ():
+            raise _wrong(f"the array {name} must be one number, got shape {array.shape}")
         # Adam counts its steps in a float32 of its own, whatever the weights' type.
         tensor = torch.zeros((), dtype=torch.float32, device=weight.device)
     elif array.shape == tuple(weight.shape):

@@ -19,9 +19,19 @@ from gaitkit.translators.registry import translator_class
 from gaitkit.translators.state import check_weights
 from gaitkit.translators.training import Training
 
-__all__ = ["config_of", "load", "load_history", "parameters_of", "read_arrays", "save"]
+__all__ = [
+    "STATE_GROUPS",
+    "config_of",
+    "load",
+    "load_history",
+    "parameters_of",
+    "read_arrays",
+    "save",
+    "save_training",
+]
 
-STATE_GROUPS = ("weights/", "optimizer/", "random/", "history/", "samples/")
+STATE_GROUPS = ("weights/", "optimizer/", "random/", "history/", "samples/", "step")
+"""Where a checkpoint keeps what a training goes on from."""
 
 
 def parameters_of(training: Training) -> dict[str, Any]:

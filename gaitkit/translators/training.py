@@ -118,9 +118,16 @@ class Training:
     translator : Translator
         The system; its weights are changed.
     geis : GeiSet
-        The training people's GEIs.
+        The training people's GEIs, of the size in its config.
     options : TrainingOptions
         How to train.
+
+    Raises
+    ------
+    OptionError
+        When the GEIs have another size than the networks.
+    TrainingError
+        When fewer than two people have a target.
 
     Attributes
     ----------
@@ -132,7 +139,15 @@ class Training:
 
     def __init__(self, translator: Translator[Any], geis: GeiSet, options: TrainingOptions) -> None:
         runtime = translator.runtime
+        expected = translator.config.image_size
+        if geis.image_size != expected:
+            raise OptionError(
+                f"The networks take GEIs of {expected} pixels, these have {geis.image_size}.",
+                hint="Give the config the GEIs' size: image_size=(height, width).",
+            )
         self.translator = translator
+        translator.training = self
+        translator.preprocessing = dict(geis.preprocessing)
         self.options = options
         self.geis = geis
         self.history = History()
@@ -315,7 +330,7 @@ def fit(
     callbacks : Callbacks, optional
         Progress, samples, checkpoints.
     **options
-        Fields of `TrainingOptions`.
+        Fields of `TrainingOptions`; the seed is the translator's unless given.
 
     Returns
     -------
@@ -329,13 +344,7 @@ def fit(
     TrainingError
         When fewer than two people have a target, or a loss is not a finite number.
     """
-    if geis.image_size != translator.config.image_size:
-        raise OptionError(
-            f"The GEIs are {geis.image_size}, the networks {translator.config.image_size} pixels.",
-            hint="Give the config the GEIs' size: image_size=(height, width).",
-        )
-    training = Training(translator, geis, TrainingOptions(**options))
-    translator.preprocessing = dict(geis.preprocessing)
+    training = Training(translator, geis, TrainingOptions(**{"seed": translator.seed, **options}))
     training.run(callbacks)
     return training
 
