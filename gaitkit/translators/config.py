@@ -96,7 +96,7 @@ class TranslatorConfig:
 
 
 def _check(item: Field[Any], value: Any) -> None:
-    default = item.default
+    default: Any = item.default
     if isinstance(default, tuple):
         if not isinstance(value, tuple) or len(value) != len(default):
             raise OptionError(f"{item.name} must be {len(default)} numbers, got {_show(value)}")

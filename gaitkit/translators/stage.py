@@ -146,8 +146,8 @@ def _continue(training: Training, checkpoint: Path) -> None:
         if different:
             name = different[0]
             raise OptionError(
-                f"{checkpoint} is of another training: {name} was {_brief(found.get(name))}, now it is "
-                f"{_brief(wanted.get(name))}.",
+                f"{checkpoint} is of another training: {name} was {_brief(found.get(name))}, now "
+                f"it is {_brief(wanted.get(name))}.",
                 hint="Give the options of that training to continue it, or add --restart.",
             )
         training.load_arrays(read_arrays(artifact, STATE_GROUPS))
