@@ -117,7 +117,8 @@ def outlines(projection: Projection, hulls: tuple[tuple[int, ...], ...]) -> NDAr
     angle = 2 * np.pi * (np.arange(_DIRECTIONS) + 0.5) / _DIRECTIONS
     normals = np.stack([np.cos(angle), np.sin(angle)])
     pushed = projection.spread @ normals
-    reach = np.sqrt(np.maximum(np.sum(pushed * normals, axis=-2), 1e-12))
+    squared = pushed[..., 0, :] * normals[0] + pushed[..., 1, :] * normals[1]
+    reach = np.sqrt(np.maximum(squared, 1e-12))
     heights = projection.centres @ normals + reach
     corners = projection.centres[..., None] + _STRETCH * pushed / reach[..., None, :]
     polygons = np.empty((len(heights), len(hulls), _DIRECTIONS, 2))
