@@ -235,9 +235,11 @@ class GeiImageSource:
         self._dropped.append(row)
 
     def _misplaced(self, images: int) -> LayoutError:
-        start = f"found 0 ready-made GEIs in {self.path}; expected {self.path}/{_EXPECTED}"
+        start = f"found 0 ready-made GEIs in {self.path}; expected"
         if not self.path.is_dir():
-            return LayoutError(f"{start}; there are {images:,} images of other names in it")
+            found = "its images have other names" if images else "there is no image in it"
+            return LayoutError(f"{start} {_EXPECTED} in it, below any folders; {found}")
+        start = f"{start} {self.path}/{_EXPECTED}"
         seen = glimpse(self.path).image
         if seen is None:
             return LayoutError(f"{start}; there is no image in it")
