@@ -87,7 +87,9 @@ class Translator(ABC, Generic[ConfigT]):
         self.runtime = Runtime.choose(device, precision, threads)
         self.preprocessing: dict[str, Any] = {}
         self.training: Training | None = None
-        self.networks = self.build_networks(self.config)
+        # torch's layers draw weights when they are made, which are replaced below.
+        with torch.random.fork_rng(devices=[]):
+            self.networks = self.build_networks(self.config)
         generator = torch.Generator().manual_seed(seed)
         self.init_weights(generator)
         for network in self.networks.values():
