@@ -63,8 +63,8 @@ class SilhouetteOptions:
     width: int = 64
     threshold: float = 0.5
     opening_px: int = 3
-    part_area: float = 0.01
-    part_gap: float = 0.1
+    part_area: float = 0.02
+    part_gap: float = 0.06
     centre_part: float = 0.2
     min_height_px: int = 20
     drop_cut: bool = True
