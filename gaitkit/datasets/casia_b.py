@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 from gaitkit.datasets.layout import glimpse, misplaced, view_is_no_number
@@ -19,6 +19,7 @@ from gaitkit.datasets.naming import (
     parse_view,
     sequence_key,
     stray_class,
+    suffix_of,
 )
 from gaitkit.datasets.sources import Frame, SequenceFrames, Unit
 from gaitkit.errors import DatasetError, LayoutError
@@ -201,8 +202,7 @@ def list_images(folder: Path, ignored: Counter[str]) -> list[str]:
     with os.scandir(folder) as entries:
         for entry in entries:
             name = entry.name
-            suffix = PurePosixPath(name).suffix.lower() if "." in name else ""
-            if suffix in IMAGE_SUFFIXES and not is_hidden(name) and entry.is_file():
+            if suffix_of(name) in IMAGE_SUFFIXES and not is_hidden(name) and entry.is_file():
                 names.append(name)
             elif entry.is_dir() and not is_hidden(name):
                 ignored["folders within views"] += 1

@@ -6,7 +6,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from functools import lru_cache
 from typing import NamedTuple
 
 from gaitkit.datasets.archives import Container, Limits, Member
@@ -22,6 +22,7 @@ from gaitkit.datasets.naming import (
     parse_view,
     sequence_key,
     stray_class,
+    suffix_of,
 )
 from gaitkit.labels import SequenceKey
 
@@ -102,7 +103,8 @@ def visible_members(container: Container, limits: Limits, contents: Contents) ->
         The archive is unsafe or damaged, or an image is too large to be one.
     """
     for member in container.members():
-        hidden = next((part for part in member.parts if is_hidden(part)), None)
+        *_, name = member.parts or ("",)
+        hidden = name if is_hidden(name) else _hidden_part(member.parts[:-1])
         if member.is_folder:
             if hidden is None and member.parts:
                 yield member
@@ -110,9 +112,8 @@ def visible_members(container: Container, limits: Limits, contents: Contents) ->
         if hidden is not None:
             contents.ignored[stray_class(hidden)] += 1
             continue
-        name = member.parts[-1]
         contents.seen.add(member.parts)
-        if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES:
+        if suffix_of(name) in IMAGE_SUFFIXES:
             if member.size > limits.frame_bytes:
                 raise refused(
                     container.label,
@@ -126,6 +127,11 @@ def visible_members(container: Container, limits: Limits, contents: Contents) ->
             contents.marker = member
         else:
             contents.ignored[stray_class(name)] += 1
+
+
+@lru_cache(maxsize=1024)
+def _hidden_part(folders: Folder) -> str | None:
+    return next((part for part in folders if is_hidden(part)), None)
 
 
 def list_contents(container: Container, limits: Limits, *, subject: str | None = None) -> Contents:

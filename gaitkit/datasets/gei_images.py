@@ -31,6 +31,7 @@ from gaitkit.datasets.naming import (
     parse_view,
     sequence_key,
     stray_class,
+    suffix_of,
 )
 from gaitkit.datasets.sources import SequenceFrames, Unit
 from gaitkit.dropped import DroppedRow
@@ -265,7 +266,7 @@ class GeiImageSource:
             parts = Path(folder).relative_to(self.path).parts
             folders[:] = sorted(name for name in folders if not is_hidden(name))
             for name in files:
-                is_image = PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
+                is_image = suffix_of(name) in IMAGE_SUFFIXES
                 if is_image and not is_hidden(name) and len(parts) + 1 in found:
                     found[len(parts) + 1].append(((*parts, name), None))
                 elif (*parts, name) != (MARKER,):

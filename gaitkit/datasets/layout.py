@@ -17,6 +17,7 @@ from gaitkit.datasets.naming import (
     is_hidden,
     parse_gei_name,
     parse_view,
+    suffix_of,
 )
 from gaitkit.errors import LayoutError
 
@@ -68,7 +69,7 @@ class Glimpse:
     def add(self, parts: tuple[str, ...]) -> None:
         """Take note of a file."""
         self.files += 1
-        suffix = PurePosixPath(parts[-1]).suffix.lower()
+        suffix = suffix_of(parts[-1])
         if suffix in IMAGE_SUFFIXES:
             if self.image is None or len(parts) > len(self.image):
                 self.image = parts
