@@ -104,7 +104,7 @@ def visible_members(container: Container, limits: Limits, contents: Contents) ->
     """
     for member in container.members():
         *_, name = member.parts or ("",)
-        hidden = name if is_hidden(name) else _hidden_part(member.parts[:-1])
+        hidden = _hidden_part(member.parts[:-1]) or (name if is_hidden(name) else None)
         if member.is_folder:
             if hidden is None and member.parts:
                 yield member
