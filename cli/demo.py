@@ -46,6 +46,7 @@ def command(
     from gaitkit.datasets.synthetic import WalkerOptions, write_tree
     from gaitkit.identification.results import to_json
     from gaitkit.identification.tables import summary_text
+    from gaitkit.translators.runtime import cpu_computes_bf16
     from gaitkit.translators.training import Callbacks
     from gaitkit.workflow import PipelineOptions, run_pipeline
     from gaitkit.workshop import Workshop
@@ -66,6 +67,10 @@ def command(
             "seed": seed,
         },
         device="cpu",
+        precision="bf16" if cpu_computes_bf16() else "fp32",
+        # So small a network gains nothing from a second thread, and loses much where the other
+        # cores are busy.
+        threads=1,
         workers=workers,
     )
     with stop_on_signal() as stop_requested, console.progress("demo", "done") as progress:
@@ -78,12 +83,15 @@ def command(
         )
         results = run_pipeline(tree, workshop, chosen, callbacks=callbacks, progress=progress)
     if as_json:
-        console.print_json(to_json(results))
+        console.print_json(to_json([result for _, result in results]))
         return
-    click.echo(summary_text(results))
+    names = [f"{name}, {result.feature}" for name, result in results]
+    click.echo(summary_text([result for _, result in results], names))
     click.echo("")
-    for name, what in _FILES.items():
-        click.echo(f"  {output / name!s:<36} {what}")
+    paths = {f"{output / name}{'/' * name.endswith('/')}": what for name, what in _FILES.items()}
+    width = max(map(len, paths))
+    for path, what in paths.items():
+        click.echo(f"{path:<{width}}  {what}")
 
 
 _FILES = {

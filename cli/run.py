@@ -95,7 +95,8 @@ def command(
         )
         results = run_pipeline(input, workshop, chosen, callbacks=callbacks, progress=progress)
     if as_json:
-        console.print_json(to_json(results))
+        console.print_json(to_json([result for _, result in results]))
         return
-    click.echo(summary_text(results))
+    names = [f"{name}, {result.feature}" for name, result in results]
+    click.echo(summary_text([result for _, result in results], names))
     console.say(f"Everything is in {output}; look into a file with gaitkit inspect or show.")

@@ -60,6 +60,6 @@ def command(
         elif opened.kind == "identification":
             sheet = reporting.matrix_figure(artifact)
         else:
-            sheet = reporting.history_figure(opened)
+            sheet = reporting.history_figure(artifact)
     save_png(output, sheet)
     console.say(f"Wrote {output}.")

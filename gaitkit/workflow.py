@@ -85,6 +85,8 @@ class PipelineOptions:
         Fields of `GaitGANConfig` and `TrainingOptions`.
     device, precision : str
         Where and how precisely to train.
+    threads : int or None
+        Threads of the training on the CPU; the last bits of the weights depend on it.
     workers : int
         Processes of `make-gei`.
     """
@@ -96,6 +98,7 @@ class PipelineOptions:
     training: Mapping[str, Any] = field(default_factory=dict)
     device: str = "auto"
     precision: str = "fp32"
+    threads: int | None = None
     workers: int = 1
 
 
@@ -106,7 +109,7 @@ def run_pipeline(
     *,
     callbacks: Callbacks | None = None,
     progress: Progress | None = None,
-) -> list[EvaluationResult]:
+) -> list[tuple[str, EvaluationResult]]:
     """Do every step from frames to results, each only if missing or out of date.
 
     Parameters
@@ -125,8 +128,8 @@ def run_pipeline(
 
     Returns
     -------
-    list of EvaluationResult
-        Raw and translated GEIs, each by pixels and by LDA.
+    list of (str, EvaluationResult)
+        ``raw`` and ``translated`` GEIs, each by pixels and by LDA.
     """
     from gaitkit.identification.results import read_results
     from gaitkit.identification.stage import evaluate
@@ -161,6 +164,7 @@ def run_pipeline(
             config=options.config,
             training=options.training,
             precision=options.precision,
+            threads=options.threads,
             callbacks=callbacks,
             device=options.device,
             overwrite=True,
@@ -194,7 +198,11 @@ def run_pipeline(
         )
     _sheets(workshop, gei, translated)
     names = {"results-raw.h5": "raw", "results.h5": "translated"}
-    return [result for name in names for result in read_results(workshop.path(name))]
+    return [
+        (name, result)
+        for file, name in names.items()
+        for result in read_results(workshop.path(file))
+    ]
 
 
 def _input_digest(source: Path, workers: int, workshop: Workshop) -> str:

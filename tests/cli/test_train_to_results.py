@@ -1,0 +1,202 @@
+"""train-gan, translate, evaluate, run, demo: run for real, the files they wrote reopened."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gaitkit.artifacts import open_artifact
+
+SMALL = ["--width", 2, "--batch-size", 4, "--device", "cpu"]
+TRAIN = [*SMALL, "--iterations", 6, "--protocol", "halves", "--threads", 1]
+
+
+@pytest.fixture(scope="module")
+def geis(tiny_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from click.testing import CliRunner
+
+    from gaitkit.cli.main import cli
+
+    path = tmp_path_factory.mktemp("geis") / "gei.h5"
+    ran = CliRunner().invoke(cli, ["make-gei", str(tiny_tree), "-o", str(path), "--workers", "1"])
+    assert ran.exit_code == 0, ran.output
+    return path
+
+
+@pytest.fixture
+def model(gaitkit: Callable, geis: Path, tmp_path: Path) -> Path:
+    ran = gaitkit("train-gan", geis, "-o", tmp_path / "gaitgan.h5", *TRAIN)
+    assert ran.code == 0, ran.stderr
+    return tmp_path / "gaitgan.h5"
+
+
+def test_the_model_says_whom_it_has_seen(model: Path, geis: Path) -> None:
+    with open_artifact(model, "translator") as artifact, open_artifact(geis) as source:
+        seen = [(row.subject, row.role) for row in artifact.trained_on]
+        assert seen == [("001", "training"), ("002", "training")]
+        assert artifact.inputs == (source.ref(),)
+        assert artifact.parameters["preprocessing"]["gei"] == source.parameters["gei"]
+    assert not model.with_name("gaitgan.h5.parts").exists()
+
+
+def test_the_same_seed_gives_the_same_bytes(
+    gaitkit: Callable, geis: Path, model: Path, tmp_path: Path
+) -> None:
+    assert gaitkit("train-gan", geis, "-o", tmp_path / "again.h5", *TRAIN).code == 0
+    assert (tmp_path / "again.h5").read_bytes() == model.read_bytes()
+    ran = gaitkit("train-gan", geis, "-o", tmp_path / "other.h5", *TRAIN, "--seed", 1)
+    assert ran.code == 0
+    assert (tmp_path / "other.h5").read_bytes() != model.read_bytes()
+
+
+def test_from_model_to_table(gaitkit: Callable, geis: Path, model: Path, tmp_path: Path) -> None:
+    translated, results = tmp_path / "translated.h5", tmp_path / "results.h5"
+    assert gaitkit("translate", geis, "--model", model, "-o", translated).code == 0
+    with open_artifact(translated, "gei") as artifact, open_artifact(geis) as source:
+        assert artifact.dtype("gei") == np.float32
+        assert artifact.labels.keys() == source.labels.keys()
+        assert {row.subject for row in artifact.trained_on} == {"001", "002"}
+    ran = gaitkit(
+        "evaluate", translated, "--protocol", "halves", "--json", "--truth", geis, "-o", results
+    )
+    assert ran.code == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert (told["protocol"], told["feature"], told["metric"]) == ("halves", "pixels", "euclidean")
+    assert told["gallery_views"] == [0, 54, 90]
+    matrix = told["conditions"]["nm"]["matrix"]
+    assert [len(row) for row in matrix] == [3, 3, 3]
+    assert told["conditions"]["nm"]["probes"] == [[4, 4, 4]] * 3
+    off_diagonal = [matrix[g][p] for g in range(3) for p in range(3) if g != p]
+    assert told["conditions"]["nm"]["mean_excluding_identical"] == pytest.approx(
+        np.mean(off_diagonal)
+    )
+    with open_artifact(results, "identification") as artifact:
+        assert artifact.inputs[0].kind == "gei"
+    picture = tmp_path / "matrices.png"
+    assert gaitkit("show", results, "-o", picture).code == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_losses_and_samples_are_drawn(gaitkit: Callable, geis: Path, tmp_path: Path) -> None:
+    model = tmp_path / "gaitgan.h5"
+    options = [*SMALL, "--iterations", 100, "--sample-every", 50, "--protocol", "halves"]
+    ran = gaitkit("train-gan", geis, "-o", model, *options, "--samples", tmp_path / "samples")
+    assert ran.code == 0, ran.stderr
+    names = sorted(path.name for path in (tmp_path / "samples").iterdir())
+    assert names == ["step-000050.png", "step-000100.png"]
+    assert gaitkit("show", model, "-o", tmp_path / "a.png").code == 0
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_probe_view_has_the_published_figures_beside_it(gaitkit: Callable, geis: Path) -> None:
+    ran = gaitkit("evaluate", geis, "--protocol", "halves", "--probe-view", 54)
+    assert ran.code == 0
+    assert ran.stdout.count("published, CASIA-B") >= 3
+    assert "64.5" in ran.stdout
+    assert max(map(len, ran.stdout.splitlines())) <= 100
+
+
+def test_people_whom_the_model_has_seen_are_refused(
+    gaitkit: Callable, geis: Path, model: Path, tmp_path: Path
+) -> None:
+    translated = tmp_path / "translated.h5"
+    gaitkit("translate", geis, "--model", model, "-o", translated)
+    ran = gaitkit("evaluate", translated, "--protocol", "casia-b-74-50")
+    assert ran.code == 1
+    assert ran.stdout == ""
+
+
+def test_geis_made_otherwise_are_refused(
+    gaitkit: Callable, tiny_tree: Path, model: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.h5"
+    gaitkit("make-gei", tiny_tree, "-o", other, "--workers", 1, "--alignment", "opengait")
+    ran = gaitkit("translate", other, "--model", model, "-o", tmp_path / "t.h5")
+    assert ran.code == 1
+    assert "alignment is opengait here, person there" in ran.stderr
+    assert not (tmp_path / "t.h5").exists()
+
+
+def test_run_does_only_what_is_missing(gaitkit: Callable, tiny_tree: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    arguments = ["run", tiny_tree, "-o", work, *SMALL, "--iterations", 3, "--workers", 1]
+    first = gaitkit(*arguments)
+    assert first.code == 0, first.stderr
+    names = ["gei.h5", "gaitgan.h5", "translated.h5", "results-raw.h5", "results.h5"]
+    for name in names:
+        assert f"{work / name} is up to date" not in first.stderr
+    before = {name: (work / name).read_bytes() for name in names}
+    second = gaitkit(*arguments)
+    assert second.stdout == first.stdout
+    for name in names:
+        assert f"{work / name} is up to date" in second.stderr
+    (work / "translated.h5").unlink()
+    third = gaitkit(*arguments)
+    assert f"{work / 'gaitgan.h5'} is up to date" in third.stderr
+    assert "Translating" in third.stderr
+    assert {name: (work / name).read_bytes() for name in names} == before
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "gaitkit", *map(str, arguments)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("delay", [0.3, 0.8, 1.5, 2.5])
+def test_a_killed_make_gei_continues_to_the_same_bytes(
+    tiny_tree: Path, tmp_path: Path, geis: Path, delay: float
+) -> None:
+    output = tmp_path / "gei.h5"
+    arguments = command("make-gei", tiny_tree, "-o", output, "--workers", 2, "-q")
+    root = Path(__file__).parents[2]
+    running = subprocess.Popen(arguments, cwd=root, start_new_session=True)
+    time.sleep(delay)
+    if running.poll() is None:
+        os.killpg(running.pid, signal.SIGKILL)
+        assert not output.exists()
+    running.wait()
+    if not output.exists():
+        subprocess.run(arguments, cwd=root, check=True)
+    assert output.read_bytes() == geis.read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["gei.h5"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGTERM])
+def test_a_stopped_training_continues_to_the_same_bytes(
+    geis: Path, tmp_path: Path, stop: signal.Signals
+) -> None:
+    root = Path(__file__).parents[2]
+    options = ["--width", 4, "--batch-size", 8, "--iterations", 60, "--device", "cpu"]
+    options += ["--threads", 1, "--checkpoint-every", 5, "--protocol", "halves", "-q"]
+    whole, broken = tmp_path / "whole.h5", tmp_path / "broken.h5"
+    subprocess.run(command("train-gan", geis, "-o", whole, *options), cwd=root, check=True)
+    arguments = command("train-gan", geis, "-o", broken, *options)
+    running = subprocess.Popen(arguments, cwd=root, stderr=subprocess.PIPE, text=True)
+    checkpoint = tmp_path / "broken.h5.parts" / "checkpoint.h5"
+    while not checkpoint.exists() and running.poll() is None:
+        time.sleep(0.02)
+    running.send_signal(stop)
+    _, said = running.communicate()
+    assert not broken.exists()
+    if stop == signal.SIGTERM:
+        assert running.returncode == 130
+        assert "Give the same command again to continue." in said
+    subprocess.run(arguments, cwd=root, check=True)
+    assert broken.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.slow
+def test_the_demo_runs_from_nothing_to_the_table(gaitkit: Callable, tmp_path: Path) -> None:
+    ran = gaitkit("demo", "-o", tmp_path / "d", "--subjects", 8, "--iterations", 5, "--workers", 2)
+    assert ran.code == 0, ran.stderr
+    assert "raw, pixels" in ran.stdout
+    assert "translated, lda" in ran.stdout
+    assert (tmp_path / "d" / "gei.png").is_file()
