@@ -118,22 +118,30 @@ def _specks(contours: Sequence[Any], options: SilhouetteOptions) -> list[Any]:
 
     From the largest component outwards, a part is kept if it is large enough and near enough to
     something that is kept already: a foot below a lower leg that noise cut off is kept with it.
+    Near means no farther away than the part is long, and than `part_gap` allows.
     """
     # A digital contour runs through pixel centres; Pick's theorem adds the pixels it runs through.
     areas = [cv2.contourArea(contour) + len(contour) / 2 + 1 for contour in contours]
     order = sorted(range(len(contours)), key=lambda index: (-areas[index], index))
     body = [contours[order[0]][:, 0]]
-    _, _, columns, rows = cv2.boundingRect(contours[order[0]])
-    reach = options.part_gap * max(rows, columns)
+    farthest = options.part_gap * _longer_side(contours[order[0]])
     waiting = [i for i in order[1:] if areas[i] >= options.part_area * areas[order[0]]]
     specks = [contours[i] for i in order[1 + len(waiting) :]]
+    reach = {i: min(farthest, _longer_side(contours[i])) for i in waiting}
     grown = True
     while waiting and grown:
-        near = [i for i in waiting if any(_gap_within(contours[i], part, reach) for part in body)]
+        near = [
+            i for i in waiting if any(_gap_within(contours[i], part, reach[i]) for part in body)
+        ]
         grown = bool(near)
         body += [contours[i][:, 0] for i in near]
         waiting = [i for i in waiting if i not in near]
     return specks + [contours[i] for i in waiting]
+
+
+def _longer_side(contour: NDArray[np.int32]) -> int:
+    _, _, columns, rows = cv2.boundingRect(contour)
+    return max(columns, rows)
 
 
 def _gap_within(contour: NDArray[np.int32], part: NDArray[np.int32], reach: float) -> bool:

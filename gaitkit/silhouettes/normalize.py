@@ -168,11 +168,11 @@ def _off_trend_details(
         ("height", [frame.height_px for frame in kept], options.height_tolerance),
         ("area", [frame.area_px for frame in kept], options.area_tolerance),
     ):
-        off, deviation, limit = off_trend(
+        off, ratio, limit = off_trend(
             position, np.array(sizes, np.float64), options.trend_frames, tolerance
         )
         for i in np.flatnonzero(off).tolist():
-            text = f"{what} {deviation[i]:+.0%} off the trend, limit {limit:.0%}"
+            text = f"{what} {ratio[i]:.3f} of the trend, accepted {1 / limit:.3f} to {limit:.3f}"
             details[i] = f"{details[i]}; {text}" if i in details else text
     return details
 

@@ -38,7 +38,7 @@ class SilhouetteOptions:
         A separate part is a speck if its area is below this fraction of the largest component's.
     part_gap : float
         A separate part belongs to the body if the gap to the body is at most this fraction of the
-        largest component's longer side.
+        largest component's longer side, and at most the part's own longer side.
     centre_part : float
         The silhouette is centred on the centre of mass of this fraction of its rows, from the top.
     min_height_px : int
@@ -64,7 +64,7 @@ class SilhouetteOptions:
     threshold: float = 0.5
     opening_px: int = 3
     part_area: float = 0.02
-    part_gap: float = 0.06
+    part_gap: float = 0.12
     centre_part: float = 0.2
     min_height_px: int = 20
     drop_cut: bool = True

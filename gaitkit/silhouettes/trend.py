@@ -102,16 +102,16 @@ def off_trend(
     -------
     off : ndarray of bool, shape (n,)
         True where the frame is too far off.
-    deviation : ndarray of float64, shape (n,)
-        Relative deviation: -0.2 is a fifth below the trend.
+    ratio : ndarray of float64, shape (n,)
+        Size over trend: 0.8 is a fifth below it.
     limit : float
-        The limit that was used, as a fraction.
+        The largest ratio that was accepted; the smallest is its inverse.
     """
     if len(sizes) < _FEWEST:
-        return np.zeros(len(sizes), bool), np.zeros(len(sizes)), tolerance
+        return np.zeros(len(sizes), bool), np.ones(len(sizes)), 1 + tolerance
     deviation = deviations(position, sizes, window)
     sigma = _MAD_TO_SIGMA * float(np.median(np.abs(deviation)))
     limit = float(
         np.clip(_OUTLIER_SIGMAS * sigma, np.log1p(tolerance), np.log1p(_WIDEST * tolerance))
     )
-    return np.abs(deviation) > limit, np.expm1(deviation), float(np.expm1(limit))
+    return np.abs(deviation) > limit, np.exp(deviation), float(np.exp(limit))
