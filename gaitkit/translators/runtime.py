@@ -11,7 +11,7 @@ import torch
 
 from gaitkit.errors import OptionError
 
-__all__ = ["DEVICES", "PRECISIONS", "Runtime"]
+__all__ = ["DEVICES", "PRECISIONS", "Runtime", "cpu_computes_bf16"]
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("fp32", "bf16", "fp64")
@@ -97,3 +97,9 @@ class Runtime:
             yield
         finally:
             torch.set_num_threads(before)
+
+
+def cpu_computes_bf16() -> bool:
+    """Whether this processor multiplies bfloat16 itself; elsewhere it is slower than float32."""
+    supported = vars(torch.cpu).get("_is_avx512_bf16_supported")
+    return bool(supported is not None and supported())
