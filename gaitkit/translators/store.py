@@ -61,7 +61,8 @@ def save_training(
     return write_artifact(
         path,
         kind=kind,
-        arrays=training.arrays(running=running),
+        # In a fixed order: a continued training's optimisers list their states in another one.
+        arrays=dict(sorted(training.arrays(running=running).items())),
         parameters=parameters_of(training),
         dataset=geis.dataset,
         seed=training.options.seed,
