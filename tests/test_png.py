@@ -1,0 +1,268 @@
+"""Decoding: equal to OpenCV on whole images, a typed error on damaged ones."""
+
+import struct
+import zlib
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from gaitkit._opencv import cv2
+from gaitkit.errors import GaitkitError
+from gaitkit.png import (
+    MAX_PIXELS,
+    DecodeError,
+    TooLargeImageError,
+    UndecodableImageError,
+    decode_grey,
+)
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
+SAMPLES = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGBA: 4}
+NONE, SUB, UP, AVERAGE, PAETH = range(5)
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def header(width: int, height: int, depth: int = 8, colour: int = GREY, interlace: int = 0):
+    return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlace))
+
+
+def png(*chunks: bytes) -> bytes:
+    return SIGNATURE + b"".join(chunks) + chunk(b"IEND", b"")
+
+
+def paeth(left: int, above: int, corner: int) -> int:
+    guess = left + above - corner
+    return min((left, above, corner), key=lambda value: abs(guess - value))
+
+
+def filtered(rows: np.ndarray, filters: list[int], step: int) -> bytes:
+    """Filter bytes row by row, as the PNG specification words it."""
+    out = bytearray()
+    before = [0] * rows.shape[1]
+    for row, kind in zip(rows.tolist(), filters, strict=True):
+        out.append(kind)
+        for i, value in enumerate(row):
+            left = row[i - step] if i >= step else 0
+            corner = before[i - step] if i >= step else 0
+            above = before[i]
+            guess = (0, left, above, (left + above) // 2, paeth(left, above, corner))[kind]
+            out.append((value - guess) % 256)
+        before = row
+    return bytes(out)
+
+
+def hand_made(
+    image: np.ndarray, filters: list[int], *, depth: int = 8, colour: int = GREY, parts: int = 1
+) -> bytes:
+    """A PNG of packed rows; `image` is (height, bytes per row)."""
+    height, row_bytes = image.shape
+    width = row_bytes * 8 // (depth * SAMPLES[colour])
+    step = max(1, depth * SAMPLES[colour] // 8)
+    stream = zlib.compress(filtered(image, filters, step))
+    cuts = np.linspace(0, len(stream), parts + 1).astype(int)
+    data = [chunk(b"IDAT", stream[a:b]) for a, b in pairwise(cuts)]
+    return png(header(width, height, depth, colour), *data)
+
+
+def opencv(data: bytes) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+
+
+def test_a_small_png_written_out():
+    # Row 1 with Sub: differences to the left; row 2 with Sub again.
+    stream = zlib.compress(bytes([SUB, 0, 255, 0, 1, SUB, 7, 0, 249, 0]))
+    data = png(header(4, 2), chunk(b"IDAT", stream))
+    assert decode_grey(data).tolist() == [[0, 255, 255, 0], [7, 7, 0, 0]]
+
+
+@pytest.mark.parametrize("kind", [NONE, SUB, UP])
+def test_one_filter_throughout_a_person_that_touches_every_border(kind):
+    image = np.zeros((6, 9), np.uint8)
+    image[:, 4:] = 255
+    image[2:, 1] = 1
+    image[5] = 9
+    assert np.array_equal(decode_grey(hand_made(image, [kind] * 6)), image)
+
+
+def test_an_empty_frame():
+    for kind in (NONE, SUB, UP):
+        assert not decode_grey(hand_made(np.zeros((3, 5), np.uint8), [kind] * 3)).any()
+
+
+images = arrays(
+    np.uint8,
+    st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    elements=st.sampled_from([0, 0, 0, 1, 127, 128, 254, 255]),
+)
+
+
+@given(images, st.data())
+def test_grey_with_any_filters_is_exact(image, data):
+    same = st.integers(0, 4).map(lambda kind: [kind] * len(image))
+    mixed = st.lists(st.integers(0, 4), min_size=len(image), max_size=len(image))
+    filters = data.draw(st.one_of(same, mixed))
+    parts = data.draw(st.integers(1, 3))
+    assert np.array_equal(decode_grey(hand_made(image, filters, parts=parts)), image)
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_every_depth_and_colour_equals_opencv(data):
+    colour, depth = data.draw(
+        st.sampled_from(
+            [(GREY, 1), (GREY, 2), (GREY, 4), (GREY, 8), (GREY, 16), (RGB, 8), (RGB, 16)]
+            + [(GREY_ALPHA, 8), (GREY_ALPHA, 16), (RGBA, 8), (RGBA, 16)]
+        )
+    )
+    pixel = max(1, depth * SAMPLES[colour] // 8)
+    shape = (data.draw(st.integers(1, 6)), pixel * data.draw(st.integers(1, 6)))
+    image = data.draw(arrays(np.uint8, shape))
+    filters = data.draw(st.lists(st.integers(0, 4), min_size=shape[0], max_size=shape[0]))
+    encoded = hand_made(image, filters, depth=depth, colour=colour)
+    assert np.array_equal(decode_grey(encoded), opencv(encoded))
+
+
+def test_one_bit_with_a_width_that_is_no_multiple_of_eight():
+    stream = zlib.compress(bytes([NONE, 0b10100000, 0b01000000, NONE, 0, 0b11000000]))
+    data = png(header(10, 2, depth=1), chunk(b"IDAT", stream))
+    expected = [[255, 0, 255, 0, 0, 0, 0, 0, 0, 255], [0, 0, 0, 0, 0, 0, 0, 0, 255, 255]]
+    assert decode_grey(data).tolist() == expected
+
+
+def test_a_palette_shorter_than_its_indices(capfd):
+    stream = zlib.compress(bytes([NONE, 0, 1, 2]))
+    palette = chunk(b"PLTE", bytes([0, 0, 0, 255, 255, 255]))
+    data = png(header(3, 1, colour=PALETTE), palette, chunk(b"IDAT", stream))
+    assert decode_grey(data).tolist() == [[0, 255, 0]]
+    assert capfd.readouterr().err == ""
+
+
+def test_interlaced():
+    # 1x1: only the first of Adam7's passes has a pixel. 3x1: passes 1, 4 and 6.
+    assert decode_grey(
+        png(header(1, 1, interlace=1), chunk(b"IDAT", zlib.compress(bytes([NONE, 77]))))
+    ).tolist() == [[77]]
+    passes = bytes([NONE, 10, NONE, 30, NONE, 20])
+    data = png(header(3, 1, interlace=1), chunk(b"IDAT", zlib.compress(passes)))
+    assert decode_grey(data).tolist() == opencv(data).tolist() == [[10, 20, 30]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "colour"),
+    [(".png", 0), (".png", 1), (".bmp", 0), (".bmp", 1), (".jpg", 0), (".jpg", 1)]
+    + [(".pgm", 0), (".ppm", 1)],
+)
+def test_what_opencv_writes(kind, colour):
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    encoded, data = cv2.imencode(kind, image if colour else image[..., 0])
+    assert encoded
+    assert np.array_equal(decode_grey(data.tobytes()), opencv(data.tobytes()))
+
+
+def test_unknown_ancillary_chunks_do_no_harm(capfd):
+    stream = zlib.compress(filtered(np.array([[1, 2]], np.uint8), [PAETH], 1))
+    extra = [chunk(b"iCCP", b"junk"), chunk(b"gAMA", b""), chunk(b"abCd", b"?")]
+    data = png(header(2, 1), *extra, chunk(b"IDAT", stream + b"tail"))
+    assert decode_grey(data).tolist() == [[1, 2]]
+    assert capfd.readouterr().err == ""
+
+
+def whole() -> bytes:
+    image = np.zeros((40, 30), np.uint8)
+    image[5:35, 10:20] = 255
+    return cv2.imencode(".png", image)[1].tobytes()
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_damage_is_never_a_wrong_image(data):
+    good = whole()
+    expected = decode_grey(good)
+    position = data.draw(st.integers(0, len(good) - 1))
+    if data.draw(st.booleans()):
+        bad = good[:position]
+    else:
+        flipped = good[position] ^ (1 << data.draw(st.integers(0, 7)))
+        bad = good[:position] + bytes([flipped]) + good[position + 1 :]
+    try:
+        decoded = decode_grey(bad)
+    except DecodeError:
+        return
+    assert np.array_equal(decoded, expected)
+
+
+def short_stream(rows: int, total: int = 4) -> bytes:
+    raw = filtered(np.ones((rows, 5), np.uint8), [NONE] * rows, 1)
+    return png(header(5, total), chunk(b"IDAT", zlib.compress(raw)))
+
+
+BAD = {
+    "empty": b"",
+    "text": b"not an image at all",
+    "only the signature": SIGNATURE,
+    "no data": png(header(5, 4)),
+    "too few rows": short_stream(3),
+    "too many rows": short_stream(5),
+    "cut stream": png(header(5, 4), chunk(b"IDAT", zlib.compress(bytes(24))[:-3])),
+    "unknown filter": png(header(2, 1), chunk(b"IDAT", zlib.compress(bytes([7, 1, 2])))),
+    "no header": png(chunk(b"IDAT", zlib.compress(bytes(24)))),
+    "zero width": png(header(0, 4), chunk(b"IDAT", zlib.compress(bytes(4)))),
+    "depth 3": png(header(5, 4, depth=3), chunk(b"IDAT", zlib.compress(bytes(24)))),
+    "interlace 2": png(header(5, 4, interlace=2), chunk(b"IDAT", zlib.compress(bytes(24)))),
+    "palette missing": png(
+        header(2, 1, colour=PALETTE), chunk(b"IDAT", zlib.compress(bytes([0, 0, 1])))
+    ),
+    "unknown critical chunk": png(header(5, 4), chunk(b"ABCD", b"")),
+    "half a bitmap": cv2.imencode(".bmp", np.ones((20, 20), np.uint8))[1].tobytes()[:-200],
+    "half a photo": cv2.imencode(".jpg", np.ones((20, 20), np.uint8))[1].tobytes()[:200],
+    "bitmap of zero": b"BM" + bytes(60),
+    "any-map without size": b"P5\n# nothing\n",
+    "another format": b"GIF89a" + bytes(20),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_damaged_input_raises_and_prints_nothing(name, capfd):
+    with pytest.raises(UndecodableImageError) as caught:
+        decode_grey(BAD[name])
+    assert isinstance(caught.value, GaitkitError)
+    assert caught.value.reason == "undecodable"
+    printed = capfd.readouterr()
+    assert printed.out == printed.err == ""
+
+
+SIDE = int(MAX_PIXELS**0.5) + 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        png(header(SIDE, SIDE), chunk(b"IDAT", b"")),
+        b"BM" + bytes(12) + struct.pack("<Iii", 40, SIDE, -SIDE) + bytes(30),
+        b"P5 %d # columns\n %d 255\n" % (SIDE, SIDE),
+        b"\xff\xd8\xff\xe0\x00\x04ab\xff\xc0\x00\x11\x08"
+        + struct.pack(">HH", SIDE, SIDE)
+        + b"\1" * 9,
+    ],
+    ids=["png", "bmp", "pgm", "jpg"],
+)
+def test_too_large_is_refused_before_decoding(data):
+    with pytest.raises(TooLargeImageError) as caught:
+        decode_grey(data)
+    assert caught.value.reason == "too-large"
+
+
+def test_a_bomb_is_not_inflated():
+    """Sixteen megabytes under a header of four pixels: inflating stops at the seventh byte."""
+    bomb = zlib.compressobj(9)
+    stream = b"".join(bomb.compress(bytes(1 << 20)) for _ in range(16)) + bomb.flush()
+    with pytest.raises(UndecodableImageError, match="found more"):
+        decode_grey(png(header(2, 2), chunk(b"IDAT", stream)))
