@@ -135,7 +135,7 @@ class Translator(ABC, Generic[ConfigT]):
         The networks are in eval mode and no gradient is recorded.
         """
 
-    def translate(self, images: NDArray[Any]) -> NDArray[np.float32]:
+    def translate(self, geis: GeiSet | NDArray[Any]) -> NDArray[np.float32]:
         """Translate GEIs to the 90° normal-walking GEI of the same person.
 
         Batch normalisation uses the running statistics of training, so an image's translation
@@ -143,7 +143,7 @@ class Translator(ABC, Generic[ConfigT]):
 
         Parameters
         ----------
-        images : ndarray of uint8 or float32, shape (n, height, width)
+        geis : GeiSet, or ndarray of uint8 or float32 of shape (n, height, width)
             Grey values 0..255.
 
         Returns
@@ -156,6 +156,7 @@ class Translator(ABC, Generic[ConfigT]):
         OptionError
             When the images have another size than the networks.
         """
+        images = geis if isinstance(geis, np.ndarray) else geis.images
         self._check_size(images)
         result = np.empty(images.shape, dtype=np.float32)
         blank = np.zeros((TRANSLATION_BATCH, *self.config.image_size), dtype=images.dtype)

@@ -312,7 +312,7 @@ def test_a_model_is_saved_and_loaded_from_python(tmp_path: Path) -> None:
     geis = GeiSet(images, Labels.from_keys(keys))
     config = GaitGANConfig(width=2)
     model = GaitGAN(config, device="cpu").fit(geis, iterations=3, batch_size=4)
-    translated = model.translate(geis.images)
+    translated = model.translate(geis)
     model.save(tmp_path / "model.h5")
     again = GaitGAN.load(tmp_path / "model.h5", device="cpu")
     assert np.array_equal(again.translate(geis.images), translated)
