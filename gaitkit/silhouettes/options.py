@@ -71,7 +71,7 @@ class SilhouetteOptions:
     drop_off_trend: bool = True
     trend_frames: int = 25
     height_tolerance: float = 0.1
-    area_tolerance: float = 0.35
+    area_tolerance: float = 0.5
 
     def __post_init__(self) -> None:
         if self.alignment not in get_args(Alignment):
