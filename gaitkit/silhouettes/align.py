@@ -61,11 +61,12 @@ def align_person(
     left = np.minimum(edges.astype(np.intp), columns - 1)
     above, share = _row_edges(rows, height)
     sums = _between(table, above, share)
-    sums = _between((sums[1:] - sums[:-1]).T, left, (edges - left)[:, None])
+    bands = np.ascontiguousarray((sums[1:] - sums[:-1]).T)
+    sums = _between(bands, left, (edges - left)[:, None])
     cells = sums[1:] - sums[:-1]
     cells *= 255.0 / step**2
     cells += 0.5
-    silhouette = np.ascontiguousarray(cells.T.astype(np.uint8))
+    silhouette = np.ascontiguousarray(cells.astype(np.uint8).T)
     return silhouette, centre, int(table[-1, -1])
 
 
@@ -76,7 +77,9 @@ def _between(
 ) -> NDArray[np.float64]:
     """Rows of a table at fractional positions."""
     low = table.take(index, axis=0)
-    rise = (table.take(index + 1, axis=0) - low) * share
+    rise = table.take(index + 1, axis=0)
+    rise -= low
+    rise = rise * share
     rise += low
     return np.asarray(rise)
 
