@@ -26,7 +26,7 @@ class SilhouetteOptions:
     ----------
     alignment : {"person", "opengait"}
         ``person`` finds the person, drops frames that do not show one whole person, and centres on
-        the upper body. ``opengait`` is that toolkit's rule, frame for frame, defects included.
+        head and shoulders. ``opengait`` is that toolkit's rule, frame for frame, defects included.
     height, width : int
         Rows and columns of a normalised silhouette.
     threshold : float
