@@ -223,7 +223,7 @@ def gei_options(command: Function) -> Function:
         click.option(
             "--min-frames",
             type=click.IntRange(min=1),
-            default=None,
+            show_default="10",
             help="Drop sequences with fewer usable frames.",
         ),
     ):

@@ -23,7 +23,6 @@ from gaitkit.cli.train_gan import model_options, stop_on_signal
 @options.silhouette_options
 @options.gei_options
 @model_options
-@options.device
 @options.seed
 @options.workers
 @click.option("--overwrite", is_flag=True, help="Replace files that this command has not made.")
@@ -47,6 +46,8 @@ def command(
     ema_decay: float,
     balanced: bool,
     device: str,
+    precision: str,
+    threads: int | None,
     seed: int,
     workers: int,
     overwrite: bool,
@@ -82,6 +83,8 @@ def command(
             "seed": seed,
         },
         device=device,
+        precision=precision,
+        threads=threads,
         workers=workers,
     )
     workshop = Workshop(output, overwrite=overwrite)

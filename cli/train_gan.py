@@ -22,6 +22,19 @@ def model_options(command: options.Function) -> options.Function:
     """The settings of network and training, shared with `gaitkit run`."""
     for decorate in (
         click.option(
+            "--threads",
+            type=click.IntRange(1, 1024),
+            help="CPU threads; the last bits of the weights depend on it, and more than the free "
+            "cores are many times slower.  [default: the number of cores]",
+        ),
+        click.option(
+            "--precision",
+            type=click.Choice(["fp32", "bf16"]),
+            default="fp32",
+            help="Of the convolutions; weights, losses and optimiser are always float32.",
+        ),
+        options.device,
+        click.option(
             "--balanced", is_flag=True, help="Draw every condition equally often (GaitGANv2)."
         ),
         click.option(
@@ -40,6 +53,7 @@ def model_options(command: options.Function) -> options.Function:
             "--betas",
             type=(click.FloatRange(0, 1, max_open=True), click.FloatRange(0, 1, max_open=True)),
             default=(0.9, 0.999),
+            metavar="B1 B2",
             help="Adam's decay of its two moments.",
         ),
         click.option(
@@ -64,18 +78,6 @@ def model_options(command: options.Function) -> options.Function:
 @options.output("The translator artefact to write.")
 @options.protocol
 @model_options
-@options.device
-@click.option(
-    "--precision",
-    type=click.Choice(["fp32", "bf16"]),
-    default="fp32",
-    help="Of the convolutions; weights, losses and optimiser are always float32.",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(1, 1024),
-    help="CPU threads; the last bits of the weights depend on it.  [default: the number of cores]",
-)
 @click.option(
     "--samples",
     type=click.Path(file_okay=False, path_type=Path),
