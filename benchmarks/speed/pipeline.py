@@ -58,13 +58,19 @@ def both_stages(tree: Path, work: Path) -> None:
 
 
 def peak_mib(tree: Path, work: Path) -> float:
-    """Peak resident memory of `gaitkit make-gei` with one worker, above that of the interpreter."""
+    """Peak resident memory of `gaitkit make-gei` with one worker, above that of the interpreter.
+
+    From Linux's /proc: getrusage's figure is inherited from the parent process.
+    """
     code = (
-        "import resource, sys\n"
+        "import re, sys\n"
+        "def peak():\n"
+        "    status = open('/proc/self/status').read()\n"
+        "    return int(re.search(r'VmHWM:\\s+(\\d+)', status)[1])\n"
+        "before = peak()\n"
         "from gaitkit.cli.main import cli\n"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "cli.main(sys.argv[1:], standalone_mode=False)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+        "print(peak() - before)\n"
     )
     arguments = ["make-gei", str(tree), "-o", str(work / "m.h5"), "--workers", "1", "--overwrite"]
     ran = subprocess.run(
