@@ -55,8 +55,11 @@ def choose(
     ):
         missing = [str(name) for name in wanted if name not in known]
         if missing:
-            names = ", ".join(f"{name:g}" if isinstance(name, float) else name for name in known)
-            raise OptionError(f"{option} {missing[0]}: the artefact has {names or 'none'}.")
+            names = [f"{name:g}" if isinstance(name, float) else name for name in known]
+            if len(names) > 12:
+                names = [*names[:5], "…", *names[-2:]]
+            there = ", ".join(names) or "none"
+            raise OptionError(f"{option} {missing[0]}: the artefact has {there}.")
         if wanted:
             mask &= np.isin(column, np.array(list(wanted), dtype=column.dtype))
     if not mask.any():
