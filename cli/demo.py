@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from gaitkit.cli import console, options
-from gaitkit.cli.train_gan import stop_on_signal
+from gaitkit.cli.pipeline import run_and_print
 
 _MODEL = {"width": 16, "betas": (0.5, 0.999), "l1_weight": 30.0, "ema_decay": 0.99}
 _MODEL |= {"learning_rate_g": 2e-4, "learning_rate_d": 1.33e-4, "learning_rate_a": 1.33e-4}
@@ -44,11 +44,8 @@ def command(
     does only what is missing.
     """
     from gaitkit.datasets.synthetic import WalkerOptions, write_tree
-    from gaitkit.identification.results import to_json
-    from gaitkit.identification.tables import summary_text
     from gaitkit.translators.runtime import cpu_computes_bf16
-    from gaitkit.translators.training import Callbacks
-    from gaitkit.workflow import PipelineOptions, run_pipeline
+    from gaitkit.workflow import PipelineOptions
     from gaitkit.workshop import Workshop
 
     workshop = Workshop(output)
@@ -73,20 +70,9 @@ def command(
         threads=1,
         workers=workers,
     )
-    with stop_on_signal() as stop_requested, console.progress("demo", "done") as progress:
-        callbacks = Callbacks(
-            on_progress=None
-            if progress is None
-            else (lambda step, total, _: progress(step, total)),
-            stop_requested=stop_requested,
-            checkpoint_every=100,
-        )
-        results = run_pipeline(tree, workshop, chosen, callbacks=callbacks, progress=progress)
+    run_and_print(tree, workshop, chosen, title="demo", checkpoint_every=100, as_json=as_json)
     if as_json:
-        console.print_json(to_json([result for _, result in results]))
         return
-    names = [f"{name}, {result.feature}" for name, result in results]
-    click.echo(summary_text([result for _, result in results], names))
     click.echo("")
     paths = {f"{output / name}{'/' * name.endswith('/')}": what for name, what in _FILES.items()}
     width = max(map(len, paths))

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from gaitkit.cli import console, options
-from gaitkit.cli.train_gan import model_options, stop_on_signal
+from gaitkit.cli.pipeline import run_and_print
+from gaitkit.cli.train_gan import model_options
 
 
 @click.command("run", short_help="Everything from frames to the tables.")
@@ -59,10 +60,7 @@ def command(
     missing or out of date, by digest. Training has the paper's size unless told otherwise: for a
     quick try, --width 24 --batch-size 32 --iterations 1000.
     """
-    from gaitkit.identification.results import to_json
-    from gaitkit.identification.tables import summary_text
-    from gaitkit.translators.training import Callbacks
-    from gaitkit.workflow import PipelineOptions, run_pipeline
+    from gaitkit.workflow import PipelineOptions
     from gaitkit.workshop import Workshop
 
     chosen = PipelineOptions(
@@ -88,18 +86,7 @@ def command(
         workers=workers,
     )
     workshop = Workshop(output, overwrite=overwrite)
-    with stop_on_signal() as stop_requested, console.progress("run", "done") as progress:
-        callbacks = Callbacks(
-            on_progress=None
-            if progress is None
-            else (lambda step, total, _: progress(step, total)),
-            stop_requested=stop_requested,
-            checkpoint_every=200,
-        )
-        results = run_pipeline(input, workshop, chosen, callbacks=callbacks, progress=progress)
+    run_and_print(input, workshop, chosen, title="run", checkpoint_every=200, as_json=as_json)
     if as_json:
-        console.print_json(to_json([result for _, result in results]))
         return
-    names = [f"{name}, {result.feature}" for name, result in results]
-    click.echo(summary_text([result for _, result in results], names))
     console.say(f"Everything is in {output}; look into a file with gaitkit inspect or show.")

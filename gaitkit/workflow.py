@@ -138,7 +138,7 @@ def run_pipeline(
     gei = workshop.step(
         "gei.h5",
         {
-            "input": _input_digest(source, options.workers, workshop),
+            "input": _input_digest(source, options.workers),
             "silhouettes": options.silhouettes,
             "gei": options.gei,
         },
@@ -205,8 +205,8 @@ def run_pipeline(
     ]
 
 
-def _input_digest(source: Path, workers: int, workshop: Workshop) -> str:
-    """What identifies the input; frames are read only when there is something to compare."""
+def _input_digest(source: Path, workers: int) -> str:
+    """What identifies the input: an artefact's content digest, or the digest of all frames."""
     from gaitkit.datasets.gei_images import GeiImageSource
     from gaitkit.datasets.sources import open_source
     from gaitkit.gei.inputs import input_kind

@@ -1,0 +1,48 @@
+"""What `run` and `demo` share: all steps with their progress, and the table at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gaitkit.cli import console
+from gaitkit.cli.train_gan import stop_on_signal
+
+if TYPE_CHECKING:
+    from gaitkit.workflow import PipelineOptions
+    from gaitkit.workshop import Workshop
+
+__all__ = ["run_and_print"]
+
+
+def run_and_print(
+    source: Path,
+    workshop: Workshop,
+    chosen: PipelineOptions,
+    *,
+    title: str,
+    checkpoint_every: int,
+    as_json: bool,
+) -> None:
+    """Run the pipeline and print its results, as a table or as JSON."""
+    from gaitkit.identification.results import to_json
+    from gaitkit.identification.tables import summary_text
+    from gaitkit.translators.training import Callbacks
+    from gaitkit.workflow import run_pipeline
+
+    with stop_on_signal() as stop_requested, console.progress(title, "done") as progress:
+        callbacks = Callbacks(
+            on_progress=None
+            if progress is None
+            else (lambda step, total, _: progress(step, total)),
+            stop_requested=stop_requested,
+            checkpoint_every=checkpoint_every,
+        )
+        results = run_pipeline(source, workshop, chosen, callbacks=callbacks, progress=progress)
+    if as_json:
+        console.print_json(to_json([result for _, result in results]))
+        return
+    names = [f"{name}, {result.feature}" for name, result in results]
+    click.echo(summary_text([result for _, result in results], names))
