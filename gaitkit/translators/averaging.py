@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import nn
 
-__all__ = ["average_of", "update_average"]
+__all__ = ["average_of", "average_weight", "update_average"]
 
 
 def average_of(network: nn.Module) -> nn.Module:
@@ -15,8 +15,22 @@ def average_of(network: nn.Module) -> nn.Module:
     return copy.deepcopy(network).eval().requires_grad_(False)
 
 
-def update_average(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
-    """Move the average towards the network: a ← d·a + (1 - d)·w.
+def average_weight(decay: float, step: int) -> float:
+    """Weight of the newest state in the average, 1 - d.
+
+    Parameters
+    ----------
+    decay : float
+        In [0, 1).
+    step : int
+        Iterations done, the one included that leads to the newest state, from 1. The first ones
+        count more, d = min(decay, step / (step + 10)), so that the random start is soon forgotten.
+    """
+    return 1.0 - min(decay, step / (step + 10.0))
+
+
+def update_average(average: nn.Module, network: nn.Module, weight: torch.Tensor) -> None:
+    """Move the average towards the network: a ← (1 - w)·a + w·v.
 
     Running statistics are averaged like weights: those of the last few batches belong to the last
     few states of the weights, not to their average.
@@ -25,18 +39,13 @@ def update_average(average: nn.Module, network: nn.Module, decay: float, step: i
     ----------
     average, network : Module
         The average, and the network that was just trained.
-    decay : float
-        d, in [0, 1).
-    step : int
-        Iterations done, from 1. The first ones count more, d = min(decay, step / (step + 10)), so
-        that the random start is soon forgotten.
+    weight : Tensor, shape ()
+        w, from `average_weight`, on the networks' device and of their type.
     """
-    weight = 1.0 - min(decay, step / (step + 10.0))
-    pairs = list(zip(average.state_dict().values(), network.state_dict().values(), strict=True))
-    means = [mean for mean, _ in pairs if mean.is_floating_point()]
-    values = [value for _, value in pairs if value.is_floating_point()]
+    pairs = zip(average.state_dict().values(), network.state_dict().values(), strict=True)
     with torch.no_grad():
-        torch._foreach_lerp_(means, values, weight)
         for mean, value in pairs:
-            if not mean.is_floating_point():
+            if mean.is_floating_point():
+                mean.lerp_(value, weight)
+            else:
                 mean.copy_(value)

@@ -8,7 +8,7 @@ know nothing of any one system.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
@@ -66,7 +66,9 @@ class Translator(ABC, Generic[ConfigT]):
     preprocessing : dict
         How the GEIs that it learned from were made (the artefact's parameters).
     steps_done : int
-        Training steps done.
+        Training steps done; advanced by the loop, after `train_step`.
+    schedules : dict of str to Tensor
+        Numbers that change from step to step, 0-d on the device; see `schedule`.
     training : Training or None
         The training so far, when `fit` was called.
     """
@@ -99,6 +101,7 @@ class Translator(ABC, Generic[ConfigT]):
         self.optimizers = self.build_optimizers()
         self.seed = seed
         self.steps_done = 0
+        self.schedules: dict[str, torch.Tensor] = {}
 
     @classmethod
     def _default_config(cls) -> Any:
@@ -121,12 +124,38 @@ class Translator(ABC, Generic[ConfigT]):
     def train_step(self, batch: Batch) -> dict[str, torch.Tensor]:
         """One iteration: every optimiser's steps on one batch.
 
+        It may be recorded once and replayed: nothing in it may depend on a number on the host that
+        changes from step to step, such as `steps_done`, nor wait for the device.
+
         Returns
         -------
         dict of str to Tensor
-            The terms of the losses, detached scalars on the device, the same names in the same
-            order every time.
+            The terms of the losses and the health of the training, detached scalars on the device,
+            the same names in the same order every time.
         """
+
+    def before_step(self) -> None:
+        """Called before every `train_step`: set what changes from step to step by `schedule`."""
+
+    def step_kind(self) -> Hashable:
+        """Which of several programs the next `train_step` runs.
+
+        A system whose steps differ, for instance one that updates its generator every fifth time,
+        returns another value for each kind of step. Steps of one kind do the same operations.
+        """
+        return None
+
+    def schedule(self, name: str, value: float) -> None:
+        """Set a number that changes from step to step where `train_step` reads it.
+
+        It becomes the 0-d tensor ``schedules[name]`` on the device, changed in place, so that a
+        replayed step sees the new value.
+        """
+        if name not in self.schedules:
+            self.schedules[name] = torch.zeros(
+                (), dtype=self.runtime.dtype, device=self.runtime.device
+            )
+        self.schedules[name].fill_(value)
 
     @abstractmethod
     def translate_batch(self, images: torch.Tensor) -> torch.Tensor:
@@ -189,11 +218,16 @@ class Translator(ABC, Generic[ConfigT]):
             for name, network in self.networks.items():
                 network.train(modes[name])
 
-    def update(self, optimizer: str, loss: torch.Tensor) -> None:
+    def update(self, optimizer: str, loss: torch.Tensor) -> torch.Tensor:
         """One step of one optimiser down the gradient of a loss.
 
         The gradient is taken with respect to that optimiser's parameters only: nothing leaks into
         the networks that merely pass it on, which need no freezing.
+
+        Returns
+        -------
+        Tensor
+            The gradient's L2 norm over all parameters, a detached scalar on the device.
         """
         stepper = self.optimizers[optimizer]
         parameters = [weight for group in stepper.param_groups for weight in group["params"]]
@@ -202,6 +236,8 @@ class Translator(ABC, Generic[ConfigT]):
             weight.grad = gradient
         stepper.step()
         stepper.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
 
     def state_arrays(self) -> dict[str, NDArray[Any]]:
         """Weights, running statistics and optimiser states as arrays.

@@ -14,7 +14,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from gaitkit.translators.averaging import average_of, update_average
+from gaitkit.translators.averaging import average_of, average_weight, update_average
 from gaitkit.translators.base import Translator
 from gaitkit.translators.blocks import Critic, decoder, encoder, init_normal
 from gaitkit.translators.config import TranslatorConfig, setting
@@ -111,6 +111,11 @@ class GaitGAN(Translator[GaitGANConfig]):
             for name, rate in rates.items()
         }
 
+    def before_step(self) -> None:
+        """Set the weight of the newest state of G in its average."""
+        if self.config.ema_decay > 0:
+            self.schedule("average", average_weight(self.config.ema_decay, self.steps_done + 1))
+
     def train_step(self, batch: Batch) -> dict[str, torch.Tensor]:
         """One step each of D, A and G.
 
@@ -137,10 +142,8 @@ class GaitGAN(Translator[GaitGANConfig]):
             loss = loss + self.config.l1_weight * fool["G.L1"]
         self.update("G", loss)
         losses |= {name: value.detach() for name, value in fool.items()}
-        self.steps_done += 1
         if self.config.ema_decay > 0:
-            average = self.networks["G_average"]
-            update_average(average, G, self.config.ema_decay, self.steps_done)
+            update_average(self.networks["G_average"], G, self.schedules["average"])
         return losses
 
     def _critic_step(

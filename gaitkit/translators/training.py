@@ -147,7 +147,9 @@ class Training:
 
     def _one_step(self) -> None:
         batch = self.sampler.draw(self.options.batch_size)
+        self.translator.before_step()
         losses = self.translator.train_step(batch)
+        self.translator.steps_done += 1
         # Summed on the device: reading a loss would make the host wait for it.
         self.history.add(losses)
 

@@ -186,6 +186,7 @@ def test_the_options_are_off_by_default_and_change_the_training() -> None:
     plain = GaitGAN(GaitGANConfig(width=4), device="cpu")
     options = GaitGANConfig(width=4, l1_weight=10.0, ema_decay=0.9)
     better = GaitGAN(options, device="cpu")
+    better.before_step()
     assert "G.L1" not in plain.train_step(batches[0])
     assert better.train_step(batches[0])["G.L1"].item() > 0
     assert sorted(plain.networks) == ["A", "D", "G"]
@@ -201,7 +202,9 @@ def test_the_average_is_a_running_mean_of_weights_and_statistics() -> None:
     key = "decoder.upnorm4.running_var"
     expected = model.networks["G"].state_dict()[key].clone()
     for step in (1, 2, 3):
+        model.before_step()
         model.train_step(sampler.draw(4))
+        model.steps_done += 1
         decay = min(0.5, step / (step + 10))
         expected = decay * expected + (1 - decay) * model.networks["G"].state_dict()[key]
     torch.testing.assert_close(model.networks["G_average"].state_dict()[key], expected)

@@ -202,7 +202,6 @@ class Blur(Translator[BlurConfig]):
     def train_step(self, batch: Batch) -> dict[str, torch.Tensor]:
         loss = (self.networks["blur"](batch.source) - batch.target).square().mean()
         self.update("blur", loss)
-        self.steps_done += 1
         return {"square": loss.detach()}
 
     def translate_batch(self, images: torch.Tensor) -> torch.Tensor:
