@@ -12,6 +12,7 @@ __all__ = [
     "ArtifactError",
     "DamagedArtifactError",
     "DatasetError",
+    "DeviceError",
     "ForeignFileError",
     "GaitkitError",
     "LayoutError",
@@ -125,6 +126,10 @@ class ProtocolError(GaitkitError):
 
 class TrainingError(GaitkitError):
     """Training cannot go on: no usable people, a loss that is not a number."""
+
+
+class DeviceError(GaitkitError):
+    """The device failed while it computed: lost, out of memory, a faulty driver."""
 
 
 class StoppedError(GaitkitError):

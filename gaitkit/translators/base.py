@@ -157,6 +157,10 @@ class Translator(ABC, Generic[ConfigT]):
             )
         self.schedules[name].fill_(value)
 
+    def translating(self) -> tuple[str, ...]:
+        """Names of the networks that `translate_batch` uses: those kept of the best state."""
+        return tuple(self.networks)
+
     @abstractmethod
     def translate_batch(self, images: torch.Tensor) -> torch.Tensor:
         """Translate images of shape (n, 1, height, width) in [-1, 1].

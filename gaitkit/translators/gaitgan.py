@@ -161,10 +161,13 @@ class GaitGAN(Translator[GaitGANConfig]):
         self.update(name, torch.stack(list(terms.values())).sum())
         return {what: term.detach() for what, term in terms.items()}
 
+    def translating(self) -> tuple[str, ...]:
+        """G, or its average where one is kept."""
+        return ("G_average",) if self.config.ema_decay > 0 else ("G",)
+
     def translate_batch(self, images: torch.Tensor) -> torch.Tensor:
         """G, or its average where one is kept."""
-        name = "G_average" if self.config.ema_decay > 0 else "G"
-        generated: torch.Tensor = self.networks[name](images)
+        generated: torch.Tensor = self.networks[self.translating()[0]](images)
         return generated
 
 

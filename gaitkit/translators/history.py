@@ -1,4 +1,4 @@
-"""What a training leaves behind: mean losses every so many steps, and samples over time."""
+"""What a training leaves behind, every so many steps: mean losses and health, scores, samples."""
 
 from __future__ import annotations
 
@@ -15,16 +15,25 @@ __all__ = ["History"]
 
 
 class History:
-    """Losses and samples of one training.
+    """Losses, health, validation scores and samples of one training.
 
     Attributes
     ----------
     names : list of str
-        The losses, in the order of the columns.
+        The losses and, by prefix, the health (`gaitkit.translators.health`), in the order of the
+        columns.
     steps : list of int
         Iteration at the end of each window.
     losses : list of list of float
-        Mean loss over each window, a column for each name.
+        Their means over each window, a column for each name.
+    validation_steps : list of int
+        Iterations at which held-out people were identified.
+    validation_scores : list of float
+        Mean rank-1 identification rate over the conditions at each of them, per cent.
+    validation_conditions : list of str
+        The conditions.
+    validation_rates : list of list of float
+        Rank-1 identification rates, per cent, a column for each condition; NaN where it has none.
     sample_steps : list of int
         Iterations of the samples.
     generated : list of ndarray of uint8, shape (k, height, width)
@@ -37,6 +46,10 @@ class History:
         self.names: list[str] = []
         self.steps: list[int] = []
         self.losses: list[list[float]] = []
+        self.validation_steps: list[int] = []
+        self.validation_scores: list[float] = []
+        self.validation_conditions: list[str] = []
+        self.validation_rates: list[list[float]] = []
         self.sample_steps: list[int] = []
         self.generated: list[NDArray[np.uint8]] = []
         self.sources: NDArray[np.uint8] | None = None
@@ -67,6 +80,13 @@ class History:
         self.losses.append([means[name] for name in self.names])
         self._sums, self._count = None, 0
 
+    def add_validation(self, step: int, score: float, rates: Mapping[str, float]) -> None:
+        """Keep the rank-1 identification rates of the held-out people, per cent, and their mean."""
+        self.validation_conditions = list(rates)
+        self.validation_steps.append(step)
+        self.validation_scores.append(score)
+        self.validation_rates.append(list(rates.values()))
+
     def add_samples(
         self,
         step: int,
@@ -90,6 +110,11 @@ class History:
         if self._sums is not None:
             arrays["history/window_sums"] = self._sums.cpu().numpy().copy()
             arrays["history/window_count"] = np.array(self._count, dtype=np.int64)
+        if self.validation_steps:
+            arrays["validation/step"] = np.array(self.validation_steps, dtype=np.int64)
+            arrays["validation/score"] = np.array(self.validation_scores, dtype=np.float64)
+            arrays["validation/conditions"] = self.validation_conditions
+            arrays["validation/rates"] = np.array(self.validation_rates, dtype=np.float64)
         if self.sources is not None and self.targets is not None:
             arrays["samples/step"] = np.array(self.sample_steps, dtype=np.int64)
             arrays["samples/generated"] = np.stack(self.generated)
@@ -126,6 +151,8 @@ class History:
             sums = np.array(arrays["history/window_sums"], dtype=np.float64)
             self._sums = torch.from_numpy(sums.reshape(len(self.names))).to(device)
             self._count = int(arrays["history/window_count"])
+        if "validation/step" in arrays:
+            self._load_validation(arrays)
         if "samples/step" in arrays:
             self.sample_steps = [int(step) for step in arrays["samples/step"]]
             generated = arrays["samples/generated"]
@@ -134,3 +161,11 @@ class History:
             if generated.shape != (len(self.sample_steps), *self.sources.shape):
                 raise ValueError("samples and steps differ in number")
             self.generated = list(generated)
+
+    def _load_validation(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self.validation_steps = [int(step) for step in arrays["validation/step"]]
+        self.validation_conditions = [str(name) for name in arrays["validation/conditions"]]
+        shape = (len(self.validation_steps), len(self.validation_conditions))
+        scores, rates = arrays["validation/score"], arrays["validation/rates"]
+        self.validation_scores = [float(score) for score in scores.reshape(shape[0])]
+        self.validation_rates = [[float(rate) for rate in row] for row in rates.reshape(shape)]

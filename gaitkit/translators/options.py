@@ -34,6 +34,11 @@ class TrainingOptions:
         Steps between sample sheets.
     sample_count : int
         GEIs on a sample sheet.
+    validation_subjects : int
+        Training people who are held out of learning, and on whom the training is scored as it
+        goes; 0 for none, otherwise at least two. See `gaitkit.translators.validation`.
+    validate_every : int
+        Steps between scores.
 
     Raises
     ------
@@ -50,6 +55,8 @@ class TrainingOptions:
     log_every: int = 100
     sample_every: int = 1_000
     sample_count: int = 8
+    validation_subjects: int = 0
+    validate_every: int = 500
 
     def __post_init__(self) -> None:
         bounds = {
@@ -59,11 +66,17 @@ class TrainingOptions:
             "log_every": (1, 10**9),
             "sample_every": (1, 10**9),
             "sample_count": (1, 64),
+            "validation_subjects": (0, 10**6),
+            "validate_every": (1, 10**9),
         }
         for name, (low, high) in bounds.items():
             value = vars(self)[name]
             if type(value) is not int or not low <= value <= high:
                 raise OptionError(f"{name} must be a whole number in [{low}, {high}], got {value}")
+        if self.validation_subjects == 1:
+            raise OptionError(
+                "validation_subjects must be 0 or at least 2: one person is always recognised."
+            )
 
     def as_parameters(self) -> dict[str, Any]:
         """The options as JSON-able values."""

@@ -116,7 +116,7 @@ def train(
     folder.mkdir(exist_ok=True)
 
     def save(running: Training) -> None:
-        save_training(running, checkpoint, kind="checkpoint", running=True, overwrite=True)
+        save_training(running, checkpoint, kind="checkpoint", overwrite=True)
 
     if not training.run(replace(callbacks or Callbacks(), on_checkpoint=save)):
         raise StoppedError(

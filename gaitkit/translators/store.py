@@ -21,6 +21,8 @@ from gaitkit.translators.training import Training
 
 __all__ = [
     "STATE_GROUPS",
+    "check_shapes",
+    "choose_weights",
     "config_of",
     "load",
     "load_history",
@@ -30,8 +32,13 @@ __all__ = [
     "save_training",
 ]
 
-STATE_GROUPS = ("weights/", "optimizer/", "random/", "history/", "samples/", "step")
+HISTORY_GROUPS = ("history/", "validation/", "samples/")
+"""Where a translator keeps how it was trained."""
+
+STATE_GROUPS = ("weights/", "optimizer/", "random/", "best/", "step", *HISTORY_GROUPS)
 """Where a checkpoint keeps what a training goes on from."""
+
+BEST_WEIGHTS = "best/weights/"
 
 
 def parameters_of(training: Training) -> dict[str, Any]:
@@ -40,16 +47,34 @@ def parameters_of(training: Training) -> dict[str, Any]:
     return {
         "translator": {"name": translator.name, "config": translator.config.as_parameters()},
         "training": training.options.as_parameters()
-        | {"subjects": training.geis.labels.subjects()},
+        | {"subjects": training.geis.labels.subjects(), "held_out": list(training.held_out)},
         "runtime": translator.runtime.as_parameters(),
         "preprocessing": dict(translator.preprocessing),
     }
 
 
 def save_training(
-    training: Training, path: Path, *, kind: str, running: bool = False, overwrite: bool = False
+    training: Training,
+    path: Path,
+    *,
+    kind: str,
+    parameters: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
 ) -> str:
     """Write a training: finished as kind ``translator``, unfinished as ``checkpoint``.
+
+    Parameters
+    ----------
+    training : Training
+        Running or not.
+    path : Path
+        The file.
+    kind : {"translator", "checkpoint"}
+        What it is.
+    parameters : mapping, optional
+        Parameters beside those of `parameters_of`.
+    overwrite : bool
+        Replace an existing file.
 
     Returns
     -------
@@ -62,13 +87,14 @@ def save_training(
         path,
         kind=kind,
         # In a fixed order: a continued training's optimisers list their states in another one.
-        arrays=dict(sorted(training.arrays(running=running).items())),
-        parameters=parameters_of(training),
+        arrays=dict(sorted(training.arrays().items())),
+        parameters=parameters_of(training) | dict(parameters or {}),
         dataset=geis.dataset,
         seed=training.options.seed,
         inputs=inputs,
         trained_on=[
-            TrainedOn(geis.dataset, subject, "training") for subject in training.sampler.subjects
+            *(TrainedOn(geis.dataset, name, "training") for name in training.sampler.subjects),
+            *(TrainedOn(geis.dataset, name, "validation") for name in training.held_out),
         ],
         overwrite=overwrite,
     )
@@ -117,6 +143,9 @@ def check_shapes(
     """Compare the file's weights with the config's networks before either is allocated."""
     found = {name: artifact.shape(name) for name in artifact.names("weights/")}
     check_weights(system.expected_shapes(config), found)
+    for name in artifact.names(BEST_WEIGHTS):
+        if found.get(name.removeprefix("best/")) != artifact.shape(name):
+            raise _malformed(artifact, f"the array {name} has the shape of no weight")
 
 
 def read_arrays(artifact: Artifact, prefixes: tuple[str, ...]) -> dict[str, NDArray[Any]]:
@@ -127,16 +156,45 @@ def read_arrays(artifact: Artifact, prefixes: tuple[str, ...]) -> dict[str, NDAr
         if not name.startswith(prefixes):
             continue
         if name.startswith("optimizer/") and artifact.shape(name) not in weights | {()}:
-            raise DamagedArtifactError(
-                f"{artifact.path} is not a well-formed model: the array {name} has the shape of "
-                f"no weight.",
-                hint="Train it again with gaitkit train-gan.",
-            )
+            raise _malformed(artifact, f"the array {name} has the shape of no weight")
         arrays[name] = artifact.read(name)
     return arrays
 
 
-def load(path: Path | str, *, device: str = "auto", threads: int | None = None) -> Translator[Any]:
+def choose_weights(artifact: Artifact, weights: str | None) -> str:
+    """Which weights of a model are to be used: ``best`` or ``last``.
+
+    Parameters
+    ----------
+    artifact : Artifact
+        The model.
+    weights : {"best", "last"} or None
+        What is asked for; `None` takes the best ones where the training was validated.
+
+    Raises
+    ------
+    OptionError
+        The best ones are asked for, and the model has none.
+    """
+    if weights not in (None, "best", "last"):
+        raise OptionError(f"weights must be best or last, got {weights!r}")
+    if artifact.names(BEST_WEIGHTS):
+        return weights or "best"
+    if weights == "best":
+        raise OptionError(
+            f"{artifact.path} has no best weights: its training was not validated.",
+            hint="Use its last ones, or train with --validation-subjects.",
+        )
+    return "last"
+
+
+def load(
+    path: Path | str,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    weights: str | None = None,
+) -> Translator[Any]:
     """Read a translator for translating.
 
     Parameters
@@ -147,18 +205,27 @@ def load(path: Path | str, *, device: str = "auto", threads: int | None = None) 
         Where to compute.
     threads : int, optional
         Threads of one operation on the CPU.
+    weights : {"best", "last"}, optional
+        Those that scored highest on held-out people, or those at the end; by default the best
+        ones where the training was validated. Only the networks that translate have best ones.
 
     Raises
     ------
     ArtifactError
         When the file is damaged, of another kind, or no model of this gaitkit.
+    OptionError
+        When the best weights are asked for, and there are none.
     """
     with open_artifact(path, kind="translator") as artifact:
         system, config = config_of(artifact)
         check_shapes(artifact, system, config)
+        best = choose_weights(artifact, weights) == "best"
         translator = system(config, device=device, threads=threads)
-        translator.load_state_arrays(read_arrays(artifact, ("weights/",)))
-        translator.steps_done = int(_scalar(artifact, "step"))
+        arrays = read_arrays(artifact, ("weights/", BEST_WEIGHTS) if best else ("weights/",))
+        for name in [name for name in arrays if name.startswith(BEST_WEIGHTS)]:
+            arrays[name.removeprefix("best/")] = arrays.pop(name)
+        translator.load_state_arrays(arrays)
+        translator.steps_done = _whole_number(artifact, "best/step" if best else "step")
         preprocessing = artifact.parameters.get("preprocessing", {})
         if not isinstance(preprocessing, Mapping):
             raise DamagedArtifactError(f"{path} does not say how its GEIs were made.")
@@ -167,12 +234,19 @@ def load(path: Path | str, *, device: str = "auto", threads: int | None = None) 
 
 
 def load_history(path: Path | str) -> History:
-    """Read the losses and samples of a translator or of a checkpoint."""
+    """Read the losses, scores and samples of a translator or of a checkpoint."""
     with open_artifact(path, kind=("translator", "checkpoint")) as artifact:
-        return History.from_arrays(read_arrays(artifact, ("history/", "samples/")))
+        return History.from_arrays(read_arrays(artifact, HISTORY_GROUPS))
 
 
-def _scalar(artifact: Artifact, name: str) -> int:
-    if artifact.shape(name) != ():
+def _whole_number(artifact: Artifact, name: str) -> int:
+    if artifact.shape(name) != () or artifact.dtype(name).kind not in "iu":
         raise DamagedArtifactError(f"{artifact.path}: the array {name} must be one number.")
     return int(np.asarray(artifact.read(name)))
+
+
+def _malformed(artifact: Artifact, what: str) -> DamagedArtifactError:
+    return DamagedArtifactError(
+        f"{artifact.path} is not a well-formed model: {what}.",
+        hint="Train it again with gaitkit train-gan.",
+    )

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gaitkit.errors import DamagedArtifactError, OptionError, TrainingError
+from gaitkit.errors import DamagedArtifactError, OptionError
+from gaitkit.translators.best import Best
+from gaitkit.translators.callbacks import Callbacks
+from gaitkit.translators.health import check_finite, check_spread, device_failure
 from gaitkit.translators.history import History
 from gaitkit.translators.images import from_network
 from gaitkit.translators.options import TrainingOptions
-from gaitkit.translators.sampling import TripleSampler, set_generator_state
+from gaitkit.translators.randomness import GlobalRandomStates
+from gaitkit.translators.sampling import TripleSampler
+from gaitkit.translators.validation import Validation, hold_out
 
 if TYPE_CHECKING:
     from gaitkit.translators.base import Translator
@@ -24,31 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Callbacks", "Training", "TrainingOptions", "fit"]
 
 _SAMPLES_SEED = 20170721  # Any number: it fixes which GEIs the sample sheets show.
-
-
-@dataclass(frozen=True)
-class Callbacks:
-    """What the caller wants to be told, and asked, while training.
-
-    Attributes
-    ----------
-    on_progress : callable, optional
-        ``(step, total, losses)`` with every row of the history.
-    on_samples : callable, optional
-        ``(step, sources, generated, targets)``, arrays of uint8, shape (k, height, width).
-    on_checkpoint : callable, optional
-        ``(training)`` every `checkpoint_every` steps and when stopped.
-    checkpoint_every : int
-        Steps; has no influence on the results.
-    stop_requested : callable, optional
-        Asked after every step; on a true answer the training ends with a checkpoint.
-    """
-
-    on_progress: Callable[[int, int, dict[str, float]], None] | None = None
-    on_samples: Callable[[int, NDArray[Any], NDArray[Any], NDArray[Any]], None] | None = None
-    on_checkpoint: Callable[[Training], None] | None = None
-    checkpoint_every: int = 500
-    stop_requested: Callable[[], bool] | None = None
 
 
 class Training:
@@ -68,14 +46,18 @@ class Training:
     OptionError
         When the GEIs have another size than the networks.
     TrainingError
-        When fewer than two people have a target.
+        When fewer than two people have a target, or too few can be held out for validation.
 
     Attributes
     ----------
     step : int
         Iterations done.
     history : History
-        Losses and samples so far.
+        Losses, health, validation scores and samples so far.
+    held_out : tuple of str
+        People who are not learned from; the training is scored on them.
+    best : Best or None
+        The weights that scored highest.
     """
 
     def __init__(self, translator: Translator[Any], geis: GeiSet, options: TrainingOptions) -> None:
@@ -92,9 +74,22 @@ class Training:
         self.options = options
         self.geis = geis
         self.history = History()
+        self.held_out: tuple[str, ...] = ()
+        self.validation: Validation | None = None
+        self.best: Best | None = None
+        if options.validation_subjects:
+            self.held_out = hold_out(
+                geis.labels,
+                options.validation_subjects,
+                target_view=options.target_view,
+                target_condition=options.target_condition,
+                seed=options.seed,
+            )
+            self.validation = Validation(geis, self.held_out, options.target_condition)
+        learned = geis.of_subjects(set(geis.labels.subjects()) - set(self.held_out))
         self.sampler = TripleSampler(
-            geis.images,
-            geis.labels,
+            learned.images,
+            learned.labels,
             target_view=options.target_view,
             target_condition=options.target_condition,
             balanced=options.balanced,
@@ -102,10 +97,7 @@ class Training:
             device=runtime.device,
             dtype=runtime.dtype,
         )
-        self._random = {"cpu": torch.Generator().manual_seed(options.seed).get_state()}
-        if runtime.device == "cuda":
-            on_gpu = torch.Generator("cuda").manual_seed(options.seed)
-            self._random["cuda"] = on_gpu.get_state()
+        self._random = GlobalRandomStates(options.seed, runtime.device)
 
     @property
     def step(self) -> int:
@@ -128,53 +120,78 @@ class Training:
         Raises
         ------
         TrainingError
-            When a loss is not a finite number.
+            When a loss or gradient is not a finite number, or the images have collapsed into one.
+        DeviceError
+            When the device fails.
         """
         calls = callbacks or Callbacks()
-        stop = calls.stop_requested or (lambda: False)
-        with self.translator.runtime.active(), self._own_random_states():
-            while not self.finished and not stop():
-                self._one_step()
-                if self.step % self.options.log_every == 0 or self.finished:
-                    self._log(calls)
-                if self.step % self.options.sample_every == 0 or self.finished:
-                    self._show(calls)
-                if self.step % calls.checkpoint_every == 0 and not self.finished:
-                    self._checkpoint(calls)
-            if not self.finished:
-                self._checkpoint(calls)
+        try:
+            with self.translator.runtime.active(), self._random.active():
+                self._loop(calls)
+        except RuntimeError as error:
+            failure = device_failure(error, self.step)
+            if failure is None:
+                raise
+            raise failure from error
         return self.finished
+
+    def _loop(self, calls: Callbacks) -> None:
+        while not self.finished and not (calls.stop_requested and calls.stop_requested()):
+            self._one_step()
+            if calls.on_step is not None:
+                calls.on_step(self.step, self.options.iterations)
+            if self._due(self.options.log_every):
+                self._log(calls)
+            if self._due(self.options.validate_every):
+                self._validate(calls)
+            if self._due(self.options.sample_every):
+                self._show(calls)
+            if self._due(calls.checkpoint_every) and not self.finished:
+                self._checkpoint(calls)
+        if not self.finished:
+            self._checkpoint(calls)
+
+    def _due(self, every: int) -> bool:
+        return self.step % every == 0 or self.finished
 
     def _one_step(self) -> None:
         batch = self.sampler.draw(self.options.batch_size)
         self.translator.before_step()
-        losses = self.translator.train_step(batch)
+        values = self.translator.train_step(batch)
         self.translator.steps_done += 1
         # Summed on the device: reading a loss would make the host wait for it.
-        self.history.add(losses)
+        self.history.add(values)
 
     def _log(self, calls: Callbacks) -> None:
-        losses = self._finite(self.history.window_means())
+        values = self._window()
+        # The last window of a training may be a part of one: more iterations would fill it.
         if self.step % self.options.log_every == 0:
-            self.history.close_window(self.step, losses)
+            self.history.close_window(self.step, values)
+            check_spread(self.history.names, self.history.steps, self.history.losses)
         if calls.on_progress is not None:
-            calls.on_progress(self.step, self.options.iterations, losses)
+            calls.on_progress(self.step, self.options.iterations, values)
+
+    def _window(self) -> dict[str, float]:
+        values = self.history.window_means()
+        check_finite(values, self.step)
+        return values
+
+    def _validate(self, calls: Callbacks) -> None:
+        if self.validation is None:
+            return
+        self._window()
+        score = self.validation.score(self.translator)
+        self.history.add_validation(self.step, score.mean, score.rates)
+        if self.best is None or score.mean > self.best.score:
+            self.best = Best.of(self.translator, score.mean)
+        if calls.on_validation is not None:
+            calls.on_validation(self.step, score.mean, score.rates)
 
     def _checkpoint(self, calls: Callbacks) -> None:
         # A state that is lost already must not replace the last good one.
-        self._finite(self.history.window_means())
+        self._window()
         if calls.on_checkpoint is not None:
             calls.on_checkpoint(self)
-
-    def _finite(self, losses: dict[str, float]) -> dict[str, float]:
-        for name, value in losses.items():
-            if not np.isfinite(value):
-                raise TrainingError(
-                    f"Training failed before iteration {self.step}: the loss {name} is {value}.",
-                    hint="Use --precision fp32, a lower learning rate or a larger batch; the last "
-                    "checkpoint, if there is one, is from before.",
-                )
-        return losses
 
     def _show(self, calls: Callbacks) -> None:
         generator = torch.Generator(self.translator.runtime.device).manual_seed(_SAMPLES_SEED)
@@ -186,39 +203,13 @@ class Training:
         if calls.on_samples is not None:
             calls.on_samples(self.step, sources, generated, targets)
 
-    @contextmanager
-    def _own_random_states(self) -> Iterator[None]:
-        # Layers such as dropout draw from torch's global generators; the caller's stay untouched.
-        with torch.random.fork_rng(devices=[0] if "cuda" in self._random else []):
-            torch.set_rng_state(self._random["cpu"])
-            if "cuda" in self._random:
-                torch.cuda.set_rng_state(self._random["cuda"])
-            try:
-                yield
-            finally:
-                self._random = self._current_random_states()
-
-    def _current_random_states(self) -> dict[str, torch.Tensor]:
-        states = {"cpu": torch.get_rng_state()}
-        if "cuda" in self._random:
-            states["cuda"] = torch.cuda.get_rng_state()
-        return states
-
-    def arrays(self, *, running: bool = False) -> dict[str, NDArray[Any] | list[str]]:
-        """Everything needed to go on: weights, optimisers, step, random states, history.
-
-        Parameters
-        ----------
-        running : bool
-            Whether `run` is in progress (in a checkpoint callback).
-        """
-        states = self._current_random_states() if running else self._random
+    def arrays(self) -> dict[str, NDArray[Any] | list[str]]:
+        """Everything needed to go on: weights, optimisers, step, random states, history."""
         arrays: dict[str, NDArray[Any] | list[str]] = dict(self.translator.state_arrays())
         arrays["step"] = np.array(self.step, dtype=np.int64)
         arrays["random/sampler"] = self.sampler.state_array()
-        for name, values in states.items():
-            arrays[f"random/{name}"] = values.numpy().copy()
-        return arrays | self.history.arrays()
+        best = {} if self.best is None else self.best.arrays()
+        return arrays | self._random.arrays() | best | self.history.arrays()
 
     def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Continue from what `arrays` gave.
@@ -230,9 +221,7 @@ class Training:
         OptionError
             When more iterations are done than are asked for.
         """
-        missing = {"step", "random/sampler", *(f"random/{name}" for name in self._random)} - set(
-            arrays
-        )
+        missing = {"step", "random/sampler", *self._random.names} - set(arrays)
         if missing:
             raise DamagedArtifactError(
                 f"The checkpoint cannot be continued: the array {min(missing)} is missing.",
@@ -248,10 +237,8 @@ class Training:
         self.translator.load_state_arrays(arrays)
         self.translator.steps_done = step
         self.sampler.load_state_array(arrays["random/sampler"])
-        for name in self._random:
-            generator = torch.Generator(name)
-            set_generator_state(generator, arrays[f"random/{name}"])
-            self._random[name] = generator.get_state()
+        self._random.load_arrays(arrays)
+        self.best = Best.from_arrays(arrays)
         self.history = History.from_arrays(arrays, self.translator.runtime.device)
 
 
@@ -285,7 +272,9 @@ def fit(
     OptionError
         When the GEIs have another size than the networks.
     TrainingError
-        When fewer than two people have a target, or a loss is not a finite number.
+        When fewer than two people have a target, or the training goes wrong.
+    DeviceError
+        When the device fails.
     """
     training = Training(translator, geis, TrainingOptions(**{"seed": translator.seed, **options}))
     training.run(callbacks)

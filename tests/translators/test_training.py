@@ -51,7 +51,7 @@ def test_a_stopped_training_goes_on_bit_for_bit(stop_at: int) -> None:
     first = Training(small_gan(), small_geis(), TrainingOptions(**OPTIONS))
     stopped = first.run(
         Callbacks(
-            on_checkpoint=lambda training: kept.update(training.arrays(running=True)),
+            on_checkpoint=lambda training: kept.update(training.arrays()),
             stop_requested=lambda: first.step >= stop_at,
         )
     )
