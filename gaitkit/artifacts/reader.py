@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.artifacts.arrays import ArrayFile, ArrayInfo, H5Arrays, MalformedError
 from gaitkit.artifacts.envelope import verify
+from gaitkit.artifacts.guard import GuardedArrays
 from gaitkit.artifacts.schema import (
     KINDS,
     SCHEMA_VERSION,
@@ -22,6 +21,7 @@ from gaitkit.artifacts.schema import (
     TrainedOn,
     command_for,
     content_digest,
+    read_json,
 )
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import (
@@ -37,20 +37,15 @@ __all__ = ["Artifact", "open_artifact"]
 MAX_READ_BYTES = 8 << 30
 """No single read may ask for more: a hostile shape must not exhaust the memory."""
 
-_ATTRIBUTES = (
-    "kind",
-    "gaitkit_version",
-    "parameters",
-    "dataset",
-    "seed",
-    "content_sha256",
-    "inputs",
-)
-_FILTERS = {"gzip", "lzf", None}
+_COLUMN_KINDS = {"take": "i", "view": "f"}  # The others hold text.
 
 
 def open_artifact(
-    path: Path | str, kind: str | tuple[str, ...] | None = None, *, verified: bool = False
+    path: Path | str,
+    kind: str | tuple[str, ...] | None = None,
+    *,
+    verified: bool = False,
+    guarded: bool = False,
 ) -> Artifact:
     """Open an artefact for reading.
 
@@ -62,6 +57,9 @@ def open_artifact(
         The kinds that the caller can use.
     verified : bool
         Skip the digest of the file; only for files that the caller's parent process has checked.
+    guarded : bool
+        Let a child process read the file, so that a hostile one cannot crash this one: for files
+        that may be somebody else's (see `gaitkit.artifacts.guard`).
 
     Returns
     -------
@@ -76,11 +74,15 @@ def open_artifact(
     path = Path(path)
     kinds = (kind,) if isinstance(kind, str) else kind
     verify(path, expected=kinds[0] if kinds else None, contents=not verified)
-    artifact = Artifact(path)
     try:
+        arrays: ArrayFile = GuardedArrays(path) if guarded else H5Arrays(path)
+    except MalformedError as error:
+        raise _malformed(path, str(error)) from error
+    try:
+        artifact = Artifact(path, arrays)
         artifact.check_kind(kinds)
     except BaseException:
-        artifact.close()
+        arrays.close()
         raise
     return artifact
 
@@ -104,40 +106,36 @@ class Artifact:
         Counts of stray files that were passed over.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, arrays: ArrayFile) -> None:
         self.path = path
+        self._file = arrays
         try:
-            self._file = h5py.File(path, "r")
-        except (OSError, RuntimeError) as error:
-            raise self._malformed("libhdf5 cannot open it") from error
-        try:
-            self._read_attributes()
-        except BaseException:
-            self.close()
-            raise
-
-    def _read_attributes(self) -> None:
-        attributes = self._file.attrs
-        try:
-            self.schema_version = int(attributes["schema_version"])
-            if self.schema_version > SCHEMA_VERSION:
-                raise NewerSchemaError(
-                    f"{self.path} has schema {self.schema_version}; this gaitkit reads up to "
-                    f"{SCHEMA_VERSION}.",
-                    hint="Upgrade gaitkit, or make the file again with this version.",
-                )
-            text = {name: _text(attributes[name]) for name in _ATTRIBUTES}
-            self.kind = text["kind"]
-            self.dataset = text["dataset"]
-            self.gaitkit_version = text["gaitkit_version"]
-            self.content_sha256 = text["content_sha256"]
-            self.parameters: dict[str, Any] = dict(json.loads(text["parameters"]))
-            seed = json.loads(text["seed"])
-            self.seed = None if seed is None else int(seed)
-            self.inputs = tuple(InputRef(str(k), str(d)) for k, d in json.loads(text["inputs"]))
-            self.ignored: dict[str, int] = dict(json.loads(_text(attributes["ignored"])))
-        except (KeyError, ValueError, TypeError, OSError, RuntimeError) as error:
+            self._read_attributes(arrays.attributes())
+        except MalformedError as error:
+            raise self._malformed(str(error)) from error
+        except (KeyError, ValueError, TypeError) as error:
             raise self._malformed("a root attribute is missing or malformed") from error
+
+    def _read_attributes(self, attributes: dict[str, str | int]) -> None:
+        self.schema_version = int(attributes["schema_version"])
+        if self.schema_version > SCHEMA_VERSION:
+            raise NewerSchemaError(
+                f"{self.path} has schema {self.schema_version}; this gaitkit reads up to "
+                f"{SCHEMA_VERSION}.",
+                hint="Upgrade gaitkit, or make the file again with this version.",
+            )
+        self.kind = str(attributes["kind"])
+        self.dataset = str(attributes["dataset"])
+        self.gaitkit_version = str(attributes["gaitkit_version"])
+        self.content_sha256 = str(attributes["content_sha256"])
+        values = {
+            name: read_json(str(attributes[name]))
+            for name in ("parameters", "seed", "inputs", "ignored")
+        }
+        self.parameters: dict[str, Any] = dict(values["parameters"])
+        self.seed = None if values["seed"] is None else int(values["seed"])
+        self.inputs = tuple(InputRef(str(kind), str(ref)) for kind, ref in values["inputs"])
+        self.ignored: dict[str, int] = {k: int(v) for k, v in values["ignored"].items()}
 
     def __enter__(self) -> Self:
         return self
@@ -177,11 +175,13 @@ class Artifact:
         return name in self._datasets
 
     @cached_property
-    def _datasets(self) -> dict[str, h5py.Dataset]:
-        # Links and external storage could make libhdf5 read other files of the user's.
-        return dict(_plain_datasets(self._file, "", self))
+    def _datasets(self) -> dict[str, ArrayInfo]:
+        try:
+            return self._file.arrays()
+        except MalformedError as error:
+            raise self._malformed(str(error)) from error
 
-    def _dataset(self, name: str) -> h5py.Dataset:
+    def _info(self, name: str) -> ArrayInfo:
         try:
             return self._datasets[name]
         except KeyError:
@@ -189,45 +189,55 @@ class Artifact:
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of an array."""
-        return tuple(int(length) for length in self._dataset(name).shape)
+        return self._info(name).shape
 
     def dtype(self, name: str) -> np.dtype[Any]:
         """The dtype of an array (``S…`` for text)."""
-        dtype: np.dtype[Any] = self._dataset(name).dtype
-        return dtype
+        return self._info(name).dtype
 
     def read(self, name: str) -> NDArray[Any]:
         """A whole array; text as an object array of `str`."""
-        return self._read(name, ())
+        return self._read(name, None)
 
     def read_rows(self, name: str, start: int, stop: int) -> NDArray[Any]:
         """Rows ``start:stop`` of an array."""
         return self._read(name, slice(start, stop))
 
-    def _read(self, name: str, rows: slice | tuple[()]) -> NDArray[Any]:
-        dataset = self._dataset(name)
-        shape = list(dataset.shape)
-        if isinstance(rows, slice):
-            shape[0] = len(range(*rows.indices(shape[0])))
-        if int(np.prod(shape, dtype=object)) * dataset.dtype.itemsize > MAX_READ_BYTES:
-            raise self._malformed(f"the array {name!r} has the unlikely shape {dataset.shape}")
+    def _read(self, name: str, rows: slice | None) -> NDArray[Any]:
+        info = self._info(name)
+        if rows is not None:
+            if not info.shape:
+                raise self._malformed(f"the array {name!r} is a single value")
+            count = len(range(*rows.indices(info.shape[0])))
+            info = info._replace(shape=(count, *info.shape[1:]))
+        if info.nbytes > MAX_READ_BYTES:
+            raise self._malformed(f"the array {name!r} has the unlikely shape {info.shape}")
         try:
-            if h5py.check_string_dtype(dataset.dtype) is not None:
-                values = np.asarray(dataset[rows])
-                return np.array([_text(value) for value in values.ravel()], dtype=object).reshape(
-                    values.shape
-                )
-            return np.asarray(dataset[rows])
-        except (OSError, RuntimeError, ValueError, TypeError) as error:
+            values = self._file.read(name, rows)
+            return _decoded(values) if values.dtype.kind == "S" else values
+        except MalformedError as error:
+            raise self._malformed(str(error)) from error
+        except ValueError as error:
             raise self._malformed(f"the array {name!r} cannot be read") from error
+
+    def _columns(self, group: str, names: tuple[str, ...]) -> list[list[Any]]:
+        """Columns of a table, as lists of equal length."""
+        columns = [self.read(f"{group}/{name}") for name in names]
+        kinds = [_COLUMN_KINDS.get(name, "O") for name in names]
+        alike = len({column.shape for column in columns}) == 1 and columns[0].ndim == 1
+        if not alike or [column.dtype.kind for column in columns] != kinds:
+            raise self._malformed(f"the columns of {group!r} do not belong together")
+        return [column.tolist() for column in columns]
 
     @cached_property
     def labels(self) -> Labels:
         """The key columns."""
+        columns = [self.read(name) for name in ("subject", "condition", "take", "view")]
+        kinds = [column.dtype.kind for column in columns]
+        if kinds != ["O", "O", "i", "f"] or any(column.ndim != 1 for column in columns):
+            raise self._malformed("its key columns are not columns of text and numbers")
         try:
-            return Labels(
-                self.read("subject"), self.read("condition"), self.read("take"), self.read("view")
-            )
+            return Labels(*columns)
         except ValueError as error:
             raise self._malformed(str(error)) from error
 
@@ -236,10 +246,10 @@ class Artifact:
         """What was left out, and why."""
         if "dropped/reason" not in self:
             return []
-        columns = {name: self.read(f"dropped/{name}").tolist() for name in DroppedRow._fields}
+        rows = zip(*self._columns("dropped", DroppedRow._fields), strict=True)
         return [
             DroppedRow(subject, condition, int(take), None if view != view else view, *rest)
-            for subject, condition, take, view, *rest in zip(*columns.values(), strict=True)
+            for subject, condition, take, view, *rest in rows
         ]
 
     @cached_property
@@ -247,54 +257,37 @@ class Artifact:
         """Everybody whom the models behind this content have seen."""
         if "trained_on/subject" not in self:
             return []
-        columns = [self.read(f"trained_on/{name}").tolist() for name in TrainedOn._fields]
-        return [TrainedOn(*row) for row in zip(*columns, strict=True)]
+        rows = zip(*self._columns("trained_on", TrainedOn._fields), strict=True)
+        return [TrainedOn(*row) for row in rows]
 
     def recompute_content_sha256(self) -> str:
         """The content digest computed from the arrays, block by block."""
         digests = []
-        for name, dataset in self._datasets.items():
+        for name, info in self._datasets.items():
             digest = RunningDigest(name)
-            if h5py.check_string_dtype(dataset.dtype) is not None:
+            if info.dtype.kind == "S":
                 digest.update_text([str(value).encode() for value in self.read(name)])
-            elif dataset.ndim == 0:
+            elif not info.shape:
                 digest.update(self.read(name))
             else:
-                step = max(
-                    1,
-                    (64 << 20) // max(1, dataset.dtype.itemsize * int(np.prod(dataset.shape[1:]))),
-                )
-                for start in range(0, max(1, len(dataset)), step):
+                rows = max(1, info.shape[0])
+                step = max(1, (64 << 20) * rows // max(1, info.nbytes))
+                for start in range(0, rows, step):
                     digest.update(self.read_rows(name, start, start + step))
             digests.append(digest)
         return content_digest(digests)
 
     def _malformed(self, what: str) -> ArtifactError:
-        return DamagedArtifactError(
-            f"{self.path} is not a well-formed artefact: {what}.",
-            hint="Make it again with gaitkit, or get it from a source that you trust.",
-        )
+        return _malformed(self.path, what)
 
 
-def _plain_datasets(
-    group: h5py.Group, prefix: str, artifact: Artifact, depth: int = 0
-) -> Iterator[tuple[str, h5py.Dataset]]:
-    for name in group:
-        if depth > 8 or not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise artifact._malformed(f"{prefix}{name} is a link or nested too deep")
-        item = group[name]
-        if isinstance(item, h5py.Group):
-            yield from _plain_datasets(item, f"{prefix}{name}/", artifact, depth + 1)
-        elif isinstance(item, h5py.Dataset):
-            plain = item.dtype.kind in "biufS" and item.shape is not None
-            if not plain or item.is_virtual or item.external or item.compression not in _FILTERS:
-                raise artifact._malformed(f"{prefix}{name} is not a plain array")
-            yield f"{prefix}{name}", item
-        else:
-            raise artifact._malformed(f"{prefix}{name} is neither group nor array")
+def _malformed(path: Path, what: str) -> DamagedArtifactError:
+    return DamagedArtifactError(
+        f"{path} is not a well-formed artefact: {what}.",
+        hint="Make it again with gaitkit, or get it from a source that you trust.",
+    )
 
 
-def _text(value: object) -> str:
-    if isinstance(value, np.ndarray):
-        value = value[()]
-    return value.decode() if isinstance(value, bytes) else str(value)
+def _decoded(values: NDArray[np.bytes_]) -> NDArray[np.object_]:
+    texts = [value.decode() for value in values.ravel().tolist()]
+    return np.array(texts, dtype=object).reshape(values.shape)

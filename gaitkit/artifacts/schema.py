@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -21,7 +22,10 @@ __all__ = [
     "canonical_json",
     "command_for",
     "content_digest",
+    "read_json",
 ]
+
+_MAX_LEVELS = 32
 
 SCHEMA_VERSION = 1
 """Raised whenever an older gaitkit could misread a newer file."""
@@ -94,6 +98,42 @@ def command_for(kind: str, path: str) -> str:
 def canonical_json(value: object) -> str:
     """JSON with sorted keys and without spaces: equal values give equal bytes."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def read_json(text: str) -> Any:
+    """A JSON document out of somebody's file, harmless to what prints, compares or stores it.
+
+    Raises
+    ------
+    ValueError
+        When it is no JSON, or holds a number that is not finite or longer than 64 bits, text that
+        UTF-8 cannot encode, or more than 32 levels.
+    """
+
+    def number(literal: str) -> float:
+        value = float(literal)
+        if not math.isfinite(value):
+            raise ValueError(f"{literal} is not a finite number")
+        return value
+
+    def integer(literal: str) -> int:
+        if len(literal) > 20 or abs(int(literal)) >= 2**64:
+            raise ValueError("an integer has more than 64 bits")
+        return int(literal)
+
+    try:
+        value = json.loads(text, parse_constant=number, parse_float=number, parse_int=integer)
+        canonical_json(value).encode()
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    level, depth = [value] if isinstance(value, dict | list) else [], 0
+    while level and depth <= _MAX_LEVELS:
+        inner = (item.values() if isinstance(item, dict) else item for item in level)
+        level = [child for items in inner for child in items if isinstance(child, dict | list)]
+        depth += 1
+    if level:
+        raise ValueError("nested too deep")
+    return value
 
 
 class RunningDigest:
