@@ -39,7 +39,7 @@ def command(
     from gaitkit.cli.selection import choose
     from gaitkit.reporting.export import export_folder, export_npz
 
-    with open_artifact(artifact, ("gei", "silhouettes")) as opened:
+    with open_artifact(artifact, ("gei", "silhouettes"), guarded=True) as opened:
         chosen = choose(opened.labels, subjects, conditions, views)
         if output.suffix == ".npz":
             export_npz(opened, chosen, output, overwrite=overwrite)

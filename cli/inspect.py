@@ -20,7 +20,7 @@ def command(artifact: Path, dropped: bool, as_json: bool) -> None:
     from gaitkit.artifacts import open_artifact
     from gaitkit.artifacts.summary import describe
 
-    with open_artifact(artifact) as opened:
+    with open_artifact(artifact, guarded=True) as opened:
         summary = describe(opened)
         rows = [row._asdict() for row in opened.dropped] if dropped else []
     if as_json:

@@ -43,7 +43,7 @@ def command(
     from gaitkit.reporting.sheet import save_png
 
     free_to_write(output, overwrite=overwrite)
-    with open_artifact(artifact) as opened:
+    with open_artifact(artifact, guarded=True) as opened:
         if opened.kind in ("gei", "silhouettes"):
             chosen = choose(opened.labels, subjects, conditions, views)
             if opened.kind == "gei":

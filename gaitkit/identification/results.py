@@ -229,7 +229,7 @@ def read_results(path: Path) -> list[EvaluationResult]:
     ArtifactError
         It is damaged, foreign, or of another kind.
     """
-    with open_artifact(path, kind="identification") as artifact:
+    with open_artifact(path, kind="identification", guarded=True) as artifact:
         protocol = Protocol.from_parameters(artifact.parameters["protocol"])
         split = Split(
             protocol,

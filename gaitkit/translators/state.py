@@ -21,7 +21,7 @@ __all__ = [
     "optimizer_arrays",
 ]
 
-_KINDS = {torch.float32: "f", torch.float64: "f", torch.int64: "i"}
+_TYPES = {torch.float32: ("f4", "f8"), torch.float64: ("f4", "f8"), torch.int64: ("i8",)}
 
 
 def named_tensors(networks: Mapping[str, nn.Module]) -> dict[str, torch.Tensor]:
@@ -139,10 +139,15 @@ def _state_tensor(name: str, array: NDArray[Any], weight: torch.Tensor) -> torch
 
 
 def _copy(name: str, array: NDArray[Any], tensor: torch.Tensor) -> None:
-    if array.dtype.kind != _KINDS[tensor.dtype]:
+    if array.dtype.str[1:] not in _TYPES[tensor.dtype]:
         raise _wrong(f"the array {name} has type {array.dtype}, expected {tensor.dtype}")
-    if not np.isfinite(array).all():
-        raise _wrong(f"the array {name} holds values that are not numbers")
+    if array.dtype.kind == "f":
+        largest = min(torch.finfo(tensor.dtype).max, float(np.finfo(array.dtype).max))
+        # Not a number and too large for the network's type fail the same comparison.
+        if not (np.abs(array) <= largest).all():
+            raise _wrong(f"the array {name} holds values that are not numbers")
+    if name.endswith("running_var") and (array < 0).any():
+        raise _wrong(f"the array {name} holds negative variances")
     native = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
     with torch.no_grad():
         # np.ascontiguousarray makes a 0-d array 1-d.

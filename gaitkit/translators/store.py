@@ -200,7 +200,8 @@ def load(
     Parameters
     ----------
     path : path-like
-        A translator artefact, one's own or somebody else's: only arrays and numbers are read.
+        A translator artefact, one's own or somebody else's: only arrays and numbers are read, in
+        a child process (see `gaitkit.artifacts.guard`).
     device : {"auto", "cpu", "cuda"}
         Where to compute.
     threads : int, optional
@@ -216,7 +217,7 @@ def load(
     OptionError
         When the best weights are asked for, and there are none.
     """
-    with open_artifact(path, kind="translator") as artifact:
+    with open_artifact(path, kind="translator", guarded=True) as artifact:
         system, config = config_of(artifact)
         check_shapes(artifact, system, config)
         best = choose_weights(artifact, weights) == "best"
@@ -235,7 +236,7 @@ def load(
 
 def load_history(path: Path | str) -> History:
     """Read the losses, scores and samples of a translator or of a checkpoint."""
-    with open_artifact(path, kind=("translator", "checkpoint")) as artifact:
+    with open_artifact(path, kind=("translator", "checkpoint"), guarded=True) as artifact:
         return History.from_arrays(read_arrays(artifact, HISTORY_GROUPS))
 
 
