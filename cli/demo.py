@@ -44,7 +44,6 @@ def command(
     does only what is missing.
     """
     from gaitkit.datasets.synthetic import WalkerOptions, write_tree
-    from gaitkit.translators.runtime import cpu_computes_bf16
     from gaitkit.workflow import PipelineOptions
     from gaitkit.workshop import Workshop
 
@@ -64,7 +63,7 @@ def command(
             "seed": seed,
         },
         device="cpu",
-        precision="bf16" if cpu_computes_bf16() else "fp32",
+        precision="auto",
         # So small a network gains nothing from a second thread, and loses much where the other
         # cores are busy.
         threads=1,

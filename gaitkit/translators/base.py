@@ -52,10 +52,12 @@ class Translator(ABC, Generic[ConfigT]):
         Fixes the starting weights, whatever the device.
     device : {"auto", "cpu", "cuda"}
         Where to compute.
-    precision : {"fp32", "bf16", "fp64"}
-        See `gaitkit.translators.runtime.Runtime`.
+    precision : {"auto", "fp32", "tf32", "bf16", "fp64"}
+        How precisely to train: see `gaitkit.translators.runtime.Runtime.choose`.
     threads : int, optional
         Threads of one operation on the CPU; torch's own number when left out.
+    mode : {"auto", "eager", "cuda-graph"}
+        Whether to replay training steps from a recording.
 
     Attributes
     ----------
@@ -82,11 +84,12 @@ class Translator(ABC, Generic[ConfigT]):
         *,
         seed: int = 0,
         device: str = "auto",
-        precision: str = "fp32",
+        precision: str = "auto",
         threads: int | None = None,
+        mode: str = "auto",
     ) -> None:
         self.config: ConfigT = self._default_config() if config is None else config
-        self.runtime = Runtime.choose(device, precision, threads)
+        self.runtime = Runtime.choose(device, precision, threads, mode)
         self.preprocessing: dict[str, Any] = {}
         self.training: Training | None = None
         # torch's layers draw weights when they are made, which are replaced below.
@@ -241,7 +244,9 @@ class Translator(ABC, Generic[ConfigT]):
         stepper.step()
         stepper.zero_grad(set_to_none=True)
         with torch.no_grad():
-            return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+            norms = torch.stack(list(torch._foreach_norm(gradients)))
+            norm: torch.Tensor = torch.linalg.vector_norm(norms)
+        return norm
 
     def state_arrays(self) -> dict[str, NDArray[Any]]:
         """Weights, running statistics and optimiser states as arrays.

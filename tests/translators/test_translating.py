@@ -130,7 +130,7 @@ def test_every_registered_system_can_be_had() -> None:
     ("choice", "message"),
     [
         ({"device": "tpu"}, "device must be one of auto, cpu, cuda, got 'tpu'"),
-        ({"precision": "fp8"}, "precision must be one of fp32, bf16, fp64, got 'fp8'"),
+        ({"precision": "fp8"}, "precision must be one of auto, fp32, tf32, bf16, fp64, got 'fp8'"),
         ({"threads": 0}, r"threads must be in \[1, 1024\], got 0"),
     ],
 )
