@@ -10,16 +10,20 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import click
 
-if TYPE_CHECKING:
-    from gaitkit.parallel import Progress
-
-__all__ = ["print_json", "progress", "say", "set_verbosity", "verbosity"]
+__all__ = ["Bar", "print_json", "progress", "say", "set_verbosity", "verbosity"]
 
 _verbosity = 0
+
+
+class Bar(Protocol):
+    """Moves a progress bar."""
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        """Show the number done, their total, and a few words beside them."""
 
 
 class _Notices(logging.Handler):
@@ -59,13 +63,13 @@ def print_json(value: Any) -> None:
 
 
 @contextlib.contextmanager
-def progress(title: str, unit: str = "pieces") -> Iterator[Progress | None]:
+def progress(title: str, unit: str = "pieces") -> Iterator[Bar | None]:
     """A progress bar with time left, on a terminal; nothing elsewhere.
 
     Yields
     ------
     callable or None
-        To be called with the number done and the total.
+        To be called with the number done and the total, and words to stand beside them.
     """
     if _verbosity < 0 or not sys.stderr.isatty():
         yield None
@@ -78,13 +82,14 @@ def progress(title: str, unit: str = "pieces") -> Iterator[Progress | None]:
         bars.BarColumn(),
         bars.TextColumn("{task.completed:,.0f}/{task.total:,.0f} " + unit),
         bars.TimeRemainingColumn(),
+        bars.TextColumn("{task.fields[note]}"),
     )
     with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=None, start=False)
+        task = bar.add_task(title, total=None, start=False, note="")
 
-        def update(done: int, total: int) -> None:
+        def update(done: int, total: int, note: str = "") -> None:
             if not bar.tasks[0].started:
                 bar.start_task(task)
-            bar.update(task, completed=done, total=total)
+            bar.update(task, completed=done, total=total, note=note)
 
         yield update

@@ -23,6 +23,7 @@ COMMANDS = {
     "normalize": "normalize",
     "make-gei": "make_gei",
     "train-gan": "train_gan",
+    "models": "models",
     "translate": "translate",
     "evaluate": "evaluate",
     "run": "run",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gaitkit.cli import console
-from gaitkit.cli.train_gan import stop_on_signal
+from gaitkit.cli.train_gan import stop_on_signal, training_progress
 
 if TYPE_CHECKING:
     from gaitkit.workflow import PipelineOptions
@@ -29,16 +29,14 @@ def run_and_print(
     """Run the pipeline and print its results, as a table or as JSON."""
     from gaitkit.identification.results import to_json
     from gaitkit.identification.tables import summary_text
-    from gaitkit.translators.training import Callbacks
+    from gaitkit.translators.callbacks import Callbacks
     from gaitkit.workflow import run_pipeline
 
     with stop_on_signal() as stop_requested, console.progress(title, "done") as progress:
         callbacks = Callbacks(
-            on_progress=None
-            if progress is None
-            else (lambda step, total, _: progress(step, total)),
             stop_requested=stop_requested,
             checkpoint_every=checkpoint_every,
+            **training_progress(progress),
         )
         results = run_pipeline(source, workshop, chosen, callbacks=callbacks, progress=progress)
     if as_json:

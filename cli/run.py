@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from gaitkit.cli import console, options
 from gaitkit.cli.pipeline import run_and_print
-from gaitkit.cli.train_gan import model_options
+from gaitkit.cli.training_options import training_choice, training_options
 
 
 @click.command("run", short_help="Everything from frames to the tables.")
@@ -23,13 +24,15 @@ from gaitkit.cli.train_gan import model_options
 @options.protocol
 @options.silhouette_options
 @options.gei_options
-@model_options
+@training_options
 @options.seed
 @options.workers
 @click.option("--overwrite", is_flag=True, help="Replace files that this command has not made.")
 @options.json_output
 @options.verbosity
+@click.pass_context
 def command(
+    ctx: click.Context,
     input: Path,
     output: Path,
     protocol: str | None,
@@ -39,20 +42,10 @@ def command(
     min_frames: int | None,
     cycles: str,
     mirror: str,
-    iterations: int,
-    width: int,
-    batch_size: int,
-    betas: tuple[float, float],
-    l1_weight: float,
-    ema_decay: float,
-    balanced: bool,
-    device: str,
-    precision: str,
-    threads: int | None,
-    seed: int,
     workers: int,
     overwrite: bool,
     as_json: bool,
+    **values: Any,
 ) -> None:
     """Do everything from INPUT to the cross-view tables, in one folder.
 
@@ -63,6 +56,7 @@ def command(
     from gaitkit.workflow import PipelineOptions
     from gaitkit.workshop import Workshop
 
+    model = training_choice(ctx, values)
     chosen = PipelineOptions(
         protocol=protocol,
         silhouettes={
@@ -73,17 +67,11 @@ def command(
         },
         gei={"cycles": cycles, "mirror": mirror}
         | ({} if min_frames is None else {"min_frames": min_frames}),
-        config={"width": width, "betas": betas, "l1_weight": l1_weight, "ema_decay": ema_decay},
-        training={
-            "iterations": iterations,
-            "batch_size": batch_size,
-            "balanced": balanced,
-            "seed": seed,
-        },
-        device=device,
-        precision=precision,
-        threads=threads,
+        recipe=model.recipe,
+        config=model.config,
+        training=model.training,
         workers=workers,
+        **model.how,
     )
     workshop = Workshop(output, overwrite=overwrite)
     run_and_print(input, workshop, chosen, title="run", checkpoint_every=200, as_json=as_json)

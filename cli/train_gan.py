@@ -7,77 +7,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gaitkit.cli import console, options
+from gaitkit.cli.training_options import training_choice, training_options
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 
-def model_options(command: options.Function) -> options.Function:
-    """The settings of network and training, shared with `gaitkit run`."""
-    for decorate in (
-        click.option(
-            "--threads",
-            type=click.IntRange(1, 1024),
-            help="CPU threads; the last bits of the weights depend on it, and more than the free "
-            "cores are many times slower.  [default: the number of cores]",
-        ),
-        click.option(
-            "--precision",
-            type=click.Choice(["fp32", "bf16"]),
-            default="fp32",
-            help="Of the convolutions; weights, losses and optimiser are always float32.",
-        ),
-        options.device,
-        click.option(
-            "--balanced", is_flag=True, help="Draw every condition equally often (GaitGANv2)."
-        ),
-        click.option(
-            "--ema-decay",
-            type=click.FloatRange(0, 1, max_open=True),
-            default=0.0,
-            help="Translate with a moving average of the generator; 0 is off, as in the paper.",
-        ),
-        click.option(
-            "--l1-weight",
-            type=click.FloatRange(0, 10_000),
-            default=0.0,
-            help="Weight of |generated - target| in the generator's loss; the paper has none.",
-        ),
-        click.option(
-            "--betas",
-            type=(click.FloatRange(0, 1, max_open=True), click.FloatRange(0, 1, max_open=True)),
-            default=(0.9, 0.999),
-            metavar="B1 B2",
-            help="Adam's decay of its two moments.",
-        ),
-        click.option(
-            "--batch-size", type=click.IntRange(2, 4096), default=128, help="Triples in a batch."
-        ),
-        click.option(
-            "--width",
-            type=click.IntRange(1, 512),
-            default=96,
-            help="Channels of the first layer; time grows with its square.",
-        ),
-        click.option(
-            "--iterations", type=click.IntRange(min=1), default=24_000, help="Training steps."
-        ),
-    ):
-        command = decorate(command)
-    return command
-
-
 @click.command("train-gan", short_help="Train GaitGAN.")
 @click.argument("geis", metavar="GEIS", type=options.INPUT_FILE)
 @options.output("The translator artefact to write.")
 @options.protocol
-@model_options
+@training_options
 @click.option(
     "--samples",
     type=click.Path(file_okay=False, path_type=Path),
@@ -86,8 +32,7 @@ def model_options(command: options.Function) -> options.Function:
 @click.option(
     "--sample-every",
     type=click.IntRange(min=1),
-    default=1000,
-    help="Steps between sample sheets.",
+    help="Steps between sample sheets.  [default: 1000]",
 )
 @click.option(
     "--checkpoint-every",
@@ -96,78 +41,130 @@ def model_options(command: options.Function) -> options.Function:
     help="Steps between checkpoints; the result does not depend on it.",
 )
 @options.seed
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Train the finished OUTPUT on to more --iterations; what else is not given is as it was.",
+)
 @options.restart
 @options.overwrite
 @options.json_output
 @options.verbosity
+@click.pass_context
 def command(
+    ctx: click.Context,
     geis: Path,
     output: Path,
     protocol: str | None,
-    iterations: int,
-    width: int,
-    batch_size: int,
-    betas: tuple[float, float],
-    l1_weight: float,
-    ema_decay: float,
-    balanced: bool,
-    device: str,
-    precision: str,
-    threads: int | None,
     samples: Path | None,
-    sample_every: int,
+    sample_every: int | None,
     checkpoint_every: int,
-    seed: int,
+    resume: bool,
     restart: bool,
     overwrite: bool,
     as_json: bool,
+    **values: Any,
 ) -> None:
     """Train GaitGAN on the training people of a protocol.
 
     The defaults are the paper's: on a GPU, minutes to hours; on two CPU cores, days. For a quick
     try: --width 24 --batch-size 32 --iterations 1000. Ctrl-C writes a checkpoint; the same command
     again continues, also after a crash, and gives the same weights as if it had not been stopped.
+
+    The last weights are not the best ones. With --validation-subjects 12 the training holds out
+    people of its own, never the tested ones, and keeps the weights that identify them best.
     """
-    from gaitkit.translators.training import Callbacks
+    from gaitkit.translators.callbacks import Callbacks
     from gaitkit.workflow import train_gaitgan
 
+    chosen = training_choice(ctx, values)
+    every = {} if sample_every is None else {"sample_every": sample_every}
     with stop_on_signal() as stop_requested, console.progress("train", "iterations") as progress:
         callbacks = Callbacks(
-            on_progress=None
-            if progress is None
-            else (lambda step, total, _: progress(step, total)),
             on_samples=None if samples is None else _sheets(samples),
             checkpoint_every=checkpoint_every,
             stop_requested=stop_requested,
+            **training_progress(progress),
         )
         summary = train_gaitgan(
             geis,
             output,
             protocol=protocol,
-            config={
-                "width": width,
-                "betas": betas,
-                "l1_weight": l1_weight,
-                "ema_decay": ema_decay,
-            },
-            training={
-                "iterations": iterations,
-                "batch_size": batch_size,
-                "balanced": balanced,
-                "seed": seed,
-                "sample_every": sample_every,
-            },
-            device=device,
-            precision=precision,
-            threads=threads,
+            recipe=chosen.recipe,
+            config=chosen.config,
+            training=chosen.training | every,
             callbacks=callbacks,
+            resume=resume,
             restart=restart,
             overwrite=overwrite,
+            **chosen.how,
         )
     if as_json:
         console.print_json({"output": str(output), **summary})
         return
-    console.say(f"Wrote {output}: trained on {len(summary['subjects']):,} people.")
+    for line in _told(output, summary):
+        console.say(line)
+
+
+def training_progress(progress: console.Bar | None) -> dict[str, Any]:
+    """Callbacks that move a progress bar, with the losses and the last score beside it."""
+    if progress is None:
+        return {}
+    from gaitkit.translators.health import losses_by_network
+
+    note = {"losses": "", "score": ""}
+
+    def losses(step: int, total: int, values: dict[str, float]) -> None:
+        sums = losses_by_network(values)
+        note["losses"] = "loss " + " ".join(f"{name} {value:.2f}" for name, value in sums.items())
+
+    def score(step: int, mean: float, rates: dict[str, float]) -> None:
+        note["score"] = f"rank-1 {mean:.1f} %"
+
+    return {
+        "on_step": lambda step, total: progress(
+            step, total, "  ".join(filter(None, note.values()))
+        ),
+        "on_progress": losses,
+        "on_validation": score,
+    }
+
+
+def _told(output: Path, summary: dict[str, Any]) -> list[str]:
+    """How the training went, in a few lines."""
+    from gaitkit.translators.health import panel_of
+
+    people = len(summary["subjects"])
+    validation, refit = summary["validation"], summary["refit"]
+    learned = people - (len(validation["subjects"]) if validation else 0)
+    lines = [f"Wrote {output}: {summary['iterations']:,} iterations on {learned:,} people."]
+    panels: dict[str, list[str]] = {}
+    for name, value in summary["last"].items():
+        panel = panel_of(name)
+        shown = "none" if value is None else f"{value:.3g}"
+        panels.setdefault(panel, []).append(f"{name.removeprefix(panel + '.')} {shown}")
+    for panel, values in panels.items():
+        lines.append(f"  last {panel:<10} {'  '.join(values)}")
+    if validation:
+        rates = "  ".join(
+            f"{name} {_rate(rate)}" for name, rate in validation["best_rates"].items()
+        )
+        lines.append(
+            f"  validation      rank-1 {_rate(validation['best_score'])} % after "
+            f"{validation['best_step']:,} iterations, best ({rates}); "
+            f"{_rate(validation['last_score'])} % at the end; held out: "
+            f"{', '.join(validation['subjects'])}"
+        )
+    if refit:
+        lines.append(
+            f"  refit           for the {refit['best_step']:,} iterations that gave rank-1 "
+            f"{_rate(refit['best_score'])} % on {', '.join(refit['held_out'])}"
+        )
+    return lines
+
+
+def _rate(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
 
 
 @contextmanager

@@ -15,6 +15,12 @@ from gaitkit.cli import console, options
     "--model", type=options.INPUT_FILE, required=True, help="A translator from gaitkit train-gan."
 )
 @options.output("The GEI artefact to write.")
+@click.option(
+    "--weights",
+    type=click.Choice(["best", "last"]),
+    help="Of the model: those that scored highest in validation, or those at the end.  [default: "
+    "best where there are such]",
+)
 @options.device
 @options.restart
 @options.overwrite
@@ -24,6 +30,7 @@ def command(
     geis: Path,
     model: Path,
     output: Path,
+    weights: str | None,
     device: str,
     restart: bool,
     overwrite: bool,
@@ -42,6 +49,7 @@ def command(
             model,
             output,
             device=device,
+            weights=weights,
             overwrite=overwrite,
             restart=restart,
             progress=progress,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gaitkit.artifacts import open_artifact
 from gaitkit.datasets.protocols import default_protocol, get_protocol, split_subjects
 from gaitkit.errors import ProtocolError
+from gaitkit.translators.recipes import DEFAULT_RECIPE, get_recipe
 from gaitkit.workshop import Workshop, content_of
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ def train_gaitgan(
     protocol: str | None,
     config: Mapping[str, Any],
     training: Mapping[str, Any],
+    recipe: str | None = None,
+    resume: bool = False,
     **how: Any,
 ) -> dict[str, Any]:
     """Train GaitGAN on the training people of a protocol.
@@ -38,24 +41,56 @@ def train_gaitgan(
     protocol : str or None
         Name of a protocol; `None` chooses `default_protocol`.
     config, training : mapping
-        Fields of `GaitGANConfig` and of `TrainingOptions`.
+        Fields of `GaitGANConfig` and of `TrainingOptions`; they go before the recipe's.
+    recipe : str or None
+        A name of `gaitkit.translators.recipes`.
+    resume : bool
+        Train a finished `output` on. Whatever is not given (protocol, recipe, config, training) is
+        as it was.
     **how
-        Device, precision, threads, callbacks, restart, overwrite: see
-        `gaitkit.translators.stage.train`.
+        Refit, device, precision, threads, callbacks, restart, overwrite: see
+        `gaitkit.translators.learning.train`.
 
     Returns
     -------
     dict
-        Protocol, training people and content digest.
+        Protocol, training people and content digest, and what `training_summary` says.
 
     Raises
     ------
     ProtocolError
         The protocol has nobody to train on.
     """
-    from gaitkit.translators.stage import train
-    from gaitkit.translators.training import TrainingOptions
+    from gaitkit.translators.learning import train
+    from gaitkit.translators.options import TrainingOptions
+    from gaitkit.translators.records import recorded_training, training_summary
 
+    named = get_recipe(recipe or DEFAULT_RECIPE)
+    system: str = named.system
+    subjects: tuple[str, ...] = ()
+    config, training = {**named.config, **config}, {**named.training, **training}
+    if resume and output.exists():
+        before = recorded_training(output)
+        system, subjects = before.system, before.subjects
+        config, training = {**before.config, **config}, {**before.options, **training}
+    if protocol is not None or not subjects:
+        protocol, subjects = _training_people(geis, protocol)
+    digest = train(
+        geis,
+        output,
+        subjects=subjects,
+        system=system,
+        config=config,
+        options=TrainingOptions(**training),
+        resume=resume,
+        **how,
+    )
+    told = {"protocol": protocol, "subjects": list(subjects), "content_sha256": digest}
+    return told | training_summary(output)
+
+
+def _training_people(geis: Path, protocol: str | None) -> tuple[str, tuple[str, ...]]:
+    """Name of the protocol, and whom it lets models see."""
     with open_artifact(geis, "gei") as artifact:
         labels = artifact.labels
     chosen = default_protocol(labels) if protocol is None else get_protocol(protocol)
@@ -65,10 +100,7 @@ def train_gaitgan(
             f"Protocol {chosen.name} has nobody to train on in {geis}.",
             hint="Use --protocol halves, which divides whatever subjects there are.",
         )
-    digest = train(
-        geis, output, subjects=subjects, config=config, options=TrainingOptions(**training), **how
-    )
-    return {"protocol": chosen.name, "subjects": list(subjects), "content_sha256": digest}
+    return chosen.name, subjects
 
 
 @dataclass(frozen=True)
@@ -81,8 +113,12 @@ class PipelineOptions:
         `None` chooses by the subjects.
     silhouettes, gei : mapping
         Fields of `SilhouetteOptions` and `GeiOptions`.
+    recipe : str or None
+        A name of `gaitkit.translators.recipes`.
     config, training : mapping
-        Fields of `GaitGANConfig` and `TrainingOptions`.
+        Fields of `GaitGANConfig` and `TrainingOptions`; they go before the recipe's.
+    refit : bool
+        Train again on all training people for the number of iterations that validation chose.
     device, precision : str
         Where and how precisely to train.
     threads : int or None
@@ -94,10 +130,12 @@ class PipelineOptions:
     protocol: str | None = None
     silhouettes: Mapping[str, Any] = field(default_factory=dict)
     gei: Mapping[str, Any] = field(default_factory=dict)
+    recipe: str | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    refit: bool = False
     device: str = "auto"
-    precision: str = "fp32"
+    precision: str = "auto"
     threads: int | None = None
     workers: int = 1
 
@@ -153,16 +191,20 @@ def run_pipeline(
         "gaitgan.h5",
         {
             **plan,
+            "recipe": get_recipe(options.recipe or DEFAULT_RECIPE).as_parameters(),
             "config": options.config,
             "training": options.training,
+            "refit": options.refit,
             "precision": options.precision,
         },
         lambda path: train_gaitgan(
             gei,
             path,
             protocol=protocol,
+            recipe=options.recipe,
             config=options.config,
             training=options.training,
+            refit=options.refit,
             precision=options.precision,
             threads=options.threads,
             callbacks=callbacks,

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from gaitkit.translators.base import Translator
     from gaitkit.translators.gaitgan import GaitGAN, GaitGANConfig
     from gaitkit.translators.geis import GeiSet
+    from gaitkit.translators.learning import train
     from gaitkit.translators.registry import translator_class, translator_names
-    from gaitkit.translators.stage import train, translate
+    from gaitkit.translators.stage import translate
     from gaitkit.translators.store import load
 
 __all__ = [
@@ -34,7 +35,7 @@ _HOMES = {
     "GeiSet": "geis",
     "Translator": "base",
     "load": "store",
-    "train": "stage",
+    "train": "learning",
     "translate": "stage",
     "translator_class": "registry",
     "translator_names": "registry",

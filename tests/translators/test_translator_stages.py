@@ -43,6 +43,7 @@ def train_small(geis: Path, output: Path, **changes: Any) -> str:
         "config": CONFIG,
         "options": OPTIONS,
         "device": "cpu",
+        "precision": "fp32",
         "threads": 1,
     }
     return train(geis, output, **(how | changes))
@@ -67,7 +68,13 @@ def test_train_writes_everything_that_is_needed(tmp_path: Path, write_geis: Writ
         assert model.parameters["training"]["iterations"] == 6
         assert model.parameters["training"]["subjects"] == list(SUBJECTS)
         assert model.parameters["preprocessing"] == source.parameters
-        assert model.parameters["runtime"] == {"device": "cpu", "precision": "fp32", "threads": 1}
+        assert model.parameters["runtime"] == {
+            "device": "cpu",
+            "precision": "fp32",
+            "threads": 1,
+            "mode": "eager",
+            "processes": 1,
+        }
         assert (model.dataset, model.seed, int(model.read("step"))) == ("drawn", 0, 6)
         assert model.read("history/losses").shape == (3, 8)
         assert model.read("samples/generated").shape == (2, 2, 32, 32)
@@ -93,7 +100,7 @@ def test_a_stopped_training_continues_to_the_same_bytes(
     with pytest.raises(StoppedError, match=rf"Stopped after {steps} of 6 iterations"):
         train_small(geis, output, callbacks=stop_after(steps))
     assert not output.exists()
-    train_small(geis, output, threads=None)
+    train_small(geis, output, precision="auto", threads=None)
     assert output.read_bytes() == (tmp_path / "whole.h5").read_bytes()
     assert not (tmp_path / "model.h5.parts").exists()
 
@@ -178,6 +185,7 @@ def test_translate_writes_geis_with_all_that_is_known_of_them(
             assert made.parameters["translator"] == {
                 "name": "gaitgan",
                 "content_sha256": trained.content_sha256,
+                "weights": "last",
             }
             assert set(made.trained_on) == {*source.trained_on, *trained.trained_on}
         assert {name: made.parameters[name] for name in source.parameters} == source.parameters

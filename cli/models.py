@@ -1,0 +1,76 @@
+"""`gaitkit models`: which systems and recipes there are, and what can be set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gaitkit.cli import console, options
+
+
+@click.command("models", short_help="Systems, recipes, and their settings.")
+@click.argument("name", required=False)
+@options.json_output
+@options.verbosity
+def command(name: str | None, as_json: bool) -> None:
+    """List the translators and recipes, or with NAME the settings of one.
+
+    A setting is changed by gaitkit train-gan --set NAME=VALUE. A recipe is a system with some of
+    its settings, and of the training's options, changed.
+    """
+    from gaitkit.translators.recipes import RECIPES
+    from gaitkit.translators.registry import translator_class, translator_names
+    from gaitkit.translators.settings import describe_settings
+
+    systems = translator_names()
+    if name is None:
+        chosen = list(systems)
+    else:
+        chosen = [RECIPES[name].system if name in RECIPES else name]
+    recipes = [r for r in RECIPES.values() if name in (None, r.name, r.system)]
+    classes = {system: translator_class(system).config_class for system in chosen}
+    described: dict[str, Any] = {
+        "systems": {
+            system: [vars(setting) for setting in describe_settings(config)]
+            for system, config in classes.items()
+        },
+        "recipes": {
+            recipe.name: {
+                "summary": recipe.summary,
+                "system": recipe.system,
+                "config": dict(recipe.config),
+                "training": dict(recipe.training),
+            }
+            for recipe in recipes
+        },
+    }
+    if as_json:
+        console.print_json(described)
+        return
+    for system, settings in described["systems"].items():
+        click.echo(f"{system}: settings, for --set NAME=VALUE")
+        for line in _table([[s["name"], s["default"], s["allowed"], s["help"]] for s in settings]):
+            click.echo(f"  {line}")
+    if described["recipes"]:
+        click.echo("\nrecipes, for --recipe NAME")
+        for line in _table([[n, r["summary"]] for n, r in described["recipes"].items()]):
+            click.echo(f"  {line}")
+    for recipe_name, recipe in described["recipes"].items():
+        changed = {**recipe["training"], **recipe["config"]}
+        if name == recipe_name and changed:
+            click.echo("\nwhat it changes")
+            for line in _table([[key, _typed(value)] for key, value in changed.items()]):
+                click.echo(f"  {line}")
+
+
+def _typed(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _table(rows: list[list[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]

@@ -1,0 +1,147 @@
+"""The options of a training, shared by `gaitkit train-gan` and `gaitkit run`.
+
+None of them has a default here: what is not given comes from the recipe, from the system, or from
+the model that is trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from gaitkit.cli import options
+from gaitkit.translators.recipes import DEFAULT_RECIPE, RECIPES, get_recipe
+
+__all__ = ["TrainingChoice", "training_choice", "training_options"]
+
+_FROM_RECIPE = "[default: the recipe's]"
+
+
+def training_options(command: options.Function) -> options.Function:
+    """Recipe, settings, length, validation, and where to compute."""
+    for decorate in (
+        click.option(
+            "--threads",
+            type=click.IntRange(1, 1024),
+            help="CPU threads; the last bits of the weights depend on it, and more than the free "
+            "cores are many times slower.  [default: the number of cores]",
+        ),
+        click.option(
+            "--precision",
+            type=click.Choice(["auto", "fp32", "tf32", "bf16"]),
+            default="auto",
+            help="Of the convolutions; weights, losses and optimiser are always float32. auto: "
+            "bf16 where the processor or GPU has it, and what a continued training has.",
+        ),
+        options.device,
+        click.option(
+            "--refit",
+            is_flag=True,
+            help="After validation, train again on all training people for as many iterations as "
+            "scored highest.",
+        ),
+        click.option(
+            "--validate-every",
+            type=click.IntRange(min=1),
+            help="Iterations between scores.  [default: 500]",
+        ),
+        click.option(
+            "--validation-subjects",
+            type=click.IntRange(min=0),
+            metavar="N",
+            help="Hold out N training people, score the training on them, and keep the weights "
+            "that score highest.  [default: 0]",
+        ),
+        click.option(
+            "--balanced/--uniform",
+            default=None,
+            help=f"Draw every condition, or every source, equally often.  {_FROM_RECIPE}",
+        ),
+        click.option(
+            "--batch-size",
+            type=click.IntRange(2, 4096),
+            help=f"Triples in a batch.  {_FROM_RECIPE}",
+        ),
+        click.option(
+            "--width",
+            type=click.IntRange(1, 512),
+            help=f"Channels of the first layer; time grows with its square.  {_FROM_RECIPE}",
+        ),
+        click.option(
+            "--iterations", type=click.IntRange(min=1), help=f"Training steps.  {_FROM_RECIPE}"
+        ),
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="Change a setting of the system, such as l1_weight=30; gaitkit models lists "
+            "them. May be repeated.",
+        ),
+        click.option(
+            "--recipe",
+            type=click.Choice(list(RECIPES)),
+            help=f"Named settings; other options go before them.  [default: {DEFAULT_RECIPE}]",
+        ),
+    ):
+        command = decorate(command)
+    return command
+
+
+@dataclass(frozen=True)
+class TrainingChoice:
+    """What was given on the command line, and nothing else.
+
+    Attributes
+    ----------
+    recipe : str or None
+        A name.
+    config, training : dict
+        Fields of the system's config and of `TrainingOptions`.
+    how : dict
+        Refit, device, precision and threads.
+    """
+
+    recipe: str | None
+    config: dict[str, Any]
+    training: dict[str, Any]
+    how: dict[str, Any]
+
+
+def training_choice(ctx: click.Context, values: Mapping[str, Any]) -> TrainingChoice:
+    """Collect the values of `training_options`, and the seed.
+
+    Parameters
+    ----------
+    ctx : click.Context
+        Of the command, which also has the option ``--seed``.
+    values : mapping
+        The command's parameters.
+
+    Raises
+    ------
+    UsageError
+        The width is given in two ways.
+    OptionError
+        A setting is unknown or malformed.
+    """
+    config: dict[str, Any] = {}
+    if values["settings"]:
+        from gaitkit.translators.registry import translator_class
+        from gaitkit.translators.settings import parse_settings
+
+        system = translator_class(get_recipe(values["recipe"] or DEFAULT_RECIPE).system)
+        config = parse_settings(system.config_class, values["settings"])
+    if values["width"] is not None:
+        if "width" in config:
+            raise click.UsageError("Give --width or --set width=…, not both.", ctx)
+        config["width"] = values["width"]
+    names = ("iterations", "batch_size", "balanced", "validation_subjects", "validate_every")
+    training = {name: values[name] for name in names if values[name] is not None}
+    if ctx.get_parameter_source("seed") is not click.core.ParameterSource.DEFAULT:
+        training["seed"] = values["seed"]
+    how = {name: values[name] for name in ("refit", "device", "precision", "threads")}
+    return TrainingChoice(values["recipe"], config, training, how)

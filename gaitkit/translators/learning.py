@@ -1,0 +1,255 @@
+"""The stage `train-gan`: GEIs become a translator, in one training or two, stopped at any time."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from gaitkit.artifacts import free_to_write
+from gaitkit.errors import OptionError, OutputError, StoppedError, TrainingError
+from gaitkit.translators.base import Translator
+from gaitkit.translators.callbacks import Callbacks
+from gaitkit.translators.config import TranslatorConfig
+from gaitkit.translators.continuing import (
+    CHECKPOINT,
+    REFIT_CHECKPOINT,
+    continue_from,
+    last_checkpoint_stays,
+    open_training,
+    resumable,
+)
+from gaitkit.translators.geis import GeiSet
+from gaitkit.translators.options import TrainingOptions
+from gaitkit.translators.registry import translator_class
+from gaitkit.translators.store import save_training
+from gaitkit.translators.training import Training
+
+__all__ = ["train"]
+
+_log = logging.getLogger(__name__)
+
+
+def train(
+    geis: Path,
+    output: Path,
+    *,
+    subjects: Sequence[str],
+    system: str = "gaitgan",
+    config: Mapping[str, Any] | None = None,
+    options: TrainingOptions | None = None,
+    refit: bool = False,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    callbacks: Callbacks | None = None,
+    resume: bool = False,
+    restart: bool = False,
+    overwrite: bool = False,
+) -> str:
+    """Train a translator; continue where an earlier run of the same training stopped.
+
+    Parameters
+    ----------
+    geis : Path
+        Measured GEIs.
+    output : Path
+        The translator artefact. Checkpoints are kept in ``name.h5.parts/`` until it is whole.
+    subjects : sequence of str
+        The training people, those to be held out for validation among them; nobody else is seen.
+    system : str
+        A name of `gaitkit.translators.registry`.
+    config : mapping, optional
+        Settings of the networks and optimisers; the image size comes from the GEIs.
+    options : TrainingOptions, optional
+        How long and on what to train.
+    refit : bool
+        After a validated training, train again from the start on all training people, for the
+        number of iterations that scored highest. The result is that of the second training.
+    device, precision, threads
+        See `gaitkit.translators.runtime.Runtime`. With precision "auto" and without `threads`, a
+        continued training takes those that it was begun with.
+    callbacks : Callbacks, optional
+        Progress, samples, and the request to stop; its `on_checkpoint` is set here.
+    resume : bool
+        Train a finished `output` on to more iterations; it is replaced when the new one is whole.
+    restart, overwrite : bool
+        Discard checkpoints; replace a finished output.
+
+    Returns
+    -------
+    str
+        The content digest.
+
+    Raises
+    ------
+    StoppedError
+        A stop was requested; the checkpoint is written.
+    OptionError
+        An option that changes the computation differs from the checkpoint's, or options exclude
+        each other.
+    TrainingError
+        Nobody can be trained on, or the training goes wrong.
+    DeviceError
+        The device fails; the last checkpoint stays.
+    ArtifactError, OutputError
+        The input, the checkpoint or the output cannot be used; the last checkpoint stays.
+    """
+    free_to_write(output, overwrite=overwrite or resume)
+    options = options or TrainingOptions()
+    if refit and not options.validation_subjects:
+        raise OptionError(
+            "A refit needs a validated training, which says for how many iterations.",
+            hint="Add --validation-subjects N: so many of the training people are held out first.",
+        )
+    learned = GeiSet.open(geis).of_subjects(subjects)
+    if not len(learned):
+        raise TrainingError(f"None of the training people is in {geis}.")
+    chosen = translator_class(system)
+    settings = chosen.config_class.from_parameters(
+        {**(config or {}), "image_size": learned.image_size}
+    )
+    folder = output.with_name(output.name + ".parts")
+    if restart:
+        shutil.rmtree(folder, ignore_errors=True)
+    plan = _Plan(
+        chosen,
+        settings,
+        learned,
+        options,
+        checkpoint=folder / CHECKPOINT,
+        device=device,
+        precision=precision,
+        threads=threads,
+    )
+    if resume:
+        plan = replace(plan, begun=resumable(output, options.iterations, refit=refit))
+    calls = callbacks or Callbacks()
+    if refit:
+        plan = _refit(plan, calls)
+    training = plan.run(calls)
+    with last_checkpoint_stays(plan.checkpoint):
+        digest = save_training(
+            training,
+            output,
+            kind="translator",
+            parameters=plan.parameters,
+            overwrite=overwrite or resume,
+        )
+    shutil.rmtree(folder, ignore_errors=True)
+    return digest
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """One training: all that makes it, and where it stands.
+
+    Attributes
+    ----------
+    checkpoint : Path
+        Written while it runs; where it exists, the training goes on from it.
+    begun : Path or None
+        Where there is no checkpoint, a finished model to go on from.
+    parameters : dict
+        What its files record beside `parameters_of`.
+    """
+
+    system: type[Translator[Any]]
+    settings: TranslatorConfig
+    geis: GeiSet
+    options: TrainingOptions
+    checkpoint: Path
+    device: str
+    precision: str
+    threads: int | None
+    begun: Path | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    def run(self, callbacks: Callbacks) -> Training:
+        """Begin or continue, and train to the end."""
+        training = self._begin()
+        try:
+            self.checkpoint.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"{self.checkpoint.parent} cannot be made: {error.strerror}."
+            ) from error
+
+        with last_checkpoint_stays(self.checkpoint):
+            if training.run(replace(callbacks, on_checkpoint=self.save)):
+                return training
+        raise StoppedError(
+            f"Stopped after {training.step:,} of {self.options.iterations:,} iterations"
+            f"{' of the refit' if 'refit' in self.parameters else ''}; the checkpoint is "
+            f"{self.checkpoint}.",
+            hint="Give the same command again to continue.",
+        )
+
+    def save(self, training: Training) -> None:
+        """Write the checkpoint."""
+        save_training(
+            training,
+            self.checkpoint,
+            kind="checkpoint",
+            parameters=self.parameters,
+            overwrite=True,
+        )
+
+    def _begin(self) -> Training:
+        source = self.checkpoint if self.checkpoint.exists() else self.begun
+        how = self._runtime_of(source)
+        translator = self.system(self.settings, seed=self.options.seed, device=self.device, **how)
+        training = Training(translator, self.geis, self.options)
+        if source is not None:
+            continue_from(training, source, self.parameters)
+        return training
+
+    def _runtime_of(self, source: Path | None) -> dict[str, Any]:
+        """Precision and threads: as asked for, otherwise as the training was begun with."""
+        asked = {"precision": self.precision, "threads": self.threads}
+        if source is None:
+            return asked
+        with open_training(source) as artifact:
+            recorded = artifact.parameters.get("runtime")
+        if isinstance(recorded, Mapping):
+            if self.precision == "auto" and isinstance(recorded.get("precision"), str):
+                asked["precision"] = recorded["precision"]
+            if self.threads is None and isinstance(recorded.get("threads"), int):
+                asked["threads"] = recorded["threads"]
+        return asked
+
+
+def _refit(plan: _Plan, callbacks: Callbacks) -> _Plan:
+    """Do the validated training; the plan of the one on everybody that follows."""
+    training = plan.run(callbacks)
+    # Kept until the second training is done: it says for how long that one goes on.
+    with last_checkpoint_stays(plan.checkpoint):
+        plan.save(training)
+    best = training.best
+    if best is None:
+        raise TrainingError("The validated training has no score.")
+    _log.info(
+        "refit: all %d training people, %d iterations (%.1f %% on those held out)",
+        len(plan.geis.labels.subjects()),
+        best.step,
+        best.score,
+    )
+    record = {
+        "held_out": list(training.held_out),
+        "iterations": plan.options.iterations,
+        "validate_every": plan.options.validate_every,
+        "best_step": best.step,
+        "best_score": best.score,
+    }
+    runtime = training.translator.runtime
+    return replace(
+        plan,
+        precision=runtime.precision,
+        threads=runtime.threads,
+        options=replace(plan.options, iterations=best.step, validation_subjects=0),
+        checkpoint=plan.checkpoint.with_name(REFIT_CHECKPOINT),
+        parameters={"refit": record},
+    )

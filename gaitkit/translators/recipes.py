@@ -1,0 +1,71 @@
+"""Named settings of a system and its training, so that a result can be asked for by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from gaitkit.errors import OptionError
+
+__all__ = ["DEFAULT_RECIPE", "RECIPES", "Recipe", "get_recipe"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Where a training departs from the defaults of its system and of `TrainingOptions`.
+
+    Attributes
+    ----------
+    name, summary : str
+        What the command line takes, and one line on what it is.
+    system : str
+        A name of `gaitkit.translators.registry`.
+    config, training : mapping
+        Fields of the system's config, and of `TrainingOptions`.
+    """
+
+    name: str
+    summary: str
+    system: str = "gaitgan"
+    config: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_parameters(self) -> dict[str, Any]:
+        """What it changes, as JSON-able values."""
+        return {
+            "system": self.system,
+            "config": dict(self.config),
+            "training": dict(self.training),
+        }
+
+
+DEFAULT_RECIPE = "gaitgan"
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType(
+    {
+        recipe.name: recipe
+        for recipe in (
+            Recipe("gaitgan", "GaitGAN as published, targets over all normal takes"),
+            Recipe("gaitgan-v2", "GaitGANv2, as far as it is published"),
+            Recipe("best", "what is best by our measurements"),
+        )
+    }
+)
+"""All recipes, by name."""
+
+
+def get_recipe(name: str) -> Recipe:
+    """A recipe by name.
+
+    Raises
+    ------
+    OptionError
+        There is none of that name.
+    """
+    try:
+        return RECIPES[name]
+    except KeyError:
+        known = ", ".join(RECIPES)
+        raise OptionError(f"there is no recipe {name!r}; known: {known}") from None
