@@ -16,7 +16,8 @@ from gaitkit.datasets.sources import open_source
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.png import decode_grey
 from gaitkit.reporting.sheet import contact_sheet, save_png
-from gaitkit.reporting.views import history_figure, matrix_figure
+from gaitkit.reporting.training_page import training_page
+from gaitkit.reporting.views import matrix_figure
 from gaitkit.silhouettes.normalize import normalize_sequence
 from gaitkit.silhouettes.options import SilhouetteOptions
 
@@ -80,7 +81,7 @@ def main() -> None:
     sheet = contact_sheet([normal], rows=[""], columns=[""] * 4, cell_px=64)
     save_png(given.images / "silhouettes.png", sheet)
     for name, figure in (
-        ("losses", history_figure(given.demo / "gaitgan.h5")),
+        ("losses", training_page(given.demo / "gaitgan.h5")),
         ("matrices", matrix_figure(given.demo / "results.h5")),
     ):
         save_png(given.images / f"{name}.png", figure)

@@ -35,12 +35,14 @@ def command(
     """Draw an artefact as a PNG.
 
     GEIs become a labelled sheet: views across, sequences down. Silhouettes: frames across. A
-    translator: its losses. Results: the cross-view matrices.
+    translator, or the checkpoint of a training that goes on: losses, accuracies, gradients and
+    validation over the iterations, and samples. Results: the cross-view matrices.
     """
     from gaitkit.artifacts import free_to_write, open_artifact
     from gaitkit.cli.selection import choose
     from gaitkit.reporting import views as reporting
     from gaitkit.reporting.sheet import save_png
+    from gaitkit.reporting.training_page import training_page
 
     free_to_write(output, overwrite=overwrite)
     with open_artifact(artifact, guarded=True) as opened:
@@ -60,6 +62,6 @@ def command(
         elif opened.kind == "identification":
             sheet = reporting.matrix_figure(artifact)
         else:
-            sheet = reporting.history_figure(artifact)
+            sheet = training_page(artifact)
     save_png(output, sheet)
     console.say(f"Wrote {output}.")

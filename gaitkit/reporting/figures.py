@@ -1,8 +1,9 @@
-"""Figures that need axes: loss curves and cross-view matrices, drawn by matplotlib."""
+"""Figures that need axes: curves of a training and cross-view matrices, drawn by matplotlib."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,20 +12,47 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["loss_curves", "rank1_heat_maps"]
+__all__ = ["Panel", "curve_panels", "rank1_heat_maps"]
 
 
-def loss_curves(
-    step: NDArray[np.int64], curves: Mapping[str, NDArray[np.float64]]
-) -> NDArray[np.uint8]:
-    """Draw the history of a training.
+@dataclass(frozen=True)
+class Panel:
+    """Curves over the iterations of a training that share one scale.
+
+    Attributes
+    ----------
+    title, unit : str
+        Above the panel, and beside its vertical axis.
+    steps : ndarray of int64, shape (n,)
+        Iterations.
+    curves : mapping of str to ndarray of float64, shape (n,)
+        Name and values; NaN where there is none.
+    limits : tuple of float, optional
+        Of the vertical axis.
+    logarithmic : bool
+        Whether the vertical axis is.
+    mark : tuple of (int, float, str), optional
+        An iteration, a value and what to write there.
+    """
+
+    title: str
+    unit: str
+    steps: NDArray[np.int64]
+    curves: Mapping[str, NDArray[np.float64]]
+    limits: tuple[float, float] | None = None
+    logarithmic: bool = False
+    mark: tuple[int, float, str] | None = None
+
+
+def curve_panels(panels: Sequence[Panel], title: str) -> NDArray[np.uint8]:
+    """Draw the history of a training, two panels in a row.
 
     Parameters
     ----------
-    step : ndarray of int64, shape (n,)
-        Iterations.
-    curves : mapping of str to ndarray of float64, shape (n,)
-        Name of a loss and its values.
+    panels : sequence of Panel
+        At least one.
+    title : str
+        One line above all.
 
     Returns
     -------
@@ -33,14 +61,37 @@ def loss_curves(
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 5), dpi=110, layout="constrained")
-    axes = figure.subplots()
-    for name, values in curves.items():
-        axes.plot(step, values, label=name, linewidth=1.2)
-    axes.set(xlabel="iteration", ylabel="loss", title="Training history")
-    axes.grid(alpha=0.3)
-    axes.legend()
+    columns = min(2, len(panels))
+    rows = -(-len(panels) // columns)
+    size = (4.0 + 4.0 * columns, 0.4 + 3.4 * rows)
+    figure = Figure(figsize=size, dpi=110, layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    last = max(int(panel.steps[-1]) for panel in panels)
+    for axes, panel in zip(grid, panels, strict=False):
+        _draw_panel(axes, panel)
+        axes.set_xlim(0, last)
+    for axes in grid[len(panels) :]:
+        axes.set_axis_off()
+    figure.suptitle(title)
     return _pixels(figure)
+
+
+def _draw_panel(axes: Any, panel: Panel) -> None:
+    marker = "o" if len(panel.steps) <= 60 else None
+    for name, values in panel.curves.items():
+        axes.plot(panel.steps, values, label=name, linewidth=1.2, marker=marker, markersize=2.5)
+    if panel.mark is not None:
+        step, value, text = panel.mark
+        axes.axvline(step, color="0.5", linewidth=0.8, linestyle="--")
+        axes.plot([step], [value], marker="*", markersize=12, color="black", label=text)
+    axes.set(xlabel="iteration", ylabel=panel.unit)
+    axes.set_title(panel.title, fontsize=10)
+    if panel.logarithmic:
+        axes.set_yscale("log")
+    if panel.limits is not None:
+        axes.set_ylim(*panel.limits)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 def rank1_heat_maps(

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact
-from gaitkit.errors import ArtifactError
 from gaitkit.identification.results import read_results
 from gaitkit.labels import format_view, sequence_name
-from gaitkit.reporting.figures import loss_curves, rank1_heat_maps
+from gaitkit.reporting.figures import rank1_heat_maps
 from gaitkit.reporting.sheet import contact_sheet
 
-if TYPE_CHECKING:
-    from gaitkit.translators.history import History
-
-__all__ = ["gei_sheet", "history_figure", "matrix_figure", "silhouette_sheet"]
+__all__ = ["gei_sheet", "matrix_figure", "silhouette_sheet"]
 
 
 def gei_sheet(
@@ -91,51 +86,6 @@ def silhouette_sheet(
         title=f"{artifact.dataset}: normalised silhouettes, frames spread over the sequence",
     )
     return sheet, max(0, len(chosen) - max_rows)
-
-
-def history_figure(path: Path) -> NDArray[np.uint8]:
-    """Draw the losses of a training, and its samples over time below.
-
-    Raises
-    ------
-    ArtifactError
-        The training was too short to leave a history.
-    """
-    from gaitkit.translators.store import load_history
-
-    history = load_history(path)
-    if not history.steps:
-        raise ArtifactError(
-            f"{path} has no history to show: its training was shorter than one row of it."
-        )
-    losses = np.array(history.losses, dtype=np.float64)
-    curves = loss_curves(
-        np.array(history.steps, dtype=np.int64),
-        {name: losses[:, column] for column, name in enumerate(history.names)},
-    )
-    if history.sources is None or history.targets is None:
-        return curves
-    rows = {"source": history.sources}
-    rows |= {f"{step:,}": images for step, images in _spread(history)}
-    rows["true"] = history.targets
-    sheet = contact_sheet(
-        [list(images) for images in rows.values()],
-        rows=list(rows),
-        columns=[""] * len(history.sources),
-        title="samples over the iterations",
-    )
-    width = max(curves.shape[1], sheet.shape[1])
-    page = np.full((len(curves) + len(sheet), width, 3), 255, dtype=np.uint8)
-    page[: len(curves), : curves.shape[1]] = curves
-    page[len(curves) :, : sheet.shape[1]] = sheet[..., None]
-    return page
-
-
-def _spread(history: History, most: int = 6) -> list[tuple[int, NDArray[np.uint8]]]:
-    """A few samples, evenly spread over the training, the first and the last among them."""
-    count = len(history.sample_steps)
-    picks = np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int))
-    return [(history.sample_steps[pick], history.generated[pick]) for pick in picks]
 
 
 def matrix_figure(path: Path) -> NDArray[np.uint8]:

@@ -201,24 +201,31 @@ class _Plan:
     def _begin(self) -> Training:
         source = self.checkpoint if self.checkpoint.exists() else self.begun
         how = self._runtime_of(source)
-        translator = self.system(self.settings, seed=self.options.seed, device=self.device, **how)
+        translator = self.system(self.settings, seed=self.options.seed, **how)
         training = Training(translator, self.geis, self.options)
         if source is not None:
             continue_from(training, source, self.parameters)
         return training
 
     def _runtime_of(self, source: Path | None) -> dict[str, Any]:
-        """Precision and threads: as asked for, otherwise as the training was begun with."""
-        asked = {"precision": self.precision, "threads": self.threads}
+        """Device, precision, threads and mode: as asked for, else as the training was begun."""
+        asked: dict[str, Any] = {
+            "device": self.device,
+            "precision": self.precision,
+            "threads": self.threads,
+        }
         if source is None:
             return asked
         with open_training(source) as artifact:
-            recorded = artifact.parameters.get("runtime")
-        if isinstance(recorded, Mapping):
-            if self.precision == "auto" and isinstance(recorded.get("precision"), str):
-                asked["precision"] = recorded["precision"]
-            if self.threads is None and isinstance(recorded.get("threads"), int):
-                asked["threads"] = recorded["threads"]
+            before = artifact.parameters.get("runtime")
+        if not isinstance(before, Mapping):
+            return asked
+        for name, kind in (("device", str), ("precision", str), ("threads", int)):
+            if asked[name] in ("auto", None) and isinstance(before.get(name), kind):
+                asked[name] = before[name]
+        # Steps that were recorded, or could not be, are so again; another device is refused later.
+        if asked["device"] == before.get("device") and isinstance(before.get("mode"), str):
+            asked["mode"] = before["mode"]
         return asked
 
 
