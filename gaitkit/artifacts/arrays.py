@@ -33,6 +33,7 @@ ROOT_ATTRIBUTES = (
 
 MAX_ARRAYS = 20_000
 MAX_DEPTH = 8
+MAX_NAME = 500
 MAX_ATTRIBUTE_BYTES = 1 << 20
 _FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE}
 
@@ -151,6 +152,8 @@ def _plain_datasets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
         prefix, group = waiting.pop()
         for name in group:
             path = f"{prefix}{name}"
+            if len(path) > MAX_NAME:
+                raise MalformedError("the name of an array is very long")
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 raise MalformedError(f"{path} is a link")
             item = group[name]
@@ -160,6 +163,7 @@ def _plain_datasets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
             if isinstance(item, h5py.Group):
                 waiting.append((f"{path}/", item))
             elif isinstance(item, h5py.Dataset) and _is_plain(item):
+                # A name that UTF-8 cannot encode could not be printed.
                 path.encode()
                 yield path, item
             else:

@@ -37,6 +37,9 @@ __all__ = ["Artifact", "open_artifact"]
 MAX_READ_BYTES = 8 << 30
 """No single read may ask for more: a hostile shape must not exhaust the memory."""
 
+MAX_NAME = 500
+"""Characters of a name in the root attributes, which messages and listings repeat."""
+
 _COLUMN_KINDS = {"take": "i", "view": "f"}  # The others hold text.
 
 
@@ -117,25 +120,25 @@ class Artifact:
             raise self._malformed("a root attribute is missing or malformed") from error
 
     def _read_attributes(self, attributes: dict[str, str | int]) -> None:
-        self.schema_version = int(attributes["schema_version"])
-        if self.schema_version > SCHEMA_VERSION:
+        version = attributes["schema_version"]
+        if not isinstance(version, int):
+            raise ValueError("the schema is not a number")
+        if version > SCHEMA_VERSION:
             raise NewerSchemaError(
-                f"{self.path} has schema {self.schema_version}; this gaitkit reads up to "
-                f"{SCHEMA_VERSION}.",
+                f"{self.path} has schema {version}; this gaitkit reads up to {SCHEMA_VERSION}.",
                 hint="Upgrade gaitkit, or make the file again with this version.",
             )
-        self.kind = str(attributes["kind"])
-        self.dataset = str(attributes["dataset"])
-        self.gaitkit_version = str(attributes["gaitkit_version"])
-        self.content_sha256 = str(attributes["content_sha256"])
-        values = {
-            name: read_json(str(attributes[name]))
-            for name in ("parameters", "seed", "inputs", "ignored")
-        }
-        self.parameters: dict[str, Any] = dict(values["parameters"])
-        self.seed = None if values["seed"] is None else int(values["seed"])
-        self.inputs = tuple(InputRef(str(kind), str(ref)) for kind, ref in values["inputs"])
-        self.ignored: dict[str, int] = {k: int(v) for k, v in values["ignored"].items()}
+        self.schema_version = version
+        self.kind = _name(attributes["kind"])
+        self.dataset = _name(attributes["dataset"])
+        self.gaitkit_version = _name(attributes["gaitkit_version"])
+        self.content_sha256 = _name(attributes["content_sha256"])
+        self.parameters: dict[str, Any] = _of_type(dict, attributes["parameters"])
+        self.seed: int | None = _of_type((int, type(None)), attributes["seed"])
+        inputs = _of_type(list, attributes["inputs"])
+        self.inputs = tuple(InputRef(_name(kind), _name(digest)) for kind, digest in inputs)
+        ignored = _of_type(dict, attributes["ignored"])
+        self.ignored: dict[str, int] = {name: int(count) for name, count in ignored.items()}
 
     def __enter__(self) -> Self:
         return self
@@ -286,6 +289,19 @@ def _malformed(path: Path, what: str) -> DamagedArtifactError:
         f"{path} is not a well-formed artefact: {what}.",
         hint="Make it again with gaitkit, or get it from a source that you trust.",
     )
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str) or len(value) > MAX_NAME:
+        raise ValueError("a name is no text, or a very long one")
+    return value
+
+
+def _of_type(kind: type | tuple[type, ...], text: object) -> Any:
+    value = read_json(text) if isinstance(text, str) else text
+    if not isinstance(value, kind):
+        raise TypeError(f"expected {kind}, got {type(value)}")
+    return value
 
 
 def _decoded(values: NDArray[np.bytes_]) -> NDArray[np.object_]:

@@ -132,7 +132,7 @@ def config_of(artifact: Artifact) -> tuple[type[Translator[Any]], TranslatorConf
     except (KeyError, TypeError, ValueError, OptionError) as error:
         reason = error.message if isinstance(error, OptionError) else "its settings are malformed"
         raise DamagedArtifactError(
-            f"{artifact.path} is not a model that this gaitkit can use: {reason}.",
+            f"{artifact.path} is not a model that this gaitkit can use: {reason[:300]}.",
             hint="Train it again, or use the version of gaitkit that made it.",
         ) from error
 
