@@ -8,8 +8,9 @@ know nothing of any one system.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
@@ -21,6 +22,7 @@ from torch import nn
 from gaitkit.errors import OptionError
 from gaitkit.translators import state
 from gaitkit.translators.config import TranslatorConfig
+from gaitkit.translators.distributed import World
 from gaitkit.translators.images import from_network, to_network
 from gaitkit.translators.runtime import Runtime
 from gaitkit.translators.sampling import Batch
@@ -73,6 +75,8 @@ class Translator(ABC, Generic[ConfigT]):
         Numbers that change from step to step, 0-d on the device; see `schedule`.
     training : Training or None
         The training so far, when `fit` was called.
+    world : World
+        The processes that train it together; see `join`.
     """
 
     name: ClassVar[str]
@@ -105,6 +109,7 @@ class Translator(ABC, Generic[ConfigT]):
         self.seed = seed
         self.steps_done = 0
         self.schedules: dict[str, torch.Tensor] = {}
+        self.world = World()
 
     @classmethod
     def _default_config(cls) -> Any:
@@ -225,6 +230,36 @@ class Translator(ABC, Generic[ConfigT]):
             for name, network in self.networks.items():
                 network.train(modes[name])
 
+    def join(self, world: World) -> None:
+        """Train together with other processes, each on its part of a batch.
+
+        On GPUs, batch normalisation then sees the whole batch (SyncBatchNorm, which exists there
+        only); on CPUs each process normalises its part, and running statistics are averaged. Steps
+        are not recorded: no process could record a step that another one fails to.
+        """
+        self.world = world
+        if world.size == 1:
+            return
+        self.runtime = replace(self.runtime, mode="eager", processes=world.size)
+        if self.runtime.device == "cuda":
+            convert: Callable[[nn.Module], nn.Module] = nn.SyncBatchNorm.convert_sync_batchnorm
+            for name, network in self.networks.items():
+                self.networks[name] = convert(network)
+
+    def agree(self, values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """After a step: average what it returned, and running statistics, over all processes.
+
+        Running statistics move linearly, so that averaging them after every step or once at the
+        end gives the same; after every step, the state is the same in all processes at any time.
+        """
+        if self.world.size == 1:
+            return values
+        values = {name: value.to(self.runtime.dtype, copy=True) for name, value in values.items()}
+        buffers = [buffer for network in self.networks.values() for buffer in network.buffers()]
+        statistics = [buffer for buffer in buffers if buffer.is_floating_point()]
+        self.world.average_([*values.values(), *statistics])
+        return values
+
     def update(self, optimizer: str, loss: torch.Tensor) -> torch.Tensor:
         """One step of one optimiser down the gradient of a loss.
 
@@ -234,11 +269,13 @@ class Translator(ABC, Generic[ConfigT]):
         Returns
         -------
         Tensor
-            The gradient's L2 norm over all parameters, a detached scalar on the device.
+            The gradient's L2 norm over all parameters, a detached scalar on the device; with
+            several processes, that of the gradient averaged over them.
         """
         stepper = self.optimizers[optimizer]
         parameters = [weight for group in stepper.param_groups for weight in group["params"]]
         gradients = torch.autograd.grad(loss, parameters)
+        self.world.average_(gradients)
         for weight, gradient in zip(parameters, gradients, strict=True):
             weight.grad = gradient
         stepper.step()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gaitkit.errors import DamagedArtifactError, OptionError
 from gaitkit.translators.best import Best
 from gaitkit.translators.callbacks import Callbacks
+from gaitkit.translators.capture import Steps
 from gaitkit.translators.health import check_finite, check_spread, device_failure
 from gaitkit.translators.history import History
 from gaitkit.translators.images import from_network
@@ -68,6 +69,7 @@ class Training:
                 f"The networks take GEIs of {expected} pixels, these have {geis.image_size}.",
                 hint="Give the config the GEIs' size: image_size=(height, width).",
             )
+        translator.world.check_batch_size(options.batch_size)
         self.translator = translator
         translator.training = self
         translator.preprocessing = dict(geis.preprocessing)
@@ -93,6 +95,8 @@ class Training:
             target_view=options.target_view,
             target_condition=options.target_condition,
             balanced=options.balanced,
+            shift=options.shift,
+            warp=options.warp,
             seed=options.seed,
             device=runtime.device,
             dtype=runtime.dtype,
@@ -126,7 +130,7 @@ class Training:
         """
         calls = callbacks or Callbacks()
         try:
-            with self.translator.runtime.active(), self._random.active():
+            with self.translator.runtime.active(training=True), self._random.active():
                 self._loop(calls)
         except RuntimeError as error:
             failure = device_failure(error, self.step)
@@ -136,8 +140,10 @@ class Training:
         return self.finished
 
     def _loop(self, calls: Callbacks) -> None:
-        while not self.finished and not (calls.stop_requested and calls.stop_requested()):
-            self._one_step()
+        steps = Steps(self.translator)
+        stop = calls.stop_requested or (lambda: False)
+        while not self.finished and not self.translator.world.any(stop()):
+            self._one_step(steps)
             if calls.on_step is not None:
                 calls.on_step(self.step, self.options.iterations)
             if self._due(self.options.log_every):
@@ -154,10 +160,10 @@ class Training:
     def _due(self, every: int) -> bool:
         return self.step % every == 0 or self.finished
 
-    def _one_step(self) -> None:
-        batch = self.sampler.draw(self.options.batch_size)
-        self.translator.before_step()
-        values = self.translator.train_step(batch)
+    def _one_step(self, steps: Steps) -> None:
+        # All processes draw the same batch, and each computes on its part of it.
+        batch = self.translator.world.share_of(self.sampler.draw(self.options.batch_size))
+        values = self.translator.agree(steps(batch))
         self.translator.steps_done += 1
         # Summed on the device: reading a loss would make the host wait for it.
         self.history.add(values)
@@ -182,8 +188,9 @@ class Training:
         self._window()
         score = self.validation.score(self.translator)
         self.history.add_validation(self.step, score.mean, score.rates)
-        if self.best is None or score.mean > self.best.score:
-            self.best = Best.of(self.translator, score.mean)
+        mean = self.translator.world.from_main(score.mean)
+        if self.best is None or mean > self.best.score:
+            self.best = Best.of(self.translator, mean)
         if calls.on_validation is not None:
             calls.on_validation(self.step, score.mean, score.rates)
 
@@ -195,7 +202,7 @@ class Training:
 
     def _show(self, calls: Callbacks) -> None:
         generator = torch.Generator(self.translator.runtime.device).manual_seed(_SAMPLES_SEED)
-        batch = self.sampler.draw(self.options.sample_count, generator)
+        batch = self.sampler.draw(self.options.sample_count, generator, varied=False)
         sources, targets = _grey(batch.source), _grey(batch.target)
         generated = np.rint(self.translator.translate(sources)).astype(np.uint8)
         if self.step % self.options.sample_every == 0:
