@@ -9,7 +9,7 @@ from typing import Any, Self, cast
 
 from gaitkit.errors import OptionError
 
-__all__ = ["MAX_IMAGE_SIDE", "TranslatorConfig", "setting"]
+__all__ = ["MAX_IMAGE_SIDE", "TranslatorConfig", "choice", "setting"]
 
 MAX_IMAGE_SIDE = 512
 """Largest height or width of a GEI, in pixels, that a network is built for."""
@@ -38,6 +38,21 @@ def setting(
     """
     bounds = {"low": low, "high": high, "open_ends": open_ends, "help": help}
     return field(default=default, metadata=bounds)
+
+
+def choice(default: str, choices: tuple[str, ...], help: str) -> Any:
+    """A dataclass field that holds one of a few names.
+
+    Parameters
+    ----------
+    default : str
+        One of `choices`.
+    choices : tuple of str
+        What is allowed.
+    help : str
+        One line for the command line and the documentation.
+    """
+    return field(default=default, metadata={"choices": choices, "help": help})
 
 
 @dataclass(frozen=True)
@@ -97,6 +112,11 @@ class TranslatorConfig:
 
 def _check(item: Field[Any], value: Any) -> None:
     default: Any = item.default
+    if "choices" in item.metadata:
+        if not isinstance(value, str) or value not in item.metadata["choices"]:
+            known = ", ".join(item.metadata["choices"])
+            raise OptionError(f"{item.name} must be one of {known}, got {_show(value)}")
+        return
     if isinstance(default, tuple):
         if not isinstance(value, tuple) or len(value) != len(default):
             raise OptionError(f"{item.name} must be {len(default)} numbers, got {_show(value)}")

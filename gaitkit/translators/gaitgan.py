@@ -14,11 +14,18 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from gaitkit.errors import OptionError, TrainingError
 from gaitkit.translators.averaging import average_of, average_weight, update_average
 from gaitkit.translators.base import Translator
-from gaitkit.translators.blocks import Critic, decoder, encoder, init_normal
-from gaitkit.translators.config import TranslatorConfig, setting
-from gaitkit.translators.losses import bce_with_logits, l1
+from gaitkit.translators.blocks import Critic, Generator, init_normal, init_uniform
+from gaitkit.translators.config import TranslatorConfig, choice, setting
+from gaitkit.translators.identity import (
+    MAX_PEOPLE,
+    IdentityNet,
+    contrastive_loss,
+    softmax_loss,
+)
+from gaitkit.translators.losses import bce_with_logits, gradient_penalty, l1, relative_spread
 from gaitkit.translators.sampling import Batch
 
 __all__ = ["GaitGAN", "GaitGANConfig"]
@@ -31,7 +38,8 @@ THREE_PASSES = 0.271
 class GaitGANConfig(TranslatorConfig):
     """Settings of GaitGAN; the defaults are the paper's and its public implementation's.
 
-    `l1_weight`, `ema_decay` and other `betas` are not in the paper.
+    What the paper does not have is off by default: other `betas`, and everything from `l1_weight`
+    on but `norm_momentum`.
     """
 
     width: int = setting(96, 1, 512, "channels of the first layer")
@@ -41,7 +49,29 @@ class GaitGANConfig(TranslatorConfig):
     betas: tuple[float, float] = setting(
         (0.9, 0.999), 0, 1, "Adam's decay of its two moments", open_ends=(False, True)
     )
+    adversarial_weight: float = setting(
+        1.0, 0, 1e3, "weight of both discriminators' say in the generator's loss; 0: left out"
+    )
     l1_weight: float = setting(0.0, 0, 1e4, "weight of |f - t| in the generator's loss")
+    identity_weight: float = setting(
+        0.0, 0, 1e3, "weight of telling whom the generated GEI shows, by a network E; 0: no E"
+    )
+    identity_loss: str = choice(
+        "softmax",
+        ("softmax", "contrastive"),
+        "E's question: which training person (GaitGANv2), or which target of the batch",
+    )
+    identity_width: int = setting(16, 1, 512, "channels of E's first layer")
+    learning_rate_e: float = setting(1e-3, 0, 1, "step size of E")
+    r1_weight: float = setting(
+        0.0, 0, 1e4, "weight of R1, half the squared gradient of D and A at true images"
+    )
+    skips: int = setting(
+        0, 0, 3, "layers of the decoder that see the encoder's of their size (U-Net)"
+    )
+    matte: bool = setting(
+        False, 0, 1, "give an alpha matte as well and keep the source where it is 0"
+    )
     ema_decay: float = setting(
         0.0,
         0,
@@ -53,25 +83,20 @@ class GaitGANConfig(TranslatorConfig):
         THREE_PASSES, 0, 1, "momentum of the generator's running statistics"
     )
 
-
-class Generator(nn.Module):
-    """The encoder-decoder; (n, 1, height, width) in [-1, 1] to the same."""
-
-    def __init__(self, width: int, momentum: float) -> None:
-        super().__init__()
-        self.encoder = nn.Sequential(encoder(1, width, momentum=momentum))
-        self.decoder = nn.Sequential(decoder(1, width, momentum=momentum))
-
-    def forward(self, source: torch.Tensor) -> torch.Tensor:
-        """Generated images."""
-        generated: torch.Tensor = self.decoder(self.encoder(source))
-        return generated
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (self.adversarial_weight or self.l1_weight or self.identity_weight):
+            raise OptionError(
+                "one of adversarial_weight, l1_weight and identity_weight must be above 0: the "
+                "generator has nothing to learn from"
+            )
 
 
 class GaitGAN(Translator[GaitGANConfig]):
     """The system of the paper; see `Translator` for the parameters.
 
-    Networks: ``G`` (generator), ``D`` (real/fake), ``A`` (identification), and with `ema_decay`
+    Networks: ``G`` (generator), ``D`` (real/fake) and ``A`` (identification), both left out
+    without `adversarial_weight`; with `identity_weight` ``E`` (who is it?); with `ema_decay`
     ``G_average``, which then translates.
     """
 
@@ -80,12 +105,21 @@ class GaitGAN(Translator[GaitGANConfig]):
 
     @staticmethod
     def build_networks(config: GaitGANConfig) -> dict[str, nn.Module]:
-        """G, D, A and the average of G."""
+        """Those of G, D, A, E and the average of G that the config asks for."""
         networks: dict[str, nn.Module] = {
-            "G": Generator(config.width, config.norm_momentum),
-            "D": Critic(1, config.width, config.image_size),
-            "A": Critic(2, config.width, config.image_size),
+            "G": Generator(
+                config.width,
+                momentum=config.norm_momentum,
+                skips=config.skips,
+                matte=config.matte,
+            )
         }
+        if config.adversarial_weight > 0:
+            networks["D"] = Critic(1, config.width, config.image_size)
+            networks["A"] = Critic(2, config.width, config.image_size)
+        if config.identity_weight > 0:
+            people = MAX_PEOPLE if config.identity_loss == "softmax" else 0
+            networks["E"] = IdentityNet(config.identity_width, config.image_size, people)
         if config.ema_decay > 0:
             networks["G_average"] = average_of(networks["G"])
         return networks
@@ -93,23 +127,38 @@ class GaitGAN(Translator[GaitGANConfig]):
     def init_weights(self, generator: torch.Generator) -> None:
         """N(0, 0.02) for convolutions, N(1, 0.02) for gains; the average starts as G."""
         for name in ("G", "D", "A"):
-            init_normal(self.networks[name], generator)
-        if self.config.ema_decay > 0:
+            if name in self.networks:
+                init_normal(self.networks[name], generator)
+        if "E" in self.networks:
+            init_uniform(self.networks["E"], generator)
+        if "G_average" in self.networks:
             self.networks["G_average"].load_state_dict(self.networks["G"].state_dict())
 
     def build_optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Adam for each of G, D and A."""
+        """Adam for each of G, D, A and E."""
         rates = {
             "G": self.config.learning_rate_g,
             "D": self.config.learning_rate_d,
             "A": self.config.learning_rate_a,
+            "E": self.config.learning_rate_e,
         }
         return {
             name: torch.optim.Adam(
                 self.networks[name].parameters(), rate, betas=self.config.betas, fused=True
             )
             for name, rate in rates.items()
+            if name in self.networks
         }
+
+    def meet(self, people: int) -> None:
+        """Refuse more people than E has rows for."""
+        super().meet(people)
+        if people > MAX_PEOPLE and "E" in self.networks and self.config.identity_loss == "softmax":
+            raise TrainingError(
+                f"The softmax identity loss tells {MAX_PEOPLE:,} people apart, here are "
+                f"{people:,}.",
+                hint="Use --set identity_loss=contrastive.",
+            )
 
     def before_step(self) -> None:
         """Set the weight of the newest state of G in its average."""
@@ -124,42 +173,85 @@ class GaitGAN(Translator[GaitGANConfig]):
         BCE(A(x, u), 0) + BCE(A(x, f), 0), G minimises BCE(D(f), 1) + BCE(A(x, f), 1). f is
         computed once; D and A see it detached. Real and generated images go through D and A in
         separate calls, since batch normalisation would mix them otherwise.
+
+        By options, D and A add R1; G adds |f - t| and the loss of E, which learns to tell people
+        apart by f and t before it judges f.
         """
-        G, D, A = self.networks["G"], self.networks["D"], self.networks["A"]
-        source, target, unrelated = batch.source, batch.target, batch.unrelated
         with self.runtime.autocast():
-            generated = G(source)
-        losses: dict[str, torch.Tensor] = {}
-        losses |= self._critic_step("D", D, (target, unrelated, generated.detach()), (1, 1, 0))
-        pairs = [_pair(source, image) for image in (target, unrelated, generated.detach())]
-        losses |= self._critic_step("A", A, tuple(pairs), (1, 0, 0))
-        with self.runtime.autocast():
-            real, same = D(generated), A(_pair(source, generated))
-        fool = {"G.D": bce_with_logits(real, 1.0), "G.A": bce_with_logits(same, 1.0)}
-        loss = fool["G.D"] + fool["G.A"]
-        if self.config.l1_weight > 0:
-            fool["G.L1"] = l1(generated, target)
-            loss = loss + self.config.l1_weight * fool["G.L1"]
-        self.update("G", loss)
-        losses |= {name: value.detach() for name, value in fool.items()}
+            generated = self.networks["G"](batch.source)
+        fake = generated.detach()
+        values: dict[str, torch.Tensor] = {}
+        if self.config.adversarial_weight > 0:
+            images = [batch.target, batch.unrelated, fake]
+            values |= self._critic_step("D", images, (1, 1, 0))
+            pairs = [_pair(batch.source, image) for image in images]
+            values |= self._critic_step("A", pairs, (1, 0, 0))
+        if self.config.identity_weight > 0:
+            loss = self._identity_loss(fake, batch)
+            values["E.identity"] = loss.detach()
+            values["gradient.E"] = self.update("E", loss)
+        values |= self._generator_step(generated, batch)
+        values["spread.G"] = relative_spread(fake, batch.target)
         if self.config.ema_decay > 0:
-            update_average(self.networks["G_average"], G, self.schedules["average"])
-        return losses
+            update_average(
+                self.networks["G_average"], self.networks["G"], self.schedules["average"]
+            )
+        return values
 
     def _critic_step(
-        self,
-        name: str,
-        critic: nn.Module,
-        images: tuple[torch.Tensor, ...],
-        labels: tuple[int, int, int],
+        self, name: str, images: list[torch.Tensor], labels: tuple[int, int, int]
     ) -> dict[str, torch.Tensor]:
-        terms = {}
+        """D's or A's step on the target, the unrelated target and the generated image."""
+        critic = self.networks[name]
         with self.runtime.autocast():
             scores = [critic(image) for image in images]
+        terms, accuracies = {}, {}
         for what, score, label in zip(("target", "unrelated", "generated"), scores, labels):
             terms[f"{name}.{what}"] = bce_with_logits(score, float(label))
-        self.update(name, torch.stack(list(terms.values())).sum())
-        return {what: term.detach() for what, term in terms.items()}
+            right = score.detach() > 0 if label else score.detach() <= 0
+            accuracies[f"accuracy.{name}.{what}"] = right.float().mean()
+        loss = torch.stack(list(terms.values())).sum()
+        if self.config.r1_weight > 0:
+            terms[f"{name}.R1"] = 0.5 * gradient_penalty(critic, images[0])
+            loss = loss + self.config.r1_weight * terms[f"{name}.R1"]
+        gradient = {f"gradient.{name}": self.update(name, loss)}
+        return {what: term.detach() for what, term in terms.items()} | accuracies | gradient
+
+    def _generator_step(self, generated: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
+        terms: dict[str, torch.Tensor] = {}
+        weights: dict[str, float] = {}
+        if self.config.adversarial_weight > 0:
+            with self.runtime.autocast():
+                real = self.networks["D"](generated)
+                same = self.networks["A"](_pair(batch.source, generated))
+            terms |= {"G.D": bce_with_logits(real, 1.0), "G.A": bce_with_logits(same, 1.0)}
+            weights |= dict.fromkeys(("G.D", "G.A"), self.config.adversarial_weight)
+        if self.config.l1_weight > 0:
+            terms["G.L1"] = l1(generated, batch.target)
+            weights["G.L1"] = self.config.l1_weight
+        if self.config.identity_weight > 0:
+            terms["G.identity"] = self._identity_loss(generated, batch)
+            weights["G.identity"] = self.config.identity_weight
+        loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+        gradient = {"gradient.G": self.update("G", loss)}
+        return {name: term.detach() for name, term in terms.items()} | gradient
+
+    def _identity_loss(self, generated: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """How badly E tells whom the generated and the true GEIs show."""
+        network, count = self.networks["E"], len(generated)
+        images = [generated, batch.target.to(generated.dtype)]
+        if self.config.identity_loss == "softmax":
+            with self.runtime.autocast():
+                scores = network.people(network(torch.cat(images)))[:, : self.people]
+            return softmax_loss(scores, torch.cat([batch.subject, batch.subject]))
+        with self.runtime.autocast():
+            found = network(torch.cat([*images, batch.unrelated.to(generated.dtype)]))
+        return contrastive_loss(
+            found[:count],
+            found[count:],
+            batch.subject,
+            torch.cat([batch.subject, batch.unrelated_subject]),
+        )
 
     def translating(self) -> tuple[str, ...]:
         """G, or its average where one is kept."""

@@ -22,6 +22,10 @@ class TrainingOptions:
         Triples in a batch.
     balanced : bool
         Draw every condition equally often.
+    shift : int
+        Move every source by up to so many pixels, at random.
+    warp : float
+        Strength of random changes of body proportions; see `gaitkit.translators.augment`.
     target_view : float
         View of the targets, degrees.
     target_condition : str
@@ -49,6 +53,8 @@ class TrainingOptions:
     iterations: int = 24_000
     batch_size: int = 128
     balanced: bool = False
+    shift: int = 0
+    warp: float = 0.0
     target_view: float = 90.0
     target_condition: str = "nm"
     seed: int = 0
@@ -62,6 +68,7 @@ class TrainingOptions:
         bounds = {
             "iterations": (1, 10**9),
             "batch_size": (2, 2**16),
+            "shift": (0, 64),
             "seed": (0, 2**63 - 1),
             "log_every": (1, 10**9),
             "sample_every": (1, 10**9),
@@ -73,6 +80,8 @@ class TrainingOptions:
             value = vars(self)[name]
             if type(value) is not int or not low <= value <= high:
                 raise OptionError(f"{name} must be a whole number in [{low}, {high}], got {value}")
+        if not 0.0 <= self.warp <= 3.0:
+            raise OptionError(f"warp must be in [0, 3], got {self.warp}")
         if self.validation_subjects == 1:
             raise OptionError(
                 "validation_subjects must be 0 or at least 2: one person is always recognised."

@@ -7,7 +7,7 @@ loader, no copy from the host.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gaitkit.errors import DamagedArtifactError, TrainingError
 from gaitkit.labels import Labels, format_view
+from gaitkit.translators.augment import shift_images, warp_bodies, warp_grid
 from gaitkit.translators.images import to_network
 
 __all__ = ["Batch", "TripleSampler"]
@@ -38,6 +39,8 @@ class Batch:
     subject, view, condition : Tensor of int64, shape (n,)
         The source's person, view and condition as indices into the sampler's `subjects`, `views`
         and `conditions`; an unknown view is -1.
+    unrelated_subject : Tensor of int64, shape (n,)
+        The other person.
     """
 
     source: torch.Tensor
@@ -49,6 +52,7 @@ class Batch:
     subject: torch.Tensor
     view: torch.Tensor
     condition: torch.Tensor
+    unrelated_subject: torch.Tensor
 
 
 class TripleSampler:
@@ -70,6 +74,11 @@ class TripleSampler:
     balanced : bool
         Draw the source's condition first, each equally often (GaitGANv2's list of training does
         that); otherwise all sources are equally likely.
+    shift : int
+        Move each source by up to so many pixels both ways.
+    warp : float
+        Strength of random changes of body proportions, the same for a triple's three images; see
+        `gaitkit.translators.augment.warp_grid`.
     seed : int
         Of the draws. The same seed draws differently on another kind of device.
     device : str or torch.device
@@ -100,6 +109,8 @@ class TripleSampler:
         target_view: float = 90.0,
         target_condition: str = "nm",
         balanced: bool = False,
+        shift: int = 0,
+        warp: float = 0.0,
         seed: int = 0,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
@@ -126,6 +137,7 @@ class TripleSampler:
         self.views = tuple(labels.views())
         self.conditions = tuple(labels.conditions())
         self._dtype = dtype
+        self._shift, self._warp = shift, warp
         self._generator = torch.Generator(device).manual_seed(seed)
         self._tables(images, labels, is_target, balanced, torch.device(device))
 
@@ -164,7 +176,9 @@ class TripleSampler:
         self._group_start, self._group_count = on_device(group_start), on_device(group_count)
         self._start, self._count = on_device(start), on_device(count)
 
-    def draw(self, size: int, generator: torch.Generator | None = None) -> Batch:
+    def draw(
+        self, size: int, generator: torch.Generator | None = None, *, varied: bool = True
+    ) -> Batch:
         """Draw triples.
 
         Parameters
@@ -173,13 +187,11 @@ class TripleSampler:
             Number of triples.
         generator : torch.Generator, optional
             To be used instead of the sampler's own, which then does not move.
+        varied : bool
+            Whether to shift and warp, as the sampler was told.
         """
-        draws = torch.randint(
-            _DRAW_BELOW,
-            (4, size),
-            generator=self._generator if generator is None else generator,
-            device=self._images.device,
-        )
+        random = self._generator if generator is None else generator
+        draws = torch.randint(_DRAW_BELOW, (4, size), generator=random, device=self._images.device)
         group = draws[0] % len(self._group_count)
         rows = self._sources[self._group_start[group] + draws[1] % self._group_count[group]]
         person = self._subject[rows]
@@ -188,7 +200,7 @@ class TripleSampler:
         # Draw among the others' targets as if the person's own run were cut out.
         other = draws[3] % (len(self._targets) - count)
         unrelated_rows = self._targets[other + torch.where(other >= start, count, 0)]
-        return Batch(
+        batch = Batch(
             source=self._gather(rows),
             target=self._gather(target_rows),
             unrelated=self._gather(unrelated_rows),
@@ -198,7 +210,25 @@ class TripleSampler:
             subject=person,
             view=self._view[rows],
             condition=self._condition[rows],
+            unrelated_subject=self._subject[unrelated_rows],
         )
+        return self._vary(batch, random) if varied else batch
+
+    def _vary(self, batch: Batch, random: torch.Generator) -> Batch:
+        if self._warp > 0:
+            size = (batch.source.shape[2], batch.source.shape[3])
+            grid = warp_grid(
+                len(batch.rows), size, self._warp, generator=random, device=self._images.device
+            )
+            batch = replace(
+                batch,
+                source=warp_bodies(batch.source, grid),
+                target=warp_bodies(batch.target, grid),
+                unrelated=warp_bodies(batch.unrelated, grid),
+            )
+        if self._shift > 0:
+            batch = replace(batch, source=shift_images(batch.source, self._shift, random))
+        return batch
 
     def _gather(self, rows: torch.Tensor) -> torch.Tensor:
         return to_network(self._images[rows]).to(self._dtype)
