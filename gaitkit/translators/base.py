@@ -75,6 +75,8 @@ class Translator(ABC, Generic[ConfigT]):
         Numbers that change from step to step, 0-d on the device; see `schedule`.
     training : Training or None
         The training so far, when `fit` was called.
+    people : int
+        How many people a training's batches show; `Batch.subject` is below it.
     world : World
         The processes that train it together; see `join`.
     """
@@ -109,6 +111,7 @@ class Translator(ABC, Generic[ConfigT]):
         self.seed = seed
         self.steps_done = 0
         self.schedules: dict[str, torch.Tensor] = {}
+        self.people = 0
         self.world = World()
 
     @classmethod
@@ -141,6 +144,16 @@ class Translator(ABC, Generic[ConfigT]):
             The terms of the losses and the health of the training, detached scalars on the device,
             the same names in the same order every time.
         """
+
+    def meet(self, people: int) -> None:
+        """Called once before a training with how many people it shows; raise if they are too many.
+
+        Raises
+        ------
+        TrainingError
+            The system cannot learn from so many.
+        """
+        self.people = people
 
     def before_step(self) -> None:
         """Called before every `train_step`: set what changes from step to step by `schedule`."""

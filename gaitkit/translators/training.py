@@ -101,6 +101,7 @@ class Training:
             device=runtime.device,
             dtype=runtime.dtype,
         )
+        translator.meet(len(self.sampler.subjects))
         self._random = GlobalRandomStates(options.seed, runtime.device)
 
     @property
