@@ -14,6 +14,8 @@ from typing import Any, Protocol
 
 import click
 
+from gaitkit.parallel import process_rank
+
 __all__ = ["Bar", "print_json", "progress", "say", "set_verbosity", "verbosity"]
 
 _verbosity = 0
@@ -35,8 +37,13 @@ class _Notices(logging.Handler):
 
 
 def set_verbosity(level: int) -> None:
-    """Set how much is said: below 0 only errors, 0 notices, 1 details, 2 tracebacks too."""
+    """Set how much is said: below 0 only errors, 0 notices, 1 details, 2 tracebacks too.
+
+    Of several processes that train together, only the first one says more than errors.
+    """
     global _verbosity
+    if process_rank() > 0:
+        level = -1
     _verbosity = level
     logger = logging.getLogger("gaitkit")
     if not any(isinstance(handler, _Notices) for handler in logger.handlers):
@@ -58,8 +65,9 @@ def say(text: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Write one JSON document to stdout."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    """Write one JSON document to stdout, in the first of several processes only."""
+    if process_rank() == 0:
+        click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 @contextlib.contextmanager

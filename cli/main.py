@@ -11,7 +11,8 @@ import click
 
 from gaitkit._version import __version__
 from gaitkit.cli import console, options
-from gaitkit.errors import GaitkitError
+from gaitkit.errors import GaitkitError, StoppedError
+from gaitkit.parallel import process_rank
 
 __all__ = ["cli", "main"]
 
@@ -114,7 +115,10 @@ def main(args: list[str] | None = None) -> None:
 def _report(error: GaitkitError) -> None:
     if console.verbosity() >= 2:
         traceback.print_exc()
-    click.echo(f"Error: {error.message}", err=True)
+    rank = process_rank()
+    if rank > 0 and isinstance(error, StoppedError):
+        return  # The first process has said so.
+    click.echo(f"Error{f' (process {rank})' if rank else ''}: {error.message}", err=True)
     if error.hint:
         click.echo(error.hint, err=True)
 

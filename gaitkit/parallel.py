@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from gaitkit.errors import GaitkitError, OptionError
 
-__all__ = ["Progress", "available_cores", "map_unordered"]
+__all__ = ["Progress", "available_cores", "map_unordered", "process_rank"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -26,6 +26,13 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def process_rank() -> int:
+    """Number of this process among those that a launcher such as torchrun started; 0 when alone."""
+    rank = os.environ.get("RANK", "0")
+    alone = os.environ.get("WORLD_SIZE", "1") == "1"
+    return 0 if alone or not rank.isdigit() else int(rank)
 
 
 def _start_worker() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from gaitkit.artifacts import free_to_write
+from gaitkit.artifacts import free_to_write, open_artifact
 from gaitkit.errors import OptionError, OutputError, StoppedError, TrainingError
 from gaitkit.translators.base import Translator
 from gaitkit.translators.callbacks import Callbacks
@@ -22,6 +22,7 @@ from gaitkit.translators.continuing import (
     open_training,
     resumable,
 )
+from gaitkit.translators.distributed import World, joined
 from gaitkit.translators.geis import GeiSet
 from gaitkit.translators.options import TrainingOptions
 from gaitkit.translators.registry import translator_class
@@ -51,6 +52,9 @@ def train(
     overwrite: bool = False,
 ) -> str:
     """Train a translator; continue where an earlier run of the same training stopped.
+
+    Under a launcher such as torchrun all processes train it together, see
+    `gaitkit.translators.distributed`; only the first one writes files and calls back.
 
     Parameters
     ----------
@@ -98,8 +102,41 @@ def train(
     ArtifactError, OutputError
         The input, the checkpoint or the output cannot be used; the last checkpoint stays.
     """
-    free_to_write(output, overwrite=overwrite or resume)
-    options = options or TrainingOptions()
+    with joined(device) as world:
+        return _train(
+            world,
+            geis,
+            output,
+            subjects=subjects,
+            system=system,
+            config=config or {},
+            options=options or TrainingOptions(),
+            refit=refit,
+            how={"device": device, "precision": precision, "threads": threads},
+            callbacks=callbacks or Callbacks(),
+            resume=resume,
+            restart=restart,
+            overwrite=overwrite or resume,
+        )
+
+
+def _train(
+    world: World,
+    geis: Path,
+    output: Path,
+    *,
+    subjects: Sequence[str],
+    system: str,
+    config: Mapping[str, Any],
+    options: TrainingOptions,
+    refit: bool,
+    how: Mapping[str, Any],
+    callbacks: Callbacks,
+    resume: bool,
+    restart: bool,
+    overwrite: bool,
+) -> str:
+    free_to_write(output, overwrite=overwrite)
     if refit and not options.validation_subjects:
         raise OptionError(
             "A refit needs a validated training, which says for how many iterations.",
@@ -109,38 +146,38 @@ def train(
     if not len(learned):
         raise TrainingError(f"None of the training people is in {geis}.")
     chosen = translator_class(system)
-    settings = chosen.config_class.from_parameters(
-        {**(config or {}), "image_size": learned.image_size}
-    )
+    settings = chosen.config_class.from_parameters({**config, "image_size": learned.image_size})
     folder = output.with_name(output.name + ".parts")
-    if restart:
+    if restart and world.is_main:
         shutil.rmtree(folder, ignore_errors=True)
+    world.wait()
     plan = _Plan(
         chosen,
         settings,
         learned,
         options,
         checkpoint=folder / CHECKPOINT,
-        device=device,
-        precision=precision,
-        threads=threads,
+        world=world,
+        **how,
     )
     if resume:
         plan = replace(plan, begun=resumable(output, options.iterations, refit=refit))
-    calls = callbacks or Callbacks()
     if refit:
-        plan = _refit(plan, calls)
-    training = plan.run(calls)
-    with last_checkpoint_stays(plan.checkpoint):
-        digest = save_training(
-            training,
-            output,
-            kind="translator",
-            parameters=plan.parameters,
-            overwrite=overwrite or resume,
-        )
-    shutil.rmtree(folder, ignore_errors=True)
-    return digest
+        plan = _refit(plan, callbacks)
+    training = plan.run(callbacks)
+    if world.is_main:
+        with last_checkpoint_stays(plan.checkpoint):
+            save_training(
+                training,
+                output,
+                kind="translator",
+                parameters=plan.parameters,
+                overwrite=overwrite,
+            )
+        shutil.rmtree(folder, ignore_errors=True)
+    world.wait()
+    with open_artifact(output, "translator") as artifact:
+        return artifact.content_sha256
 
 
 @dataclass(frozen=True)
@@ -151,6 +188,8 @@ class _Plan:
     ----------
     checkpoint : Path
         Written while it runs; where it exists, the training goes on from it.
+    world : World
+        The processes that do it together.
     begun : Path or None
         Where there is no checkpoint, a finished model to go on from.
     parameters : dict
@@ -165,6 +204,7 @@ class _Plan:
     device: str
     precision: str
     threads: int | None
+    world: World
     begun: Path | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
 
@@ -179,7 +219,7 @@ class _Plan:
             ) from error
 
         with last_checkpoint_stays(self.checkpoint):
-            if training.run(replace(callbacks, on_checkpoint=self.save)):
+            if training.run(self._calls(callbacks)):
                 return training
         raise StoppedError(
             f"Stopped after {training.step:,} of {self.options.iterations:,} iterations"
@@ -188,8 +228,15 @@ class _Plan:
             hint="Give the same command again to continue.",
         )
 
+    def _calls(self, callbacks: Callbacks) -> Callbacks:
+        if self.world.is_main:
+            return replace(callbacks, on_checkpoint=self.save)
+        return Callbacks(stop_requested=callbacks.stop_requested)
+
     def save(self, training: Training) -> None:
-        """Write the checkpoint."""
+        """Write the checkpoint, in the first process."""
+        if not self.world.is_main:
+            return
         save_training(
             training,
             self.checkpoint,
@@ -202,6 +249,7 @@ class _Plan:
         source = self.checkpoint if self.checkpoint.exists() else self.begun
         how = self._runtime_of(source)
         translator = self.system(self.settings, seed=self.options.seed, **how)
+        translator.join(self.world)
         training = Training(translator, self.geis, self.options)
         if source is not None:
             continue_from(training, source, self.parameters)

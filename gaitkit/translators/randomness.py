@@ -37,7 +37,7 @@ class GlobalRandomStates:
     def active(self) -> Iterator[None]:
         """Put them in place of the caller's."""
         on_gpu = "cuda" in self._states
-        with torch.random.fork_rng(devices=[0] if on_gpu else []):
+        with torch.random.fork_rng(devices=[torch.cuda.current_device()] if on_gpu else []):
             torch.set_rng_state(self._states["cpu"])
             if on_gpu:
                 torch.cuda.set_rng_state(self._states["cuda"])
