@@ -141,7 +141,7 @@ class GuardedArrays:
     def _fill(self, values: NDArray[Any], *question: str | int) -> None:
         if self._ask("read", *question) != values.nbytes:
             raise MalformedError(f"the array {question[0]!r} cannot be read")
-        left = memoryview(values.reshape(-1).view(np.uint8))
+        left = values.reshape(-1).view(np.uint8).data
         watchdog = self._watchdog()
         try:
             while left:
@@ -224,11 +224,11 @@ def _start(path: Path) -> subprocess.Popen[bytes]:
 
 
 def _checked_info(name: str, item: Any) -> ArrayInfo:
-    dtype, shape = item if isinstance(item, list) and len(item) == 2 else ("", None)
-    whole = isinstance(shape, list) and all(type(n) is int and 0 <= n < 2**63 for n in shape)
-    if not (isinstance(dtype, str) and _DTYPE.fullmatch(dtype) and whole and len(shape) <= 32):
-        raise MalformedError(f"{_printable(name)} is not a plain array")
-    return ArrayInfo(np.dtype(dtype), tuple(shape))
+    match item:
+        case [str(dtype), [*shape]] if _DTYPE.fullmatch(dtype) and len(shape) <= 32:
+            if all(type(length) is int and 0 <= length < 2**63 for length in shape):
+                return ArrayInfo(np.dtype(dtype), tuple(shape))
+    raise MalformedError(f"{_printable(name)} is not a plain array")
 
 
 def _printable(text: str) -> str:
