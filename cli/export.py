@@ -1,25 +1,36 @@
-"""`gaitkit export`: an artefact's images for other programs."""
+"""`gaitkit export`: an artefact for other programs."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gaitkit.cli import console, options
 from gaitkit.cli.selection import selection
+from gaitkit.errors import OptionError
+
+if TYPE_CHECKING:
+    from gaitkit.artifacts import Artifact
 
 
-@click.command("export", short_help="GEIs or silhouettes as PNGs or .npz.")
+@click.command("export", short_help="PNGs or .npz of images; ONNX of a translator.")
 @click.argument("artifact", type=options.INPUT_FILE)
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     required=True,
-    help="A folder for PNGs by CASIA-B name, or a file that ends in .npz.",
+    help="Of images: a folder for PNGs by CASIA-B name, or a file that ends in .npz. Of a "
+    "translator: a file that ends in .onnx.",
 )
 @selection
+@click.option(
+    "--weights",
+    type=click.Choice(["best", "last"]),
+    help="Which weights of a translator.  [default: the best, where its training was validated]",
+)
 @options.overwrite
 @options.verbosity
 def command(
@@ -28,22 +39,58 @@ def command(
     subjects: tuple[str, ...],
     conditions: tuple[str, ...],
     views: tuple[float, ...],
+    weights: str | None,
     overwrite: bool,
 ) -> None:
-    """Write GEIs or silhouettes as PNGs by CASIA-B name, or as one .npz.
+    """Write GEIs or silhouettes as PNGs or .npz, or a translator as ONNX.
 
     GEIs become OUTPUT/001/nm-01/001-nm-01-090.png, silhouettes
     OUTPUT/001/nm-01/090/001-nm-01-090-001.png: folders that gaitkit make-gei reads again.
+
+    A translator's ONNX file takes and gives GEIs as float32 of shape (n, height, width), grey
+    values 0..255; how they must be made is in its metadata.
     """
     from gaitkit.artifacts import open_artifact
+
+    chosen = (subjects, conditions, views)
+    kinds = ("gei", "silhouettes", "translator")
+    with open_artifact(artifact, kinds, guarded=True) as opened:
+        _refuse_what_does_not_fit(opened.kind, output, any(chosen), weights)
+        if opened.kind != "translator":
+            _export_images(opened, output, chosen, overwrite=overwrite)
+            return
+    from gaitkit.translators.onnx import export_onnx
+
+    export_onnx(artifact, output, weights=weights, overwrite=overwrite)
+    console.say(f"Wrote {output}.")
+
+
+def _refuse_what_does_not_fit(kind: str, output: Path, chosen: bool, weights: str | None) -> None:
+    if kind == "translator":
+        if chosen:
+            raise OptionError("--subject, --condition and --view choose images; this is a model.")
+        if output.suffix != ".onnx":
+            raise OptionError(f"A translator becomes a file that ends in .onnx, not {output}.")
+    elif weights is not None:
+        raise OptionError("--weights chooses those of a translator; these are images.")
+    elif output.suffix == ".onnx":
+        raise OptionError(f"Only a translator becomes an ONNX file; {kind} become PNGs or .npz.")
+
+
+def _export_images(
+    opened: Artifact,
+    output: Path,
+    chosen: tuple[tuple[str, ...], tuple[str, ...], tuple[float, ...]],
+    *,
+    overwrite: bool,
+) -> None:
     from gaitkit.cli.selection import choose
     from gaitkit.reporting.export import export_folder, export_npz
 
-    with open_artifact(artifact, ("gei", "silhouettes"), guarded=True) as opened:
-        chosen = choose(opened.labels, subjects, conditions, views)
-        if output.suffix == ".npz":
-            export_npz(opened, chosen, output, overwrite=overwrite)
-            console.say(f"Wrote {output}: {len(chosen):,} sequences.")
-        else:
-            count = export_folder(opened, chosen, output, overwrite=overwrite)
-            console.say(f"Wrote {count:,} images into {output}.")
+    rows = choose(opened.labels, *chosen)
+    if output.suffix == ".npz":
+        export_npz(opened, rows, output, overwrite=overwrite)
+        console.say(f"Wrote {output}: {len(rows):,} sequences.")
+    else:
+        count = export_folder(opened, rows, output, overwrite=overwrite)
+        console.say(f"Wrote {count:,} images into {output}.")

@@ -40,14 +40,18 @@ def outcome(path: Path) -> str:
             describe(artifact)
         load_history(path)
     except GaitkitError as error:
-        assert len(str(error)) < 2000
-        str(error).encode()
-        return type(error).__name__ + ": " + error.message.split(":")[-1].strip()[:60]
+        return readable(error)
     tensors = named_tensors(translator.networks)
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     assert found == type(translator).expected_shapes(translator.config)
     assert all(bool(tensor.isfinite().all()) for tensor in tensors.values())
     return "loaded"
+
+
+def readable(error: GaitkitError) -> str:
+    """The last words of a message, which must be printable, and shorter than what it is about."""
+    assert len(str(error).encode()) < 2000
+    return f"{type(error).__name__}: {error.message.split(':')[-1].strip()[:60]}"
 
 
 def run(model: Path, path: Path, family: str, seeds: range, *, sealed: bool) -> Counter[str]:
