@@ -158,7 +158,7 @@ def _plain_datasets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
                 raise MalformedError(f"{path} is a link")
             item = group[name]
             if _address(item) in seen or len(seen) > MAX_ARRAYS or path.count("/") > MAX_DEPTH:
-                raise MalformedError(f"{path} is one array of too many")
+                raise MalformedError(f"{path} lies too deep, or in two places, or there are too many")
             seen.add(_address(item))
             if isinstance(item, h5py.Group):
                 waiting.append((f"{path}/", item))
