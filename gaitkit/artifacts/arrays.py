@@ -8,6 +8,7 @@ follow pointers that somebody else wrote.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,9 @@ MAX_ARRAYS = 20_000
 MAX_DEPTH = 8
 MAX_NAME = 500
 MAX_ATTRIBUTE_BYTES = 1 << 20
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters, with which a text could take over a terminal, and what UTF-8 has not."""
+
 _FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE}
 
 
@@ -152,19 +156,20 @@ def _plain_datasets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
         prefix, group = waiting.pop()
         for name in group:
             path = f"{prefix}{name}"
-            if len(path) > MAX_NAME:
-                raise MalformedError("the name of an array is very long")
+            # Messages and listings repeat it.
+            if len(path) > MAX_NAME or UNPRINTABLE.search(path):
+                raise MalformedError("the name of an array is no short text")
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 raise MalformedError(f"{path} is a link")
             item = group[name]
             if _address(item) in seen or len(seen) > MAX_ARRAYS or path.count("/") > MAX_DEPTH:
-                raise MalformedError(f"{path} lies too deep, or in two places, or there are too many")
+                raise MalformedError(
+                    f"{path} lies too deep, or in two places, or there are too many"
+                )
             seen.add(_address(item))
             if isinstance(item, h5py.Group):
                 waiting.append((f"{path}/", item))
             elif isinstance(item, h5py.Dataset) and _is_plain(item):
-                # A name that UTF-8 cannot encode could not be printed.
-                path.encode()
                 yield path, item
             else:
                 raise MalformedError(f"{path} is not a plain array")

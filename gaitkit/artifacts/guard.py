@@ -32,7 +32,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.artifacts.arrays import MAX_ARRAYS, ArrayInfo, H5Arrays, MalformedError
+from gaitkit.artifacts.arrays import (
+    MAX_ARRAYS,
+    UNPRINTABLE,
+    ArrayInfo,
+    H5Arrays,
+    MalformedError,
+)
 from gaitkit.errors import LibraryError
 
 __all__ = ["GuardedArrays", "serve"]
@@ -232,7 +238,7 @@ def _checked_info(name: str, item: Any) -> ArrayInfo:
 
 
 def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text[:200])
+    return UNPRINTABLE.sub("?", text[:200])
 
 
 def serve() -> None:
