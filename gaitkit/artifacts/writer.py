@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit._version import __version__
+from gaitkit.artifacts.disk import Disk
 from gaitkit.artifacts.envelope import BLOCK_BYTES, seal
 from gaitkit.artifacts.pieces import free_to_write
 from gaitkit.artifacts.schema import (
@@ -66,10 +67,12 @@ class ArtifactWriter:
         self._digests: dict[str, RunningDigest] = {}
         self._text: dict[str, list[NDArray[np.bytes_]]] = {}
         self._file: h5py.File | None = None
+        self._disk: Disk | None = None
 
     def __enter__(self) -> Self:
         with self._disk_errors():
-            self._file = h5py.File(self._partial, "w", userblock_size=BLOCK_BYTES)
+            self._disk = Disk(self._partial)
+            self._file = h5py.File(self._disk, "w", userblock_size=BLOCK_BYTES)
         return self
 
     def __exit__(
@@ -82,9 +85,6 @@ class ArtifactWriter:
             if error is None:
                 with self._disk_errors():
                     self._commit()
-            elif isinstance(error, OSError) and error.filename is None:
-                # libhdf5 reports a full disk as an OSError without a file name.
-                raise self._output_error(error) from error
         finally:
             self._close()
             self._partial.unlink(missing_ok=True)
@@ -192,6 +192,7 @@ class ArtifactWriter:
         for name, value in attributes.items():
             _write_attribute(file, name, value)
         self._close()
+        self._raise_disk_error()
         seal(self._partial)
         os.replace(self._partial, self.path)
         _flush_folder(self.path.parent)
@@ -203,10 +204,14 @@ class ArtifactWriter:
 
     def _close(self) -> None:
         if self._file is not None:
-            # After a full disk, closing fails as well; the file is removed anyway.
-            with contextlib.suppress(OSError, RuntimeError):
-                self._file.close()
+            self._file.close()
             self._file = None
+        if self._disk is not None:
+            self._disk.close()
+
+    def _raise_disk_error(self) -> None:
+        if self._disk is not None and self._disk.error is not None:
+            raise self._disk.error
 
     def _output_error(self, error: Exception) -> OutputError:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
@@ -220,6 +225,8 @@ class ArtifactWriter:
     def _disk_errors(self) -> Iterator[None]:
         try:
             yield
+            # libhdf5 is not told of a full disk, which it does not survive.
+            self._raise_disk_error()
         except GaitkitError:
             raise
         except (OSError, RuntimeError) as error:

@@ -1,0 +1,119 @@
+"""The file that libhdf5 writes into, which bears a full disk.
+
+libhdf5 cannot close a file after a write of its own has failed: the file stays in its tables, and
+the process crashes when it next opens or closes another one. So libhdf5 is not told. The first
+failure is remembered, what it writes from then on is kept in memory (the little that is left in
+its caches), the file is closed in peace, and then the failure is raised.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+__all__ = ["Disk"]
+
+
+class Disk(io.RawIOBase):
+    """A new file for reading and writing, for h5py's driver ``fileobj``.
+
+    Parameters
+    ----------
+    path : Path
+        Replaced when it exists.
+
+    Attributes
+    ----------
+    error : OSError or None
+        The first write that failed, if any.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.error: OSError | None = None
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | _BINARY, 0o666)
+        self._place = 0
+        self._unwritten: list[tuple[int, bytes]] = []
+
+    def writable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Yes."""
+        return True
+
+    def close(self) -> None:
+        """Close the file."""
+        if not self.closed:
+            os.close(self._file)
+        super().close()
+
+    def tell(self) -> int:
+        """The current place."""
+        return self._place
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move; also beyond the end."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size()}[whence]
+        self._place = start + offset
+        return self._place
+
+    def _size(self) -> int:
+        ends = [start + len(data) for start, data in self._unwritten]
+        return max(os.fstat(self._file).st_size, *ends, 0)
+
+    def write(self, data: object) -> int:
+        """Write all of it, or remember why that failed and keep it in memory."""
+        view = memoryview(data).cast("B")  # type: ignore[arg-type]
+        if self.error is None:
+            try:
+                self._write(view)
+            except OSError as error:
+                self.error = error
+        if self.error is not None:
+            self._unwritten.append((self._place, bytes(view)))
+        self._place += len(view)
+        return len(view)
+
+    def _write(self, view: memoryview) -> None:
+        os.lseek(self._file, self._place, os.SEEK_SET)
+        done = 0
+        while done < len(view):
+            done += os.write(self._file, view[done:])
+
+    def readinto(self, buffer: object) -> int:
+        """Read what was written, or would have been."""
+        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
+        count = max(0, min(len(view), self._size() - self._place))
+        view[:count] = bytes(count)
+        os.lseek(self._file, self._place, os.SEEK_SET)
+        found = os.read(self._file, count)
+        view[: len(found)] = found
+        for start, data in self._unwritten:
+            first, last = max(start, self._place), min(start + len(data), self._place + count)
+            if first < last:
+                view[first - self._place : last - self._place] = data[first - start : last - start]
+        self._place += count
+        return count
+
+    def truncate(self, size: int | None = None) -> int:
+        """Make the file so long; after a failure it stays as it is."""
+        wanted = self._place if size is None else size
+        if self.error is None:
+            try:
+                os.ftruncate(self._file, wanted)
+            except OSError as error:
+                self.error = error
+        return wanted
+
+    def flush(self) -> None:
+        """Nothing is buffered here; the caller flushes the whole file to the disk at the end."""
+
+
+_BINARY = getattr(os, "O_BINARY", 0)
