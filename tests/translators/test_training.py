@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from gaitkit.errors import DamagedArtifactError, OptionError, TrainingError
+from gaitkit.errors import DamagedArtifactError, DeviceError, OptionError, TrainingError
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.translators import GaitGAN, GaitGANConfig, GeiSet
 from gaitkit.translators.base import Translator
 from gaitkit.translators.config import TranslatorConfig, setting
+from gaitkit.translators.health import panel_of
 from gaitkit.translators.history import History
 from gaitkit.translators.sampling import Batch
 from gaitkit.translators.training import Callbacks, Training, TrainingOptions
@@ -102,7 +103,9 @@ def test_history_holds_window_means_and_samples() -> None:
     assert training is not None
     history = training.history
     critic = ["target", "unrelated", "generated"]
-    assert history.names == [*(f"D.{x}" for x in critic), *(f"A.{x}" for x in critic), "G.D", "G.A"]
+    losses = [name for name in history.names if panel_of(name) == "loss"]
+    assert losses == [*(f"D.{x}" for x in critic), *(f"A.{x}" for x in critic), "G.D", "G.A"]
+    assert {"accuracy.D.target", "gradient.G", "spread.G"} <= set(history.names)
     assert history.steps == [3, 6]
     assert [(step, total) for step, total, _ in calls] == [(3, 7), (6, 7), (7, 7)]
     assert list(calls[0][2].values()) == history.losses[0]
@@ -144,6 +147,75 @@ def test_nan_stops_with_advice_and_writes_no_checkpoint() -> None:
         )
     assert "lower learning rate" in str(caught.value.hint)
     assert written == []
+
+
+VALIDATED = {**OPTIONS, "validation_subjects": 2, "validate_every": 2}
+
+
+def more_geis() -> GeiSet:
+    keys = [
+        SequenceKey(subject, condition, take, view)
+        for subject in "abcde"
+        for condition, take in (("nm", 1), ("nm", 2), ("cl", 1))
+        for view in (0.0, 90.0)
+    ]
+    images = np.random.default_rng(2).integers(0, 256, (len(keys), 32, 32), dtype=np.uint8)
+    return GeiSet(images, Labels.from_keys(keys), "drawn")
+
+
+def test_validation_scores_every_so_often_and_keeps_the_best() -> None:
+    training = Training(small_gan(), more_geis(), TrainingOptions(**VALIDATED))
+    told: list[tuple[int, float]] = []
+    states: dict[int, Any] = {}
+
+    def keep(step: int, score: float, rates: dict[str, float]) -> None:
+        told.append((step, score))
+        states[step] = training.translator.state_arrays()
+        assert list(rates) == ["cl", "nm"]
+
+    training.run(Callbacks(on_validation=keep))
+    history, best = training.history, training.best
+    assert history.validation_steps == [2, 4, 6, 7]
+    assert told == list(zip(history.validation_steps, history.validation_scores, strict=True))
+    assert np.mean(history.validation_rates, axis=1).tolist() == history.validation_scores
+    assert best is not None
+    assert best.score == max(history.validation_scores)
+    assert best.step == told[history.validation_scores.index(best.score)][0]
+    assert {name.split("/")[1] for name in best.weights} == {"G_average"}
+    for name, array in best.weights.items():
+        assert np.array_equal(array, states[best.step][name])
+
+
+def test_held_out_people_leave_no_trace_in_the_weights() -> None:
+    validated = Training(small_gan(), more_geis(), TrainingOptions(**VALIDATED))
+    validated.run()
+    others = set("abcde") - set(validated.held_out)
+    plain = small_gan().fit(more_geis().of_subjects(others), **OPTIONS)
+    assert same(validated.translator.state_arrays(), plain.state_arrays())
+
+
+@pytest.mark.parametrize("stop_at", [1, 2, 5])
+def test_a_stopped_validated_training_goes_on_bit_for_bit(stop_at: int) -> None:
+    options = TrainingOptions(**VALIDATED)
+    whole = Training(small_gan(), more_geis(), options)
+    whole.run()
+    first = Training(small_gan(), more_geis(), options)
+    first.run(Callbacks(stop_requested=lambda: first.step >= stop_at))
+    second = Training(small_gan(), more_geis(), options)
+    second.load_arrays(first.arrays())
+    second.run()
+    assert same(second.arrays(), whole.arrays())
+
+
+@pytest.mark.parametrize("name", ["best/step", "best/score", "validation/rates"])
+def test_an_incomplete_score_is_refused(name: str) -> None:
+    done = Training(small_gan(), more_geis(), TrainingOptions(**VALIDATED))
+    done.run()
+    arrays = done.arrays()
+    del arrays[name]
+    again = Training(small_gan(), more_geis(), TrainingOptions(**VALIDATED))
+    with pytest.raises(DamagedArtifactError, match="not a well-formed one"):
+        again.load_arrays(arrays)
 
 
 @pytest.mark.parametrize("name", ["step", "random/sampler", "random/cpu"])
@@ -220,3 +292,47 @@ def test_another_system_trains_and_goes_on_bit_for_bit() -> None:
     rest.load_arrays(half.arrays())
     rest.run()
     assert same(rest.arrays(), whole.arrays())
+
+
+class Flat(Blur):
+    """Gives everybody the same image, and says so."""
+
+    def train_step(self, batch: Batch) -> dict[str, torch.Tensor]:
+        return {**super().train_step(batch), "spread.blur": torch.tensor(0.01)}
+
+
+def test_a_collapse_stops_the_training_after_its_first_thousand_steps() -> None:
+    options = TrainingOptions(batch_size=2, iterations=2000, log_every=200)
+    training = Training(Flat(BlurConfig(image_size=(16, 16)), device="cpu"), tiny_geis(), options)
+    with pytest.raises(TrainingError, match="Training has collapsed by iteration 2,000"):
+        training.run()
+    assert training.step == 2000
+
+
+def tiny_geis() -> GeiSet:
+    return small_geis((16, 16))
+
+
+class Lost(Blur):
+    """Its device goes away in the fourth step."""
+
+    def train_step(self, batch: Batch) -> dict[str, torch.Tensor]:
+        if self.steps_done == 3:
+            raise RuntimeError(self.reason)
+        return super().train_step(batch)
+
+    reason = "CUDA error: unspecified launch failure"
+
+
+class Faulty(Lost):
+    """Its author made a mistake."""
+
+    reason = "mat1 and mat2 shapes cannot be multiplied"
+
+
+def test_a_lost_device_is_no_fault_of_the_program() -> None:
+    config, options = BlurConfig(image_size=(32, 32)), TrainingOptions(**OPTIONS)
+    with pytest.raises(DeviceError, match="The device failed at iteration 4: CUDA error"):
+        Training(Lost(config, device="cpu"), small_geis(), options).run()
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        Training(Faulty(config, device="cpu"), small_geis(), options).run()
