@@ -32,6 +32,7 @@ from gaitkit.translators.training import Training, TrainingOptions
 
 CONFIG = GaitGANConfig(width=4, image_size=(32, 32))
 OPTIONS = TrainingOptions(iterations=4, batch_size=8, log_every=2, sample_every=100, seed=5)
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds processes in /proc")
 needs_two_gpus = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="no two CUDA devices")
 
 
@@ -227,6 +228,12 @@ def run(command: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 120
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
 @pytest.fixture
 def geis(write_geis: Callable[..., Path]) -> Path:
     return write_geis(size=(32, 32))
@@ -244,6 +251,7 @@ def test_train_gan_under_torchrun(geis: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "two.h5.parts").exists()
 
 
+@linux
 @pytest.mark.slow
 def test_killed_under_torchrun_it_goes_on_bit_for_bit(geis: Path, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole.h5", tmp_path / "killed.h5"
@@ -253,9 +261,7 @@ def test_killed_under_torchrun_it_goes_on_bit_for_bit(geis: Path, tmp_path: Path
     running = subprocess.Popen(
         torchrun(geis, killed, *options), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 120
-    while not checkpoint.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for(checkpoint)
     for process in [*_children(running.pid), running.pid]:
         os.kill(process, signal.SIGKILL)
     running.wait()
@@ -269,10 +275,7 @@ def test_killed_under_torchrun_it_goes_on_bit_for_bit(geis: Path, tmp_path: Path
 
 
 def _children(parent: int) -> list[int]:
-    found = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True
-    )
-    return [int(pid) for pid in found.stdout.split()]
+    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
 
 
 @pytest.mark.slow
@@ -281,9 +284,7 @@ def test_a_stop_ends_all_processes_with_a_checkpoint(geis: Path, tmp_path: Path)
     command = torchrun(geis, output, "--iterations", 100_000, "--checkpoint-every", 2)
     running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     checkpoint = tmp_path / "stopped.h5.parts" / "checkpoint.h5"
-    deadline = time.monotonic() + 120
-    while not checkpoint.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for(checkpoint)
     running.send_signal(signal.SIGTERM)
     _, said = running.communicate(timeout=120)
     assert "Error: Stopped after" in said
@@ -299,3 +300,18 @@ def test_an_error_in_one_process_ends_all_with_its_message(geis: Path, tmp_path:
     assert ran.returncode != 0
     assert "Error: batch_size 5 cannot be divided among 2 processes" in ran.stderr
     assert not (tmp_path / "odd.h5").exists()
+
+
+@linux
+@pytest.mark.slow
+def test_the_death_of_one_process_ends_the_others(geis: Path, tmp_path: Path) -> None:
+    command = torchrun(geis, tmp_path / "lost.h5", "--iterations", 100_000, "--checkpoint-every", 2)
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    checkpoint = tmp_path / "lost.h5.parts" / "checkpoint.h5"
+    wait_for(checkpoint)
+    os.kill(max(_children(running.pid)), signal.SIGKILL)
+    _, said = running.communicate(timeout=120)
+    assert running.returncode != 0
+    assert "Another process of this training has ended or cannot be reached" in said
+    with open_artifact(checkpoint, "checkpoint") as artifact:
+        assert int(np.asarray(artifact.read("step"))) > 0
