@@ -27,8 +27,11 @@ def write_mutant(model: Path, path: Path, family: str, seed: int, *, sealed: boo
     content = model.read_bytes()
     if family == "bytes":
         change = BYTES[seed % len(BYTES)]
-        inside = bytearray(content[BLOCK_BYTES:])
-        path.write_bytes(content[:BLOCK_BYTES] + bytes(change(inside, random)))
+        inside = content[BLOCK_BYTES:]
+        mutant = bytes(change(bytearray(inside), random))
+        if mutant == inside:  # Zeros for zeros, for example.
+            mutant = bytes(flipped_bits(bytearray(inside), random))
+        path.write_bytes(content[:BLOCK_BYTES] + mutant)
     else:
         changes = ARRAYS if family == "arrays" else PARAMETERS
         change = changes[seed % len(changes)]
