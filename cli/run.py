@@ -30,9 +30,7 @@ from gaitkit.cli.training_options import training_choice, training_options
 @click.option("--overwrite", is_flag=True, help="Replace files that this command has not made.")
 @options.json_output
 @options.verbosity
-@click.pass_context
 def command(
-    ctx: click.Context,
     input: Path,
     output: Path,
     protocol: str | None,
@@ -56,7 +54,7 @@ def command(
     from gaitkit.workflow import PipelineOptions
     from gaitkit.workshop import Workshop
 
-    model = training_choice(ctx, values)
+    model = training_choice(values)
     chosen = PipelineOptions(
         protocol=protocol,
         silhouettes={

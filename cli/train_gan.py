@@ -50,9 +50,7 @@ if TYPE_CHECKING:
 @options.overwrite
 @options.json_output
 @options.verbosity
-@click.pass_context
 def command(
-    ctx: click.Context,
     geis: Path,
     output: Path,
     protocol: str | None,
@@ -77,7 +75,7 @@ def command(
     from gaitkit.translators.callbacks import Callbacks
     from gaitkit.workflow import train_gaitgan
 
-    chosen = training_choice(ctx, values)
+    chosen = training_choice(values)
     every = {} if sample_every is None else {"sample_every": sample_every}
     with stop_on_signal() as stop_requested, console.progress("train", "iterations") as progress:
         callbacks = Callbacks(

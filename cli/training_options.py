@@ -111,13 +111,11 @@ class TrainingChoice:
     how: dict[str, Any]
 
 
-def training_choice(ctx: click.Context, values: Mapping[str, Any]) -> TrainingChoice:
-    """Collect the values of `training_options`, and the seed.
+def training_choice(values: Mapping[str, Any]) -> TrainingChoice:
+    """Collect the values of `training_options`, and the seed of the running command.
 
     Parameters
     ----------
-    ctx : click.Context
-        Of the command, which also has the option ``--seed``.
     values : mapping
         The command's parameters.
 
@@ -128,6 +126,7 @@ def training_choice(ctx: click.Context, values: Mapping[str, Any]) -> TrainingCh
     OptionError
         A setting is unknown or malformed.
     """
+    ctx = click.get_current_context()
     config: dict[str, Any] = {}
     if values["settings"]:
         from gaitkit.translators.registry import translator_class

@@ -343,12 +343,19 @@ class Translator(ABC, Generic[ConfigT]):
         save(self, Path(path), overwrite=overwrite)
 
     @classmethod
-    def load(cls, path: Path | str, *, device: str = "auto", threads: int | None = None) -> Self:
+    def load(
+        cls,
+        path: Path | str,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        weights: str | None = None,
+    ) -> Self:
         """Read a translator artefact; see `gaitkit.translators.store.load`."""
         from gaitkit.errors import WrongKindError
         from gaitkit.translators.store import load
 
-        translator = load(Path(path), device=device, threads=threads)
+        translator = load(Path(path), device=device, threads=threads, weights=weights)
         if not isinstance(translator, cls):
             raise WrongKindError(
                 f"{path} holds a translator of the system {translator.name!r}, not {cls.name!r}.",
