@@ -8,7 +8,7 @@ identification discriminator sees pairs, source and candidate, and keeps the ide
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 import torch
@@ -53,6 +53,12 @@ class GaitGANConfig(TranslatorConfig):
         1.0, 0, 1e3, "weight of both discriminators' say in the generator's loss; 0: left out"
     )
     l1_weight: float = setting(0.0, 0, 1e4, "weight of |f - t| in the generator's loss")
+    contrast_weight: float = setting(
+        0.0, 0, 1e3, "weight of finding, by pixels, the own target among the batch's"
+    )
+    contrast_temperature: float = setting(
+        0.1, 1e-3, 10, "the smaller, the more the most similar others count"
+    )
     identity_weight: float = setting(
         0.0, 0, 1e3, "weight of telling whom the generated GEI shows, by a network E; 0: no E"
     )
@@ -85,10 +91,12 @@ class GaitGANConfig(TranslatorConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (self.adversarial_weight or self.l1_weight or self.identity_weight):
+        weights = [item.name for item in fields(self) if item.name.endswith("_weight")]
+        weights.remove("r1_weight")
+        if not any(vars(self)[name] for name in weights):
             raise OptionError(
-                "one of adversarial_weight, l1_weight and identity_weight must be above 0: the "
-                "generator has nothing to learn from"
+                f"one of {', '.join(weights)} must be above 0: the generator has nothing to learn "
+                "from"
             )
 
 
@@ -174,8 +182,8 @@ class GaitGAN(Translator[GaitGANConfig]):
         computed once; D and A see it detached. Real and generated images go through D and A in
         separate calls, since batch normalisation would mix them otherwise.
 
-        By options, D and A add R1; G adds |f - t| and the loss of E, which learns to tell people
-        apart by f and t before it judges f.
+        By options, D and A add R1; G adds |f - t|, a comparison of f with the targets of others,
+        and the loss of E, which learns to tell people apart by f and t before it judges f.
         """
         with self.runtime.autocast():
             generated = self.networks["G"](batch.source)
@@ -229,12 +237,28 @@ class GaitGAN(Translator[GaitGANConfig]):
         if self.config.l1_weight > 0:
             terms["G.L1"] = l1(generated, batch.target)
             weights["G.L1"] = self.config.l1_weight
+        if self.config.contrast_weight > 0:
+            terms["G.contrast"] = self._contrast(generated, batch)
+            weights["G.contrast"] = self.config.contrast_weight
         if self.config.identity_weight > 0:
             terms["G.identity"] = self._identity_loss(generated, batch)
             weights["G.identity"] = self.config.identity_weight
         loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
         gradient = {"gradient.G": self.update("G", loss)}
         return {name: term.detach() for name, term in terms.items()} | gradient
+
+    def _contrast(self, generated: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """How badly each generated GEI finds its own target among the batch's, by pixels."""
+        # What all targets have in common tells nobody apart.
+        common = batch.target.mean(dim=0, keepdim=True)
+        candidates = torch.cat([batch.target, batch.unrelated]) - common
+        return contrastive_loss(
+            (generated - common).flatten(1),
+            candidates.flatten(1),
+            batch.subject,
+            torch.cat([batch.subject, batch.unrelated_subject]),
+            self.config.contrast_temperature,
+        )
 
     def _identity_loss(self, generated: torch.Tensor, batch: Batch) -> torch.Tensor:
         """How badly E tells whom the generated and the true GEIs show."""

@@ -98,17 +98,19 @@ def contrastive_loss(
     Parameters
     ----------
     generated : Tensor, shape (n, features)
-        Embeddings of generated GEIs.
+        Embeddings of generated GEIs, or their pixels.
     candidates : Tensor, shape (m, features), m ≥ n
-        Embeddings of true ones; the first n are the targets of `generated`, in order.
+        Those of true ones; the first n are the targets of `generated`, in order.
     subject, candidate_subject : Tensor of int64, shapes (n,) and (m,)
         Whose they are.
     temperature : float
         The smaller, the more the nearest others count.
     """
     count = len(generated)
-    ours = functional.normalize(generated.float(), dim=1)
-    theirs = functional.normalize(candidates.float(), dim=1)
+    ours, theirs = (
+        functional.normalize(values if values.dtype == torch.float64 else values.float(), dim=1)
+        for values in (generated, candidates)
+    )
     scores = ours @ theirs.T / temperature
     own = torch.arange(count, device=scores.device)
     same_person = subject[:, None] == candidate_subject

@@ -67,6 +67,7 @@ ADDED: list[tuple[dict[str, Any], list[str], list[str]]] = [
         ["A", "D", "E", "G"],
         ["E.identity", "G.identity", "gradient.E"],
     ),
+    ({"contrast_weight": 1.0}, ["A", "D", "G"], ["G.contrast"]),
     ({"skips": 2}, ["A", "D", "G"], []),
     ({"matte": True}, ["A", "D", "G"], []),
     ({"ema_decay": 0.9}, ["A", "D", "G", "G_average"], []),
