@@ -94,14 +94,16 @@ def cut_short(inside: bytearray, random: Random) -> bytearray:
 
 def inserted(inside: bytearray, random: Random) -> bytearray:
     start = int(random.integers(len(inside)))
+    size = len(inside)
     inside[start:start] = random.bytes(int(random.integers(1, 33)))
-    return inside
+    return inside[:size]  # A file of another size would be refused for that alone.
 
 
 def removed(inside: bytearray, random: Random) -> bytearray:
     start = int(random.integers(len(inside)))
+    size = len(inside)
     del inside[start : start + int(random.integers(1, 33))]
-    return inside
+    return inside.ljust(size, b"\0")
 
 
 def swapped_blocks(inside: bytearray, random: Random) -> bytearray:

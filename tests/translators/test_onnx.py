@@ -76,6 +76,15 @@ def test_a_model_runs_elsewhere_to_the_same_values(
         export_onnx(model, tmp_path / "model.onnx")
 
 
+@pytest.mark.slow
+def test_other_generators_run_elsewhere_too() -> None:
+    config = GaitGANConfig(width=2, image_size=(32, 16), skips=3, matte=True)
+    here = GaitGAN(config, device="cpu", threads=1)
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 16), dtype=np.uint8)
+    (found,) = session(onnx_model(here, {})).run(None, {"geis": images.astype(np.float32)})
+    np.testing.assert_allclose(found, here.translate(images), rtol=0, atol=WITHIN)
+
+
 def test_a_missing_library_is_named(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
