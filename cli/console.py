@@ -84,20 +84,21 @@ def progress(title: str, unit: str = "pieces") -> Iterator[Bar | None]:
         return
     from rich import progress as bars
     from rich.console import Console
+    from rich.table import Column
 
     columns = (
         bars.TextColumn("{task.description}"),
-        bars.BarColumn(),
+        bars.BarColumn(bar_width=16),
         bars.TextColumn("{task.completed:,.0f}/{task.total:,.0f} " + unit),
-        bars.TimeRemainingColumn(),
+        bars.TimeRemainingColumn(table_column=Column(min_width=7)),
         bars.TextColumn("{task.fields[note]}"),
     )
     with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=None, start=False, note="")
 
         def update(done: int, total: int, note: str = "") -> None:
-            if not bar.tasks[0].started:
-                bar.start_task(task)
-            bar.update(task, completed=done, total=total, note=note)
+            # The bar begins with the first step: preparing would spoil its estimate of the time.
+            if not bar.tasks:
+                bar.add_task(title, total=total, completed=done, note=note)
+            bar.update(bar.task_ids[0], completed=done, total=total, note=note)
 
         yield update

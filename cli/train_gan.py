@@ -114,7 +114,7 @@ def training_progress(progress: console.Bar | None) -> dict[str, Any]:
 
     def losses(step: int, total: int, values: dict[str, float]) -> None:
         sums = losses_by_network(values)
-        note["losses"] = "loss " + " ".join(f"{name} {value:.2f}" for name, value in sums.items())
+        note["losses"] = " ".join(f"{name} {value:.2f}" for name, value in sums.items())
 
     def score(step: int, mean: float, rates: dict[str, float]) -> None:
         note["score"] = f"rank-1 {mean:.1f} %"

@@ -104,9 +104,10 @@ def continue_from(training: Training, source: Path, recorded: Mapping[str, Any])
         found = _computation(artifact.parameters)
         wanted["input"] = training.geis.content_sha256
         found["input"] = artifact.inputs[0].content_sha256 if artifact.inputs else ""
-        different = [name for name in sorted(wanted | found) if wanted.get(name) != found.get(name)]
+        different = [name for name in wanted | found if wanted.get(name) != found.get(name)]
         if different:
-            name = different[0]
+            # An option before what follows from it.
+            name = min(different, key=lambda name: (name == "training.held_out", name))
             raise OptionError(
                 f"{source} is of another training: {name} was {_brief(found.get(name))}, now "
                 f"it is {_brief(wanted.get(name))}.",

@@ -175,7 +175,7 @@ def test_training_on_in_another_way_is_refused_by_name(tmp_path: Path, write_gei
     changes: list[tuple[dict[str, Any], str]] = [
         ({"config": {"width": 3}}, r"translator\.config\.width was 2, now it is 3"),
         ({"options": replace(OPTIONS, iterations=9, seed=1)}, r"training\.seed was 0"),
-        ({"options": replace(VALIDATED, iterations=9)}, r"training\.held_out was \[\]"),
+        ({"options": replace(VALIDATED, iterations=9)}, r"training\.validate_every was 500"),
         ({"precision": "bf16"}, r"runtime\.precision was fp32, now it is bf16"),
         ({"options": OPTIONS}, "has been trained for 6 iterations, and 6 were asked for"),
         ({"options": VALIDATED, "refit": True}, "A refit cannot be resumed"),
