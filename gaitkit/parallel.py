@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import TypeVar
 
 from gaitkit.errors import GaitkitError, OptionError
@@ -21,11 +22,28 @@ Progress = Callable[[int, int], None]
 """Called with the number of finished pieces of work and their total."""
 
 
+_CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+"""Where Linux tells how much processor time a container gets: microseconds per period, or max."""
+
+
 def available_cores() -> int:
     """Cores that this process may use (containers and schedulers often give fewer)."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    return min(cores, _cores_of_container(_CPU_QUOTA) or cores)
+
+
+def _cores_of_container(path: Path) -> int | None:
+    """Whole cores in a container's quota, at least one; `None` without a quota."""
+    try:
+        quota, _, period = path.read_text(encoding="ascii").strip().partition(" ")
+    except (OSError, UnicodeDecodeError):
+        return None
+    if not (quota.isdigit() and period.isdigit() and int(period)):
+        return None
+    return max(1, int(quota) // int(period))
 
 
 def process_rank() -> int:

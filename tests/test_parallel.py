@@ -1,11 +1,12 @@
 """Work is mapped over processes without changing what comes out."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from gaitkit.errors import DatasetError, GaitkitError, OptionError
-from gaitkit.parallel import available_cores, map_unordered
+from gaitkit.parallel import _cores_of_container, available_cores, map_unordered
 
 
 def square(number: int) -> int:
@@ -18,6 +19,16 @@ def fail(number: int) -> int:
 
 def die(number: int) -> int:
     os._exit(9)
+
+
+@pytest.mark.parametrize(
+    ("told", "cores"),
+    [("200000 100000", 2), ("150000 100000", 1), ("50000 100000", 1), ("max 100000", None)],
+)
+def test_a_containers_quota_is_whole_cores(told: str, cores: int | None, tmp_path: Path) -> None:
+    (tmp_path / "cpu.max").write_text(told + "\n")
+    assert _cores_of_container(tmp_path / "cpu.max") == cores
+    assert _cores_of_container(tmp_path / "missing") is None
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -140,7 +140,7 @@ class CudaGraphs:
         """Record a step in a CUDA graph."""
         graph = torch.cuda.CUDAGraph()
         with (
-            _random_state_survives(),
+            _failure_undone(),
             torch.cuda.graph(
                 graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"
             ),
@@ -150,13 +150,19 @@ class CudaGraphs:
 
 
 @contextmanager
-def _random_state_survives() -> Iterator[None]:
-    # A recording that fails leaves torch's generator in the belief that it is still recorded.
+def _failure_undone() -> Iterator[None]:
+    """Put back what `torch.cuda.graph` leaves behind when it fails.
+
+    The recording's stream stays the current one, and the random generator believes that it is
+    still recorded.
+    """
+    stream = torch.cuda.current_stream()
     generator = torch.cuda.default_generators[torch.cuda.current_device()]
     kept = generator.clone_state()
     try:
         yield
     except BaseException:
+        torch.cuda.set_stream(stream)
         generator.graphsafe_set_state(kept)
         raise
 

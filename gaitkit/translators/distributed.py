@@ -4,6 +4,7 @@ Started by a launcher such as ``torchrun --nproc-per-node=2 -m gaitkit train-gan
 has all GEIs and all networks, draws the same batch, and computes on its own part of it. Gradients
 are averaged before each step of an optimiser, running statistics and losses after each training
 step, so that the state is the same everywhere at any time and any process could write it down.
+Losses that compare the images of a batch with each other compare those of each part.
 PyTorch's DistributedDataParallel is of no use here: a discriminator runs several forward passes
 before one step, and gradients are asked for by `torch.autograd.grad`.
 """
@@ -46,18 +47,18 @@ class World:
         return self.rank == 0
 
     def check_batch_size(self, size: int) -> None:
-        """Refuse a batch that cannot be divided evenly.
+        """Refuse a batch that cannot be divided evenly, or into parts of one image.
 
         Raises
         ------
         OptionError
-            When `size` is no multiple of the number of processes.
+            When `size` is no multiple of the number of processes, or less than twice it.
         """
-        if size % self.size:
+        if size % self.size or size < 2 * self.size:
             raise OptionError(
                 f"batch_size {size} cannot be divided among {self.size} processes",
-                hint=f"Give a --batch-size that is a multiple of {self.size}; it is the size of "
-                "the whole batch.",
+                hint=f"Give a --batch-size that is a multiple of {self.size}, from {2 * self.size} "
+                "on; it is the size of the whole batch.",
             )
 
     def share_of(self, batch: Batch) -> Batch:

@@ -158,8 +158,10 @@ def test_a_failed_recording_on_a_gpu_leaves_it_usable() -> None:
     config = GaitGANConfig(width=4, image_size=(32, 32))
     model = Waits(config, device="cuda", precision="fp32", mode="cuda-graph")
     sampler, steps = make_sampler("cuda"), Steps(model)
+    stream = torch.cuda.current_stream()
     for _ in range(6):
         values = steps(sampler.draw(4))
         model.steps_done += 1
     assert model.runtime.mode == "eager"
+    assert torch.cuda.current_stream() == stream
     assert values["G.D"].isfinite()

@@ -194,11 +194,14 @@ def test_each_process_takes_its_part_of_the_batch() -> None:
     assert [len(part.rows) for part in parts] == [2, 2, 2]
 
 
-def test_a_batch_that_cannot_be_divided_is_refused() -> None:
+@pytest.mark.parametrize("processes", [3, 8])
+def test_a_batch_that_cannot_be_divided_is_refused(processes: int) -> None:
+    """Parts of one image have no spread over the batch."""
     model = new_model()
-    model.join(World(0, 3))
-    assert model.runtime.as_parameters()["processes"] == 3
-    with pytest.raises(OptionError, match="batch_size 8 cannot be divided among 3 processes"):
+    model.join(World(0, processes))
+    assert model.runtime.as_parameters()["processes"] == processes
+    message = f"batch_size 8 cannot be divided among {processes} processes"
+    with pytest.raises(OptionError, match=message):
         Training(model, drawn_geis(), OPTIONS)
 
 
