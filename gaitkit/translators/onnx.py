@@ -28,7 +28,7 @@ from gaitkit.artifacts.schema import canonical_json
 from gaitkit.errors import LibraryError, OptionError, OutputError
 from gaitkit.translators.base import Translator
 from gaitkit.translators.images import from_network, to_network
-from gaitkit.translators.store import choose_weights, load
+from gaitkit.translators.store import choose_weights, load_opened
 
 __all__ = ["OPSET", "export_onnx", "onnx_model"]
 
@@ -85,9 +85,8 @@ def export_onnx(
     """
     free_to_write(output, overwrite=overwrite)
     _require_libraries()
-    translator = load(model, device="cpu", weights=weights)
-    # `load` has just checked the digest.
-    with open_artifact(model, "translator", verified=True, guarded=True) as artifact:
+    with open_artifact(model, "translator", guarded=True) as artifact:
+        translator = load_opened(artifact, device="cpu", weights=weights)
         metadata = _metadata(translator, artifact, choose_weights(artifact, weights))
     content = onnx_model(translator, metadata)
     partial = output.with_name(output.name + ".partial")

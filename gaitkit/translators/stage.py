@@ -22,7 +22,7 @@ from gaitkit.labels import Labels
 from gaitkit.parallel import Progress
 from gaitkit.translators.geis import refuse_translated
 from gaitkit.translators.preprocessing import preprocessing_of, refuse_other_preprocessing
-from gaitkit.translators.store import choose_weights, load
+from gaitkit.translators.store import choose_weights, load_opened
 
 __all__ = ["translate"]
 
@@ -76,8 +76,8 @@ def translate(
         A file cannot be used.
     """
     free_to_write(output, overwrite=overwrite)
-    translator = load(model, device=device, threads=threads, weights=weights)
-    with open_artifact(model, "translator", verified=True, guarded=True) as artifact:
+    with open_artifact(model, "translator", guarded=True) as artifact:
+        translator = load_opened(artifact, device=device, threads=threads, weights=weights)
         model_ref: InputRef = artifact.ref()
         seen = artifact.trained_on
         chosen = choose_weights(artifact, weights)

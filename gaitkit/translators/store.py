@@ -26,6 +26,7 @@ __all__ = [
     "config_of",
     "load",
     "load_history",
+    "load_opened",
     "parameters_of",
     "read_arrays",
     "save",
@@ -218,20 +219,31 @@ def load(
         When the best weights are asked for, and there are none.
     """
     with open_artifact(path, kind="translator", guarded=True) as artifact:
-        system, config = config_of(artifact)
-        check_shapes(artifact, system, config)
-        best = choose_weights(artifact, weights) == "best"
-        translator = system(config, device=device, threads=threads)
-        arrays = read_arrays(artifact, ("weights/", BEST_WEIGHTS) if best else ("weights/",))
-        for name in [name for name in arrays if name.startswith(BEST_WEIGHTS)]:
-            arrays[name.removeprefix("best/")] = arrays.pop(name)
-        translator.load_state_arrays(arrays)
-        translator.steps_done = _whole_number(artifact, "best/step" if best else "step")
-        preprocessing = artifact.parameters.get("preprocessing", {})
-        if not isinstance(preprocessing, Mapping):
-            raise DamagedArtifactError(f"{path} does not say how its GEIs were made.")
-        translator.preprocessing = dict(preprocessing)
-        return translator
+        return load_opened(artifact, device=device, threads=threads, weights=weights)
+
+
+def load_opened(
+    artifact: Artifact,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    weights: str | None = None,
+) -> Translator[Any]:
+    """`load`, from an artefact that is open (guarded) because more of it is needed."""
+    system, config = config_of(artifact)
+    check_shapes(artifact, system, config)
+    best = choose_weights(artifact, weights) == "best"
+    translator = system(config, device=device, threads=threads)
+    arrays = read_arrays(artifact, ("weights/", BEST_WEIGHTS) if best else ("weights/",))
+    for name in [name for name in arrays if name.startswith(BEST_WEIGHTS)]:
+        arrays[name.removeprefix("best/")] = arrays.pop(name)
+    translator.load_state_arrays(arrays)
+    translator.steps_done = _whole_number(artifact, "best/step" if best else "step")
+    preprocessing = artifact.parameters.get("preprocessing", {})
+    if not isinstance(preprocessing, Mapping):
+        raise DamagedArtifactError(f"{artifact.path} does not say how its GEIs were made.")
+    translator.preprocessing = dict(preprocessing)
+    return translator
 
 
 def load_history(path: Path | str) -> History:
