@@ -56,7 +56,9 @@ def _lines(path: Path, summary: dict[str, Any]) -> list[str]:
             ("views", views + (f" (and {unknown:,} sequences of unknown view)" if unknown else "")),
         ]
     for name, array in summary["arrays"].items():
-        if not name.startswith(("dropped/", "trained_on/", "weights/", "optimizer/")):
+        if not name.startswith(
+            ("dropped/", "trained_on/", "weights/", "best/weights/", "optimizer/")
+        ):
             shape = " × ".join(f"{length:,}" for length in array["shape"]) or "one value"
             rows.append(("array", f"{name}: {array['dtype']}, {shape}"))
     rows += [("parameter", line) for line in _flat(summary["parameters"])]

@@ -68,11 +68,12 @@ class Best:
         }
         if not own:
             return None
-        numbers = [own.pop(name, np.empty(0)) for name in ("step", "score")]
-        if any(number.shape != () for number in numbers) or not own:
+        step, score = (own.pop(name, np.empty(0)) for name in ("step", "score"))
+        whole = step.shape == () and step.dtype.kind in "iu"
+        if not whole or score.shape != () or score.dtype.kind != "f" or not own:
             raise DamagedArtifactError(
                 "The model is not a well-formed one: its best weights have no step, score or "
                 "arrays.",
                 hint="Train it again with gaitkit train-gan.",
             )
-        return cls(int(numbers[0]), float(numbers[1]), own)
+        return cls(int(step), float(score), own)

@@ -8,7 +8,8 @@ batch that D judges rightly), ``gradient.G`` (L2 norm of that optimiser's gradie
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from gaitkit.errors import DeviceError, TrainingError
 
@@ -16,6 +17,7 @@ __all__ = [
     "check_finite",
     "check_spread",
     "device_failure",
+    "device_failures_told",
     "losses_by_network",
     "not_finite",
     "panel_of",
@@ -106,8 +108,31 @@ def check_spread(
                 f"gets the same one.",
                 hint="Train again with --restart and lower learning rates (--set "
                 "learning_rate_g=5e-5), a term that ties images to the true ones (--set "
-                "l1_weight=30), or R1 on the discriminators; gaitkit models lists the settings.",
+                "l1_weight=30), or R1 on the discriminators (--set r1_weight=10).",
             )
+
+
+@contextmanager
+def device_failures_told(step: Callable[[], int]) -> Iterator[None]:
+    """Turn what torch raises when the device fails into an error with a hint.
+
+    Parameters
+    ----------
+    step : callable
+        Gives the iterations done by then.
+
+    Raises
+    ------
+    DeviceError
+        The device failed; any other error passes as it is.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        failure = device_failure(error, step())
+        if failure is None:
+            raise
+        raise failure from error
 
 
 def device_failure(error: RuntimeError, step: int) -> DeviceError | None:

@@ -24,6 +24,7 @@ from gaitkit.translators.continuing import (
 )
 from gaitkit.translators.distributed import World, joined
 from gaitkit.translators.geis import GeiSet
+from gaitkit.translators.health import device_failures_told
 from gaitkit.translators.options import TrainingOptions
 from gaitkit.translators.registry import translator_class
 from gaitkit.translators.store import save_training
@@ -248,11 +249,12 @@ class _Plan:
     def _begin(self) -> Training:
         source = self.checkpoint if self.checkpoint.exists() else self.begun
         how = self._runtime_of(source)
-        translator = self.system(self.settings, seed=self.options.seed, **how)
-        translator.join(self.world)
-        training = Training(translator, self.geis, self.options)
-        if source is not None:
-            continue_from(training, source, self.parameters)
+        with device_failures_told(lambda: 0):
+            translator = self.system(self.settings, seed=self.options.seed, **how)
+            translator.join(self.world)
+            training = Training(translator, self.geis, self.options)
+            if source is not None:
+                continue_from(training, source, self.parameters)
         return training
 
     def _runtime_of(self, source: Path | None) -> dict[str, Any]:

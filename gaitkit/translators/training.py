@@ -13,7 +13,7 @@ from gaitkit.errors import DamagedArtifactError, OptionError
 from gaitkit.translators.best import Best
 from gaitkit.translators.callbacks import Callbacks
 from gaitkit.translators.capture import Steps
-from gaitkit.translators.health import check_finite, check_spread, device_failure
+from gaitkit.translators.health import check_finite, check_spread, device_failures_told
 from gaitkit.translators.history import History
 from gaitkit.translators.images import from_network
 from gaitkit.translators.options import TrainingOptions
@@ -130,14 +130,12 @@ class Training:
             When the device fails.
         """
         calls = callbacks or Callbacks()
-        try:
-            with self.translator.runtime.active(training=True), self._random.active():
-                self._loop(calls)
-        except RuntimeError as error:
-            failure = device_failure(error, self.step)
-            if failure is None:
-                raise
-            raise failure from error
+        with (
+            device_failures_told(lambda: self.step),
+            self.translator.runtime.active(training=True),
+            self._random.active(),
+        ):
+            self._loop(calls)
         return self.finished
 
     def _loop(self, calls: Callbacks) -> None:
@@ -258,6 +256,9 @@ def fit(
     **options: Any,
 ) -> Training:
     """Train a translator on GEIs in memory.
+
+    With `validation_subjects` the translator ends with its last weights; those that scored highest
+    are in the training's `best`, are saved as well, and are what `load` takes.
 
     Parameters
     ----------
