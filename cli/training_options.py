@@ -19,6 +19,17 @@ __all__ = ["TrainingChoice", "training_choice", "training_options"]
 
 _FROM_RECIPE = "[default: the recipe's]"
 
+_TRAINING = (
+    "iterations",
+    "batch_size",
+    "balanced",
+    "shift",
+    "warp",
+    "validation_subjects",
+    "validate_every",
+)
+"""The options that are fields of `TrainingOptions`, under their names."""
+
 
 def training_options(command: options.Function) -> options.Function:
     """Recipe, settings, length, validation, and where to compute."""
@@ -54,6 +65,16 @@ def training_options(command: options.Function) -> options.Function:
             metavar="N",
             help="Hold out N training people, score the training on them, and keep the weights "
             "that score highest.  [default: 0]",
+        ),
+        click.option(
+            "--warp",
+            type=click.FloatRange(0, 3),
+            help=f"Strength of random changes of body proportions.  {_FROM_RECIPE}",
+        ),
+        click.option(
+            "--shift",
+            type=click.IntRange(0, 64),
+            help=f"Move sources by up to so many pixels, at random.  {_FROM_RECIPE}",
         ),
         click.option(
             "--balanced/--uniform",
@@ -138,8 +159,7 @@ def training_choice(values: Mapping[str, Any]) -> TrainingChoice:
         if "width" in config:
             raise click.UsageError("Give --width or --set width=…, not both.", ctx)
         config["width"] = values["width"]
-    names = ("iterations", "batch_size", "balanced", "validation_subjects", "validate_every")
-    training = {name: values[name] for name in names if values[name] is not None}
+    training = {name: values[name] for name in _TRAINING if values[name] is not None}
     if ctx.get_parameter_source("seed") is not click.core.ParameterSource.DEFAULT:
         training["seed"] = values["seed"]
     how = {name: values[name] for name in ("refit", "device", "precision", "threads")}

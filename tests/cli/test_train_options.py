@@ -57,12 +57,14 @@ def test_options_go_before_the_recipe_and_the_recipe_before_the_defaults(
     )
     monkeypatch.setattr(recipes, "RECIPES", MappingProxyType({**RECIPES, "best": recipe}))
     chosen = ["--recipe", "best", "--set", "l1_weight=2", "--batch-size", 4, "--uniform"]
+    chosen += ["--shift", 2, "--warp", 0.5]
     model = tmp_path / "model.h5"
     ran = gaitkit("train-gan", geis, "-o", model, *chosen, "--device", "cpu", "--threads", 1)
     assert ran.code == 0, ran.stderr
     config, training = parameters(model)["translator"]["config"], parameters(model)["training"]
     assert (config["width"], config["l1_weight"], config["betas"]) == (3, 2.0, [0.5, 0.9])
     assert [training[name] for name in ("iterations", "batch_size", "balanced")] == [3, 4, False]
+    assert (training["shift"], training["warp"]) == (2, 0.5)
     assert config["ema_decay"] == 0.0
 
 
