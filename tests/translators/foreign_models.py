@@ -38,6 +38,9 @@ def write_mutant(model: Path, path: Path, family: str, seed: int, *, sealed: boo
         path.write_bytes(content)
         with h5py.File(path, "r+", libver=("earliest", "v110")) as file:
             change(file, random)
+        if path.read_bytes() == content:  # It was the value that is there already.
+            with h5py.File(path, "r+") as file:
+                missing(file, random)
         if not sealed:
             # The old digest, on a file of the size that the block names.
             size = f"size {path.stat().st_size}\n".encode()
