@@ -7,9 +7,13 @@ whose constant the data fix.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import nn
+
+from gaitkit.translators.convolution import DeepConv2d
 
 __all__ = [
     "DEPTH",
@@ -18,6 +22,7 @@ __all__ = [
     "Generator",
     "decoder",
     "encoder",
+    "frozen",
     "init_normal",
     "init_uniform",
 ]
@@ -46,7 +51,8 @@ def encoder(in_channels: int, width: int, *, momentum: float = 0.1) -> OrderedDi
     channels = in_channels
     for level in range(DEPTH):
         out = width * 2**level
-        layers[f"conv{level + 1}"] = nn.Conv2d(channels, out, 4, 2, 1, bias=False)
+        kind = DeepConv2d if level == DEPTH - 1 else nn.Conv2d
+        layers[f"conv{level + 1}"] = kind(channels, out, 4, 2, 1, bias=False)
         if level > 0:
             layers[f"norm{level + 1}"] = nn.BatchNorm2d(out, momentum=momentum)
         layers[f"act{level + 1}"] = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
@@ -155,6 +161,19 @@ class Critic(nn.Module):
         """Logits of shape (n,) for images of shape (n, in_channels, height, width)."""
         logits: torch.Tensor = self.layers(image)
         return logits.flatten()
+
+
+@contextmanager
+def frozen(*networks: nn.Module) -> Iterator[None]:
+    """Pass gradients through networks, during a forward pass, without asking for their weights'."""
+    weights = [weight for network in networks for weight in network.parameters()]
+    for weight in weights:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in weights:
+            weight.requires_grad_(True)
 
 
 def init_normal(network: nn.Module, generator: torch.Generator) -> None:

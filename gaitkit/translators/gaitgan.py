@@ -17,7 +17,7 @@ from torch import nn
 from gaitkit.errors import OptionError, TrainingError
 from gaitkit.translators.averaging import average_of, average_weight, update_average
 from gaitkit.translators.base import Translator
-from gaitkit.translators.blocks import Critic, Generator, init_normal, init_uniform
+from gaitkit.translators.blocks import Critic, Generator, frozen, init_normal, init_uniform
 from gaitkit.translators.config import TranslatorConfig, choice, setting
 from gaitkit.translators.identity import (
     MAX_PEOPLE,
@@ -229,9 +229,9 @@ class GaitGAN(Translator[GaitGANConfig]):
         terms: dict[str, torch.Tensor] = {}
         weights: dict[str, float] = {}
         if self.config.adversarial_weight > 0:
-            with self.runtime.autocast():
-                real = self.networks["D"](generated)
-                same = self.networks["A"](_pair(batch.source, generated))
+            D, A = self.networks["D"], self.networks["A"]
+            with self.runtime.autocast(), frozen(D, A):
+                real, same = D(generated), A(_pair(batch.source, generated))
             terms |= {"G.D": bce_with_logits(real, 1.0), "G.A": bce_with_logits(same, 1.0)}
             weights |= dict.fromkeys(("G.D", "G.A"), self.config.adversarial_weight)
         if self.config.l1_weight > 0:
