@@ -71,6 +71,9 @@ def command(
 
     The last weights are not the best ones. With --validation-subjects 12 the training holds out
     people of its own, never the tested ones, and keeps the weights that identify them best.
+
+    Several GPUs share each batch under torchrun --nproc-per-node=2 -m gaitkit train-gan … (or
+    several processes on CPUs).
     """
     from gaitkit.translators.callbacks import Callbacks
     from gaitkit.workflow import train_gaitgan

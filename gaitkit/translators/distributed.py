@@ -130,7 +130,8 @@ def joined(device: str = "auto") -> Iterator[World]:
     Raises
     ------
     OptionError
-        When the launcher's environment is incomplete, or there are more processes than GPUs.
+        When the launcher's environment is incomplete, there are more processes than GPUs, or torch
+        cannot do it.
     TrainingError
         When the others cannot be reached.
     """
@@ -138,6 +139,11 @@ def joined(device: str = "auto") -> Iterator[World]:
     if size == 1:
         yield World()
         return
+    if not distributed.is_available():
+        raise OptionError(
+            "this torch was built without torch.distributed: it trains in one process only",
+            hint="Start gaitkit without a launcher, or install another build of torch.",
+        )
     rank = _number("RANK")
     backend = "gloo"
     if Runtime.choose(device).device == "cuda":
