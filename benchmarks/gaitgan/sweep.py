@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.datasets.protocols import default_protocol, get_protocol, split_subjects
+from gaitkit.identification.components import choose_components
 from gaitkit.identification.crossview import cross_view_table, match_views
 from gaitkit.identification.features import fit_lda, pixels
 from gaitkit.identification.metrics import get_metric
@@ -71,6 +72,7 @@ VARIANTS: dict[str, Settings] = {
     "first try": FIRST_TRY,
     "critics 0.1": _but(FIRST_TRY, {"adversarial_weight": 0.1}, {}),
     "critics 0": ALONE,
+    "contrast": _but(ALONE, {"identity_weight": 0.0, "contrast_weight": 1.0}, {"warp": 1.0}),
 }
 for _name in ("gaitgan-v2", "best"):
     _recipe = get_recipe(_name)
@@ -169,9 +171,17 @@ def score(
             trained(variant, halves[1 - index], args, seed)(half)
             for index, half in enumerate(halves)
         ]
-        subject = np.concatenate([half.labels.subject for half in halves])
-        projection = fit_lda(pixels(np.concatenate(unseen)), subject, seed=0)
-        rates["lda on unseen"] = cross_view_rates(projection.transform(pixels(found)), searched)
+        # Rows in the order of the halves, one after the other.
+        order = geis.of_subjects(learners)
+        rows = np.concatenate(
+            [
+                np.flatnonzero(np.isin(order.labels.subject.astype(str), learners[start::2]))
+                for start in (0, 1)
+            ]
+        )
+        own = np.empty(order.images.shape, dtype=np.float32)
+        own[rows] = np.concatenate(unseen)
+        rates["lda on unseen"] = cross_view_rates(projected(own, order, found), searched)
     return rates
 
 
@@ -196,7 +206,9 @@ def projected(
     own: NDArray[np.float32], learned: GeiSet, found: NDArray[np.float32]
 ) -> NDArray[np.float64]:
     """PCA + LDA fitted on the learners' images, applied to the tested people's."""
-    return fit_lda(pixels(own), learned.labels.subject, seed=0).transform(pixels(found))
+    components = choose_components(pixels(own), learned.labels)
+    projection = fit_lda(pixels(own), learned.labels.subject, components=components)
+    return projection.transform(pixels(found))
 
 
 def cross_view_rates(vectors: NDArray[Any], geis: GeiSet) -> dict[str, float]:

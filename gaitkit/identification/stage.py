@@ -19,6 +19,7 @@ from gaitkit.datasets.protocols import (
     resolve,
 )
 from gaitkit.errors import MixtureError, OptionError, ProtocolError, SeenPeopleError
+from gaitkit.identification.components import choose_components
 from gaitkit.identification.crossview import cross_view_table, match_views
 from gaitkit.identification.features import (
     LinearProjection,
@@ -113,7 +114,9 @@ def evaluate(
         quality = None if truth is None else _quality(artifact, images, Path(truth), split)
         results = []
         for feature in chosen_features:
-            vectors, projection = _vectors(feature, pixels(images), artifact.labels, split, seed)
+            vectors, projection = _vectors(
+                feature, pixels(images), artifact.labels, split, seed, threads
+            )
             for metric in chosen_metrics:
                 matches = match_views(
                     vectors,
@@ -219,11 +222,19 @@ def _chosen(
 
 
 def _vectors(
-    feature: str, vectors: NDArray[Any], labels: Labels, split: Split, seed: int
+    feature: str,
+    vectors: NDArray[Any],
+    labels: Labels,
+    split: Split,
+    seed: int,
+    threads: int | None,
 ) -> tuple[NDArray[Any], LinearProjection | None]:
     if feature == "pixels":
         return vectors, None
-    projection = fit_lda(vectors[split.train], labels.subject[split.train], seed=seed)
+    learned = vectors[split.train]
+    components = choose_components(learned, labels.select(split.train), seed=seed, threads=threads)
+    _log.info("lda: %d principal components, chosen on the training people", components)
+    projection = fit_lda(learned, labels.subject[split.train], components=components, seed=seed)
     used = split.gallery | split.probe
     out = np.zeros((len(vectors), projection.matrix.shape[1]))
     out[used] = projection.transform(vectors[used])

@@ -9,7 +9,7 @@ identification discriminator sees pairs, source and candidate, and keeps the ide
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import nn
@@ -262,7 +262,8 @@ class GaitGAN(Translator[GaitGANConfig]):
 
     def _identity_loss(self, generated: torch.Tensor, batch: Batch) -> torch.Tensor:
         """How badly E tells whom the generated and the true GEIs show."""
-        network, count = self.networks["E"], len(generated)
+        network = cast(IdentityNet, self.networks["E"])
+        count = len(generated)
         images = [generated, batch.target.to(generated.dtype)]
         if self.config.identity_loss == "softmax":
             with self.runtime.autocast():
