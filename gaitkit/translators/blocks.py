@@ -192,9 +192,10 @@ def init_normal(network: nn.Module, generator: torch.Generator) -> None:
 
 
 def init_uniform(network: nn.Module, generator: torch.Generator) -> None:
-    """Draw the starting weights uniformly, with a variance of 1 / (3 · inputs); gains 1, shifts 0.
+    """Draw the starting weights uniformly, with a variance of 1 / (3 · inputs).
 
-    What torch does by itself for layers of a classifier, but from a generator; see `init_normal`.
+    Gains are 1, shifts and tables 0. What torch does by itself for layers of a classifier, but from a generator; see
+    `init_normal`.
     """
     with torch.no_grad():
         for module in network.modules():
@@ -206,3 +207,5 @@ def init_uniform(network: nn.Module, generator: torch.Generator) -> None:
             elif isinstance(module, nn.BatchNorm2d):
                 module.weight.fill_(1.0)
                 module.bias.zero_()
+            elif isinstance(module, nn.Embedding):
+                module.weight.zero_()

@@ -22,6 +22,7 @@ from gaitkit.translators.config import TranslatorConfig, choice, setting
 from gaitkit.translators.identity import (
     MAX_PEOPLE,
     IdentityNet,
+    centre_loss,
     contrastive_loss,
     softmax_loss,
 )
@@ -67,6 +68,9 @@ class GaitGANConfig(TranslatorConfig):
         ("softmax", "contrastive"),
         "E's question: which training person (GaitGANv2), or which target of the batch",
     )
+    centre_weight: float = setting(
+        0.0, 0, 1e3, "weight of E's distance from each person's middle (GaitGANv2); softmax only"
+    )
     identity_width: int = setting(16, 1, 512, "channels of E's first layer")
     learning_rate_e: float = setting(1e-3, 0, 1, "step size of E")
     r1_weight: float = setting(
@@ -92,12 +96,14 @@ class GaitGANConfig(TranslatorConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         weights = [item.name for item in fields(self) if item.name.endswith("_weight")]
-        weights.remove("r1_weight")
+        weights = [name for name in weights if name not in ("r1_weight", "centre_weight")]
         if not any(vars(self)[name] for name in weights):
             raise OptionError(
                 f"one of {', '.join(weights)} must be above 0: the generator has nothing to learn "
                 "from"
             )
+        if self.centre_weight and self.identity_loss != "softmax":
+            raise OptionError("centre_weight needs identity_loss softmax: it belongs to its table")
 
 
 class GaitGAN(Translator[GaitGANConfig]):
@@ -127,7 +133,12 @@ class GaitGAN(Translator[GaitGANConfig]):
             networks["A"] = Critic(2, config.width, config.image_size)
         if config.identity_weight > 0:
             people = MAX_PEOPLE if config.identity_loss == "softmax" else 0
-            networks["E"] = IdentityNet(config.identity_width, config.image_size, people)
+            networks["E"] = IdentityNet(
+                config.identity_width,
+                config.image_size,
+                people,
+                centres=config.centre_weight > 0,
+            )
         if config.ema_decay > 0:
             networks["G_average"] = average_of(networks["G"])
         return networks
@@ -266,9 +277,15 @@ class GaitGAN(Translator[GaitGANConfig]):
         count = len(generated)
         images = [generated, batch.target.to(generated.dtype)]
         if self.config.identity_loss == "softmax":
+            subject = torch.cat([batch.subject, batch.subject])
             with self.runtime.autocast():
-                scores = network.people(network(torch.cat(images)))[:, : self.people]
-            return softmax_loss(scores, torch.cat([batch.subject, batch.subject]))
+                embedded = network(torch.cat(images))
+                scores = network.people(embedded)[:, : self.people]
+            loss = softmax_loss(scores, subject)
+            if network.centres is not None:
+                middle = network.centres(subject)
+                loss = loss + self.config.centre_weight * centre_loss(embedded, middle)
+            return loss
         with self.runtime.autocast():
             found = network(torch.cat([*images, batch.unrelated.to(generated.dtype)]))
         return contrastive_loss(

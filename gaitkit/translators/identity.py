@@ -16,7 +16,14 @@ from torch.nn import functional
 
 from gaitkit.translators.blocks import LEAKY_SLOPE
 
-__all__ = ["IDENTITY_FEATURES", "MAX_PEOPLE", "IdentityNet", "contrastive_loss", "softmax_loss"]
+__all__ = [
+    "IDENTITY_FEATURES",
+    "MAX_PEOPLE",
+    "IdentityNet",
+    "centre_loss",
+    "contrastive_loss",
+    "softmax_loss",
+]
 
 IDENTITY_FEATURES = 128
 """Length of the embedding."""
@@ -42,9 +49,13 @@ class IdentityNet(nn.Module):
         Height and width, multiples of 8.
     people : int
         Rows of the table; 0 for none.
+    centres : bool
+        Also learn the middle of each person's embeddings.
     """
 
-    def __init__(self, width: int, image_size: tuple[int, int], people: int) -> None:
+    def __init__(
+        self, width: int, image_size: tuple[int, int], people: int, *, centres: bool = False
+    ) -> None:
         super().__init__()
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         channels = 1
@@ -60,6 +71,7 @@ class IdentityNet(nn.Module):
         layers["embed"] = nn.Linear(channels * pixels, IDENTITY_FEATURES)
         self.layers = nn.Sequential(layers)
         self.people = nn.Linear(IDENTITY_FEATURES, people) if people else nn.Identity()
+        self.centres = nn.Embedding(people, IDENTITY_FEATURES) if centres else None
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Embeddings of shape (n, 128) for images of shape (n, 1, height, width)."""
@@ -78,6 +90,20 @@ def softmax_loss(scores: torch.Tensor, subject: torch.Tensor) -> torch.Tensor:
         The true people's columns.
     """
     return functional.cross_entropy(scores.float(), subject)
+
+
+def centre_loss(embedded: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
+    """Half the mean squared distance of embeddings from the middle of their own person's.
+
+    Wen, Zhang, Li, Qiao, "A Discriminative Feature Learning Approach for Deep Face Recognition",
+    ECCV 2016; the centres are learned along with the embedding.
+
+    Parameters
+    ----------
+    embedded, centres : Tensor, shape (n, features)
+        Each embedding, and its person's centre.
+    """
+    return 0.5 * (embedded.float() - centres.float()).square().sum(dim=1).mean()
 
 
 def contrastive_loss(

@@ -67,6 +67,11 @@ ADDED: list[tuple[dict[str, Any], list[str], list[str]]] = [
         ["A", "D", "E", "G"],
         ["E.identity", "G.identity", "gradient.E"],
     ),
+    (
+        {"identity_weight": 1.0, "centre_weight": 0.1},
+        ["A", "D", "E", "G"],
+        ["E.identity", "G.identity", "gradient.E"],
+    ),
     ({"contrast_weight": 1.0}, ["A", "D", "G"], ["G.contrast"]),
     ({"skips": 2}, ["A", "D", "G"], []),
     ({"matte": True}, ["A", "D", "G"], []),
@@ -99,6 +104,11 @@ def test_without_their_weight_the_discriminators_are_left_out() -> None:
 def test_a_generator_without_any_loss_is_refused() -> None:
     with pytest.raises(OptionError, match="the generator has nothing to learn from"):
         GaitGANConfig(adversarial_weight=0.0)
+
+
+def test_centres_without_a_table_of_people_are_refused() -> None:
+    with pytest.raises(OptionError, match="centre_weight needs identity_loss softmax"):
+        GaitGANConfig(identity_loss="contrastive", centre_weight=1.0)
 
 
 def test_an_unknown_identity_loss_is_refused() -> None:

@@ -11,6 +11,7 @@ from gaitkit.translators.identity import (
     IDENTITY_FEATURES,
     MAX_PEOPLE,
     IdentityNet,
+    centre_loss,
     contrastive_loss,
     softmax_loss,
 )
@@ -22,6 +23,12 @@ def test_softmax_loss_is_the_mean_negative_log_share() -> None:
     second = -math.log(1 / (2 + math.e))
     loss = softmax_loss(scores, torch.tensor([0, 1]))
     assert loss.item() == pytest.approx((first + second) / 2, rel=1e-6)
+
+
+def test_centre_loss_is_half_the_mean_squared_distance() -> None:
+    embedded = torch.tensor([[1.0, 2.0], [0.0, 0.0]])
+    centres = torch.tensor([[1.0, 0.0], [3.0, 4.0]])
+    assert centre_loss(embedded, centres).item() == pytest.approx((4 + 25) / 2 / 2)
 
 
 def test_contrastive_loss_compares_with_other_people_only() -> None:
