@@ -194,8 +194,8 @@ def init_normal(network: nn.Module, generator: torch.Generator) -> None:
 def init_uniform(network: nn.Module, generator: torch.Generator) -> None:
     """Draw the starting weights uniformly, with a variance of 1 / (3 · inputs).
 
-    Gains are 1, shifts and tables 0. What torch does by itself for layers of a classifier, but from a generator; see
-    `init_normal`.
+    Gains are 1, shifts and tables 0. What torch does by itself for layers of a classifier, but
+    from a generator; see `init_normal`.
     """
     with torch.no_grad():
         for module in network.modules():
