@@ -53,8 +53,18 @@ def _but(settings: Settings, config: dict[str, Any], training: dict[str, Any]) -
     return settings[0] | config, settings[1] | training
 
 
+def _recipe(name: str) -> Settings:
+    recipe = get_recipe(name)
+    return dict(recipe.config), dict(recipe.training)
+
+
 ALONE: Settings = _but(FIRST_TRY, {"adversarial_weight": 0.0}, {})
 """The first try without discriminators."""
+
+CONTRAST: Settings = _but(ALONE, {"identity_weight": 0.0, "contrast_weight": 1.0}, {"warp": 1.0})
+"""Without a network that tells people apart: generated images find their targets by pixels."""
+
+BEST: Settings = _recipe("best")
 
 VARIANTS: dict[str, Settings] = {
     "raw": ({}, {}),
@@ -72,11 +82,16 @@ VARIANTS: dict[str, Settings] = {
     "first try": FIRST_TRY,
     "critics 0.1": _but(FIRST_TRY, {"adversarial_weight": 0.1}, {}),
     "critics 0": ALONE,
-    "contrast": _but(ALONE, {"identity_weight": 0.0, "contrast_weight": 1.0}, {"warp": 1.0}),
+    "critics 0, warp": _but(ALONE, {}, {"warp": 1.0}),
+    "E contrastive, warp": _but(ALONE, {"identity_loss": "contrastive"}, {"warp": 1.0}),
+    "contrast, warp": CONTRAST,
+    "best, critics 0.1": _but(BEST, {"adversarial_weight": 0.1}, {}),
+    "best, no warp": _but(BEST, {}, {"warp": 0.0}),
+    "best, U-Net": _but(BEST, {"skips": 2}, {}),
+    "best, matte": _but(BEST, {"matte": True}, {}),
+    "gaitgan-v2": _recipe("gaitgan-v2"),
+    "best": BEST,
 }
-for _name in ("gaitgan-v2", "best"):
-    _recipe = get_recipe(_name)
-    VARIANTS[_name] = (dict(_recipe.config), dict(_recipe.training))
 
 
 def main() -> None:

@@ -48,8 +48,27 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         recipe.name: recipe
         for recipe in (
             Recipe("gaitgan", "GaitGAN as published, targets over all normal takes"),
-            Recipe("gaitgan-v2", "GaitGANv2, as far as it is published"),
-            Recipe("best", "what is best by our measurements"),
+            Recipe(
+                "gaitgan-v2",
+                "as GaitGANv2: softmax and centre loss, conditions balanced; their weights are ours",
+                config={"identity_weight": 1.0, "centre_weight": 0.003},
+                training={"balanced": True},
+            ),
+            Recipe(
+                "best",
+                "best in our sweep: no discriminators, people told apart by pixels and by a network",
+                config={
+                    "learning_rate_g": 4e-4,
+                    "betas": (0.5, 0.999),
+                    "adversarial_weight": 0.0,
+                    "l1_weight": 10.0,
+                    "contrast_weight": 1.0,
+                    "contrast_temperature": 0.05,
+                    "identity_weight": 1.0,
+                    "ema_decay": 0.995,
+                },
+                training={"balanced": True, "shift": 2, "warp": 1.0},
+            ),
         )
     }
 )
