@@ -50,13 +50,13 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             Recipe("gaitgan", "GaitGAN as published, targets over all normal takes"),
             Recipe(
                 "gaitgan-v2",
-                "as GaitGANv2: softmax and centre loss, conditions balanced; their weights are ours",
+                "as GaitGANv2: softmax and centre loss, balanced conditions; weights of our own",
                 config={"identity_weight": 1.0, "centre_weight": 0.003},
                 training={"balanced": True},
             ),
             Recipe(
                 "best",
-                "best in our sweep: no discriminators, people told apart by pixels and by a network",
+                "best in our sweep: people told apart by pixels and by a network, no critics",
                 config={
                     "learning_rate_g": 4e-4,
                     "betas": (0.5, 0.999),
