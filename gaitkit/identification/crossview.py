@@ -40,7 +40,16 @@ class ViewMatches:
     distance, mate_distance : ndarray of float64, shape (p, g)
         To the nearest row, and to the nearest of the probe's own subject (NaN where absent).
     rank : ndarray of int64, shape (p, g)
-        Place of the probe's subject among the subjects, 1 for first; 0 where it is absent.
+        Place of the probe's subject among the subjects, 1 for first; 0 where it is absent. With a
+        vote of k neighbours, subjects come by their votes, then by distance.
+    average_precision : ndarray of float64, shape (p, g)
+        Of the probe's ranking of the gallery rows; 0 where its subject is absent, NaN where the
+        gallery of that view is empty. `None` where it was not asked for.
+    neighbours : ndarray of int64, shape (p, g, t)
+        Rows of the artefact, the nearest first; -1 past the end of a small gallery. `None` where
+        they were not asked for.
+    neighbour_distances : ndarray of float64, shape (p, g, t)
+        Theirs; NaN past the end.
     """
 
     gallery_views: NDArray[np.float64]
@@ -50,6 +59,9 @@ class ViewMatches:
     distance: NDArray[np.float64]
     mate_distance: NDArray[np.float64]
     rank: NDArray[np.int64]
+    average_precision: NDArray[np.float64] | None = None
+    neighbours: NDArray[np.int64] | None = None
+    neighbour_distances: NDArray[np.float64] | None = None
 
     @property
     def correct(self) -> NDArray[np.bool_]:

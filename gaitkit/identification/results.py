@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from gaitkit.datasets.protocols import Protocol, Split, split_subjects
 from gaitkit.dropped import DroppedRow
 from gaitkit.identification.crossview import CrossViewTable, ViewMatches
 from gaitkit.identification.features import LinearProjection
+from gaitkit.identification.numbers import Numbers
 from gaitkit.identification.quality import QualityTable
 from gaitkit.labels import Labels
 
@@ -46,6 +47,13 @@ class EvaluationResult:
         The fitted feature, where there is one.
     quality : QualityTable or None
         Comparison with the true images, where it was asked for.
+    numbers : mapping of str to Numbers
+        All figures with their intervals per probe set, in the protocol's order.
+    k : int
+        Neighbours that vote; 1 is the nearest neighbour.
+    rounding : str
+        ``none``, or ``opengait`` where each cell of `tables` was rounded to two decimals before
+        averaging.
     """
 
     source: str
@@ -58,6 +66,9 @@ class EvaluationResult:
     tables: Mapping[str, CrossViewTable]
     projection: LinearProjection | None = None
     quality: QualityTable | None = None
+    numbers: Mapping[str, Numbers] = field(default_factory=dict)
+    k: int = 1
+    rounding: str = "none"
 
     @property
     def protocol(self) -> Protocol:
@@ -182,7 +193,7 @@ def write_results(
     for result in results:
         place = f"{result.feature}/{result.metric}"
         for item in fields(ViewMatches):
-            if item.name != "gallery_views":
+            if item.name != "gallery_views" and getattr(result.matches, item.name) is not None:
                 arrays[f"matches/{place}/{item.name}"] = getattr(result.matches, item.name)
         for name, table in result.tables.items():
             arrays[f"tables/{place}/{name}/rate"] = table.rate
@@ -254,6 +265,7 @@ def _read_result(
         item.name: artifact.read(f"matches/{place}/{item.name}")
         for item in fields(ViewMatches)
         if item.name != "gallery_views"
+        and (item.default is MISSING or f"matches/{place}/{item.name}" in artifact)
     }
     projection = None
     if f"features/{feature}/matrix" in artifact:
