@@ -1,27 +1,50 @@
 """Nearest neighbours and ranks, exact and independent of how the work is cut into blocks.
 
-A block of approximate distances with an error bound (`gaitkit.identification.metrics`) shows which
-pairs can matter for a decision. Those are computed again directly in float64, and the decision is
-made among them; equal distances go to the lowest gallery row.
+The gallery is read block by block and may be larger than the memory. A block of approximate
+distances with an error bound (`gaitkit.identification.metrics`) shows which pairs can matter for a
+decision. Those are computed again directly in float64, and the decision is made among them; equal
+distances go to the lowest gallery row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.identification.metrics import Metric
+from gaitkit.identification.metrics import Approximation, Metric
+from gaitkit.identification.neighbours import Best, Direct, PeopleAhead
+from gaitkit.identification.products import Estimate
 from gaitkit.parallel import available_cores
 
-__all__ = ["Matches", "search"]
+__all__ = ["Matches", "Vectors", "search"]
 
 _BLOCK_ENTRIES = 1 << 21
+_BLOCK_BYTES = 64 << 20
+_SEEN_ENTRIES = 1 << 28
 _DIRECT_PAIRS = 64
+
+
+class Vectors(Protocol):
+    """Enrolled vectors: an array, a memory map, or anything that gives some rows at a time."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the rows."""
+        ...
+
+    def __getitem__(self, rows: NDArray[np.int64], /) -> NDArray[Any]:
+        """Some rows, shape (len(rows), d)."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,10 +53,11 @@ class Matches:
 
     Attributes
     ----------
-    nearest : ndarray of int64, shape (p, g)
-        Gallery row of the nearest neighbour, the lowest among equals; -1 where a gallery is empty.
-    distance : ndarray of float64, shape (p, g)
-        Its distance; NaN where a gallery is empty.
+    neighbours : ndarray of int64, shape (p, g, k)
+        Gallery rows of the k nearest neighbours, the lowest first among equals; -1 where a gallery
+        has fewer.
+    neighbour_distances : ndarray of float64, shape (p, g, k)
+        Their distances; NaN where there are fewer.
     mate_distance : ndarray of float64, shape (p, g)
         Distance of the nearest gallery row of the probe's own subject; NaN where it is absent.
     rank : ndarray of int64, shape (p, g)
@@ -41,138 +65,198 @@ class Matches:
         *subjects* by their nearest row, 1 for first; 0 where the subject is not in that gallery.
     """
 
-    nearest: NDArray[np.int64]
-    distance: NDArray[np.float64]
+    neighbours: NDArray[np.int64]
+    neighbour_distances: NDArray[np.float64]
     mate_distance: NDArray[np.float64]
     rank: NDArray[np.int64]
 
+    @property
+    def nearest(self) -> NDArray[np.int64]:
+        """Gallery row of the nearest neighbour, shape (p, g); -1 where a gallery is empty."""
+        return self.neighbours[:, :, 0]
+
+    @property
+    def distance(self) -> NDArray[np.float64]:
+        """Its distance, shape (p, g); NaN where a gallery is empty."""
+        return self.neighbour_distances[:, :, 0]
+
 
 def search(
-    gallery: NDArray[Any],
-    gallery_subjects: NDArray[np.int64],
+    gallery: Vectors,
+    gallery_subjects: NDArray[np.int64] | None,
     probes: NDArray[Any],
-    probe_subjects: NDArray[np.int64],
+    probe_subjects: NDArray[np.int64] | None,
     *,
     metric: Metric,
     groups: Sequence[NDArray[np.int64]] | None = None,
+    top: int = 1,
     block_entries: int = _BLOCK_ENTRIES,
+    block_rows: int | None = None,
     threads: int | None = None,
+    device: str = "cpu",
 ) -> Matches:
     """Search probes in one or several galleries.
 
     Parameters
     ----------
-    gallery : ndarray, shape (n, d)
-        Enrolled vectors; uint8 or floats, finite.
-    gallery_subjects : ndarray of int64, shape (n,)
-        A number per person.
+    gallery : Vectors, shape (n, d)
+        Enrolled vectors; uint8 or floats, finite. Read block by block; twice where it is searched
+        for the ranks of known subjects and is larger than one block.
+    gallery_subjects, probe_subjects : ndarray of int64, shapes (n,) and (p,), or None
+        A number per person; without them there are no mates and no ranks.
     probes : ndarray, shape (p, d)
         Searched vectors.
-    probe_subjects : ndarray of int64, shape (p,)
-        The same numbering.
     metric : Metric
         How distance is measured.
     groups : sequence of ndarray of int64, optional
         Rows of `gallery` that form one gallery each; by default one gallery of all rows.
+    top : int
+        How many nearest rows are wanted.
     block_entries : int
         Distances held at a time; bounds the memory, does not change the result.
+    block_rows : int, optional
+        Gallery rows held at a time; likewise.
     threads : int, optional
         By default one per core; does not change the result.
+    device : {"cpu", "cuda"}
+        Where matrices are multiplied; does not change the result.
 
     Returns
     -------
     Matches
         One column per group.
+
+    Raises
+    ------
+    OptionError
+        The device cannot be used, or not by this metric.
     """
     if groups is None:
-        groups = [np.arange(len(gallery))]
+        groups = [np.arange(gallery.shape[0])]
     groups = [np.sort(np.asarray(rows, dtype=np.int64)) for rows in groups]
     shape = (len(probes), len(groups))
     found = Matches(
-        nearest=np.full(shape, -1, dtype=np.int64),
-        distance=np.full(shape, np.nan),
+        neighbours=np.full((*shape, top), -1, dtype=np.int64),
+        neighbour_distances=np.full((*shape, top), np.nan),
         mate_distance=np.full(shape, np.nan),
         rank=np.zeros(shape, dtype=np.int64),
     )
     if len(probes) == 0 or all(len(rows) == 0 for rows in groups):
         return found
-    approximation = metric.prepare(gallery, probes)
+    approximation = metric.prepare(probes, np.result_type(gallery.dtype, probes.dtype), device)
+    held = block_rows or max(1, _BLOCK_BYTES // (4 * max(1, probes.shape[1])))
     with ThreadPoolExecutor(threads or available_cores()) as pool:
         for column, rows in enumerate(groups):
-            step = max(1, block_entries // max(1, len(rows)))
-            for start in range(0, len(probes) if len(rows) else 0, step):
-                block = slice(start, min(start + step, len(probes)))
-                same = probe_subjects[block, None] == gallery_subjects[rows]
-                distances, bound = approximation(block, rows, pool)
-                near = _near(distances, bound, same)
-                if bound.any():
-                    _refine(distances, near, gallery, rows, probes[block], metric, pool)
-                outcome = _decide(distances, near, same, gallery_subjects[rows])
-                found.nearest[block, column] = rows[outcome.nearest[:, 0]]
-                found.distance[block, column] = metric.finish(outcome.distance[:, 0])
-                found.mate_distance[block, column] = metric.finish(outcome.mate_distance[:, 0])
-                found.rank[block, column] = outcome.rank[:, 0]
+            if not len(rows):
+                continue
+            one = _OneGallery(
+                gallery, rows, gallery_subjects, probes, metric, approximation, held, pool
+            )
+            whose = None if gallery_subjects is None else probe_subjects
+            best, mates, rank = one.search(whose, top, max(1, block_entries // one.width))
+            found.neighbours[:, column] = best.row
+            there = best.row >= 0
+            found.neighbour_distances[:, column][there] = metric.finish(best.distance[there])
+            enrolled = mates.row[:, 0] >= 0
+            found.mate_distance[enrolled, column] = metric.finish(mates.distance[enrolled, 0])
+            found.rank[:, column] = rank
     return found
 
 
-def _near(
-    distances: NDArray[np.float64], bound: NDArray[np.float64], same: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """Where a decision could depend on the difference between approximate and direct distance.
+class _Block(NamedTuple):
+    """Some gallery rows, sorted by person."""
 
-    With e the bound, every row whose approximate distance is within 2 e of the smallest may be the
-    nearest, and every row within 2 e of the nearest mate may be before or behind it. All others
-    are on the right side of both as they are.
-    """
-    reach = 2.0 * bound[:, None]
-    near: NDArray[np.bool_] = distances <= distances.min(axis=1, keepdims=True) + reach
-    mate = np.where(same, distances, np.inf).min(axis=1, keepdims=True)
-    near |= np.abs(distances - mate) <= reach
-    return near
+    rows: NDArray[np.int64]
+    people: NDArray[np.int64]
+    vectors: NDArray[Any]
+    estimate: Callable[[slice], Estimate]
 
 
-def _refine(
-    distances: NDArray[np.float64],
-    near: NDArray[np.bool_],
-    gallery: NDArray[Any],
-    rows: NDArray[np.int64],
-    probes: NDArray[Any],
-    metric: Metric,
-    pool: ThreadPoolExecutor,
-) -> None:
-    """Replace the distances where `near` is true by direct ones."""
-    probe_rows, columns = np.nonzero(near)
+class _OneGallery:
+    """The search in one gallery, block by block."""
 
-    def direct(start: int) -> NDArray[np.float64]:
-        part = slice(start, start + _DIRECT_PAIRS)
-        return metric.direct(gallery[rows[columns[part]]], probes[probe_rows[part]])
+    def __init__(
+        self,
+        gallery: Vectors,
+        rows: NDArray[np.int64],
+        subjects: NDArray[np.int64] | None,
+        probes: NDArray[Any],
+        metric: Metric,
+        approximation: Approximation,
+        held: int,
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        self._gallery, self._rows, self._probes = gallery, rows, probes
+        self._metric, self._approximation, self._pool = metric, approximation, pool
+        self._held = held
+        self.width = min(held, len(rows))
+        self._subjects: NDArray[np.int64] = np.zeros(1, dtype=np.int64)
+        self._people = np.zeros(len(rows), dtype=np.int64)
+        if subjects is not None:
+            self._subjects, self._people = np.unique(subjects[rows], return_inverse=True)
 
-    pieces = pool.map(direct, range(0, len(columns), _DIRECT_PAIRS))
-    distances[probe_rows, columns] = np.concatenate(list(pieces))
+    def search(
+        self, whose: NDArray[np.int64] | None, top: int, step: int
+    ) -> tuple[Best, Best, NDArray[np.int64]]:
+        """The nearest rows, the nearest mate and the rank of each probe, `step` at a time."""
+        total = len(self._probes)
+        best, mates = Best(total, top), Best(total, 1)
+        rank = np.zeros(total, dtype=np.int64)
+        own = self._numbers(whose)
+        # Without subjects all probes go through the gallery together; with them, as many as the
+        # table of people ahead has room for.
+        size = total if own is None else max(1, _SEEN_ENTRIES // len(self._subjects))
+        for start in range(0, total, size):
+            batch = slice(start, min(start + size, total))
+            ahead = None if own is None else PeopleAhead(mates, batch, len(self._subjects))
+            at_once = self.width == len(self._rows)
+            for block, part in self._pieces(batch, step):
+                estimate, direct = block.estimate(part), self._direct(block, part)
+                best.update(part, estimate, block.rows, direct)
+                if own is None or ahead is None:
+                    continue
+                same = own[part, None] == block.people
+                mates.update(part, estimate, block.rows, direct, same)
+                if at_once:
+                    ahead.update(part, estimate, block.rows, block.people, direct)
+            if own is None or ahead is None:
+                continue
+            if not at_once:
+                # Who is ahead of the nearest mate can be told when that is known.
+                for block, part in self._pieces(batch, step):
+                    estimate, direct = block.estimate(part), self._direct(block, part)
+                    ahead.update(part, estimate, block.rows, block.people, direct)
+            rank[batch] = ahead.ranks(own[batch])
+        return best, mates, rank
 
+    def _numbers(self, whose: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
+        """The gallery's numbers of the probes' subjects; -1 for those who are not enrolled."""
+        if whose is None:
+            return None
+        places = np.minimum(np.searchsorted(self._subjects, whose), len(self._subjects) - 1)
+        return np.where(self._subjects[places] == whose, places, -1)
 
-def _decide(
-    distances: NDArray[np.float64],
-    near: NDArray[np.bool_],
-    same: NDArray[np.bool_],
-    subjects: NDArray[np.int64],
-) -> Matches:
-    """Nearest row, nearest mate and rank of each probe; rows are columns of the block here."""
-    every = np.arange(len(distances))
-    nearest = np.where(near, distances, np.inf).argmin(axis=1)
-    mates = np.where(same, distances, np.inf)
-    mate = mates.argmin(axis=1)
-    mate_distance = mates[every, mate]
-    before = distances < mate_distance[:, None]
-    before |= (distances == mate_distance[:, None]) & (np.arange(len(subjects)) < mate[:, None])
-    before &= ~same
-    by_subject = np.argsort(subjects, kind="stable")
-    starts = np.flatnonzero(np.diff(subjects[by_subject], prepend=subjects[by_subject[0]] - 1))
-    better = np.logical_or.reduceat(before[:, by_subject], starts, axis=1).sum(axis=1)
-    enrolled = same.any(axis=1)
-    return Matches(
-        nearest=nearest[:, None],
-        distance=distances[every, nearest][:, None],
-        mate_distance=np.where(enrolled, mate_distance, np.nan)[:, None],
-        rank=np.where(enrolled, better + 1, 0)[:, None],
-    )
+    def _pieces(self, batch: slice, step: int) -> Iterator[tuple[_Block, slice]]:
+        for first in range(0, len(self._rows), self._held):
+            part = slice(first, first + self._held)
+            order = np.argsort(self._people[part], kind="stable")
+            rows = self._rows[part][order]
+            vectors = self._gallery[rows]
+            estimate = self._approximation(vectors, self._pool)
+            block = _Block(rows, self._people[part][order], vectors, estimate)
+            for start in range(batch.start, batch.stop, step):
+                yield block, slice(start, min(start + step, batch.stop))
+
+    def _direct(self, block: _Block, part: slice) -> Direct:
+        """Direct distances of pairs of one block."""
+
+        def pairs(probe: NDArray[np.intp], column: NDArray[np.intp]) -> NDArray[np.float64]:
+            def few(start: int) -> NDArray[np.float64]:
+                some = slice(start, start + _DIRECT_PAIRS)
+                return self._metric.direct(
+                    block.vectors[column[some]], self._probes[part][probe[some]]
+                )
+
+            return np.concatenate(list(self._pool.map(few, range(0, len(probe), _DIRECT_PAIRS))))
+
+        return pairs
