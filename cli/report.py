@@ -1,0 +1,47 @@
+"""`gaitkit report`: results as one HTML page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gaitkit.cli import console, options
+
+
+@click.command("report", short_help="Explain results on one HTML page.")
+@click.argument("results", type=options.INPUT_FILE, nargs=-1, required=True)
+@options.output("The HTML page to write.")
+@click.option(
+    "--geis",
+    type=options.INPUT_FILE,
+    multiple=True,
+    help="GEIs behind the results, measured or translated, for pictures of people; repeatable.",
+)
+@click.option(
+    "--person",
+    "people",
+    multiple=True,
+    help="Show this person's probes instead of a range of outcomes; repeatable.",
+)
+@options.overwrite
+@options.verbosity
+def command(
+    results: tuple[Path, ...],
+    output: Path,
+    geis: tuple[Path, ...],
+    people: tuple[str, ...],
+    overwrite: bool,
+) -> None:
+    """Explain one or several results on one HTML page.
+
+    The page needs nothing but a browser: figures with intervals, matrices whose cells show their
+    probes, curves, people, mistakes, what was left out, and where all of it comes from. Several
+    results stand side by side with paired differences from the first.
+    """
+    from gaitkit.reporting.page.document import write_report
+
+    if people and not geis:
+        raise click.UsageError("--person needs --geis: the images to show.")
+    write_report(results, output, geis=geis, people=people, overwrite=overwrite)
+    console.say(f"Wrote {output}.")

@@ -1,0 +1,223 @@
+"""Charts as inline SVG whose colours follow the page, and whose bytes repeat.
+
+matplotlib draws them with stand-in colours, which become the page's own: an SVG cannot know
+whether it is read in a light or a dark room. What users have named (files, features) is never
+drawn: it stands in the legend, which is HTML and wraps on a phone.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaitkit.reporting.page.html import Html, tag
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["COLOURS", "Curve", "chart", "histogram", "legend"]
+
+COLOURS = 6
+"""Distinct colours; more curves repeat them."""
+
+_INK, _SOFT, _LINE = "#000001", "#000002", "#000003"
+_SERIES = tuple(f"#0000{10 + index}" for index in range(COLOURS))
+_STAND_INS = {_INK: "var(--ink)", _SOFT: "var(--soft)", _LINE: "var(--line)"} | {
+    colour: f"var(--s{index})" for index, colour in enumerate(_SERIES)
+}
+_DASHES = ((6.0, 2.0), (2.0, 1.5), (6.0, 2.0, 1.5, 2.0))
+_SIZE = (3.6, 2.7)
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.size": 8.0,
+    "font.family": "sans-serif",
+    "text.color": _INK,
+    "axes.labelcolor": _INK,
+    "axes.edgecolor": _SOFT,
+    "xtick.color": _SOFT,
+    "ytick.color": _SOFT,
+    "xtick.labelcolor": _INK,
+    "ytick.labelcolor": _INK,
+    "grid.color": _LINE,
+    "text.usetex": False,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One line of a chart.
+
+    Attributes
+    ----------
+    name : str
+        For the legend.
+    x, y : ndarray of float64, shape (n,)
+        Points; NaN is a gap.
+    colour : int
+        Index of its colour or, where dashed, of its dashes.
+    dashed : bool
+        Figures that are not of the data at hand: grey and dashed.
+    """
+
+    name: str
+    x: NDArray[Any]
+    y: NDArray[Any]
+    colour: int
+    dashed: bool = False
+
+
+def chart(
+    curves: Sequence[Curve],
+    *,
+    identifier: str,
+    title: str,
+    x_label: str,
+    y_label: str,
+    alt: str,
+    logarithmic_x: bool = False,
+    logarithmic_y: bool = False,
+    y_limits: tuple[float, float] | None = None,
+    markers: bool = False,
+    x_step: float | None = None,
+) -> Html:
+    """A figure with lines.
+
+    Parameters
+    ----------
+    curves : sequence of Curve
+        What to draw.
+    identifier : str
+        Unlike those of the page's other charts: letters, digits, hyphens.
+    title, x_label, y_label, alt : str
+        Above, beside, and instead of the picture.
+    logarithmic_x, logarithmic_y : bool
+        Whether an axis is.
+    y_limits : tuple of float, optional
+        Of the vertical axis.
+    markers : bool
+        Mark each point.
+    x_step : float, optional
+        Between the marks of the horizontal axis.
+
+    Returns
+    -------
+    Html
+    """
+    import matplotlib
+    from matplotlib.ticker import MultipleLocator
+
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": identifier}):
+        figure, axes = _axes(x_label, y_label)
+        for curve in curves:
+            axes.plot(
+                curve.x,
+                curve.y,
+                color=_SOFT if curve.dashed else _SERIES[curve.colour % COLOURS],
+                linewidth=1.1 if curve.dashed else 1.8,
+                linestyle=(0, _dashes(curve)) if curve.dashed else "-",
+                marker="o" if markers and not curve.dashed else None,
+                markersize=3,
+            )
+        if logarithmic_x:
+            axes.set_xscale("log")
+        if logarithmic_y:
+            axes.set_yscale("log")
+        if x_step is not None:
+            axes.xaxis.set_major_locator(MultipleLocator(x_step))
+        if y_limits is not None:
+            axes.set_ylim(*y_limits)
+        return _figure(figure, identifier, title, alt)
+
+
+def histogram(
+    edges: NDArray[np.float64],
+    groups: Sequence[tuple[NDArray[Any], int]],
+    *,
+    identifier: str,
+    title: str,
+    x_label: str,
+    alt: str,
+) -> Html:
+    """Shares per bin of several groups over shared edges.
+
+    Parameters
+    ----------
+    edges : ndarray of float64, shape (b + 1,)
+        Of the bins.
+    groups : sequence of (ndarray of shape (b,), int)
+        Counts and index of the colour; each group is divided by its own total.
+    identifier, title, x_label, alt
+        As in `chart`.
+    """
+    import matplotlib
+
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": identifier}):
+        figure, axes = _axes(x_label, "share of comparisons, %")
+        for counts, colour in groups:
+            share = 100.0 * np.asarray(counts) / max(1, int(np.sum(counts)))
+            axes.stairs(share, edges, color=_SERIES[colour], linewidth=1.2)
+            axes.stairs(share, edges, color=_SERIES[colour], fill=True, alpha=0.3)
+        axes.set_ylim(bottom=0)
+        return _figure(figure, identifier, title, alt)
+
+
+def legend(curves: Sequence[Curve]) -> Html:
+    """Names of the curves, each beside a piece of its line."""
+    items = []
+    for curve in curves:
+        line = tag(
+            "line",
+            x1="0",
+            x2="30",
+            y1="5",
+            y2="5",
+            stroke="var(--soft)" if curve.dashed else f"var(--s{curve.colour % COLOURS})",
+            stroke_width="2" if curve.dashed else "4",
+            stroke_dasharray=" ".join(map(str, _dashes(curve))) if curve.dashed else None,
+        )
+        swatch = tag("svg", line, viewBox="0 0 30 10", aria_hidden="true")
+        items.append(tag("li", swatch, curve.name))
+    return tag("ul", items, class_="legend")
+
+
+def _dashes(curve: Curve) -> tuple[float, ...]:
+    return _DASHES[curve.colour % len(_DASHES)]
+
+
+def _axes(x_label: str, y_label: str) -> tuple[Figure, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=_SIZE, layout="constrained")
+    figure.patch.set_visible(False)
+    axes = figure.subplots()
+    axes.patch.set_visible(False)
+    axes.set(xlabel=x_label, ylabel=y_label)
+    axes.grid(linewidth=0.6)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return figure, axes
+
+
+def _figure(figure: Figure, identifier: str, title: str, alt: str) -> Html:
+    out = io.StringIO()
+    figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    text = out.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    # Several drawings share one page, and matplotlib gives each the same names.
+    text = re.sub(r'(\sid="|url\(#|href="#)', rf"\g<1>{identifier}-", text)
+    for stand_in, colour in _STAND_INS.items():
+        text = text.replace(stand_in, colour)
+    opening, rest = text.split(">", 1)
+    box = re.search(r'viewBox="[^"]*"', opening)
+    assert box is not None
+    told = tag("svg", role="img", aria_label=alt).split(">", 1)[0]
+    drawing = Html(f"{told} {box.group()}>{rest}")
+    return tag("figure", tag("figcaption", title), drawing)

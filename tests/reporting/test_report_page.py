@@ -1,0 +1,175 @@
+"""The page of a report as text: what it holds, what it refuses, what it escapes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_up_results import Files, write_files
+
+from gaitkit.errors import MixtureError, OptionError, OutputExistsError
+from gaitkit.identification.crossview import CrossViewTable
+from gaitkit.identification.results import read_results
+from gaitkit.identification.stage import evaluate
+from gaitkit.reporting.page.angles import rate_by_angle
+from gaitkit.reporting.page.document import write_report
+from gaitkit.reporting.page.entries import read_entries
+from gaitkit.reporting.page.html import data_block, tag
+from gaitkit.reporting.page.mistakes import confusions, subject_rates
+from gaitkit.reporting.page.people import choose_probes
+from gaitkit.reporting.page.provenance import commands
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    return write_files(tmp_path_factory.mktemp("results"))
+
+
+@pytest.fixture(scope="module")
+def page(files: Files, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    write_report([files.raw, files.results], path, geis=[files.geis, files.translated])
+    return path.read_text(encoding="utf-8")
+
+
+def test_text_is_escaped_and_markup_is_not() -> None:
+    assert tag("p", "a < b", tag("b", "&"), None, ["x"]) == "<p>a &lt; b<b>&amp;</b>x</p>"
+    assert tag("i", class_="x", title='"', hidden=True, lang=None) == (
+        '<i class="x" title="&quot;" hidden></i>'
+    )
+    assert "</script>" not in data_block("d", ["</script><!--"])[: -len("</script>")]
+
+
+def test_equal_results_give_equal_bytes(page: str, files: Files, tmp_path: Path) -> None:
+    again = tmp_path / "again.html"
+    write_report([files.raw, files.results], again, geis=[files.geis, files.translated])
+    assert again.read_text(encoding="utf-8") == page
+
+
+def test_every_tag_is_closed_and_nothing_comes_from_elsewhere(page: str) -> None:
+    class Checker(HTMLParser):
+        stack: list[str]
+
+        def handle_starttag(self, name: str, attributes: list[tuple[str, str | None]]) -> None:
+            for key, value in attributes:
+                if key in ("src", "href", "xlink:href"):
+                    assert (value or "").startswith(("data:", "#")), value
+            if name not in ("img", "br", "meta"):
+                self.stack.append(name)
+
+        def handle_startendtag(self, name: str, attributes: list[tuple[str, str | None]]) -> None:
+            pass
+
+        def handle_endtag(self, name: str) -> None:
+            assert self.stack.pop() == name
+
+    checker = Checker()
+    checker.stack = []
+    checker.feed(page)
+    assert checker.stack == []
+
+
+def test_pictures_and_figures_have_words(page: str) -> None:
+    assert all(' alt="' in image for image in re.findall(r"<img [^>]*>", page))
+    charts = re.findall(r'<svg role="img"[^>]*>', page)
+    assert len(charts) >= 3
+    assert all(' aria-label="' in chart for chart in charts)
+    assert "GaitGAN (published, CASIA-B)" in page
+
+
+def test_names_out_of_files_are_escaped(tmp_path: Path) -> None:
+    evil = ['<script>alert("p")</script>', "p&1", "p2", "p3"]
+    files = write_files(tmp_path, evil + [f"q{name}" for name in evil])
+    output = tmp_path / "report.html"
+    write_report([files.results], output, geis=[files.translated])
+    text = output.read_text(encoding="utf-8")
+    assert "<script>alert" not in text
+    assert "q&lt;script&gt;alert" in text
+
+
+def test_rate_by_angle_takes_the_smaller_way_round() -> None:
+    views = np.array([0.0, 90.0, 270.0])
+    rate = np.array([[100.0, 40.0, 60.0], [20.0, 100.0, np.nan], [40.0, 10.0, 100.0]])
+    table = CrossViewTable(views, views, rate, np.ones((3, 3), dtype=np.int64))
+    angles, rates = rate_by_angle(table)
+    assert angles.tolist() == [0.0, 90.0, 180.0]
+    assert rates.tolist() == [100.0, 40.0, 10.0]
+
+
+def test_mistakes_add_up_to_the_matches(files: Files) -> None:
+    result = read_results(files.raw)[0]
+    matches = result.matches
+    different = matches.probe_views[:, None] != matches.gallery_views
+    wrong = int((~matches.correct & different).sum())
+    assert sum(count for _, _, count, _ in confusions(result)) == wrong
+    rates = subject_rates(result)
+    assert sorted(rates) == ["p4", "p5", "p6", "p7"]
+    mean = np.mean([own["nm"] for own in rates.values()])
+    assert mean == pytest.approx(result.headline("nm"))
+
+
+def test_chosen_probes_show_hits_and_misses(files: Files) -> None:
+    result = read_results(files.raw)[0]
+    chosen = choose_probes(result)
+    assert {item.probe_set for item in chosen} == {"nm", "bg", "cl"}
+    assert all(item.key.view != 90.0 for item in chosen)
+    assert {item.key.subject for item in choose_probes(result, ["p6"])} == {"p6"}
+    with pytest.raises(OptionError, match="no probes of 'p0'"):
+        choose_probes(result, ["p0"])
+
+
+def test_commands_repeat_what_differs_from_the_defaults(files: Files) -> None:
+    assert commands(read_entries([files.raw])) == [
+        "gaitkit make-gei FRAMES -o gei.h5 --min-frames 8",
+        "gaitkit evaluate gei.h5 --protocol halves -o raw.h5",
+        "gaitkit report raw.h5 -o report.html",
+    ]
+
+
+def test_the_cells_data_are_the_matches(page: str, files: Files) -> None:
+    block = re.search(r'<script type="application/json" id="outcomes">(.*?)</script>', page)
+    assert block is not None
+    data = json.loads(block.group(1))
+    matches = read_results(files.results)[0].matches
+    assert np.array_equal(np.array(data["results"][1]["rank"]).T, matches.rank)
+    assert data["gallery"][3] == "054"
+    assert data["walks"][data["probes"][0][0]] == "p4 nm-05"
+
+
+def test_results_that_cannot_stand_side_by_side(files: Files, tmp_path: Path) -> None:
+    column = tmp_path / "column.h5"
+    evaluate(files.geis, protocol="halves", probe_view=54.0, output=column)
+    other = write_files(tmp_path, [f"p{number}" for number in range(10)])
+    output = tmp_path / "report.html"
+    for results, message in (
+        ([files.raw, column], "probe views"),
+        ([files.raw, other.results], "tested sequences"),
+    ):
+        with pytest.raises(MixtureError, match=message):
+            write_report(results, output)
+    with pytest.raises(OptionError, match="given twice"):
+        write_report([files.raw, files.raw], output)
+    with pytest.raises(MixtureError, match="not what these results were made from"):
+        write_report([files.raw], output, geis=[other.geis])
+    assert not output.exists()
+
+
+def test_the_command_writes_whole_or_not_at_all(
+    files: Files, gaitkit: Callable, tmp_path: Path
+) -> None:
+    output = tmp_path / "report.html"
+    ran = gaitkit("report", files.raw, "-o", output, "--geis", files.geis, "--person", "p5")
+    assert ran.code == 0, ran.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    assert gaitkit("report", files.raw, "-o", output).code == OutputExistsError.exit_code
+    cut = tmp_path / "cut.h5"
+    cut.write_bytes(files.raw.read_bytes()[:-100])
+    ran = gaitkit("report", cut, "-o", tmp_path / "none.html")
+    assert ran.code == 1
+    assert "cut" in ran.stderr
+    assert not (tmp_path / "none.html").exists()
