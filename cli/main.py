@@ -27,6 +27,7 @@ COMMANDS = {
     "models": "models",
     "translate": "translate",
     "evaluate": "evaluate",
+    "report": "report",
     "run": "run",
     "inspect": "inspect",
     "show": "show",
