@@ -10,6 +10,7 @@ import click
 from gaitkit.cli import console, options
 
 if TYPE_CHECKING:
+    from gaitkit.datasets.protocols import Protocol
     from gaitkit.identification.results import EvaluationResult
 
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 def command(
     geis: tuple[Path, ...],
     output: Path | None,
-    protocol: str | None,
+    protocol: Protocol | str | None,
     probe_view: float | None,
     features: tuple[str, ...],
     metrics: tuple[str, ...],

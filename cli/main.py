@@ -28,6 +28,7 @@ COMMANDS = {
     "translate": "translate",
     "evaluate": "evaluate",
     "report": "report",
+    "protocol": "protocol",
     "run": "run",
     "inspect": "inspect",
     "show": "show",

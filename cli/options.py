@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from gaitkit.cli import console
 
@@ -158,10 +159,45 @@ workers = click.option(
     callback=_workers,
     help="Processes; the result does not depend on it.  [default: the number of cores]",
 )
+
+
+class _ProtocolName(click.ParamType):
+    """The name of a built-in protocol, or a TOML file."""
+
+    name = "protocol"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | Any:
+        if not isinstance(value, str):
+            return value
+        from gaitkit.datasets.protocols import get_protocol
+        from gaitkit.errors import OptionError
+
+        try:
+            chosen = get_protocol(value)
+        except OptionError as error:
+            self.fail(str(error), param, ctx)
+        # A built-in one stays a name, a file is read once and is the protocol from here on.
+        return value if chosen.name == value else chosen
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        return "NAME|FILE.toml"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from gaitkit.datasets.protocols import PROTOCOLS
+
+        names = [CompletionItem(name) for name in PROTOCOLS if name.startswith(incomplete)]
+        return [*names, *click.File().shell_complete(ctx, param, incomplete)]
+
+
 protocol = click.option(
     "--protocol",
-    type=click.Choice(["casia-b-62-62", "casia-b-74-50", "halves"]),
-    help="Who trains, who is tested.  [default: casia-b-62-62 for subjects 001-124, else halves]",
+    type=_ProtocolName(),
+    help="Who trains, who is tested: casia-b-62-62, casia-b-74-50, halves, or a file as gaitkit "
+    "protocol show prints it.  [default: casia-b-62-62 for subjects 001-124, else halves]",
 )
 feature = click.option(
     "--feature",
@@ -174,7 +210,7 @@ feature = click.option(
 metric = click.option(
     "--metric",
     "metrics",
-    type=click.Choice(["euclidean", "manhattan"]),
+    type=click.Choice(["euclidean", "manhattan", "cosine"]),
     multiple=True,
     default=("euclidean",),
     help="Distance of the nearest neighbour; may be repeated.",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gaitkit.cli import console, options
 from gaitkit.cli.pipeline import run_and_print
 from gaitkit.cli.training_options import training_choice, training_options
+
+if TYPE_CHECKING:
+    from gaitkit.datasets.protocols import Protocol
 
 
 @click.command("run", short_help="Everything from frames to the tables.")
@@ -33,7 +36,7 @@ from gaitkit.cli.training_options import training_choice, training_options
 def command(
     input: Path,
     output: Path,
-    protocol: str | None,
+    protocol: Protocol | str | None,
     alignment: str,
     size: tuple[int, int],
     keep_cut: bool,

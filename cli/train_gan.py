@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from gaitkit.datasets.protocols import Protocol
+
 
 @click.command("train-gan", short_help="Train GaitGAN.")
 @click.argument("geis", metavar="GEIS", type=options.INPUT_FILE)
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
 def command(
     geis: Path,
     output: Path,
-    protocol: str | None,
+    protocol: Protocol | str | None,
     samples: Path | None,
     sample_every: int | None,
     checkpoint_every: int,

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gaitkit.artifacts import open_artifact
-from gaitkit.datasets.protocols import default_protocol, get_protocol, split_subjects
+from gaitkit.datasets.protocols import (
+    PROTOCOLS,
+    Protocol,
+    default_protocol,
+    get_protocol,
+    split_subjects,
+)
 from gaitkit.errors import ProtocolError
 from gaitkit.translators.recipes import DEFAULT_RECIPE, get_recipe
 from gaitkit.workshop import Workshop, content_of
@@ -25,7 +31,7 @@ def train_gaitgan(
     geis: Path,
     output: Path,
     *,
-    protocol: str | None,
+    protocol: Protocol | str | None,
     config: Mapping[str, Any],
     training: Mapping[str, Any],
     recipe: str | None = None,
@@ -38,8 +44,8 @@ def train_gaitgan(
     ----------
     geis, output : Path
         Measured GEIs, and the translator artefact.
-    protocol : str or None
-        Name of a protocol; `None` chooses `default_protocol`.
+    protocol : Protocol, str or None
+        A protocol or the name of one; `None` chooses `default_protocol`.
     config, training : mapping
         Fields of `GaitGANConfig` and of `TrainingOptions`; they go before the recipe's.
     recipe : str or None
@@ -89,7 +95,7 @@ def train_gaitgan(
     return told | training_summary(output)
 
 
-def _training_people(geis: Path, protocol: str | None) -> tuple[str, tuple[str, ...]]:
+def _training_people(geis: Path, protocol: Protocol | str | None) -> tuple[str, tuple[str, ...]]:
     """Name of the protocol, and whom it lets models see."""
     with open_artifact(geis, "gei") as artifact:
         labels = artifact.labels
@@ -109,7 +115,7 @@ class PipelineOptions:
 
     Attributes
     ----------
-    protocol : str or None
+    protocol : Protocol, str or None
         `None` chooses by the subjects.
     silhouettes, gei : mapping
         Fields of `SilhouetteOptions` and `GeiOptions`.
@@ -127,7 +133,7 @@ class PipelineOptions:
         Processes of `make-gei`.
     """
 
-    protocol: str | None = None
+    protocol: Protocol | str | None = None
     silhouettes: Mapping[str, Any] = field(default_factory=dict)
     gei: Mapping[str, Any] = field(default_factory=dict)
     recipe: str | None = None
@@ -185,8 +191,10 @@ def run_pipeline(
     )
     with open_artifact(gei, "gei") as artifact:
         labels, geis = artifact.labels, artifact.content_sha256
-    protocol = options.protocol or default_protocol(labels).name
-    plan = {"protocol": protocol, "geis": geis}
+    protocol = get_protocol(options.protocol or default_protocol(labels))
+    known = PROTOCOLS.get(protocol.name) == protocol
+    told = protocol.name if known else protocol.as_parameters()
+    plan: dict[str, Any] = {"protocol": told, "geis": geis}
     model = workshop.step(
         "gaitgan.h5",
         {
@@ -227,7 +235,7 @@ def run_pipeline(
     ):
         workshop.step(
             name,
-            {"protocol": protocol, "geis": content_of(path)},
+            {"protocol": told, "geis": content_of(path)},
             lambda out, path=path, truth=truth: evaluate(  # type: ignore[misc]
                 path,
                 protocol=protocol,

@@ -16,6 +16,8 @@ from gaitkit.datasets.protocols import (
     default_protocol,
     describe_labels,
     get_protocol,
+    load_protocol,
+    protocol_toml,
     resolve,
     split_subjects,
 )
@@ -104,8 +106,149 @@ def test_nobody_to_test_suggests_halves():
 
 def test_no_gallery_walks():
     labels = make_labels(["a", "b", "c", "d"], walks=[("bg", 1), ("bg", 2)])
-    with pytest.raises(ProtocolError, match=r"(?s)enrols nm-01.*the walks bg-01, bg-02"):
+    with pytest.raises(ProtocolError, match=r"none is of condition nm; .*the walks bg-01, bg-02"):
         resolve(PROTOCOLS["halves"], labels)
+
+
+MINE = """
+train = "first-half"
+test = "rest"
+{views}
+[gallery]
+{gallery}
+[probes.other]
+{probes}
+"""
+
+
+def mine(tmp_path, gallery="nm = [1, 2]", probes='bg = "all"', views=""):
+    path = tmp_path / "mine.toml"
+    path.write_text(MINE.format(gallery=gallery, probes=probes, views=views))
+    return path
+
+
+def test_a_protocol_of_ones_own(tmp_path):
+    path = mine(tmp_path, views="gallery_views = [90]\nprobe_views = [0]")
+    protocol = get_protocol(str(path))
+    assert protocol.name == "mine"
+    labels = make_labels(["a", "b", "c", "d"])
+    split = resolve(protocol, labels)
+    chosen = list(map(str, labels.select(split.gallery | split.probe).keys()))
+    assert chosen[:4] == ["c/nm-01/090", "c/nm-02/090", "c/bg-01/000", "c/bg-02/000"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"gallery": "coat = [1]"}, "gallery is empty: of 40 .* none is of condition coat;.*nm-01"),
+        ({"gallery": "nm = [7]"}, "gallery is empty: of 24 .* none is take nm-07;.*nm-01 to nm-06"),
+        ({"views": "gallery_views = [36]"}, r"of 8 .* none is seen from 036;.*2 views \(000, 090"),
+        ({"probes": "coat = [1]"}, "probe set other, .* of condition coat"),
+        ({"views": "probe_views = [36]"}, "probe set other, .* seen from 036"),
+    ],
+)
+def test_the_filter_that_left_nothing_is_named(tmp_path, changes, message):
+    protocol = load_protocol(mine(tmp_path, **changes))
+    with pytest.raises(ProtocolError, match=message):
+        resolve(protocol, make_labels(["a", "b", "c", "d"]))
+
+
+def test_a_name_that_is_not_there(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        MINE.format(gallery="nm=[1]", probes="bg=[1]", views="").replace(
+            'test = "rest"', 'test = ["c", "dan"]'
+        )
+    )
+    with pytest.raises(ProtocolError, match=r"mine, test: .* no subject dan. It has 4 subjects"):
+        resolve(load_protocol(path), make_labels(["a", "b", "c", "d"]))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("galery = 1", "no key 'galery'"),
+        ("identical_view = 1", "identical_view: expected true or false; found 1"),
+        ("gallery_views = [true]", r"gallery_views: expected .*degrees.*; found \[True\]"),
+        ("name = 'a b'", "name: expected letters.*'a b'"),
+        ("description = 3", "description: expected text; found 3"),
+        ("name = 'halves'", "name = 'halves' is that of a protocol of gaitkit"),
+        ("train = 1", "not valid TOML"),
+    ],
+)
+def test_the_key_that_is_wrong_is_named(tmp_path, line, message):
+    with pytest.raises(ProtocolError, match=message):
+        load_protocol(mine(tmp_path, views=line))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('train = "first-half"', "", "'train' is missing"),
+        ('train = "first-half"', "train = []", "train: expected .*first-half"),
+        ('train = "first-half"', 'train = ["9-10"]', "train: expected a range .* equal length"),
+        ('train = "first-half"', "train = [7]", "train: expected names in quotes; found 7"),
+        ('test = "rest"', 'test = "all"', "test: expected .*rest.*found 'all'"),
+        ("nm = [1, 2]", "nm = [1.5]", r"gallery.nm: expected a list of takes.*found \[1.5\]"),
+        ("nm = [1, 2]", "", "gallery: expected conditions"),
+        ('bg = "all"', "bg = 5", "probes.other.bg: expected a list of takes"),
+        ("[probes.other]", "[probes.'a/b']", "a/b"),
+    ],
+)
+def test_what_is_in_a_value_is_checked(tmp_path, old, new, message):
+    path = mine(tmp_path)
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(ProtocolError, match=message):
+        load_protocol(path)
+
+
+def test_a_file_that_cannot_be_read(tmp_path):
+    with pytest.raises(ProtocolError, match="No such file"):
+        get_protocol(str(tmp_path / "none.toml"))
+
+
+@pytest.mark.parametrize("name", list(PROTOCOLS))
+def test_a_built_in_protocol_prints_as_a_file_of_ones_own(tmp_path, name):
+    path = tmp_path / "copy.toml"
+    path.write_text(protocol_toml(PROTOCOLS[name]))
+    assert load_protocol(path) == PROTOCOLS[name]
+
+
+names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+people = st.lists(
+    names.map(lambda name: SubjectRange(name, name)) | st.just(SubjectRange("001", "062")),
+    min_size=1,
+    max_size=3,
+).map(tuple)
+walks = st.dictionaries(
+    names, st.none() | st.lists(st.integers(-9, 99), min_size=1, max_size=3).map(tuple), min_size=1
+).map(lambda takes: tuple(Walks(name, some) for name, some in takes.items()))
+views = st.none() | st.lists(st.floats(-360, 360), min_size=1, max_size=3).map(tuple)
+
+
+@given(
+    st.builds(
+        Protocol,
+        name=st.just("mine"),
+        description=st.text(st.characters(exclude_categories=["Cs"])),
+        train=st.just("first-half") | people,
+        test=st.just("rest") | people,
+        gallery=walks,
+        probes=st.dictionaries(st.from_regex(r"[\w.+-]+", fullmatch=True), walks, min_size=1).map(
+            lambda sets: tuple(ProbeSet(name, some) for name, some in sets.items())
+        ),
+        identical_view=st.booleans(),
+        covers_everybody=st.booleans(),
+        empty_probes=st.booleans(),
+        gallery_views=views,
+        probe_views=views,
+    )
+)
+def test_any_protocol_survives_its_file(tmp_path_factory, protocol):
+    path = tmp_path_factory.mktemp("protocol") / "mine.toml"
+    path.write_text(protocol_toml(protocol), encoding="utf-8", newline="")
+    assert load_protocol(path) == protocol
+    assert Protocol.from_parameters(json.loads(json.dumps(protocol.as_parameters()))) == protocol
 
 
 def test_a_gallery_of_one_person_identifies_nobody():
