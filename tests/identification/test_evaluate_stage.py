@@ -234,7 +234,7 @@ def test_unknown_views_are_refused(write_gei):
 
 def test_one_walk_each_says_what_is_missing(write_gei):
     labels = people_labels([f"{n:03d}" for n in range(1, 10)], walks=[("nm", 1)], views=(90.0,))
-    with pytest.raises(ProtocolError, match="wants the probes nm: nm-05, nm-06"):
+    with pytest.raises(ProtocolError, match="searches nm-05, nm-06 .* none is take nm-05"):
         evaluate(write_gei(labels=labels))
 
 
