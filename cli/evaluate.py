@@ -32,7 +32,14 @@ if TYPE_CHECKING:
 )
 @options.seed
 @options.overwrite
-@options.json_output
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "csv", "json", "markdown", "latex"]),
+    default="text",
+    help="How to print the results.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @options.verbosity
 def command(
     geis: tuple[Path, ...],
@@ -44,6 +51,7 @@ def command(
     truth: Path | None,
     seed: int,
     overwrite: bool,
+    form: str,
     as_json: bool,
 ) -> None:
     """Identify the tested people by their nearest neighbour, across views.
@@ -53,6 +61,7 @@ def command(
     gallery view counts as an error. People whom a model has seen are refused. Several GEI
     artefacts (gei.h5 translated.h5) are evaluated side by side.
     """
+    from gaitkit.identification.formats import FORMATS
     from gaitkit.identification.results import to_json
     from gaitkit.identification.stage import evaluate
 
@@ -73,8 +82,10 @@ def command(
             seed=seed,
         )
     ]
-    if as_json:
+    if as_json or form == "json":
         console.print_json(to_json(results))
+    elif form in FORMATS:
+        click.echo(FORMATS[form](results))
     else:
         click.echo(_text(results, probe_view))
     if output is not None:
@@ -82,7 +93,7 @@ def command(
 
 
 def _text(results: list[EvaluationResult], probe_view: float | None) -> str:
-    from gaitkit.identification import tables
+    from gaitkit.identification import overview, tables
 
     parts = []
     for result in results:
@@ -94,5 +105,5 @@ def _text(results: list[EvaluationResult], probe_view: float | None) -> str:
         if result.quality is not None:
             parts.append(tables.quality_text(result.quality))
     if len(results) > 1:
-        parts.append(tables.summary_text(results))
+        parts.append(overview.summary_text(results))
     return "\n\n".join(parts)

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from gaitkit.datasets.published import published_system
 from gaitkit.errors import GaitkitError
+from gaitkit.identification.overview import summary_text
 from gaitkit.identification.results import EvaluationResult
-from gaitkit.identification.tables import results_text, summary_text
+from gaitkit.identification.tables import results_text
 from gaitkit.parallel import available_cores
 from gaitkit.workflow import PipelineOptions, run_pipeline
 from gaitkit.workshop import Workshop

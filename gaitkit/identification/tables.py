@@ -15,22 +15,18 @@ from numpy.typing import NDArray
 from gaitkit.datasets.published import MARK, PublishedSystem, published_system
 from gaitkit.errors import OptionError
 from gaitkit.identification.crossview import CrossViewTable
+from gaitkit.identification.overview import WIDTH, figures_text
 from gaitkit.identification.quality import QualityTable
 from gaitkit.identification.results import EvaluationResult
 from gaitkit.labels import format_view
 
 __all__ = [
     "BESIDE",
-    "WIDTH",
     "cross_view_text",
     "probe_view_text",
     "quality_text",
     "results_text",
-    "summary_text",
 ]
-
-WIDTH = 100
-"""Columns of the widest line."""
 
 BESIDE = ("gaitgan", "gaitganv2", "spae")
 """Published systems that stand beside one's own figures at a probe view."""
@@ -41,14 +37,15 @@ _GROUP_CELL = 6
 
 
 def results_text(result: EvaluationResult) -> str:
-    """Every probe set's full matrix, under one title, with the rules of counting.
+    """Every figure and every probe set's full matrix, under one title, with the rules of counting.
 
     Returns
     -------
     str
         Lines without a trailing newline.
     """
-    parts = [title(result)]
+    figures = figures_text(result)
+    parts = [title(result)] + ([figures] if figures else [])
     parts += [cross_view_text(table, name) for name, table in result.tables.items()]
     parts.append(
         "Per cent. Row: gallery view; column: probe view. (In brackets: equal views, in no mean.) "
@@ -62,7 +59,7 @@ def title(result: EvaluationResult) -> str:
     """What was evaluated and how, in one or two lines."""
     people = len(set(result.labels.subject[result.split.gallery].tolist()))
     return (
-        f"{result.source}: {result.feature}, {result.metric}, 1-NN; protocol "
+        f"{result.source}: {result.feature}, {result.metric}, {result.k}-NN; protocol "
         f"{result.protocol.name}\n"
         f"data set {result.dataset}; {people} people enrolled, one gallery view at a time"
     )
@@ -201,48 +198,6 @@ def _published_group(
 
 def _group_row(cells: Sequence[str]) -> str:
     return "".join(f"{_fit(cell, _GROUP_CELL - 1).strip():>{_GROUP_CELL}}" for cell in cells)
-
-
-def summary_text(results: Sequence[EvaluationResult], names: Sequence[str] | None = None) -> str:
-    """Several results side by side: mean rank-1 over different and over equal views.
-
-    Parameters
-    ----------
-    results : sequence of EvaluationResult
-        One line each.
-    names : sequence of str, optional
-        What to call them; by default input, feature and metric.
-
-    Returns
-    -------
-    str
-        Sets that not all results have are left empty where they are missing.
-    """
-    if names is None:
-        names = [f"{item.source}, {item.feature}, {item.metric}" for item in results]
-    sets = list(dict.fromkeys(name for result in results for name in result.tables))
-    room = WIDTH - (2 * len(sets) + 1) * _CELL
-    label = min(max(12, *map(len, names)), max(12, room))
-    head = [*sets, "mean", *sets]
-    lines = [
-        " " * label + f"{'different views':>{(len(sets) + 1) * _CELL}}"
-        f"{'equal views':>{len(sets) * _CELL}}",
-        f"{'rank-1, %':<{label}}" + "".join(f"{cell:>{_CELL}}" for cell in head),
-    ]
-    for name, result in zip(names, results, strict=True):
-        different = [_of(result, key, "mean_excluding_identical") for key in sets]
-        equal = [_of(result, key, "mean_identical") for key in sets]
-        filled = [value for value in different if value is not None]
-        mean = sum(filled) / len(filled) if len(filled) == len(sets) else None
-        cells = "".join(f"{_rate(value):>{_CELL}}" for value in [*different, mean, *equal])
-        lines.append(f"{_fit(name, label):<{label}}{cells}")
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def _of(result: EvaluationResult, name: str, what: str) -> float | None:
-    table = result.tables.get(name)
-    value: float | None = None if table is None else getattr(table, what)
-    return value
 
 
 def quality_text(quality: QualityTable) -> str:

@@ -9,6 +9,7 @@ from made_up_people import people_labels
 
 from gaitkit.errors import OptionError
 from gaitkit.identification.crossview import CrossViewTable
+from gaitkit.identification.overview import summary_text
 from gaitkit.identification.quality import QualityTable
 from gaitkit.identification.stage import evaluate
 from gaitkit.identification.tables import (
@@ -16,7 +17,6 @@ from gaitkit.identification.tables import (
     probe_view_text,
     quality_text,
     results_text,
-    summary_text,
 )
 
 CASIA_VIEWS = np.arange(0.0, 181.0, 18.0)
@@ -127,15 +127,25 @@ def test_a_probe_view_that_is_not_there(result):
 
 def test_the_summary_puts_results_side_by_side(write_gei):
     results = evaluate(write_gei(), features=("pixels", "lda"))
-    lines = summary_text(results, ["raw", "raw + LDA"]).splitlines()
+    text = summary_text(results, ["raw", "raw + LDA"])
+    lines = [line for line in text.splitlines() if not re.fullmatch(r"[\d. -]+", line)]
     assert lines[0].split() == ["different", "views", "equal", "views"]
     assert lines[1].split() == ["rank-1,", "%", *["nm", "bg", "cl", "mean", "nm", "bg", "cl"]]
     different = [results[0].tables[n].mean_excluding_identical for n in ("nm", "bg", "cl")]
     equal = [results[0].tables[n].mean_identical for n in ("nm", "bg", "cl")]
     expected = [f"{value:.1f}" for value in [*different, np.mean(different), *equal]]
-    assert lines[2].split() == ["raw", *expected]
+    assert lines[2].replace("*", " ").split() == ["raw", *expected]
     assert lines[3].startswith("raw + LDA ")
-    assert len({len(line) for line in lines}) == 1
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_the_best_of_each_column_is_marked(write_gei):
+    table = made_up_table([0.0, 90.0], [0.0, 90.0])
+    worse = replace(evaluate(write_gei())[0], numbers={}, tables={"nm": table})
+    better = replace(worse, tables={"nm": replace(table, rate=table.rate + 1.0)})
+    first, second = summary_text([worse, better], ["worse", "better"]).splitlines()[2:4]
+    assert first.count("*") == 0
+    assert second.count("*") == 3
 
 
 def test_a_long_name_is_shortened(write_gei):

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import isnan
 
 from gaitkit.identification.bootstrap import Interval
-from gaitkit.identification.numbers import Numbers
+from gaitkit.identification.overview import figures_of, rank1_of
 from gaitkit.identification.results import EvaluationResult
 from gaitkit.reporting.page.entries import Entry
 from gaitkit.reporting.page.html import Child, Html, tag
 
 __all__ = ["figures_section", "headline_section"]
-
-Pick = Callable[[Numbers], Interval | None]
 
 _SURE = (
     "In small print: 95 % bootstrap intervals over people. Had other people been tested, the "
@@ -27,14 +25,17 @@ def headline_section(entries: Sequence[Entry]) -> Html:
     first = entries[0].result
     sets = list(first.tables)
     which = "all views" if first.protocol.identical_view else "different views"
-    rank1 = {name: [_rank1(entry.result, name) for entry in entries] for name in sets}
+    rank1 = {
+        name: [figure for entry in entries if (figure := rank1_of(entry.result, name))]
+        for name in sets
+    }
     rows = []
     for index, entry in enumerate(entries):
         cells = [
             tag(
                 "td",
                 _figure(rank1[name][index]),
-                class_="best" if len(entries) > 1 and _is_best(rank1[name], index) else None,
+                class_="best" if _is_best(rank1[name], index) else None,
                 data_label=name,
             )
             for name in sets
@@ -51,14 +52,6 @@ def headline_section(entries: Sequence[Entry]) -> Html:
     )
 
 
-def _rank1(result: EvaluationResult, name: str) -> Interval:
-    if name in result.numbers:
-        return result.numbers[name].rank1
-    rate = result.headline(name)
-    nan = float("nan")
-    return Interval(nan if rate is None else rate, nan, nan)
-
-
 def _span(result: EvaluationResult, name: str) -> str:
     counts = result.tables[name].probes
     low, high = int(counts.min()), int(counts.max())
@@ -67,7 +60,7 @@ def _span(result: EvaluationResult, name: str) -> str:
 
 def _is_best(figures: Sequence[Interval], index: int) -> bool:
     known = [figure.estimate for figure in figures if not isnan(figure.estimate)]
-    return bool(known) and figures[index].estimate == max(known)
+    return len(set(known)) > 1 and figures[index].estimate == max(known)
 
 
 def _opengait(entries: Sequence[Entry]) -> Html | None:
@@ -114,14 +107,14 @@ def figures_section(entries: Sequence[Entry]) -> Html | None:
 def _set_table(name: str, entries: Sequence[Entry]) -> Html:
     numbers = [entry.result.numbers[name] for entry in entries]
     rows = []
-    for label, pick, low_is_good in _picks(numbers[0]):
-        figures = [pick(item) or Interval(*[float("nan")] * 3) for item in numbers]
+    for label, pick, low_is_good in figures_of(numbers):
+        figures = [pick(item) for item in numbers]
         signed = [f._replace(estimate=-f.estimate) if low_is_good else f for f in figures]
         cells = [
             tag(
                 "td",
                 _figure(figure),
-                class_="best" if len(entries) > 1 and _is_best(signed, index) else None,
+                class_="best" if _is_best(signed, index) else None,
                 data_label=entry.key,
             )
             for index, (entry, figure) in enumerate(zip(entries, figures, strict=True))
@@ -136,40 +129,6 @@ def _set_table(name: str, entries: Sequence[Entry]) -> Html:
     ]
     rows.append(tag("tr", tag("th", "failures to acquire", scope="row"), cells))
     return _table(f"{name}, per cent", ["", *(entry.key for entry in entries)], rows, "plain")
-
-
-def _picks(numbers: Numbers) -> list[tuple[str, Pick, bool]]:
-    """Label, figure and whether a low one is good; the points are those of the first result."""
-    picks: list[tuple[str, Pick, bool]] = [
-        ("rank-1", lambda item: item.rank1, False),
-        ("rank-5", lambda item: item.rank5, False),
-        ("rank-10", lambda item: item.rank10, False),
-        ("mAP", lambda item: item.mean_ap, False),
-    ]
-    if numbers.verification is not None:
-        picks.append(("EER", _eer, True))
-        for point in numbers.verification.fnmr_at:
-            picks.append((f"FNMR at FMR {_point(point)}", _fnmr_at(point), True))
-    if numbers.open_set is not None:
-        for point in numbers.open_set.tpir_at:
-            picks.append((f"TPIR at FPIR {_point(point)}", _tpir_at(point), False))
-    return picks
-
-
-def _eer(numbers: Numbers) -> Interval | None:
-    return None if numbers.verification is None else numbers.verification.eer
-
-
-def _fnmr_at(point: float) -> Pick:
-    return lambda item: item.verification.fnmr_at.get(point) if item.verification else None
-
-
-def _tpir_at(point: float) -> Pick:
-    return lambda item: item.open_set.tpir_at.get(point) if item.open_set else None
-
-
-def _point(share: float) -> str:
-    return f"{100 * share:g} %"
 
 
 def _figure(figure: Interval, *, sign: bool = False) -> Child:
