@@ -20,7 +20,7 @@ from gaitkit.identification.matching import search
 from gaitkit.identification.metrics import Metric
 from gaitkit.labels import Labels
 
-__all__ = ["CrossViewTable", "ViewMatches", "cross_view_table", "match_views"]
+__all__ = ["CrossViewTable", "ViewMatches", "cross_view_table", "match_views", "vote"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class ViewMatches:
     probe_views : ndarray of float64, shape (p,)
         Their views, degrees.
     nearest_row : ndarray of int64, shape (p, g)
-        Row of the artefact that came first; -1 where the gallery of that view is empty.
+        Row of the artefact that is nearest; -1 where the gallery of that view is empty.
     distance, mate_distance : ndarray of float64, shape (p, g)
         To the nearest row, and to the nearest of the probe's own subject (NaN where absent).
     rank : ndarray of int64, shape (p, g)
@@ -148,6 +148,8 @@ def match_views(
     *,
     metric: Metric,
     gallery_views: NDArray[np.float64] | None = None,
+    top: int = 1,
+    k: int = 1,
     threads: int | None = None,
 ) -> ViewMatches:
     """Search every probe in the gallery of each view.
@@ -164,12 +166,17 @@ def match_views(
         How distance is measured.
     gallery_views : ndarray of float64, shape (g,), optional
         Views to enrol, one gallery each; by default those of the gallery's rows.
+    top : int
+        How many neighbours are kept.
+    k : int
+        How many of them vote, see `vote`.
     threads : int, optional
         Does not change the result.
 
     Returns
     -------
     ViewMatches
+        Without average precision, which a search for the nearest does not know.
     """
     gallery_rows, probe_rows = np.flatnonzero(gallery), np.flatnonzero(probe)
     if gallery_views is None:
@@ -183,18 +190,58 @@ def match_views(
         people[probe_rows],
         metric=metric,
         groups=groups,
+        top=max(top, k),
         threads=threads,
     )
-    nearest_row = np.where(found.nearest < 0, -1, gallery_rows[found.nearest])
+    neighbours = np.where(found.neighbours < 0, -1, gallery_rows[found.neighbours])
+    rank = found.rank
+    if k > 1:
+        voters = np.where(neighbours < 0, -1, people[neighbours])[:, :, :k]
+        rank = vote(voters, people[probe_rows], rank)
     return ViewMatches(
         gallery_views=gallery_views,
         probe_rows=probe_rows,
         probe_views=labels.view[probe_rows],
-        nearest_row=nearest_row,
+        nearest_row=neighbours[:, :, 0],
         distance=found.distance,
         mate_distance=found.mate_distance,
-        rank=found.rank,
+        rank=rank,
+        neighbours=neighbours[:, :, :top],
+        neighbour_distances=found.neighbour_distances[:, :, :top],
     )
+
+
+def vote(
+    voters: NDArray[np.int64], own: NDArray[np.int64], rank: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Ranks after a vote of the k nearest neighbours.
+
+    People come by the votes they have, those with equally many by their nearest row. Who has no
+    vote stays where they were: everybody with a vote was nearer.
+
+    Parameters
+    ----------
+    voters : ndarray of int64, shape (p, g, k)
+        Whose row each neighbour is, the nearest first; -1 where there is none.
+    own : ndarray of int64, shape (p,)
+        Whose probe it is.
+    rank : ndarray of int64, shape (p, g)
+        By distance alone; 0 where the probe's person is not enrolled.
+
+    Returns
+    -------
+    ndarray of int64, shape (p, g)
+    """
+    mine = voters == own[:, None, None]
+    votes, place = mine.sum(axis=2), mine.argmax(axis=2)
+    better = np.zeros(rank.shape, dtype=np.int64)
+    for position in range(voters.shape[2]):
+        candidate = voters[:, :, position, None]
+        theirs = (voters == candidate).sum(axis=2)
+        is_first = ~(voters[:, :, :position] == candidate).any(axis=2)
+        ahead = (theirs > votes) | ((theirs == votes) & (position < place))
+        better += is_first & ahead & ~mine[:, :, position] & (candidate[:, :, 0] >= 0)
+    return np.where(votes > 0, better + 1, rank)
 
 
 def cross_view_table(
@@ -203,6 +250,8 @@ def cross_view_table(
     probe_views: NDArray[np.float64],
     *,
     rank: int = 1,
+    failed_views: NDArray[np.float64] | None = None,
+    rounding: str = "none",
 ) -> CrossViewTable:
     """Rank-k identification rates of one probe set, gallery view by probe view.
 
@@ -216,6 +265,11 @@ def cross_view_table(
         Columns of the table.
     rank : int
         A probe counts when its subject is among this many first ones.
+    failed_views : ndarray of float64, optional
+        Views of probes that were never acquired and count as errors.
+    rounding : {"none", "opengait"}
+        ``opengait`` rounds each cell to two decimals, before any mean is taken, so that the
+        figures which that toolkit prints can be matched.
 
     Returns
     -------
@@ -230,8 +284,13 @@ def cross_view_table(
         rows = member & (matches.probe_views == view)
         counts[:, column] = searched[rows].sum(axis=0)
         hits[:, column] = (right & searched)[rows].sum(axis=0)
+        if failed_views is not None:
+            failures = np.count_nonzero(failed_views == view)
+            counts[:, column] += failures * searched.any(axis=0)
     rate = np.full(shape, np.nan)
     np.divide(100.0 * hits, counts, out=rate, where=counts > 0)
+    if rounding == "opengait":
+        rate = np.round(rate, 2)
     return CrossViewTable(matches.gallery_views, probe_views, rate, counts)
 
 

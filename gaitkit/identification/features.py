@@ -1,4 +1,4 @@
-"""Feature vectors from gait energy images: the pixels themselves, or PCA followed by LDA.
+"""Feature vectors from gait energy images: the pixels themselves, PCA, or PCA followed by LDA.
 
 LDA on the principal components ("Fisherfaces": Belhumeur, Hespanha, Kriegman, TPAMI 1997; for GEIs
 Han and Bhanu, TPAMI 2006) looks for directions in which people differ more than one person's walks
@@ -7,7 +7,7 @@ do. It is fitted on the training people only, on all their rows: every condition
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,12 +23,13 @@ __all__ = [
     "LinearProjection",
     "check_finite",
     "fit_lda",
+    "fit_pca",
     "get_feature",
     "pixels",
 ]
 
-FEATURES = ("pixels", "lda")
-"""What `evaluate` can compare."""
+FEATURES = ("pixels", "pca", "lda")
+"""What `evaluate` can compare in every artefact; others are columns that a translator added."""
 
 LDA_COMPONENTS = 200
 """Principal components before LDA, at most.
@@ -120,6 +121,58 @@ def check_finite(vectors: NDArray[Any], what: str) -> None:
         )
 
 
+def fit_pca(
+    vectors: NDArray[Any], *, components: int = LDA_COMPONENTS, seed: int = 0
+) -> LinearProjection:
+    """Fit principal components.
+
+    Up to 512 rows or pixels PCA is exact; beyond, it is scikit-learn's randomised one (Halko et
+    al., SIAM Review 2011) with four power iterations.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, d)
+        Rows of the training people.
+    components : int
+        Principal components, at most; fewer where there are fewer rows, pixels or variation.
+    seed : int
+        Of the randomised PCA.
+
+    Returns
+    -------
+    LinearProjection
+        Neither whitened nor scaled.
+
+    Raises
+    ------
+    ProtocolError
+        Fewer than two rows.
+    """
+    if len(vectors) < 2:
+        raise ProtocolError(
+            f"The feature pca is fitted on the training people; the artefact has {len(vectors)} "
+            f"rows of them.",
+            hint="Keep the training people in the artefact, or use --feature pixels.",
+        )
+    # scikit-learn takes a second to import; pixels do not need it.
+    from sklearn.decomposition import PCA
+
+    data = vectors.astype(np.float32)
+    smaller = min(data.shape)
+    count = min(components, len(data) - 1, data.shape[1])
+    # The randomised solver loses accuracy when most of the components are asked for.
+    exact = smaller <= _EXACT_PCA_UP_TO or count > smaller // 2
+    pca = PCA(
+        count,
+        svd_solver="full" if exact else "randomized",
+        iterated_power=4,
+        random_state=seed,
+    ).fit(data)
+    varying = pca.explained_variance_ > pca.explained_variance_[0] * 1e-9
+    basis = np.asarray(pca.components_[varying], dtype=np.float64).T
+    return LinearProjection(np.asarray(pca.mean_, dtype=np.float64), basis)
+
+
 def fit_lda(
     vectors: NDArray[Any],
     subjects: NDArray[Any],
@@ -129,9 +182,6 @@ def fit_lda(
     seed: int = 0,
 ) -> LinearProjection:
     """Fit PCA, then LDA on the principal components.
-
-    Up to 512 rows or pixels PCA is exact; beyond, it is scikit-learn's randomised one (Halko et
-    al., SIAM Review 2011) with four power iterations.
 
     Parameters
     ----------
@@ -164,24 +214,11 @@ def fit_lda(
             hint="Keep the training people in the artefact, or use --feature pixels.",
         )
     # scikit-learn takes a second to import; pixels do not need it.
-    from sklearn.decomposition import PCA
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-    data = vectors.astype(np.float32)
-    smaller = min(data.shape)
-    count = min(components, len(data) - 1, data.shape[1])
-    # The randomised solver loses accuracy when most of the components are asked for.
-    exact = smaller <= _EXACT_PCA_UP_TO or count > smaller // 2
-    pca = PCA(
-        count,
-        svd_solver="full" if exact else "randomized",
-        iterated_power=4,
-        random_state=seed,
-    ).fit(data)
-    varying = pca.explained_variance_ > pca.explained_variance_[0] * 1e-9
-    basis = np.asarray(pca.components_[varying], dtype=np.float64).T
-    mean = np.asarray(pca.mean_, dtype=np.float64)
-    scores = LinearProjection(mean, basis).transform(vectors)
+    pca = fit_pca(vectors, components=components, seed=seed)
+    mean, basis = pca.mean, pca.matrix
+    scores = pca.transform(vectors)
     lda = LinearDiscriminantAnalysis(solver="eigen", shrinkage=shrinkage)
     try:
         lda.fit(scores, subjects.astype(str))
@@ -195,17 +232,25 @@ def fit_lda(
     return LinearProjection(mean, basis @ np.asarray(lda.scalings_[:, :kept], dtype=np.float64))
 
 
-def get_feature(name: str) -> str:
+def get_feature(name: str, columns: Collection[str] = ()) -> str:
     """Check the name of a feature.
+
+    Parameters
+    ----------
+    name : str
+        Of `FEATURES`, or a column.
+    columns : collection of str
+        Vector columns that the artefact has.
 
     Raises
     ------
     OptionError
         There is none of that name.
     """
-    if name not in FEATURES:
+    if name not in FEATURES and name not in columns:
         raise OptionError(
-            f"There is no feature {name!r}.", hint=f"Choose one of {', '.join(FEATURES)}."
+            f"There is no feature {name!r}.",
+            hint=f"Choose one of {', '.join([*FEATURES, *columns])}.",
         )
     return name
 

@@ -173,7 +173,12 @@ def error_curve(genuine: NDArray[np.floating], impostor: NDArray[np.floating]) -
 
 
 def open_set_curve(
-    mate: NDArray[np.floating], first: NDArray[np.bool_], non_mated: NDArray[np.floating]
+    mate: NDArray[np.floating],
+    first: NDArray[np.bool_],
+    non_mated: NDArray[np.floating],
+    *,
+    mate_weight: NDArray[np.float64] | None = None,
+    non_mated_weight: NDArray[np.float64] | None = None,
 ) -> OpenSetCurve:
     """False positive (FPIR) and false negative (FNIR) identification rate at every threshold.
 
@@ -185,6 +190,9 @@ def open_set_curve(
         Whether nobody else is as near.
     non_mated : ndarray of floats, shape (b,)
         Of each non-mated search, the distance of the nearest row.
+    mate_weight, non_mated_weight : ndarray of float64, shapes (a,) and (b,), optional
+        How much each search counts, all equally by default. One over the searches of its cell
+        makes the rates means over cells.
 
     Returns
     -------
@@ -199,7 +207,11 @@ def open_set_curve(
         raise ValueError("open-set rates need mated and non-mated searches")
     found = np.where(first, mate, np.inf)
     threshold, within, beyond = _counts(non_mated, found)
-    return OpenSetCurve(threshold, within / non_mated.size, beyond / mate.size)
+    if mate_weight is None or non_mated_weight is None:
+        return OpenSetCurve(threshold, within / non_mated.size, beyond / mate.size)
+    false = _cumulative(non_mated, non_mated_weight)
+    true = _cumulative(found, mate_weight)
+    return OpenSetCurve(threshold, false[within], 1.0 - true[mate.size - beyond])
 
 
 def equal_error_rate(
@@ -230,7 +242,7 @@ def equal_error_rate(
 
 
 def rate_at(
-    x: NDArray[np.float64], y: NDArray[np.float64], at: float
+    x: NDArray[np.float64], y: NDArray[np.float64], at: float | NDArray[np.float64]
 ) -> float | NDArray[np.float64]:
     """One rate where another has a given value: FNMR at an FMR, FNIR at an FPIR.
 
@@ -240,16 +252,21 @@ def rate_at(
         Ascending, from 0.
     y : ndarray of float64, shape (..., n)
         The other rate, along the same thresholds.
-    at : float
-        Value of x, 0 to 1. Where several points have it, the last one is read; between points,
+    at : float, or ndarray of float64 of shape (m,) where x has one axis
+        Values of x, 0 to 1. Where several points have it, the last one is read; between points,
         a straight line.
 
     Returns
     -------
-    float or ndarray of float64, shape (...)
+    float or ndarray of float64, shape (...), or (m,)
     """
     last = x.shape[-1] - 1
-    index = np.maximum(0, (x <= at).sum(axis=-1) - 1)[..., None]
+    if isinstance(at, np.ndarray):
+        x, y = np.broadcast_to(x, (len(at), last + 1)), np.broadcast_to(y, (len(at), last + 1))
+        index = np.maximum(0, np.searchsorted(x[0], at, side="right") - 1)[:, None]
+        at = at[:, None]
+    else:
+        index = np.maximum(0, (x <= at).sum(axis=-1) - 1)[..., None]
     after = np.minimum(index + 1, last)
     here, there = np.take_along_axis(x, index, axis=-1), np.take_along_axis(x, after, axis=-1)
     share = np.divide(at - here, there - here, out=np.zeros_like(here), where=there > here)
@@ -271,11 +288,20 @@ def _counts(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Thresholds, and how many of the first are within and of the second beyond each."""
     one, other = np.sort(accepted), np.sort(rejected)
-    finite = other[np.isfinite(other)]
-    threshold = np.concatenate([[-np.inf], np.union1d(one, finite)]).astype(np.float64)
+    # Stable sorting merges two sorted runs in linear time.
+    both = np.sort(np.concatenate([one, other[np.isfinite(other)]]), kind="stable")
+    distinct = both[np.diff(both, prepend=-np.inf) > 0]
+    threshold = np.concatenate([[-np.inf], distinct]).astype(np.float64)
     within = np.searchsorted(one, threshold, side="right")
     beyond = len(other) - np.searchsorted(other, threshold, side="right")
     return threshold, within, beyond
+
+
+def _cumulative(values: NDArray[np.floating], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share of the weight of the n smallest values, for n = 0 to all; shape (len + 1,)."""
+    total = np.concatenate([[0.0], np.cumsum(weights[np.argsort(values, kind="stable")])])
+    share: NDArray[np.float64] = total / total[-1]
+    return share
 
 
 def _plain(values: NDArray[np.float64]) -> float | NDArray[np.float64]:

@@ -111,5 +111,5 @@ def test_nan_is_counted():
 
 def test_an_unknown_feature_names_the_known_ones():
     assert get_feature("lda") == "lda"
-    with pytest.raises(OptionError, match="pixels, lda"):
+    with pytest.raises(OptionError, match="pixels, pca, lda"):
         get_feature("sift")
