@@ -20,7 +20,11 @@ from gaitkit.identification.matching import search
 from gaitkit.identification.metrics import Metric
 from gaitkit.labels import Labels
 
-__all__ = ["CrossViewTable", "ViewMatches", "cross_view_table", "match_views", "vote"]
+__all__ = ["ROUNDINGS", "CrossViewTable", "ViewMatches", "cross_view_table", "match_views", "vote"]
+
+
+ROUNDINGS = ("none", "opengait")
+"""How the cells of a table are rounded before averaging."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,6 +18,7 @@ from gaitkit.errors import ArtifactError, OptionError, ProtocolError
 
 __all__ = [
     "FEATURES",
+    "FITTED",
     "LDA_COMPONENTS",
     "LDA_SHRINKAGE",
     "LinearProjection",
@@ -30,6 +31,9 @@ __all__ = [
 
 FEATURES = ("pixels", "pca", "lda")
 """What `evaluate` can compare in every artefact; others are columns that a translator added."""
+
+FITTED = ("pca", "lda")
+"""Those of them that are fitted on the training people."""
 
 LDA_COMPONENTS = 200
 """Principal components before LDA, at most.

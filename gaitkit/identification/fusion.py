@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.artifacts import Artifact
 from gaitkit.errors import MixtureError, ProtocolError
 from gaitkit.identification.crossview import cross_view_table, match_views
 from gaitkit.identification.metrics import Metric
@@ -46,7 +47,7 @@ class Fusion:
     scales: tuple[float, ...]
 
 
-def check_same_sequences(first: Labels, other: Labels, names: tuple[str, str]) -> None:
+def check_same_sequences(one: Artifact, other: Artifact) -> None:
     """Refuse artefacts that are not of the same sequences in the same order.
 
     Raises
@@ -54,14 +55,17 @@ def check_same_sequences(first: Labels, other: Labels, names: tuple[str, str]) -
     MixtureError
         The message counts the sequences and names the first that differs.
     """
-    one, two = first.keys(), other.keys()
-    if one == two:
+    ours, theirs = one.labels.keys(), other.labels.keys()
+    if ours == theirs and one.dataset == other.dataset:
         return
-    at = next((n for n, pair in enumerate(zip(one, two, strict=False)) if pair[0] != pair[1]), None)
-    where = f"; row {at} is {one[at]} in one and {two[at]} in the other" if at is not None else ""
+    where = ""
+    pairs = enumerate(zip(ours, theirs, strict=False))
+    row = next((n for n, (mine, yours) in pairs if mine != yours), None)
+    if row is not None:
+        where = f"; row {row} is {ours[row]} in one and {theirs[row]} in the other"
     raise MixtureError(
-        f"{names[0]} and {names[1]} do not hold the same sequences: {len(one)} and {len(two)} of "
-        f"them{where}.",
+        f"{one.path} and {other.path} do not hold the same sequences: {len(ours)} of "
+        f"{one.dataset} and {len(theirs)} of {other.dataset}{where}.",
         hint="Fuse a GEI artefact with its own translations.",
     )
 

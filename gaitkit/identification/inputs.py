@@ -15,6 +15,7 @@ from gaitkit.errors import DamagedArtifactError
 from gaitkit.identification.components import choose_components
 from gaitkit.identification.features import (
     FEATURES,
+    FITTED,
     LinearProjection,
     check_finite,
     fit_lda,
@@ -88,7 +89,7 @@ def feature_vectors(
     vectors = pixels(vectors)
     what = str(artifact.path) if stored == "gei" else f"{artifact.path}: the column {stored}"
     check_finite(vectors[used], what)
-    if feature not in ("pca", "lda"):
+    if feature not in FITTED:
         return vectors, None
     learned = vectors[split.train]
     if feature == "pca":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 from gaitkit.artifacts import Artifact, InputRef, TrainedOn, open_artifact, write_artifact
 from gaitkit.datasets.protocols import Protocol, Split, split_subjects
 from gaitkit.dropped import DroppedRow
+from gaitkit.errors import DamagedArtifactError, ProtocolError
 from gaitkit.identification.crossview import CrossViewTable, ViewMatches
 from gaitkit.identification.features import LinearProjection
+from gaitkit.identification.fusion import Fusion
 from gaitkit.identification.numbers import Numbers
 from gaitkit.identification.quality import QualityTable
+from gaitkit.identification.stored_numbers import numbers_arrays, numbers_json, read_numbers
 from gaitkit.labels import Labels
 
 __all__ = ["EvaluationResult", "read_results", "to_json", "write_results"]
@@ -51,6 +54,10 @@ class EvaluationResult:
         All figures with their intervals per probe set, in the protocol's order.
     k : int
         Neighbours that vote; 1 is the nearest neighbour.
+    fusion : Fusion or None
+        How several artefacts were put together.
+    failed : mapping of str to Labels
+        Key columns of the failures to acquire per probe set.
     rounding : str
         ``none``, or ``opengait`` where each cell of `tables` was rounded to two decimals before
         averaging.
@@ -68,6 +75,8 @@ class EvaluationResult:
     quality: QualityTable | None = None
     numbers: Mapping[str, Numbers] = field(default_factory=dict)
     k: int = 1
+    fusion: Fusion | None = None
+    failed: Mapping[str, Labels] = field(default_factory=dict)
     rounding: str = "none"
 
     @property
@@ -120,6 +129,8 @@ def _result_json(result: EvaluationResult) -> dict[str, Any]:
         "input": result.source,
         "feature": result.feature,
         "metric": result.metric,
+        "k": result.k,
+        "rounding": result.rounding,
         "gallery_views": _numbers(result.gallery_views),
         "probe_views": _numbers(result.probe_views),
         "conditions": {
@@ -133,10 +144,17 @@ def _result_json(result: EvaluationResult) -> dict[str, Any]:
                     for view, mean in table.per_probe_view(identical_view=identical).items()
                 },
                 "empty_cells": [_numbers(cell) for cell in table.empty_cells],
+                **(
+                    {"numbers": numbers_json(result.numbers[name])}
+                    if name in result.numbers
+                    else {}
+                ),
             }
             for name, table in result.tables.items()
         },
     }
+    if result.fusion is not None:
+        data["fusion"] = asdict(result.fusion)
     if result.quality is not None:
         quality = result.quality
         data["quality"] = {
@@ -190,6 +208,9 @@ def write_results(
     }
     for name, rows in first.split.probes.items():
         arrays[f"split/probes/{name}"] = rows
+    for name, failed in first.failed.items():
+        for item in fields(Labels):
+            arrays[f"failed/{name}/{item.name}"] = getattr(failed, item.name)
     for result in results:
         place = f"{result.feature}/{result.metric}"
         for item in fields(ViewMatches):
@@ -198,6 +219,8 @@ def write_results(
         for name, table in result.tables.items():
             arrays[f"tables/{place}/{name}/rate"] = table.rate
             arrays[f"tables/{place}/{name}/probes"] = table.probes
+        for name, numbers in result.numbers.items():
+            arrays |= numbers_arrays(numbers, f"numbers/{place}/{name}")
         if result.projection is not None:
             arrays[f"features/{result.feature}/mean"] = result.projection.mean
             arrays[f"features/{result.feature}/matrix"] = result.projection.matrix
@@ -210,6 +233,9 @@ def write_results(
         "protocol": first.protocol.as_parameters(),
         "results": [[result.feature, result.metric] for result in results],
         "input": dict(provenance.input_parameters),
+        "k": first.k,
+        "rounding": first.rounding,
+        "fusion": [None if item.fusion is None else asdict(item.fusion) for item in results],
     }
     if first.quality is not None:
         parameters["quality"] = {
@@ -241,37 +267,101 @@ def read_results(path: Path) -> list[EvaluationResult]:
         It is damaged, foreign, or of another kind.
     """
     with open_artifact(path, kind="identification", guarded=True) as artifact:
-        protocol = Protocol.from_parameters(artifact.parameters["protocol"])
-        split = Split(
-            protocol,
-            split_subjects(protocol, artifact.labels),
-            artifact.read("split/train"),
-            artifact.read("split/gallery"),
-            {item.name: artifact.read(f"split/probes/{item.name}") for item in protocol.probes},
-        )
-        quality = _read_quality(artifact)
-        return [
-            _read_result(artifact, str(feature), str(metric), split, quality)
-            for feature, metric in artifact.parameters["results"]
-        ]
+        try:
+            return _read_all(artifact)
+        # What somebody wrote with a consistent digest can lack anything or hold anything.
+        except (LookupError, TypeError, ValueError, AttributeError, ProtocolError) as error:
+            raise DamagedArtifactError(
+                f"{path} is not a well-formed artefact: its results do not belong together "
+                f"({error}).",
+                hint="Make it again with gaitkit evaluate.",
+            ) from error
+
+
+def _read_all(artifact: Artifact) -> list[EvaluationResult]:
+    protocol = Protocol.from_parameters(artifact.parameters["protocol"])
+    rows = (len(artifact.labels),)
+    split = Split(
+        protocol,
+        split_subjects(protocol, artifact.labels),
+        _array(artifact, "split/train", "b", rows),
+        _array(artifact, "split/gallery", "b", rows),
+        {
+            item.name: _array(artifact, f"split/probes/{item.name}", "b", rows)
+            for item in protocol.probes
+        },
+    )
+    quality = _read_quality(artifact)
+    names = artifact.parameters["results"]
+    fusions = artifact.parameters.get("fusion", [None] * len(names))
+    return [
+        _read_result(artifact, str(feature), str(metric), split, quality, fusion)
+        for (feature, metric), fusion in zip(names, fusions, strict=True)
+    ]
+
+
+def _array(artifact: Artifact, name: str, kind: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    """An array that must have this kind of dtype and this shape, -1 for any length."""
+    values = artifact.read(name)
+    fits = len(values.shape) == len(shape) and all(
+        wanted in (-1, found) for wanted, found in zip(shape, values.shape, strict=True)
+    )
+    if not fits or values.dtype.kind != kind:
+        raise ValueError(f"{name} is {values.dtype} of shape {values.shape}")
+    return values
+
+
+_MATCHES = {
+    "probe_rows": "i",
+    "probe_views": "f",
+    "nearest_row": "i",
+    "distance": "f",
+    "mate_distance": "f",
+    "rank": "i",
+    "average_precision": "f",
+    "neighbours": "i",
+    "neighbour_distances": "f",
+}
+
+
+def _read_matches(
+    artifact: Artifact, place: str, gallery_views: NDArray[np.float64]
+) -> ViewMatches:
+    probes = len(artifact.read(f"{place}/probe_rows"))
+    shapes = {"probe_rows": (probes,), "probe_views": (probes,)}
+    found = {}
+    for item in fields(ViewMatches):
+        name = f"{place}/{item.name}"
+        if item.name in _MATCHES and (item.default is MISSING or name in artifact):
+            shape = (probes, len(gallery_views), -1)[: 3 if "neighbour" in item.name else 2]
+            shape = shapes.get(item.name, shape)
+            found[item.name] = _array(artifact, name, _MATCHES[item.name], shape)
+    for name, lowest in (("probe_rows", 0), ("nearest_row", -1), ("neighbours", -1)):
+        rows = found.get(name)
+        if rows is None or not rows.size:
+            continue
+        if rows.min() < lowest or rows.max() >= len(artifact.labels):
+            raise ValueError(f"{name} points outside the sequences")
+    return ViewMatches(gallery_views=gallery_views, **found)
 
 
 def _read_result(
-    artifact: Artifact, feature: str, metric: str, split: Split, quality: QualityTable | None
+    artifact: Artifact,
+    feature: str,
+    metric: str,
+    split: Split,
+    quality: QualityTable | None,
+    fusion: Mapping[str, Any] | None,
 ) -> EvaluationResult:
     place = f"{feature}/{metric}"
-    gallery_views, probe_views = artifact.read("gallery_views"), artifact.read("probe_views")
-    matches = {
-        item.name: artifact.read(f"matches/{place}/{item.name}")
-        for item in fields(ViewMatches)
-        if item.name != "gallery_views"
-        and (item.default is MISSING or f"matches/{place}/{item.name}" in artifact)
-    }
+    gallery_views = _array(artifact, "gallery_views", "f", (-1,))
+    probe_views = _array(artifact, "probe_views", "f", (-1,))
+    shape = (len(gallery_views), len(probe_views))
     projection = None
     if f"features/{feature}/matrix" in artifact:
-        projection = LinearProjection(
-            artifact.read(f"features/{feature}/mean"), artifact.read(f"features/{feature}/matrix")
-        )
+        mean = _array(artifact, f"features/{feature}/mean", "f", (-1,))
+        matrix = _array(artifact, f"features/{feature}/matrix", "f", (len(mean), -1))
+        projection = LinearProjection(mean, matrix)
     return EvaluationResult(
         source=artifact.path.name,
         dataset=artifact.dataset,
@@ -279,30 +369,48 @@ def _read_result(
         metric=metric,
         split=split,
         labels=artifact.labels,
-        matches=ViewMatches(gallery_views=gallery_views, **matches),
+        matches=_read_matches(artifact, f"matches/{place}", gallery_views),
         tables={
             name: CrossViewTable(
                 gallery_views,
                 probe_views,
-                artifact.read(f"tables/{place}/{name}/rate"),
-                artifact.read(f"tables/{place}/{name}/probes"),
+                _array(artifact, f"tables/{place}/{name}/rate", "f", shape),
+                _array(artifact, f"tables/{place}/{name}/probes", "i", shape),
             )
             for name in split.probes
         },
         projection=projection,
         quality=quality,
+        numbers={
+            name: read_numbers(artifact, f"numbers/{place}/{name}")
+            for name in split.probes
+            if f"numbers/{place}/{name}/closed_set" in artifact
+        },
+        k=int(artifact.parameters.get("k", 1)),
+        fusion=None
+        if fusion is None
+        else Fusion(tuple(map(float, fusion["weights"])), tuple(map(float, fusion["scales"]))),
+        failed={
+            name: Labels(*(artifact.read(f"failed/{name}/{item.name}") for item in fields(Labels)))
+            for name in split.probes
+            if f"failed/{name}/take" in artifact
+        },
+        rounding=str(artifact.parameters.get("rounding", "none")),
     )
 
 
 def _read_quality(artifact: Artifact) -> QualityTable | None:
     if "quality" not in artifact.parameters:
         return None
+    conditions = tuple(artifact.read("quality/conditions").tolist())
+    views = _array(artifact, "quality/views", "f", (-1,))
+    shape = (len(conditions), len(views))
     return QualityTable(
-        conditions=tuple(artifact.read("quality/conditions").tolist()),
-        views=artifact.read("quality/views"),
-        ssim=artifact.read("quality/ssim"),
-        mae=artifact.read("quality/mae"),
-        sequences=artifact.read("quality/sequences"),
+        conditions=conditions,
+        views=views,
+        ssim=_array(artifact, "quality/ssim", "f", shape),
+        mae=_array(artifact, "quality/mae", "f", shape),
+        sequences=_array(artifact, "quality/sequences", "i", shape),
         target_view=float(artifact.parameters["quality"]["target_view"]),
         target_condition=str(artifact.parameters["quality"]["target_condition"]),
         without_truth=tuple(artifact.read("quality/without_truth").tolist()),

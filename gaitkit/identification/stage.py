@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +20,23 @@ from gaitkit.datasets.protocols import (
     get_protocol,
     resolve,
 )
+from gaitkit.dropped import DroppedRow
 from gaitkit.errors import MixtureError, OptionError, ProtocolError, SeenPeopleError
-from gaitkit.identification.components import choose_components
-from gaitkit.identification.crossview import cross_view_table, match_views
-from gaitkit.identification.features import (
-    LinearProjection,
-    check_finite,
-    fit_lda,
-    get_feature,
-    pixels,
-)
-from gaitkit.identification.metrics import get_metric
+from gaitkit.identification.crossview import ROUNDINGS, cross_view_table, match_views
+from gaitkit.identification.features import FITTED
+from gaitkit.identification.fusion import check_same_sequences
+from gaitkit.identification.inputs import feature_vectors, for_metric
+from gaitkit.identification.metrics import Metric, get_metric
 from gaitkit.identification.quality import QualityTable, translation_quality
 from gaitkit.identification.results import EvaluationResult, ResultsProvenance, write_results
+from gaitkit.identification.scores import compare_views
+from gaitkit.identification.summarise import all_numbers, failed_probes
 from gaitkit.labels import Labels, format_view
 
-__all__ = ["evaluate"]
+__all__ = ["NEIGHBOURS", "evaluate"]
+
+NEIGHBOURS = 5
+"""Nearest gallery rows that are kept of each search, to be looked at."""
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +50,10 @@ def evaluate(
     probe_view: float | None = None,
     gallery_view: float | None = None,
     truth: Path | str | None = None,
+    fuse_with: Sequence[Path | str] = (),
+    k: int = 1,
+    count_failures: bool = False,
+    rounding: str = "none",
     output: Path | str | None = None,
     overwrite: bool = False,
     seed: int = 0,
@@ -61,8 +68,8 @@ def evaluate(
     protocol : Protocol, str or None
         Who trains, what is enrolled, what is searched; by default `default_protocol` chooses.
     features : sequence of str
-        Of `FEATURES`. ``lda`` is fitted on the protocol's training people, who must be in the
-        artefact.
+        Of `FEATURES`, or vector columns that the artefact has. ``pca`` and ``lda`` are fitted on
+        the protocol's training people, who must be in the artefact.
     metrics : sequence of str
         Of `METRICS`.
     probe_view, gallery_view : float, optional
@@ -70,12 +77,21 @@ def evaluate(
     truth : path-like, optional
         The measured GEIs from which `path` was translated (or `path` itself): adds the comparison
         with each tested person's true normal 90° GEIs.
+    fuse_with : sequence of path-like
+        Artefacts of the same sequences, whose normalised distances are added, see
+        `gaitkit.identification.fusion`.
+    k : int
+        Nearest gallery rows that vote; 1 is the nearest neighbour.
+    count_failures : bool
+        Count probes that were dropped before matching as errors in the identification rates.
+    rounding : {"none", "opengait"}
+        ``opengait`` rounds each cell before averaging, as that toolkit does.
     output : path-like, optional
         Write an `identification` artefact there.
     overwrite : bool
         Replace an existing output.
     seed : int
-        Of the randomised PCA behind ``lda``.
+        Of the draws behind the intervals, the folds of the open set, and the randomised PCA.
     threads : int, optional
         By default one per core; does not change the result.
 
@@ -91,69 +107,141 @@ def evaluate(
     ProtocolError
         The protocol does not fit the data.
     MixtureError
-        `truth` is not what the artefact was translated from.
+        `truth` is not what the artefact was translated from, or artefacts to be fused are not of
+        the same sequences.
     ArtifactError
         The artefact is damaged, of another kind, or contains NaN.
     OptionError
         An unknown name, or a view that the data does not have.
     """
-    path = Path(path)
+    paths = [Path(path), *map(Path, fuse_with)]
     if output is not None:
         free_to_write(Path(output), overwrite=overwrite)
-    chosen_features = _distinct([get_feature(name) for name in features], "feature")
+    chosen_features = _distinct(features, "feature")
     chosen_metrics = [get_metric(name) for name in _distinct(metrics, "metric")]
-    with open_artifact(path, kind="gei") as artifact:
-        split = _split(artifact.labels, protocol)
-        _check_unseen(artifact, split)
-        gallery_views, probe_views = _views(artifact.labels, split, gallery_view, probe_view)
-        images = artifact.read("gei")
-        used = split.gallery | split.probe
-        if "lda" in chosen_features:
-            used = used | split.train
-        check_finite(images[used], str(path))
-        quality = None if truth is None else _quality(artifact, images, Path(truth), split)
+    _check_options(k, rounding)
+    with ExitStack() as stack:
+        artifacts = [stack.enter_context(open_artifact(item, kind="gei")) for item in paths]
+        artifact, labels = artifacts[0], artifacts[0].labels
+        split = _split(labels, protocol)
+        for other in artifacts:
+            _check_unseen(other, split)
+        for other in artifacts[1:]:
+            check_same_sequences(artifact, other)
+        gallery_views, probe_views = _views(labels, split, gallery_view, probe_view)
+        dropped = list(dict.fromkeys(row for item in artifacts for row in item.dropped))
+        search = _Search(
+            labels, split, gallery_views, probe_views, dropped, k, count_failures, rounding, seed
+        )
+        quality = None if truth is None else _quality(artifact, Path(truth), split)
         results = []
         for feature in chosen_features:
-            vectors, projection = _vectors(
-                feature, pixels(images), artifact.labels, split, seed, threads
-            )
+            used = split.gallery | split.probe
+            if feature in FITTED or len(artifacts) > 1:
+                used = used | split.train
+            loaded = [
+                feature_vectors(item, feature, split, used=used, seed=seed, threads=threads)
+                for item in artifacts
+            ]
+            parts = [vectors for vectors, _ in loaded]
             for metric in chosen_metrics:
-                matches = match_views(
-                    vectors,
-                    artifact.labels,
-                    split.gallery,
-                    split.probe & np.isin(artifact.labels.view, probe_views),
-                    metric=metric,
-                    gallery_views=gallery_views,
-                    threads=threads,
+                vectors, fusion = for_metric(
+                    parts, labels, split, metric, used=used, seed=seed, threads=threads
                 )
+                found = search(vectors, metric, threads)
                 result = EvaluationResult(
-                    source=path.name,
+                    source=" + ".join(item.name for item in paths),
                     dataset=artifact.dataset,
                     feature=feature,
                     metric=metric.name,
-                    split=split,
-                    labels=artifact.labels,
-                    matches=matches,
-                    tables={
-                        name: cross_view_table(matches, rows, probe_views)
-                        for name, rows in split.probes.items()
-                    },
-                    projection=projection,
+                    projection=loaded[0][1] if len(loaded) == 1 else None,
                     quality=quality,
+                    fusion=fusion,
+                    **found,
                 )
                 results.append(result)
         if output is not None:
             provenance = ResultsProvenance(
-                inputs=[artifact.ref()],
+                inputs=[item.ref() for item in artifacts],
                 input_parameters=artifact.parameters,
-                dropped=artifact.dropped,
-                trained_on=artifact.trained_on,
-                seed=seed if "lda" in chosen_features else None,
+                dropped=dropped,
+                trained_on=list(dict.fromkeys(row for a in artifacts for row in a.trained_on)),
+                seed=seed,
                 ignored=artifact.ignored,
             )
             write_results(Path(output), results, provenance, overwrite=overwrite)
     return results
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """Everything about an evaluation but the vectors and the metric."""
+
+    labels: Labels
+    split: Split
+    gallery_views: NDArray[np.float64]
+    probe_views: NDArray[np.float64]
+    dropped: list[DroppedRow]
+    k: int
+    count_failures: bool
+    rounding: str
+    seed: int
+
+    def __call__(
+        self, vectors: NDArray[Any], metric: Metric, threads: int | None
+    ) -> dict[str, Any]:
+        """The fields of an `EvaluationResult` that come from searching some vectors."""
+        labels, split = self.labels, self.split
+        probe = split.probe & np.isin(labels.view, self.probe_views)
+        shared: dict[str, Any] = {
+            "metric": metric,
+            "gallery_views": self.gallery_views,
+            "threads": threads,
+        }
+        matches = match_views(
+            vectors, labels, split.gallery, probe, top=NEIGHBOURS, k=self.k, **shared
+        )
+        scores = compare_views(vectors, labels, split.gallery, probe, **shared)
+        matches = replace(matches, average_precision=scores.average_precision)
+        failed = failed_probes(split, self.dropped, labels, self.probe_views)
+        return {
+            "split": split,
+            "labels": labels,
+            "matches": matches,
+            "tables": {
+                name: cross_view_table(
+                    matches,
+                    rows,
+                    self.probe_views,
+                    failed_views=failed[name].view if self.count_failures else None,
+                    rounding=self.rounding,
+                )
+                for name, rows in split.probes.items()
+            },
+            "numbers": all_numbers(
+                matches,
+                scores,
+                split,
+                labels,
+                self.probe_views,
+                failed,
+                count_failures=self.count_failures,
+                rounding=self.rounding,
+                seed=self.seed,
+            ),
+            "k": self.k,
+            "failed": failed,
+            "rounding": self.rounding,
+        }
+
+
+def _check_options(k: int, rounding: str) -> None:
+    if k < 1:
+        raise OptionError(f"At least one neighbour must vote, got k = {k}.")
+    if rounding not in ROUNDINGS:
+        raise OptionError(
+            f"There is no rounding {rounding!r}.", hint=f"Choose one of {', '.join(ROUNDINGS)}."
+        )
 
 
 def _distinct(names: Sequence[str], what: str) -> list[str]:
@@ -221,27 +309,7 @@ def _chosen(
     return np.array([float(view)])
 
 
-def _vectors(
-    feature: str,
-    vectors: NDArray[Any],
-    labels: Labels,
-    split: Split,
-    seed: int,
-    threads: int | None,
-) -> tuple[NDArray[Any], LinearProjection | None]:
-    if feature == "pixels":
-        return vectors, None
-    learned = vectors[split.train]
-    components = choose_components(learned, labels.select(split.train), seed=seed, threads=threads)
-    _log.info("lda: %d principal components, chosen on the training people", components)
-    projection = fit_lda(learned, labels.subject[split.train], components=components, seed=seed)
-    used = split.gallery | split.probe
-    out = np.zeros((len(vectors), projection.matrix.shape[1]))
-    out[used] = projection.transform(vectors[used])
-    return out, projection
-
-
-def _quality(artifact: Artifact, images: NDArray[Any], truth: Path, split: Split) -> QualityTable:
+def _quality(artifact: Artifact, truth: Path, split: Split) -> QualityTable:
     with open_artifact(truth, kind="gei") as measured:
         itself = measured.content_sha256 == artifact.content_sha256
         if not itself and measured.ref() not in artifact.inputs:
@@ -250,7 +318,7 @@ def _quality(artifact: Artifact, images: NDArray[Any], truth: Path, split: Split
                 hint="Give the GEI artefact that was the input of gaitkit translate.",
             )
         return translation_quality(
-            images,
+            artifact.read("gei"),
             artifact.labels,
             measured.read("gei"),
             measured.labels,
