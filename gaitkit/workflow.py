@@ -159,7 +159,7 @@ def run_pipeline(
     Parameters
     ----------
     source : Path
-        Frames, ready-made GEIs, or a silhouettes artefact.
+        Frames, ready-made GEIs, or an artefact of silhouettes or measured GEIs.
     workshop : Workshop
         The folder: ``gei.h5``, ``gaitgan.h5``, ``translated.h5``, ``results-raw.h5``,
         ``results.h5`` and sheets.
@@ -179,16 +179,7 @@ def run_pipeline(
     from gaitkit.identification.stage import evaluate
     from gaitkit.translators.stage import translate
 
-    gei = workshop.step(
-        "gei.h5",
-        {
-            "input": _input_digest(source, options.workers),
-            "silhouettes": options.silhouettes,
-            "gei": options.gei,
-        },
-        lambda path: _make_gei(source, path, options, progress),
-        say="Making gait energy images",
-    )
+    gei = source if _holds_geis(source) else _gei_step(source, workshop, options, progress)
     with open_artifact(gei, "gei") as artifact:
         labels, geis = artifact.labels, artifact.content_sha256
     protocol = get_protocol(options.protocol or default_protocol(labels))
@@ -253,6 +244,30 @@ def run_pipeline(
         for file, name in names.items()
         for result in read_results(workshop.path(file))
     ]
+
+
+def _holds_geis(source: Path) -> bool:
+    from gaitkit.gei.inputs import input_kind
+
+    if input_kind(source) != "silhouettes":
+        return False
+    with open_artifact(source, ("gei", "silhouettes")) as artifact:
+        return artifact.kind == "gei"
+
+
+def _gei_step(
+    source: Path, workshop: Workshop, options: PipelineOptions, progress: Progress | None
+) -> Path:
+    return workshop.step(
+        "gei.h5",
+        {
+            "input": _input_digest(source, options.workers),
+            "silhouettes": options.silhouettes,
+            "gei": options.gei,
+        },
+        lambda path: _make_gei(source, path, options, progress),
+        say="Making gait energy images",
+    )
 
 
 def _input_digest(source: Path, workers: int) -> str:

@@ -1,92 +1,77 @@
-"""GaitGAN's cross-view tables under the 62/62 protocol, ours beside the paper's.
+"""GaitGAN's cross-view matrices (nm, bg, cl) under the 62/62 protocol, ours beside the paper's.
 
     python benchmarks/casia_b/table_62_62.py GaitDatasetB-silh.zip --out casia-b-62-62/
 
-The data is anything that `gaitkit make-gei` reads, with subjects 001-124. Everything is kept in the
-folder; the same command again does only what is missing. The defaults train the paper's network
-for 24,000 iterations: take a GPU, or smaller --width and --iterations.
+The defaults train the paper's network for 24,000 iterations: take a GPU, or smaller --width and
+--iterations. Translated GEIs (translated.h5) are only evaluated.
 """
 
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from gaitkit.datasets.published import published_system
-from gaitkit.errors import GaitkitError
-from gaitkit.identification.overview import summary_text
+import numpy as np
+from common import HEAD, TAKEN_AS_FIXED, beside, identified, run
+
+from gaitkit.datasets.published import PublishedSystem, published_system
+from gaitkit.identification.crossview import CrossViewTable
+from gaitkit.identification.overview import rank1_of
 from gaitkit.identification.results import EvaluationResult
-from gaitkit.identification.tables import results_text
-from gaitkit.parallel import available_cores
-from gaitkit.workflow import PipelineOptions, run_pipeline
-from gaitkit.workshop import Workshop
+from gaitkit.identification.tables import cross_view_text, title
+from gaitkit.labels import format_view
 
 
-def beside_published(result: EvaluationResult) -> str:
-    """Mean rank-1 per probe view, ours and the paper's, and the difference."""
-    paper = published_system("gaitgan")
-    lines = [
-        "Mean rank-1 over different gallery views, per cent.",
-        f"Ours: {result.dataset}. The paper: published, CASIA-B.",
+def compared(result: EvaluationResult, name: str, paper: PublishedSystem) -> str:
+    """Our matrix, the paper's, and what is between them, cell by cell and on the whole."""
+    ours = result.tables[name]
+    theirs = published_table(ours, name, paper)
+    gap = replace(ours, rate=ours.rate - theirs.rate)
+    lines = [cross_view_text(ours, f"{name}")]
+    lines += ["", f"{name}, {paper.label}, published, CASIA-B", _cells(theirs)]
+    lines += ["", f"{name}, ours - {paper.label}", _cells(gap, "+.1f")]
+    lines += ["", f"{'mean':<6}{HEAD}"]
+    for view, mean in ours.per_probe_view().items():
+        published = paper.mean_at_probe_view(name, view)
+        both = mean is not None and published is not None
+        difference = f"{mean - published:+8.1f}" if both else ""
+        told = ["-" if value is None else f"{value:.1f}" for value in (mean, published)]
+        lines.append(f"{format_view(view):<6}{told[0]:>6}{'':16}{told[1]:>8}{difference}")
+    lines.append(
+        f"{'all':<6}{beside(rank1_of(result, name), paper.mean_excluding_identical(name))}"
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def published_table(ours: CrossViewTable, name: str, paper: PublishedSystem) -> CrossViewTable:
+    """The paper's cells at our views; NaN where it has none."""
+    cells = [
+        [paper.cell(name, gallery, probe) for probe in ours.probe_views.tolist()]
+        for gallery in ours.gallery_views.tolist()
     ]
-    for name, table in result.tables.items():
-        lines.append(f"{name:<6}{'ours':>8}{'paper':>8}{'diff.':>8}")
-        for view, mean in table.per_probe_view().items():
-            lines.append(_row(f"{view:03.0f}", mean, paper.mean_at_probe_view(name, view)))
-        headline = paper.mean_excluding_identical(name)
-        lines.append(_row("mean", table.mean_excluding_identical, headline))
+    return replace(ours, rate=np.array(cells, dtype=np.float64))
+
+
+def _cells(table: CrossViewTable, form: str = ".1f") -> str:
+    views = table.probe_views.tolist()
+    lines = [f"{'':7}" + "".join(f"{format_view(view):>7}" for view in views)]
+    for gallery, row in zip(table.gallery_views.tolist(), table.rate, strict=True):
+        cells = ["-" if np.isnan(value) else f"{value:{form}}" for value in row]
+        lines.append(f"{format_view(gallery):<7}" + "".join(f"{cell:>7}" for cell in cells))
     return "\n".join(lines)
 
 
-def _row(label: str, ours: float | None, theirs: float | None) -> str:
-    cells = [f"{'-':>8}" if value is None else f"{value:8.1f}" for value in (ours, theirs)]
-    gap = "" if ours is None or theirs is None else f"{ours - theirs:+8.1f}"
-    return f"{label:<6}{''.join(cells)}{gap}".rstrip()
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path, help="frames, silhouettes.h5 or ready-made GEIs")
-    parser.add_argument("--out", type=Path, default=Path("casia-b-62-62"))
-    parser.add_argument("--width", type=int, default=96)
-    parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--iterations", type=int, default=24_000)
-    parser.add_argument("--alignment", choices=["person", "opengait"], default="person")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--workers", type=int, default=available_cores())
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    options = PipelineOptions(
-        protocol="casia-b-62-62",
-        silhouettes={"alignment": given.alignment},
-        config={"width": given.width},
-        training={
-            "iterations": given.iterations,
-            "batch_size": given.batch_size,
-            "seed": given.seed,
-        },
-        device=given.device,
-        precision=given.precision,
-        threads=given.threads,
-        workers=given.workers,
-    )
-    try:
-        results = run_pipeline(given.data, Workshop(given.out), options)
-    except GaitkitError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return error.exit_code
-    translated = next(r for name, r in results if name == "translated" and r.feature == "pixels")
-    print(results_text(translated), end="\n\n")
-    print(beside_published(translated), end="\n\n")
-    names = [f"{name}, {result.feature}" for name, result in results]
-    print(summary_text([result for _, result in results], names))
-    return 0
+def show(translated: Path, given: argparse.Namespace) -> None:
+    """Print one comparison for each probe set that the paper has."""
+    result, paper = identified(translated, given), published_system("gaitgan")
+    print(title(result), end="\n\n")
+    for name in result.tables:
+        if name in paper.rank1:
+            print(compared(result, name, paper), end="\n\n")
+    print(TAKEN_AS_FIXED)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(__doc__, "casia-b-62-62", show))

@@ -1,0 +1,93 @@
+"""Each script of benchmarks/casia_b runs on a few small synthetic walkers and prints its table."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[2] / "benchmarks" / "casia_b"
+SMALL = ["--protocol", "halves", "--width", "2", "--batch-size", "4", "--iterations", "4"]
+SMALL += ["--device", "cpu", "--threads", "1", "--workers", "1"]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def walkers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from gaitkit.datasets.synthetic import WalkerOptions, write_tree
+
+    folder = tmp_path_factory.mktemp("data") / "walkers"
+    write_tree(folder, WalkerOptions(subjects=4, frames=12, views=(54.0, 90.0)), workers=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("work") / "out"
+
+
+@pytest.fixture
+def run(walkers: Path, work: Path) -> Callable[..., str]:
+    def run(script: str, data: Path = walkers, out: Path = work) -> str:
+        command = [sys.executable, str(SCRIPTS / script), str(data), "--out", str(out), *SMALL]
+        ran = subprocess.run(command, capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stderr
+        assert max(map(len, ran.stdout.splitlines())) <= 100
+        return ran.stdout
+
+    return run
+
+
+def test_the_matrices_stand_beside_the_papers(run: Callable[..., str]) -> None:
+    told = run("table_62_62.py")
+    assert told.count("GaitGAN, published, CASIA-B") == 3
+    # The paper at gallery 90, probe 54; and its mean of the normal walks.
+    assert "090       74.2   98.4" in told
+    assert any(line.startswith("all") and "57.2" in line for line in told.splitlines())
+
+
+def test_probe_views_that_the_data_has(run: Callable[..., str]) -> None:
+    told = run("probe_views.py")
+    assert "at probe view 054" in told
+    assert "at probe view 090" in told
+    assert "Probe view 126: There is no probe at view 126." in told
+    assert sum("SPAE" in line and " nm " in line for line in told.splitlines()) == 2
+
+
+def test_the_summary_of_74_50(run: Callable[..., str]) -> None:
+    lines = run("summary_74_50.py").splitlines()
+    gaitset = next(
+        line for line in lines if line.startswith("GaitSet (AAAI 2019)") and "cl" in line
+    )
+    found = re.search(r"cl +([\d.]+) .*70\.4 +([+-][\d.]+)", gaitset)
+    assert found is not None
+    ours, difference = map(float, found.groups())
+    assert difference == pytest.approx(ours - 70.4, abs=0.11)
+
+
+def test_translated_geis_are_only_evaluated(run: Callable[..., str], work: Path) -> None:
+    run("table_62_62.py")
+    told = run("table_62_62.py", data=work / "translated.h5", out=work / "none")
+    assert "GaitGAN, published, CASIA-B" in told
+    assert not (work / "none").exists()
+
+
+def test_measured_geis_are_trained_on(run: Callable[..., str], work: Path, tmp_path: Path) -> None:
+    run("table_62_62.py")
+    run("summary_74_50.py", data=work / "gei.h5", out=tmp_path / "again")
+    assert (tmp_path / "again" / "translated.h5").read_bytes() == (
+        work / "translated.h5"
+    ).read_bytes()
+
+
+def test_people_whom_the_protocol_does_not_know(walkers: Path, tmp_path: Path) -> None:
+    command = [sys.executable, str(SCRIPTS / "summary_74_50.py"), str(walkers)]
+    options = [*SMALL[2:], "--out", str(tmp_path / "out")]
+    ran = subprocess.run([*command, *options], capture_output=True, text=True)
+    assert ran.returncode == 1
+    assert "casia-b-74-50" in ran.stderr
