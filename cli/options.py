@@ -202,10 +202,11 @@ protocol = click.option(
 feature = click.option(
     "--feature",
     "features",
-    type=click.Choice(["pixels", "lda"]),
+    metavar="NAME",
     multiple=True,
     default=("pixels",),
-    help="What is compared: pixels, or PCA + LDA fitted on the training people; may be repeated.",
+    help="What is compared: pixels; pca or lda (PCA + LDA), fitted on the training people; or a "
+    "vector column of the artefact. May be repeated.",
 )
 metric = click.option(
     "--metric",
