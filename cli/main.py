@@ -27,6 +27,8 @@ COMMANDS = {
     "models": "models",
     "translate": "translate",
     "evaluate": "evaluate",
+    "enroll": "enroll",
+    "identify": "identify",
     "report": "report",
     "protocol": "protocol",
     "run": "run",

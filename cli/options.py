@@ -161,7 +161,7 @@ workers = click.option(
 )
 
 
-class _ProtocolName(click.ParamType):
+class _ProtocolName(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
     """The name of a built-in protocol, or a TOML file."""
 
     name = "protocol"

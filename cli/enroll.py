@@ -1,0 +1,34 @@
+"""`gaitkit enroll`: put more people, or more of their walks, into a gallery of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gaitkit.cli import console, options
+
+
+@click.command("enroll", short_help="Add people to a gallery.")
+@click.argument("gallery", metavar="GALLERY", type=options.INPUT_FILE)
+@click.argument("new", metavar="NEW", type=options.INPUT_FILE)
+@options.json_output
+@options.verbosity
+def command(gallery: Path, new: Path, as_json: bool) -> None:
+    """Add all sequences of the GEI artefact NEW to the GEI artefact GALLERY.
+
+    Both must have been made by the same options and, when translated, by the same model. A
+    sequence that is enrolled already is refused. GALLERY is replaced when everything is written.
+    """
+    from gaitkit.identification.enrol import enrol
+
+    done = enrol(gallery, new)
+    if as_json:
+        console.print_json({"gallery": str(gallery), **done})
+        return
+    names = ", ".join(done["new_subjects"][:5]) + (", …" if len(done["new_subjects"]) > 5 else "")
+    console.say(
+        f"Added {done['added']} sequence{'' if done['added'] == 1 else 's'} to {gallery}"
+        + (f", new people: {names}" if names else "")
+        + f". It holds {done['sequences']} of {done['subjects']} people."
+    )

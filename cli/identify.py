@@ -1,0 +1,108 @@
+"""`gaitkit identify`: who is this? Names and distances from a gallery of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gaitkit.cli import console, options
+
+if TYPE_CHECKING:
+    from gaitkit.identification.identify import Answer, Identification
+    from gaitkit.labels import SequenceKey
+
+
+@click.command("identify", short_help="Who is this?")
+@click.argument("probe", metavar="PROBE", type=options.INPUT_FILE)
+@click.option("--gallery", type=options.INPUT_FILE, required=True, help="GEIs of known people.")
+@click.option("--top", type=click.IntRange(min=1), default=5, help="People listed for each probe.")
+@click.option(
+    "--threshold", type=float, help="Who is further away than this from everybody is unknown."
+)
+@click.option(
+    "--fpir",
+    type=float,
+    help="Take the threshold that at most this share of strangers passes; needs --calibration.",
+)
+@click.option(
+    "--calibration",
+    type=options.INPUT_FILE,
+    help="Results of gaitkit evaluate, of GEIs that were made in the same way.",
+)
+@click.option(
+    "--feature",
+    default="pixels",
+    help="What is compared: pixels, or one that was fitted for the results of --calibration.",
+)
+@click.option(
+    "--metric",
+    type=click.Choice(["euclidean", "manhattan", "cosine"]),
+    default="euclidean",
+    help="How distance is measured.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    default="cpu",
+    help="Where matrices are multiplied; the result does not depend on it.",
+)
+@options.json_output
+@options.verbosity
+def command(probe: Path, gallery: Path, as_json: bool, **how: Any) -> None:
+    """Find the nearest people of GALLERY for each sequence of PROBE.
+
+    Both are GEI artefacts made in the same way (make-gei, and translate with the same model).
+    All walks and views of the gallery are searched together.
+    """
+    from gaitkit.identification.identify import identify
+
+    found = identify(probe, gallery, **how)
+    if as_json:
+        console.print_json(_json(found))
+        return
+    width = max((len(c.sequence.subject) for a in found.answers for c in a.candidates), default=0)
+    for answer in found.answers:
+        click.echo(_text(answer, found.threshold, min(width, 40)))
+    if found.threshold is not None:
+        unknown = sum(answer.name is None for answer in found.answers)
+        console.say(
+            f"{unknown} of {len(found.answers)} unknown: further than {found.threshold:.6g} from "
+            f"all {found.people} people."
+        )
+
+
+def _text(answer: Answer, threshold: float | None, width: int) -> str:
+    lines = [f"{answer.probe}: {answer.name or 'unknown'}"]
+    for place, candidate in enumerate(answer.candidates, start=1):
+        beyond = threshold is not None and candidate.distance > threshold
+        lines.append(
+            f"  {place:>3}  {candidate.sequence.subject:<{width}}  {candidate.distance:>12.6g}  "
+            f"{candidate.sequence}{'  beyond the threshold' if beyond else ''}"
+        )
+    return "\n".join(lines)
+
+
+def _json(found: Identification) -> dict[str, Any]:
+    return {
+        "feature": found.feature,
+        "metric": found.metric,
+        "threshold": found.threshold,
+        "people": found.people,
+        "probes": [
+            {
+                **_key(answer.probe),
+                "name": answer.name,
+                "candidates": [
+                    {**_key(candidate.sequence), "distance": candidate.distance}
+                    for candidate in answer.candidates
+                ],
+            }
+            for answer in found.answers
+        ],
+    }
+
+
+def _key(key: SequenceKey) -> dict[str, Any]:
+    return dict(key._asdict())

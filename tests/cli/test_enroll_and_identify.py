@@ -1,0 +1,83 @@
+"""enroll and identify, run for real on GEIs of drawn people."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gaitkit.artifacts import open_artifact, write_artifact
+from gaitkit.labels import Labels, SequenceKey
+
+
+def write(path: Path, names: str, take: int) -> Path:
+    """A blurred bar per person, a little wider with each take."""
+    labels = Labels.from_keys(SequenceKey(name, "nm", take, 90.0) for name in names.split())
+    images = np.zeros((len(labels), 16, 16), dtype=np.uint8)
+    for row, name in enumerate(names.split()):
+        images[row, :, : 2 * (ord(name[0]) - ord("a")) + 2] = 200 + take
+    write_artifact(
+        path,
+        kind="gei",
+        arrays={"gei": images},
+        labels=labels,
+        parameters={"gei": {}},
+        dataset="drawn",
+        dropped=[],
+    )
+    return path
+
+
+@pytest.fixture
+def gallery(tmp_path: Path) -> Path:
+    return write(tmp_path / "gallery.h5", "ann ben cat", 1)
+
+
+def test_names_and_distances(gaitkit: Callable, gallery: Path, tmp_path: Path) -> None:
+    probe = write(tmp_path / "probe.h5", "ben", 2)
+    ran = gaitkit("identify", probe, "--gallery", gallery, "--top", 2)
+    assert ran.code == 0
+    # 64 pixels that differ by one grey value: 8 away.
+    assert ran.stdout.splitlines()[0] == "ben/nm-02/090: ben"
+    assert ran.stdout.splitlines()[1].split() == ["1", "ben", "8", "ben/nm-01/090"]
+    assert len(ran.stdout.splitlines()) == 3
+    found = json.loads(gaitkit("identify", probe, "--gallery", gallery, "--json").stdout)
+    assert found["probes"][0]["name"] == "ben"
+    assert [c["subject"] for c in found["probes"][0]["candidates"]] == ["ben", "cat", "ann"]
+
+
+def test_a_stranger_is_unknown(gaitkit: Callable, gallery: Path, tmp_path: Path) -> None:
+    probe = write(tmp_path / "probe.h5", "ben eve", 2)
+    ran = gaitkit("identify", probe, "--gallery", gallery, "--threshold", 10)
+    answers = [line for line in ran.stdout.splitlines() if not line.startswith(" ")]
+    assert answers == ["ben/nm-02/090: ben", "eve/nm-02/090: unknown"]
+    assert "1 of 2 unknown" in ran.stderr
+
+
+def test_enrolled_and_found(gaitkit: Callable, gallery: Path, tmp_path: Path) -> None:
+    new = write(tmp_path / "new.h5", "eve", 1)
+    ran = gaitkit("enroll", gallery, new)
+    assert ran.code == 0
+    assert "Added 1 sequence to" in ran.stderr
+    assert "new people: eve. It holds 4 of 4 people." in ran.stderr
+    with open_artifact(gallery, kind="gei") as artifact:
+        assert artifact.labels.subjects() == ["ann", "ben", "cat", "eve"]
+    probe = write(tmp_path / "probe.h5", "eve", 2)
+    assert "eve/nm-02/090: eve" in gaitkit("identify", probe, "--gallery", gallery).stdout
+    again = gaitkit("enroll", gallery, new)
+    assert again.code == 1
+    assert "eve/nm-01/090" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--threshold", "-3"], "0 or more"), (["--fpir", "0.01"], "--calibration")],
+)
+def test_values_that_cannot_be(
+    gaitkit: Callable, gallery: Path, arguments: list[str], message: str
+) -> None:
+    ran = gaitkit("identify", gallery, "--gallery", gallery, *arguments)
+    assert ran.code == 2
+    assert message in ran.stderr
+    assert ran.stdout == ""
