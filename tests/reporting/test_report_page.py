@@ -147,8 +147,8 @@ def test_results_that_cannot_stand_side_by_side(files: Files, tmp_path: Path) ->
     other = write_files(tmp_path, [f"p{number}" for number in range(10)])
     output = tmp_path / "report.html"
     for results, message in (
-        ([files.raw, column], "probe views"),
-        ([files.raw, other.results], "tested sequences"),
+        ([files.raw, column], "other views"),
+        ([files.raw, other.results], "other sequences"),
     ):
         with pytest.raises(MixtureError, match=message):
             write_report(results, output)

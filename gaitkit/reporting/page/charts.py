@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -80,8 +80,7 @@ def chart(
     x_label: str,
     y_label: str,
     alt: str,
-    logarithmic_x: bool = False,
-    logarithmic_y: bool = False,
+    ticks: Mapping[str, float] | None = None,
     y_limits: tuple[float, float] | None = None,
     markers: bool = False,
     x_step: float | None = None,
@@ -96,8 +95,8 @@ def chart(
         Unlike those of the page's other charts: letters, digits, hyphens.
     title, x_label, y_label, alt : str
         Above, beside, and instead of the picture.
-    logarithmic_x, logarithmic_y : bool
-        Whether an axis is.
+    ticks : mapping of str to float, optional
+        Marks of both axes: what to write, and where.
     y_limits : tuple of float, optional
         Of the vertical axis.
     markers : bool
@@ -124,10 +123,9 @@ def chart(
                 marker="o" if markers and not curve.dashed else None,
                 markersize=3,
             )
-        if logarithmic_x:
-            axes.set_xscale("log")
-        if logarithmic_y:
-            axes.set_yscale("log")
+        if ticks is not None:
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_ticks(list(ticks.values()), labels=list(ticks))
         if x_step is not None:
             axes.xaxis.set_major_locator(MultipleLocator(x_step))
         if y_limits is not None:

@@ -14,6 +14,7 @@ from gaitkit.reporting.page.html import Html, tag
 __all__ = ["curves_section"]
 
 _RANKS = 20
+_MARKS = (0.1, 1.0, 5.0, 20.0, 50.0, 80.0, 95.0, 99.0)
 
 
 def curves_section(entries: Sequence[Entry]) -> Html | None:
@@ -65,6 +66,7 @@ def _cmc(name: str, entries: Sequence[Entry], identifier: str) -> Html:
         y_label="identification rate, %",
         alt=f"Identification rate in per cent up to rank {_RANKS}, {name}. {'. '.join(told)}.",
         y_limits=(0.0, 103.0),
+        x_step=5.0,
     )
 
 
@@ -74,9 +76,8 @@ def _det(name: str, entries: Sequence[Entry], identifier: str) -> Html | None:
         verification = entry.result.numbers[name].verification
         if verification is None:
             continue
-        # A logarithmic axis has no place for 0.
-        fmr = np.where(verification.fmr > 0, verification.fmr, np.nan)
-        curves.append(Curve(entry.title, fmr, verification.fnmr, index))
+        deviates = [_deviate(rate) for rate in (verification.fmr, verification.fnmr)]
+        curves.append(Curve(entry.title, deviates[0], deviates[1], index))
         told.append(f"{entry.title}: equal error rate {verification.eer.estimate:.1f} %")
     if not curves:
         return None
@@ -87,9 +88,20 @@ def _det(name: str, entries: Sequence[Entry], identifier: str) -> Html | None:
         x_label="false match rate, %",
         y_label="false non-match rate, %",
         alt=f"False non-match rate over false match rate, {name}. {'. '.join(told)}.",
-        logarithmic_x=True,
-        y_limits=(0.0, 103.0),
+        ticks={f"{rate:g}": float(_deviate(np.array(rate))) for rate in _MARKS},
     )
+
+
+def _deviate(rate: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Per cent on the scale of a detection error trade-off (Martin et al., Eurospeech 1997).
+
+    There normal scores give straight lines; 0 and 100 are infinitely far away.
+    """
+    from scipy.special import ndtri
+
+    inside = (rate > 0) & (rate < 100)
+    deviate: NDArray[np.float64] = ndtri(np.where(inside, rate / 100.0, np.nan))
+    return deviate
 
 
 def _scores(name: str, entry: Entry, identifier: str) -> Html | None:

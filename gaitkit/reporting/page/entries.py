@@ -10,9 +10,9 @@ from typing import Any
 
 from gaitkit.artifacts import InputRef, TrainedOn, open_artifact
 from gaitkit.dropped import DroppedRow
-from gaitkit.errors import MixtureError, OptionError
+from gaitkit.errors import OptionError
+from gaitkit.identification.paired import check_comparable
 from gaitkit.identification.results import EvaluationResult, read_results
-from gaitkit.labels import SequenceKey, format_view
 
 __all__ = ["Entry", "ResultsFile", "read_entries"]
 
@@ -95,7 +95,7 @@ def read_entries(paths: Sequence[Path]) -> list[Entry]:
     ArtifactError
         A file cannot be used.
     MixtureError
-        They are of different data sets, protocols, views or sequences.
+        They are not of the same searches: see `gaitkit.identification.paired`.
     OptionError
         More than 26 results, or a file given twice.
     """
@@ -123,7 +123,7 @@ def read_entries(paths: Sequence[Path]) -> list[Entry]:
         for key, (file, result) in zip(string.ascii_uppercase, found, strict=False)
     ]
     for entry in entries[1:]:
-        _check_comparable(entries[0], entry)
+        check_comparable(entries[0].result, entry.result)
     return entries
 
 
@@ -140,44 +140,3 @@ def _read_file(path: Path, name: str) -> ResultsFile:
             dropped=artifact.dropped,
             trained_on=artifact.trained_on,
         )
-
-
-def _check_comparable(first: Entry, other: Entry) -> None:
-    """Refuse results whose differences would not be those of the systems."""
-    facts = {
-        "data set": (first.result.dataset, other.result.dataset),
-        "protocol": (first.result.protocol.name, other.result.protocol.name),
-        "gallery views": (_views(first.result.gallery_views), _views(other.result.gallery_views)),
-        "probe views": (_views(first.result.probe_views), _views(other.result.probe_views)),
-    }
-    for what, (one, two) in facts.items():
-        if one != two:
-            raise MixtureError(
-                f"{first.file.name} and {other.file.name} cannot stand side by side: {what} "
-                f"{one} and {two}.",
-                hint="Evaluate both inputs alike, or make a page of each.",
-            )
-    one_protocol, two_protocol = first.result.protocol, other.result.protocol
-    if one_protocol.as_parameters() != two_protocol.as_parameters():
-        raise MixtureError(
-            f"{first.file.name} and {other.file.name} cannot stand side by side: their protocols "
-            f"are both called {one_protocol.name} and differ.",
-            hint="Evaluate both inputs with the same protocol.",
-        )
-    differing = _used(first.result) ^ _used(other.result)
-    if differing:
-        raise MixtureError(
-            f"{first.file.name} and {other.file.name} cannot stand side by side: "
-            f"{len(differing)} tested sequences are in one of them only, first "
-            f"{min(differing, key=lambda key: key.order)}.",
-            hint="Evaluate artefacts of the same sequences.",
-        )
-
-
-def _views(views: Any) -> str:
-    return ", ".join(format_view(float(view)) for view in views)
-
-
-def _used(result: EvaluationResult) -> set[SequenceKey]:
-    rows = (result.split.gallery | result.split.probe).nonzero()[0]
-    return {result.labels.key(int(row)) for row in rows}

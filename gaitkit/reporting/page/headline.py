@@ -7,6 +7,7 @@ from math import isnan
 
 from gaitkit.identification.bootstrap import Interval
 from gaitkit.identification.overview import figures_of, rank1_of
+from gaitkit.identification.paired import paired_difference
 from gaitkit.identification.results import EvaluationResult
 from gaitkit.reporting.page.entries import Entry
 from gaitkit.reporting.page.html import Child, Html, tag
@@ -34,8 +35,7 @@ def headline_section(entries: Sequence[Entry]) -> Html:
         cells = [
             tag(
                 "td",
-                _figure(rank1[name][index]),
-                class_="best" if _is_best(rank1[name], index) else None,
+                _figure(rank1[name][index], best=_is_best(rank1[name], index)),
                 data_label=name,
             )
             for name in sets
@@ -47,6 +47,7 @@ def headline_section(entries: Sequence[Entry]) -> Html:
         tag("h2", "Rank-1 identification rate"),
         _table(f"Per cent, mean over {which}", ["", *sets], rows, "plain wide headline"),
         tag("p", f"Probes per cell: {counts}. ", _SURE, class_="note"),
+        _differences(entries, sets) if len(entries) > 1 else None,
         _opengait(entries),
         id="headline",
     )
@@ -61,6 +62,25 @@ def _span(result: EvaluationResult, name: str) -> str:
 def _is_best(figures: Sequence[Interval], index: int) -> bool:
     known = [figure.estimate for figure in figures if not isnan(figure.estimate)]
     return len(set(known)) > 1 and figures[index].estimate == max(known)
+
+
+def _differences(entries: Sequence[Entry], sets: Sequence[str]) -> Html:
+    """Of every other result from the first."""
+    first = entries[0]
+    rows = []
+    for entry in entries[1:]:
+        gaps = [paired_difference(first.result, entry.result, name) for name in sets]
+        cells = [
+            tag("td", _figure(gap, sign=True), data_label=name)
+            for name, gap in zip(sets, gaps, strict=True)
+        ]
+        label = f"{entry.key} \u2212 {first.key}"
+        rows.append(tag("tr", tag("th", label, scope="row"), cells))
+    caption = (
+        "Differences of rank-1 in points, paired: each draw takes the same people for both. An "
+        "interval without 0 is a difference that other people would probably show too."
+    )
+    return _table(caption, ["", *sets], rows, "plain wide differences")
 
 
 def _opengait(entries: Sequence[Entry]) -> Html | None:
@@ -94,7 +114,7 @@ def figures_section(entries: Sequence[Entry]) -> Html | None:
     return tag(
         "section",
         tag("h2", "All figures"),
-        parts,
+        tag("div", parts, class_="sets"),
         tag(
             "details",
             tag("summary", "What the words mean (ISO/IEC 19795-1)"),
@@ -113,8 +133,7 @@ def _set_table(name: str, entries: Sequence[Entry]) -> Html:
         cells = [
             tag(
                 "td",
-                _figure(figure),
-                class_="best" if _is_best(signed, index) else None,
+                _figure(figure, best=_is_best(signed, index)),
                 data_label=entry.key,
             )
             for index, (entry, figure) in enumerate(zip(entries, figures, strict=True))
@@ -131,13 +150,13 @@ def _set_table(name: str, entries: Sequence[Entry]) -> Html:
     return _table(f"{name}, per cent", ["", *(entry.key for entry in entries)], rows, "plain")
 
 
-def _figure(figure: Interval, *, sign: bool = False) -> Child:
+def _figure(figure: Interval, *, sign: bool = False, best: bool = False) -> Child:
     if isnan(figure.estimate):
         return "–"
     form = "+.1f" if sign else ".1f"
     estimate, low, high = (f"{value:{form}}".replace("-", "\u2212") for value in figure)
     interval = None if isnan(figure.low) else tag("span", f"{low} to {high}", class_="interval")
-    return [estimate, interval]
+    return [tag("b", estimate, class_="best") if best else estimate, interval]
 
 
 def _table(

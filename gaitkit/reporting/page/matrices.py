@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import isnan
 from typing import Any
 
@@ -113,7 +113,7 @@ def outcomes(entries: Sequence[Entry]) -> dict[str, Any]:
     rows = first.matches.probe_rows.tolist()
     probes = [[walk(first.labels, row) for row in rows]]
     probes.append([probe_views.index(view) for view in first.matches.probe_views.tolist()])
-    results = [_outcome(entry.result, first, walk) for entry in entries]
+    results = [_outcome(entry.result, walk) for entry in entries]
     return {
         "walks": list(names),
         "gallery": [_degrees(view) for view in first.gallery_views],
@@ -127,20 +127,18 @@ def outcomes(entries: Sequence[Entry]) -> dict[str, Any]:
     }
 
 
-def _outcome(result: EvaluationResult, first: EvaluationResult, walk: Any) -> dict[str, Any]:
-    """One result's outcomes, its probes in the order of the first result's."""
+def _outcome(result: EvaluationResult, walk: Callable[[Labels, int], int]) -> dict[str, Any]:
+    """One result's outcomes; results side by side have the same probes in the same order."""
     matches = result.matches
-    place = {result.labels.key(int(row)): at for at, row in enumerate(matches.probe_rows)}
-    order = [place[first.labels.key(int(row))] for row in first.matches.probe_rows]
-    nearest = matches.nearest_row[order].T.tolist()
     return {
         "named": [
-            [walk(result.labels, row) if row >= 0 else -1 for row in column] for column in nearest
+            [walk(result.labels, row) if row >= 0 else -1 for row in column]
+            for column in matches.nearest_row.T.tolist()
         ],
-        "rank": matches.rank[order].T.tolist(),
+        "rank": matches.rank.T.tolist(),
         "distance": [
             [None if isnan(value) else float(f"{value:.4g}") for value in column]
-            for column in matches.distance[order].T.tolist()
+            for column in matches.distance.T.tolist()
         ],
     }
 

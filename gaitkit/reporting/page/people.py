@@ -224,11 +224,12 @@ def _neighbours(key: SequenceKey, entry: Entry, file: GeiFile) -> list[Html]:
         other = result.labels.key(row)
         right = other.subject == key.subject
         mark, word = ("✓", "right") if right else ("✗", "wrong")
-        walk = f"{other.subject} {sequence_name(other.condition, other.take)}"
-        caption = [tag("b", f"{mark} {walk}", class_=word), tag("br"), f"{distance:.4g}"]
+        take = sequence_name(other.condition, other.take)
+        name = tag("b", f"{mark} {other.subject}", class_=word)
+        caption = [name, tag("br"), take, tag("br"), f"{distance:.4g}"]
         image = file.image(other)
         if image is not None:
-            alt = f"{place}. nearest, {word}: {walk}, distance {distance:.4g}"
+            alt = f"{place}. nearest, {word}: {other.subject} {take}, distance {distance:.4g}"
             pictures.append(_picture(image, caption, alt, word))
     rank = int(matches.rank[probe, column])
     place_text = f"true person at rank {rank}" if rank else "true person not enrolled"

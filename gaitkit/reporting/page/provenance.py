@@ -9,6 +9,7 @@ from typing import Any
 
 from gaitkit.artifacts.summary import count_reasons
 from gaitkit.dropped import REASONS, DroppedRow
+from gaitkit.identification.results import EvaluationResult
 from gaitkit.labels import SequenceKey
 from gaitkit.reporting.page.entries import Entry, ResultsFile
 from gaitkit.reporting.page.html import Child, Html, tag
@@ -151,34 +152,44 @@ def commands(entries: Sequence[Entry]) -> list[str]:
         Options that have their default value are left out.
     """
     lines: list[str] = []
-    for file in _files(entries):
+    for file, result in {entry.file.name: (entry.file, entry.result) for entry in entries}.values():
         made = file.parameters.get("input", {})
         protocol = str(file.parameters["protocol"]["name"])
         lines.append(_line("make-gei", "FRAMES", "-o", "gei.h5", *_gei_options(made)))
-        source = "gei.h5"
-        if "translator" in made:
-            source = "translated.h5"
+        if file.trained_on or "translator" in made:
             lines.append(
                 _line("train-gan", "gei.h5", "-o", "model.h5", "--protocol", protocol)
                 + "   # its options: gaitkit inspect model.h5"
             )
-            lines.append(_line("translate", "gei.h5", "--model", "model.h5", "-o", source))
-        lines.append(_evaluate(file, source, protocol))
-    lines.append(
-        _line("report", *(f"{file.name}.h5" for file in _files(entries)), "-o", "report.html")
-    )
-    return list(dict.fromkeys(lines))
+            lines.append(_line("translate", "gei.h5", "--model", "model.h5", "-o", _TRANSLATED))
+        lines.append(_evaluate(file, result, _TRANSLATED if "translator" in made else "gei.h5"))
+    files = [f"{file.name}.h5" for file in _files(entries)]
+    return [*dict.fromkeys(lines), _line("report", *files, "-o", "report.html")]
 
 
-def _evaluate(file: ResultsFile, source: str, protocol: str) -> str:
+_TRANSLATED = "translated.h5"
+
+
+def _evaluate(file: ResultsFile, result: EvaluationResult, source: str) -> str:
     pairs = [(str(feature), str(metric)) for feature, metric in file.parameters["results"]]
     features = list(dict.fromkeys(feature for feature, _ in pairs))
     metrics = list(dict.fromkeys(metric for _, metric in pairs))
-    words = ["evaluate", source, "--protocol", protocol]
+    words = ["evaluate", source]
+    if result.fusion is not None:
+        others = len(file.inputs) - 1
+        words += [_TRANSLATED if others == 1 else f"other-{n + 1}.h5" for n in range(others)]
+        words.append("--fuse")
+    words += ["--protocol", result.protocol.name]
     for feature in features if features != ["pixels"] else []:
         words += ["--feature", feature]
     for metric in metrics if metrics != ["euclidean"] else []:
         words += ["--metric", metric]
+    if result.k != 1:
+        words += ["--k", str(result.k)]
+    if any(numbers.failures_to_acquire.counted for numbers in result.numbers.values()):
+        words.append("--count-failures")
+    if result.rounding != "none":
+        words += ["--rounding", result.rounding]
     if "quality" in file.parameters:
         words += ["--truth", "gei.h5"]
     if file.seed:
