@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -147,7 +148,14 @@ def _told(output: Path, summary: dict[str, Any]) -> list[str]:
         shown = "none" if value is None else f"{value:.3g}"
         panels.setdefault(panel, []).append(f"{name.removeprefix(panel + '.')} {shown}")
     for panel, values in panels.items():
-        lines.append(f"  last {panel:<10} {'  '.join(values)}")
+        # A name and its value stay together where the line is broken.
+        listed = "  ".join(value.replace(" ", "\u00a0") for value in values)
+        lines += textwrap.wrap(
+            f"  last {panel:<10} {listed}",
+            width=100,
+            subsequent_indent=" " * 18,
+            break_on_hyphens=False,
+        )
     if validation:
         rates = "  ".join(
             f"{name} {_rate(rate)}" for name, rate in validation["best_rates"].items()
@@ -163,7 +171,7 @@ def _told(output: Path, summary: dict[str, Any]) -> list[str]:
             f"  refit           for the {refit['best_step']:,} iterations that gave rank-1 "
             f"{_rate(refit['best_score'])} % on {', '.join(refit['held_out'])}"
         )
-    return lines
+    return [line.replace("\u00a0", " ") for line in lines]
 
 
 def _rate(value: float | None) -> str:
