@@ -124,10 +124,10 @@ def evaluate(
         artifacts = [stack.enter_context(open_artifact(item, kind="gei")) for item in paths]
         artifact, labels = artifacts[0], artifacts[0].labels
         split = _split(labels, protocol)
-        for other in artifacts:
-            _check_unseen(other, split)
         for other in artifacts[1:]:
             check_same_sequences(artifact, other)
+        for item in artifacts:
+            _check_unseen(item, split)
         gallery_views, probe_views = _views(labels, split, gallery_view, probe_view)
         dropped = list(dict.fromkeys(row for item in artifacts for row in item.dropped))
         search = _Search(

@@ -281,3 +281,44 @@ def test_inputs_of_another_kind_are_no_truth(write_gei, tmp_path):
     )
     with pytest.raises(WrongKindError):
         evaluate(write_gei(inputs=[InputRef("gei", "0" * 64)]), truth=path)
+
+
+def test_a_vector_column_of_a_translator_is_a_feature(tmp_path):
+    labels = people_labels([f"p{n}" for n in range(8)])
+    random = np.random.default_rng(0)
+    person = {name: random.normal(size=6) for name in labels.subjects()}
+    vectors = np.array([person[name] for name in labels.subject], dtype=np.float32)
+    arrays = {"gei": people_images(labels), "frames_used": np.full(len(labels), 30)}
+    options = {"kind": "gei", "parameters": {}, "dataset": "made-up", "dropped": []}
+    path, output = tmp_path / "gei.h5", tmp_path / "results.h5"
+    write_artifact(path, arrays=arrays | {"features/embedding": vectors}, labels=labels, **options)
+    (result,) = evaluate(path, features=("embedding",), output=output)
+    assert result.headline("cl") == 100.0
+    assert read_results(output)[0].feature == "embedding"
+    with pytest.raises(OptionError, match="pixels, pca, lda, embedding"):
+        evaluate(path, features=("embeding",))
+    vectors[labels.subject == "p6", 2] = np.nan
+    broken = tmp_path / "broken.h5"
+    write_artifact(
+        broken, arrays=arrays | {"features/embedding": vectors}, labels=labels, **options
+    )
+    with pytest.raises(ArtifactError, match="column features/embedding contains NaN .* 30 of 120"):
+        evaluate(broken, features=("embedding",))
+    assert evaluate(broken)
+
+
+def test_pca_is_fitted_on_the_training_people_and_stored(write_gei):
+    (result,) = evaluate(write_gei(), features=("pca",))
+    labels = people_labels([f"p{n}" for n in range(8)])
+    images = people_images(labels).reshape(len(labels), -1)
+    np.testing.assert_allclose(result.projection.mean, images[labels.subject < "p4"].mean(axis=0))
+    assert result.projection.matrix.shape == (64, 64)
+
+
+def test_a_gallery_of_one_person_is_refused(write_gei, tmp_path):
+    labels = people_labels([f"p{n}" for n in range(3)])
+    one = ~((labels.subject == "p2") & (labels.condition == "nm"))
+    output = tmp_path / "results.h5"
+    with pytest.raises(ProtocolError, match="one subject"):
+        evaluate(write_gei(labels=labels.select(one)), output=output)
+    assert not output.exists()

@@ -1,0 +1,107 @@
+"""Several artefacts matched together: the sum of distances, its weights, and what is refused."""
+
+import numpy as np
+import pytest
+from made_up_people import people_images, people_labels
+
+from gaitkit.artifacts import TrainedOn
+from gaitkit.errors import MixtureError, SeenPeopleError
+from gaitkit.identification.fusion import Fusion, fuse
+from gaitkit.identification.metrics import get_metric
+from gaitkit.identification.results import read_results, to_json
+from gaitkit.identification.stage import evaluate
+
+
+@pytest.mark.parametrize("name", ["euclidean", "manhattan", "cosine"])
+def test_the_distance_of_fused_vectors_is_the_weighted_sum(name):
+    random = np.random.default_rng(0)
+    metric = get_metric(name)
+    one, other = random.random((6, 5)), 9 * random.random((6, 3))
+    fusion = Fusion((0.25, 0.75), (2.0, 5.0))
+    fused = fuse([one, other], fusion, metric)
+    total = 0.25 / 2.0 * metric.direct(one[:3], one[3:]) + 0.75 / 5.0 * metric.direct(
+        other[:3], other[3:]
+    )
+    found = metric.direct(fused[:3], fused[3:])
+    # A cosine has no scale of its own: its sum is divided by that of the shares.
+    share = 0.25 / 2.0 + 0.75 / 5.0 if name == "cosine" else 1.0
+    np.testing.assert_allclose(found * share, total)
+
+
+@pytest.fixture
+def halves_of_the_image(write_gei):
+    """Two artefacts, each of which sees one half of the person and noise in the other."""
+    labels = people_labels([f"p{n}" for n in range(12)])
+    images = people_images(labels)
+    noise = np.random.default_rng(3).integers(0, 256, images.shape).astype(np.uint8)
+    top, bottom = images.copy(), images.copy()
+    top[:, 4:], bottom[:, :4] = noise[:, 4:] // 2, noise[:, :4] // 2
+    return [
+        write_gei("top.h5", labels=labels, images=top),
+        write_gei("bottom.h5", labels=labels, images=bottom.astype(np.float32)),
+    ]
+
+
+def test_two_artefacts_know_more_than_each(halves_of_the_image, tmp_path):
+    top, bottom = halves_of_the_image
+    alone = [evaluate(path)[0].headline("cl") for path in (top, bottom)]
+    (both,) = evaluate(top, fuse_with=[bottom], output=tmp_path / "results.h5")
+    assert both.headline("cl") > max(alone)
+    assert both.source == "top.h5 + bottom.h5"
+    assert both.fusion.weights == (0.5, 0.5)
+    (read,) = read_results(tmp_path / "results.h5")
+    assert read.fusion == both.fusion
+    assert to_json([read])["fusion"]["weights"] == (0.5, 0.5)
+
+
+def test_an_artefact_of_noise_gets_no_weight(write_gei):
+    labels = people_labels([f"p{n}" for n in range(12)])
+    random = np.random.default_rng(0)
+    good = write_gei("good.h5", labels=labels)
+    noise = random.integers(0, 256, (len(labels), 8, 8)).astype(np.uint8)
+    (both,) = evaluate(good, fuse_with=[write_gei("noise.h5", labels=labels, images=noise)])
+    (alone,) = evaluate(good)
+    assert both.fusion.weights[0] > both.fusion.weights[1]
+    assert both.headline("nm") >= 0.9 * alone.headline("nm")
+
+
+def test_tested_people_have_no_influence_on_scales_and_weights(write_gei):
+    labels = people_labels([f"p{n}" for n in range(8)])
+    images = people_images(labels)
+    changed = images.copy()
+    tested = np.isin(labels.subject.astype(str), ["p4", "p5", "p6", "p7"])
+    changed[tested] = 255 - changed[tested]
+    other = write_gei("other.h5", labels=labels, images=people_images(labels, seed=9))
+    fusions = [
+        evaluate(write_gei(name, labels=labels, images=pictures), fuse_with=[other])[0].fusion
+        for name, pictures in (("a.h5", images), ("b.h5", changed))
+    ]
+    assert fusions[0] == fusions[1]
+
+
+def test_lda_of_each_artefact_is_fused(halves_of_the_image):
+    top, bottom = halves_of_the_image
+    (both,) = evaluate(top, features=("lda",), metrics=("cosine",), fuse_with=[bottom])
+    assert both.numbers["nm"].rank1.estimate > 50
+
+
+def test_other_sequences_are_refused(write_gei, tmp_path):
+    labels = people_labels([f"p{n}" for n in range(8)])
+    one = write_gei("one.h5", labels=labels)
+    order = np.arange(len(labels))
+    order[[0, 1]] = order[[1, 0]]
+    output = tmp_path / "results.h5"
+    for other in (
+        write_gei("fewer.h5", labels=labels.select(order[:-1])),
+        write_gei("mixed.h5", labels=labels.select(order)),
+        write_gei("elsewhere.h5", labels=labels, dataset="elsewhere"),
+    ):
+        with pytest.raises(MixtureError, match="do not hold the same sequences"):
+            evaluate(one, fuse_with=[other], output=output)
+    assert not output.exists()
+
+
+def test_every_artefact_must_be_unseen(write_gei):
+    seen = write_gei("seen.h5", trained_on=[TrainedOn("made-up", "p6", "training")])
+    with pytest.raises(SeenPeopleError, match=r"seen\.h5"):
+        evaluate(write_gei("one.h5"), fuse_with=[seen])
