@@ -145,4 +145,5 @@ def _text(results: list[EvaluationResult], probe_view: float | None) -> str:
             parts.append(tables.quality_text(result.quality))
     if len(results) > 1:
         parts.append(overview.summary_text(results))
-    return "\n\n".join(parts)
+        parts.append(overview.differences_text(results))
+    return "\n\n".join(filter(None, parts))

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import isnan
 
+from gaitkit.errors import MixtureError
 from gaitkit.identification.bootstrap import Interval
 from gaitkit.identification.numbers import Numbers
+from gaitkit.identification.paired import paired_difference
 from gaitkit.identification.results import EvaluationResult
 
-__all__ = ["Figure", "figures_of", "figures_text", "name_of", "rank1_of", "summary_text"]
+__all__ = [
+    "Figure",
+    "differences_text",
+    "figures_of",
+    "figures_text",
+    "name_of",
+    "rank1_of",
+    "summary_text",
+]
 
 WIDTH = 100
 """Columns of the widest line."""
@@ -124,6 +134,39 @@ def figures_text(result: EvaluationResult) -> str:
         note = ", as errors" if failures[0].counted else ""
         lines.append(f"{'failures to acquire' + note:<{label}}{counts}")
     return "\n".join(line.rstrip() for line in lines)
+
+
+def differences_text(results: Sequence[EvaluationResult]) -> str:
+    """How much better each result is than the first, paired over people.
+
+    Returns
+    -------
+    str
+        Rank-1, points of per cent, one line per result; a result of other searches than the first
+        has none. Empty where nothing can be compared.
+    """
+    first, *others = results
+    sets = list(first.tables)
+    label = max(12, WIDTH - len(sets) * _PAIR)
+    lines = []
+    for other in others:
+        try:
+            gaps = [paired_difference(first, other, name) for name in sets]
+        except MixtureError:
+            continue
+        cells = "".join(f"{_signed(gap):>{_PAIR}}" for gap in gaps)
+        lines.append(f"{_fit(name_of(other), label):<{label}}{cells}")
+    if not lines:
+        return ""
+    head = f"{'rank-1, points':<{label}}" + "".join(f"{name:>{_PAIR}}" for name in sets)
+    title = f"Better than {name_of(first)}; 95 % intervals, paired over people"
+    return "\n".join([_fit(title, WIDTH), head, *lines])
+
+
+def _signed(gap: Interval) -> str:
+    if isnan(gap.estimate):
+        return _EMPTY
+    return f"{gap.estimate:+.1f}" + ("" if isnan(gap.low) else f" ({gap.low:+.1f} {gap.high:+.1f})")
 
 
 def figures_of(numbers: Sequence[Numbers]) -> list[Figure]:

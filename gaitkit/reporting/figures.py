@@ -126,11 +126,13 @@ def rank1_heat_maps(
         axes.set_xticks(range(len(probe_views)), probe_views, fontsize=7)
         axes.set_yticks(range(len(gallery_views)), gallery_views, fontsize=7)
         axes.set(xlabel="probe view", ylabel="gallery view", title=name)
+        axes.title.set_parse_math(False)
         for (row, column), value in np.ndenumerate(matrix):
             text = "–" if np.isnan(value) else f"{value:.0f}"
             colour = "black" if value > 60 else "white"
             axes.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
-    figure.suptitle(title)
+    # Names of data sets and features are other people's, and may hold a dollar sign.
+    figure.suptitle(title).set_parse_math(False)
     return _pixels(figure)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from math import isnan
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact
-from gaitkit.identification.results import read_results
+from gaitkit.identification.overview import rank1_of
+from gaitkit.identification.results import EvaluationResult, read_results
 from gaitkit.labels import format_view, sequence_name
 from gaitkit.reporting.figures import rank1_heat_maps
 from gaitkit.reporting.sheet import contact_sheet
@@ -89,12 +91,35 @@ def silhouette_sheet(
 
 
 def matrix_figure(path: Path) -> NDArray[np.uint8]:
-    """Draw the cross-view matrices of the first result of an evaluation."""
-    first = read_results(path)[0]
-    return rank1_heat_maps(
-        {name: table.rate for name, table in first.tables.items()},
-        [f"{view:g}" for view in first.gallery_views],
-        [f"{view:g}" for view in first.probe_views],
-        f"Rank-1, per cent: {first.dataset}, {first.protocol.name}, {first.feature}, "
-        f"{first.metric}",
+    """Draw the cross-view matrices of every result of an evaluation, one row of them each.
+
+    Parameters
+    ----------
+    path : Path
+        An `identification` artefact.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+        RGB; above each matrix its mean, with the 95 % interval where it is known.
+    """
+    return np.concatenate(
+        [
+            rank1_heat_maps(
+                {_panel_title(result, name): table.rate for name, table in result.tables.items()},
+                [f"{view:g}" for view in result.gallery_views],
+                [f"{view:g}" for view in result.probe_views],
+                f"Rank-1, per cent: {result.dataset}, {result.protocol.name}, {result.feature}, "
+                f"{result.metric}",
+            )
+            for result in read_results(path)
+        ]
     )
+
+
+def _panel_title(result: EvaluationResult, name: str) -> str:
+    figure = rank1_of(result, name)
+    if figure is None or isnan(figure.estimate):
+        return name
+    interval = "" if isnan(figure.low) else f" ({figure.low:.1f} to {figure.high:.1f})"
+    return f"{name}: {figure.estimate:.1f}{interval}"

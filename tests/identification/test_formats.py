@@ -14,7 +14,7 @@ import pytest
 from gaitkit.identification.bootstrap import Interval
 from gaitkit.identification.formats import csv_text, latex_text, markdown_text
 from gaitkit.identification.numbers import Failures, Numbers, OpenSet, Verification
-from gaitkit.identification.overview import figures_text, summary_text
+from gaitkit.identification.overview import differences_text, figures_text, summary_text
 from gaitkit.identification.results import EvaluationResult
 from gaitkit.identification.stage import evaluate
 
@@ -104,3 +104,12 @@ def test_text_shows_intervals_within_100_columns(results: list[EvaluationResult]
     assert next(line for line in figures if "FMR 0.1" in line).split()[-3:] == ["-"] * 3
     assert figures[-1].split()[-3:] == ["1", "of", "41"]
     assert max(map(len, [*summary, *figures])) <= 100
+
+
+def test_differences_are_of_the_same_searches_only(results: list[EvaluationResult]) -> None:
+    same = differences_text(results).splitlines()
+    assert same[0].startswith("Better than a_1.h5, pixels, euclidean")
+    assert same[2].split()[-9:] == ["+0.0", "(+0.0", "+0.0)"] * 3
+    assert max(map(len, same)) <= 100
+    foreign = replace(results[1], dataset="another")
+    assert differences_text([results[0], foreign]) == ""

@@ -173,3 +173,19 @@ def test_the_command_writes_whole_or_not_at_all(
     assert ran.code == 1
     assert "cut" in ran.stderr
     assert not (tmp_path / "none.html").exists()
+
+
+def test_show_draws_every_result_with_its_interval(
+    files: Files, gaitkit: Callable, tmp_path: Path
+) -> None:
+    from PIL import Image
+
+    both = tmp_path / "both.h5"
+    evaluate(files.geis, protocol="halves", metrics=("euclidean", "manhattan"), output=both)
+    heights = []
+    for path in (files.raw, both):
+        ran = gaitkit("show", path, "-o", tmp_path / f"{path.stem}.png")
+        assert ran.code == 0, ran.stderr
+        with Image.open(tmp_path / f"{path.stem}.png") as image:
+            heights.append(image.height)
+    assert heights[1] == 2 * heights[0]

@@ -16,8 +16,8 @@ __all__ = ["figures_section", "headline_section"]
 
 _SURE = (
     "In small print: 95 % bootstrap intervals over people. Had other people been tested, the "
-    "figure would probably lie there. They do not contain the variance of training: each figure "
-    "is of one trained model; only training with several seeds shows that."
+    "figure would probably lie there. They do not contain the variance of training: where a model "
+    "is behind a figure, it is one training of it; only several seeds would show that."
 )
 
 
@@ -104,6 +104,8 @@ def figures_section(entries: Sequence[Entry]) -> Html | None:
         "rank-k": "the true person is among the k people who come first",
         "mAP": "mean average precision: a probe ranks the gallery rows, its own person's are "
         "relevant (not the column mAP of OpenGait)",
+        "pooled rank-1": "over all searches alike, so that fuller cells weigh more; every other "
+        "figure is computed in each cell and averaged over the cells",
         "EER": "verification: the equal error rate",
         "FNMR at FMR": "verification: the share of true claims refused at the threshold that "
         "accepts that share of false ones",
@@ -140,7 +142,7 @@ def _set_table(name: str, entries: Sequence[Entry]) -> Html:
         ]
         rows.append(tag("tr", tag("th", label, scope="row"), cells))
     pooled = [tag("td", f"{item.pooled_rank1:.1f}") for item in numbers]
-    rows.append(tag("tr", tag("th", "rank-1, pooled over the searches", scope="row"), pooled))
+    rows.append(tag("tr", tag("th", "pooled rank-1", scope="row"), pooled))
     failures = [item.failures_to_acquire for item in numbers]
     cells = [
         tag("td", f"{item.count} of {item.of}" + (", count as errors" if item.counted else ""))
