@@ -23,8 +23,8 @@ from gaitkit.parallel import available_cores
 
 __all__ = ["Matches", "Vectors", "search"]
 
-_BLOCK_ENTRIES = 1 << 21
-_BLOCK_BYTES = 64 << 20
+_BLOCK_ENTRIES = 1 << 22
+_BLOCK_BYTES = 32 << 20
 _SEEN_ENTRIES = 1 << 28
 _DIRECT_PAIRS = 64
 

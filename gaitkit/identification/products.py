@@ -225,11 +225,7 @@ def _on_cuda(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _squares(vectors: NDArray[Any]) -> NDArray[np.float64]:
-    out = np.empty(len(vectors))
-    for start in range(0, len(vectors), _ROWS):
-        part = vectors[start : start + _ROWS].astype(np.float64)
-        out[start : start + _ROWS] = np.einsum("ij,ij->i", part, part)
-    return out
+    return np.asarray(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
 
 
 def _unit(single: bool) -> float:
