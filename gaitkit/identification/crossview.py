@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.identification.matching import search
+from gaitkit.identification.matching import Observer, search
 from gaitkit.identification.metrics import Metric
 from gaitkit.labels import Labels
 
@@ -154,6 +154,7 @@ def match_views(
     gallery_views: NDArray[np.float64] | None = None,
     top: int = 1,
     k: int = 1,
+    observe: Observer | None = None,
     threads: int | None = None,
 ) -> ViewMatches:
     """Search every probe in the gallery of each view.
@@ -174,6 +175,8 @@ def match_views(
         How many neighbours are kept.
     k : int
         How many of them vote, see `vote`.
+    observe : callable, optional
+        Told of all distances, by place among the gallery's and the probes' rows.
     threads : int, optional
         Does not change the result.
 
@@ -195,6 +198,7 @@ def match_views(
         metric=metric,
         groups=groups,
         top=max(top, k),
+        observe=observe,
         threads=threads,
     )
     neighbours = np.where(found.neighbours < 0, -1, gallery_rows[found.neighbours])

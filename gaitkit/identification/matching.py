@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -21,12 +22,15 @@ from gaitkit.identification.neighbours import Best, Direct, PeopleAhead
 from gaitkit.identification.products import Estimate
 from gaitkit.parallel import available_cores
 
-__all__ = ["Matches", "Vectors", "search"]
+__all__ = ["Matches", "Observer", "Vectors", "search"]
 
 _BLOCK_ENTRIES = 1 << 22
 _BLOCK_BYTES = 32 << 20
 _SEEN_ENTRIES = 1 << 28
 _DIRECT_PAIRS = 64
+
+Observer = Callable[[int, NDArray[np.int64], slice, Estimate], None]
+"""Told of every block of distances, once: the group, the gallery rows, the probes, the estimate."""
 
 
 class Vectors(Protocol):
@@ -90,6 +94,7 @@ def search(
     metric: Metric,
     groups: Sequence[NDArray[np.int64]] | None = None,
     top: int = 1,
+    observe: Observer | None = None,
     block_entries: int = _BLOCK_ENTRIES,
     block_rows: int | None = None,
     threads: int | None = None,
@@ -112,6 +117,8 @@ def search(
         Rows of `gallery` that form one gallery each; by default one gallery of all rows.
     top : int
         How many nearest rows are wanted.
+    observe : callable, optional
+        For who needs all distances and not only the nearest.
     block_entries : int
         Distances held at a time; bounds the memory, does not change the result.
     block_rows : int, optional
@@ -153,7 +160,8 @@ def search(
                 gallery, rows, gallery_subjects, probes, metric, approximation, held, pool
             )
             whose = None if gallery_subjects is None else probe_subjects
-            best, mates, rank = one.search(whose, top, max(1, block_entries // one.width))
+            watch = None if observe is None else partial(observe, column)
+            best, mates, rank = one.search(whose, top, max(1, block_entries // one.width), watch)
             found.neighbours[:, column] = best.row
             there = best.row >= 0
             found.neighbour_distances[:, column][there] = metric.finish(best.distance[there])
@@ -196,7 +204,11 @@ class _OneGallery:
             self._subjects, self._people = np.unique(subjects[rows], return_inverse=True)
 
     def search(
-        self, whose: NDArray[np.int64] | None, top: int, step: int
+        self,
+        whose: NDArray[np.int64] | None,
+        top: int,
+        step: int,
+        watch: Callable[[NDArray[np.int64], slice, Estimate], None] | None = None,
     ) -> tuple[Best, Best, NDArray[np.int64]]:
         """The nearest rows, the nearest mate and the rank of each probe, `step` at a time."""
         total = len(self._probes)
@@ -212,6 +224,8 @@ class _OneGallery:
             at_once = self.width == len(self._rows)
             for block, part in self._pieces(batch, step):
                 estimate, direct = block.estimate(part), self._direct(block, part)
+                if watch is not None:
+                    watch(block.rows, part, estimate)
                 best.update(part, estimate, block.rows, direct)
                 if own is None or ahead is None:
                     continue

@@ -7,21 +7,17 @@ precision, far closer to the true ones than any rate can show.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.identification.metrics import Metric
+from gaitkit.identification.products import Estimate
 from gaitkit.identification.rates import average_precision
 from gaitkit.labels import Labels
-from gaitkit.parallel import available_cores
 
-__all__ = ["Scores", "compare_views"]
-
-_PROBES = 1024
+__all__ = ["ScoreKeeper", "Scores"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,22 +54,11 @@ class Scores:
         return same
 
 
-def compare_views(
-    vectors: NDArray[Any],
-    labels: Labels,
-    gallery: NDArray[np.bool_],
-    probe: NDArray[np.bool_],
-    *,
-    metric: Metric,
-    gallery_views: NDArray[np.float64],
-    threads: int | None = None,
-) -> Scores:
-    """Compare every probe with every enrolled person at every gallery view.
+class ScoreKeeper:
+    """Collects the scores from the distances of a search: the `observe` of `match_views`.
 
     Parameters
     ----------
-    vectors : ndarray, shape (n, d)
-        Features; finite in the rows that are used.
     labels : Labels
         Key columns, n rows.
     gallery, probe : ndarray of bool, shape (n,)
@@ -81,37 +66,67 @@ def compare_views(
     metric : Metric
         How distance is measured.
     gallery_views : ndarray of float64, shape (g,)
-        Views to enrol, one gallery each.
-    threads : int, optional
-        By default one per core; does not change the result.
-
-    Returns
-    -------
-    Scores
-        p · g · s numbers of four bytes: 11 MB for CASIA-B's 62 people.
+        Views that are enrolled, one gallery each.
     """
-    everybody = np.unique(labels.subject.astype(str), return_inverse=True)[1].astype(np.int64)
-    probes, probe_people = vectors[probe], everybody[probe]
-    groups = [np.flatnonzero(gallery & (labels.view == view)) for view in gallery_views]
-    people = np.unique(everybody[gallery])
-    distance = np.full((len(probes), len(groups), len(people)), np.inf, dtype=np.float32)
-    precision = np.full((len(probes), len(groups)), np.nan)
-    approximation = metric.prepare(probes, vectors.dtype, "cpu")
-    with ThreadPoolExecutor(threads or available_cores()) as pool:
-        for view, group in enumerate(groups):
-            rows = group[np.argsort(everybody[group], kind="stable")]
-            if not len(rows) or not len(probes):
-                continue
-            whose = everybody[rows]
-            starts = np.flatnonzero(np.diff(whose, prepend=whose[0] - 1))
-            columns = np.searchsorted(people, whose[starts])
-            estimate = approximation(vectors[rows], pool)
-            for start in range(0, len(probes), _PROBES):
-                part = slice(start, min(start + _PROBES, len(probes)))
-                values, offset, _ = estimate(part)
-                values = metric.finish(np.maximum(values + offset[:, None], 0.0))
-                single = values.astype(np.float32)
-                distance[part, view, columns] = np.minimum.reduceat(single, starts, axis=1)
-                mates = probe_people[part, None] == whose
-                precision[part, view] = average_precision(single, mates)
-    return Scores(people, probe_people, distance, precision)
+
+    def __init__(
+        self,
+        labels: Labels,
+        gallery: NDArray[np.bool_],
+        probe: NDArray[np.bool_],
+        *,
+        metric: Metric,
+        gallery_views: NDArray[np.float64],
+    ) -> None:
+        people = np.unique(labels.subject.astype(str), return_inverse=True)[1].astype(np.int64)
+        enrolled, probe_people = people[gallery], people[probe]
+        numbers = np.unique(enrolled)
+        shape = (len(probe_people), len(gallery_views))
+        self.scores = Scores(
+            numbers,
+            probe_people,
+            np.full((*shape, len(numbers)), np.inf, dtype=np.float32),
+            np.full(shape, np.nan),
+        )
+        self._metric, self._whose = metric, enrolled
+        self._sizes = [int((labels.view[gallery] == view).sum()) for view in gallery_views]
+        self._held: list[tuple[NDArray[np.int64], slice, NDArray[np.float32]]] = []
+
+    def __call__(self, view: int, rows: NDArray[np.int64], part: slice, estimate: Estimate) -> None:
+        """One block: these gallery rows, sorted by person, and these probes."""
+        values = np.maximum(estimate.values + estimate.offset[:, None], 0.0)
+        distance = self._metric.finish(values).astype(np.float32)
+        whose = self._whose[rows]
+        starts = np.flatnonzero(np.diff(whose, prepend=whose[0] - 1))
+        columns = np.searchsorted(self.scores.people, whose[starts])
+        nearest = np.minimum.reduceat(distance, starts, axis=1)
+        # Views by an integer and columns by an array would trade places.
+        at_view = self.scores.distance[part, view]
+        at_view[:, columns] = np.minimum(at_view[:, columns], nearest)
+        if len(rows) == self._sizes[view]:
+            self._rank(view, part, distance, whose)
+            return
+        # Precision needs all rows of the gallery, and this one comes in several blocks.
+        self._held.append((whose, part, distance))
+        if part.stop == len(self.scores.probe_people):
+            self._rank_held(view)
+
+    def _rank(
+        self, view: int, part: slice, distance: NDArray[np.float32], whose: NDArray[np.int64]
+    ) -> None:
+        mates = self.scores.probe_people[part, None] == whose
+        self.scores.average_precision[part, view] = average_precision(distance, mates)
+
+    def _rank_held(self, view: int) -> None:
+        parts = {(part.start, part.stop) for _, part, _ in self._held}
+        pieces = {
+            edges: [item for item in self._held if (item[1].start, item[1].stop) == edges]
+            for edges in parts
+        }
+        if any(sum(len(item[0]) for item in p) < self._sizes[view] for p in pieces.values()):
+            return
+        for edges, blocks in pieces.items():
+            whose = np.concatenate([item[0] for item in blocks])
+            distance = np.concatenate([item[2] for item in blocks], axis=1)
+            self._rank(view, slice(*edges), distance, whose)
+        self._held.clear()

@@ -29,7 +29,7 @@ from gaitkit.identification.inputs import feature_vectors, for_metric
 from gaitkit.identification.metrics import Metric, get_metric
 from gaitkit.identification.quality import QualityTable, translation_quality
 from gaitkit.identification.results import EvaluationResult, ResultsProvenance, write_results
-from gaitkit.identification.scores import compare_views
+from gaitkit.identification.scores import ScoreKeeper
 from gaitkit.identification.summarise import all_numbers, failed_probes
 from gaitkit.labels import Labels, format_view
 
@@ -193,15 +193,22 @@ class _Search:
         """The fields of an `EvaluationResult` that come from searching some vectors."""
         labels, split = self.labels, self.split
         probe = split.probe & np.isin(labels.view, self.probe_views)
-        shared: dict[str, Any] = {
-            "metric": metric,
-            "gallery_views": self.gallery_views,
-            "threads": threads,
-        }
-        matches = match_views(
-            vectors, labels, split.gallery, probe, top=NEIGHBOURS, k=self.k, **shared
+        keeper = ScoreKeeper(
+            labels, split.gallery, probe, metric=metric, gallery_views=self.gallery_views
         )
-        scores = compare_views(vectors, labels, split.gallery, probe, **shared)
+        matches = match_views(
+            vectors,
+            labels,
+            split.gallery,
+            probe,
+            metric=metric,
+            gallery_views=self.gallery_views,
+            top=NEIGHBOURS,
+            k=self.k,
+            observe=keeper,
+            threads=threads,
+        )
+        scores = keeper.scores
         matches = replace(matches, average_precision=scores.average_precision)
         failed = failed_probes(split, self.dropped, labels, self.probe_views)
         return {

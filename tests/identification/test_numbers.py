@@ -13,10 +13,11 @@ from gaitkit.datasets.protocols import PROTOCOLS, resolve
 from gaitkit.dropped import DroppedRow
 from gaitkit.identification.bootstrap import draw_people
 from gaitkit.identification.crossview import match_views, vote
+from gaitkit.identification.matching import search
 from gaitkit.identification.metrics import get_metric
 from gaitkit.identification.open_set import open_set_searches
 from gaitkit.identification.rates import equal_error_rate, error_curve
-from gaitkit.identification.scores import compare_views
+from gaitkit.identification.scores import ScoreKeeper
 from gaitkit.identification.stage import evaluate
 from gaitkit.identification.summarise import all_numbers, failed_probes
 from gaitkit.identification.verification import PairDraws, _cells, _redrawn
@@ -24,12 +25,17 @@ from gaitkit.identification.verification import PairDraws, _cells, _redrawn
 VIEWS = np.array([0.0, 54.0, 90.0])
 
 
+def searched(vectors, labels, gallery, probe):
+    shared = {"metric": get_metric("euclidean"), "gallery_views": VIEWS}
+    keeper = ScoreKeeper(labels, gallery, probe, **shared)
+    matches = match_views(vectors, labels, gallery, probe, observe=keeper, **shared)
+    precision = keeper.scores.average_precision
+    return replace(matches, average_precision=precision), keeper.scores
+
+
 def numbers_of(labels, vectors, seed=0, **options):
     split = resolve(PROTOCOLS["halves"], labels)
-    shared = {"metric": get_metric("euclidean"), "gallery_views": VIEWS}
-    matches = match_views(vectors, labels, split.gallery, split.probe, **shared)
-    scores = compare_views(vectors, labels, split.gallery, split.probe, **shared)
-    matches = replace(matches, average_precision=scores.average_precision)
+    matches, scores = searched(vectors, labels, split.gallery, split.probe)
     failed = failed_probes(split, [], labels, VIEWS)
     return (
         matches,
@@ -198,19 +204,15 @@ def test_a_hopeless_person_in_the_gallery_changes_no_rank_and_no_precision(seed)
     vectors = floats(labels, seed=seed % 100)
     stranger = people_labels("z", walks=WALKS[:4])
     split = resolve(PROTOCOLS["halves"], labels)
-    shared = {"metric": get_metric("euclidean"), "gallery_views": VIEWS}
-    one = match_views(vectors, labels, split.gallery, split.probe, **shared)
+    one, _ = searched(vectors, labels, split.gallery, split.probe)
     keys = [*labels.keys(), *stranger.keys()]
     both = type(labels).from_keys(keys)
     far = np.concatenate([vectors, np.full((len(stranger), 64), 1e4)])
     gallery = np.concatenate([split.gallery, np.ones(len(stranger), dtype=bool)])
     probe = np.concatenate([split.probe, np.zeros(len(stranger), dtype=bool)])
-    other = match_views(far, both, gallery, probe, **shared)
+    other, _ = searched(far, both, gallery, probe)
     np.testing.assert_array_equal(one.rank, other.rank)
-    np.testing.assert_allclose(
-        compare_views(vectors, labels, split.gallery, split.probe, **shared).average_precision,
-        compare_views(far, both, gallery, probe, **shared).average_precision,
-    )
+    np.testing.assert_allclose(one.average_precision, other.average_precision)
 
 
 def test_a_vote_by_hand():
@@ -284,3 +286,29 @@ def test_drawing_starts_from_the_seed(write_gei):
     assert one.numbers["nm"].rank1 == same.numbers["nm"].rank1
     assert one.numbers["nm"].rank1.estimate == other.numbers["nm"].rank1.estimate
     assert draw_people(4, seed=0).tolist() != draw_people(4, seed=1).tolist()
+
+
+def test_a_gallery_in_several_blocks_has_the_same_scores():
+    labels = people_labels("abcdef")
+    vectors = floats(labels)
+    split = resolve(PROTOCOLS["halves"], labels)
+    gallery, probe = np.flatnonzero(split.gallery), np.flatnonzero(split.probe)
+    people = np.unique(labels.subject.astype(str), return_inverse=True)[1]
+    found = []
+    for rows, entries in ((None, 1 << 20), (5, 20)):
+        metric = get_metric("euclidean")
+        keeper = ScoreKeeper(labels, split.gallery, split.probe, metric=metric, gallery_views=VIEWS)
+        search(
+            vectors[gallery],
+            people[gallery],
+            vectors[probe],
+            people[probe],
+            metric=metric,
+            groups=[np.flatnonzero(labels.view[gallery] == view) for view in VIEWS],
+            observe=keeper,
+            block_rows=rows,
+            block_entries=entries,
+        )
+        found.append(keeper.scores)
+    np.testing.assert_allclose(found[0].distance, found[1].distance, rtol=1e-6)
+    np.testing.assert_allclose(found[0].average_precision, found[1].average_precision)
