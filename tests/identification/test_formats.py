@@ -113,3 +113,14 @@ def test_differences_are_of_the_same_searches_only(results: list[EvaluationResul
     assert max(map(len, same)) <= 100
     foreign = replace(results[1], dataset="another")
     assert differences_text([results[0], foreign]) == ""
+
+
+@pytest.mark.parametrize(
+    ("form", "start"), [("csv", "input,feature,"), ("markdown", "| rank-1"), ("latex", "\\begin")]
+)
+def test_evaluate_prints_the_format_asked_for(
+    gaitkit: Callable, write_gei: Callable, form: str, start: str
+) -> None:
+    ran = gaitkit("evaluate", write_gei(), "--protocol", "halves", "--format", form)
+    assert ran.code == 0, ran.stderr
+    assert ran.stdout.startswith(start)

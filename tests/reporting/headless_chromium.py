@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import fcntl
 import json
 import os
@@ -70,17 +69,19 @@ class Chromium:
                 return dict(got["result"])
             self._note(got)
 
-    def open(self, path: Path, *, width: int = 1200, height: int = 900, dark: bool = False) -> None:
+    def open(
+        self, path: Path, *, width: int = 1200, dark: bool = False, media: str = "screen"
+    ) -> None:
         """Show a file and wait until it is there."""
         self.send(
             "Emulation.setDeviceMetricsOverride",
             width=width,
-            height=height,
+            height=900,
             deviceScaleFactor=1,
             mobile=False,
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.send("Emulation.setEmulatedMedia", features=[scheme])
+        self.send("Emulation.setEmulatedMedia", media=media, features=[scheme])
         self.errors.clear()
         self.requests.clear()
         self.send("Page.navigate", url=path.as_uri())
@@ -95,11 +96,6 @@ class Chromium:
         answer = self.send("Runtime.evaluate", expression=script, returnByValue=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
-
-    def screenshot(self, path: Path) -> None:
-        """Save the whole page as a PNG."""
-        answer = self.send("Page.captureScreenshot", captureBeyondViewport=True)
-        path.write_bytes(base64.b64decode(answer["data"]))
 
     def close(self) -> None:
         """End the browser."""

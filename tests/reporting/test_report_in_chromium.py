@@ -73,6 +73,13 @@ def test_the_page_does_not_scroll_sideways(chromium: Chromium, page: Path, width
     assert chromium.run("[...document.images].every(image => image.naturalWidth > 0)")
 
 
+def test_on_paper_it_is_light_and_fits(chromium: Chromium, page: Path) -> None:
+    chromium.open(page, width=700, dark=True, media="print")
+    assert chromium.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert chromium.run("document.documentElement.scrollWidth") == 700
+    assert chromium.run("getComputedStyle(document.querySelector('nav')).display") == "none"
+
+
 def test_numbers_fit_into_their_cells_on_a_phone(chromium: Chromium, page: Path) -> None:
     chromium.open(page, width=380)
     script = "[...document.querySelectorAll('.matrix button')].filter(b => b.scrollWidth > {})"

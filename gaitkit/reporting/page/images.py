@@ -69,7 +69,8 @@ def read_geis(paths: Sequence[Path], entries: Sequence[Entry]) -> list[GeiFile]:
     Parameters
     ----------
     paths : sequence of Path
-        GEI artefacts: what was evaluated, or what that was translated from, in any order.
+        GEI artefacts in any order: what was evaluated, what that was translated from, or
+        translations of it.
     entries : sequence of Entry
         The page's results.
 
@@ -80,7 +81,7 @@ def read_geis(paths: Sequence[Path], entries: Sequence[Entry]) -> list[GeiFile]:
     Raises
     ------
     MixtureError
-        An artefact is behind none of the results.
+        An artefact has nothing to do with the results.
     ArtifactError
         It cannot be used.
     """
@@ -88,13 +89,13 @@ def read_geis(paths: Sequence[Path], entries: Sequence[Entry]) -> list[GeiFile]:
     evaluated = {ref for entry in entries for ref in entry.file.inputs}
     behind = {ref for file in files if file.ref in evaluated for ref in file.inputs}
     for path, file in zip(paths, files, strict=True):
-        if file.ref not in evaluated | behind:
+        if file.ref not in evaluated | behind and not evaluated & set(file.inputs):
             raise MixtureError(
                 f"{path} is not what these results were made from: its content digest begins "
                 f"with {file.content_sha256[:12]}, theirs were made from "
                 f"{', '.join(sorted(ref.content_sha256[:12] for ref in evaluated))}.",
-                hint="Give the GEI artefacts that were evaluated; measured ones behind translated "
-                "ones only together with those.",
+                hint="Give the GEI artefacts that were evaluated, and with them the measured ones "
+                "behind translated ones, or the other way round.",
             )
     return files
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import isnan
+from math import isfinite, isnan
 from typing import Any
 
 import numpy as np
@@ -137,7 +137,7 @@ def _outcome(result: EvaluationResult, walk: Callable[[Labels, int], int]) -> di
         ],
         "rank": matches.rank.T.tolist(),
         "distance": [
-            [None if isnan(value) else float(f"{value:.4g}") for value in column]
+            [float(f"{value:.4g}") if isfinite(value) else None for value in column]
             for column in matches.distance.T.tolist()
         ],
     }

@@ -233,7 +233,8 @@ def _neighbours(key: SequenceKey, entry: Entry, file: GeiFile) -> list[Html]:
             pictures.append(_picture(image, caption, alt, word))
     rank = int(matches.rank[probe, column])
     place_text = f"true person at rank {rank}" if rank else "true person not enrolled"
-    heading = tag("div", f"{entry.title}: {place_text}", class_="soft")
+    which = f", {file.role}" if len(entry.file.inputs) > 1 else ""
+    heading = tag("div", f"{entry.title}{which}: {place_text}", class_="soft")
     return [heading, tag("div", pictures, class_="strip")]
 
 
