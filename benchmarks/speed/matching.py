@@ -61,9 +61,11 @@ class MadeByBlocks:
         self._few = random.standard_normal((min(rows, 8192), columns), dtype=np.float32)
 
     def __getitem__(self, rows: NDArray[np.int64], /) -> NDArray[Any]:
-        block = self._few[rows % len(self._few)]
-        block *= (1.0 + 1e-3 * (rows // len(self._few))).astype(np.float32)[:, None]
-        return block
+        scale = (1.0 + 1e-3 * (rows // len(self._few))).astype(np.float32)[:, None]
+        first = int(rows[0]) % len(self._few)
+        if first + len(rows) <= len(self._few) and rows[-1] - rows[0] == len(rows) - 1:
+            return np.asarray(self._few[first : first + len(rows)] * scale)
+        return np.asarray(self._few[rows % len(self._few)] * scale)
 
 
 def million(rows: int, probes: int, columns: int, rounds: int, device: str) -> None:

@@ -71,11 +71,15 @@ class Best:
         # is estimated at no more than two errors above it. And it must be nearer than those found.
         k = min(self.row.shape[1], values.shape[1])
         kth = values.min(axis=1) if k == 1 else np.partition(values, k - 1, axis=1)[:, k - 1]
-        limit = np.minimum(kth + 2.0 * bound, self.distance[part, -1] - offset + bound)
-        if eligible is None:
-            probe, column = np.nonzero(values <= limit[:, None])
-        else:
-            probe, column = np.nonzero(eligible & (values <= limit[:, None]))
+        worst = self.distance[part, -1] - offset + bound
+        # Soon few probes find anything nearer in a block; only those are looked at.
+        some = np.flatnonzero((values.min(axis=1) if k > 1 else kth) <= worst)
+        limit = np.minimum(kth + 2.0 * bound, worst)[some]
+        close = values[some] <= limit[:, None]
+        if eligible is not None:
+            close &= eligible[some]
+        probe, column = np.nonzero(close)
+        probe = some[probe]
         if not len(probe):
             return
         if bound.any():

@@ -23,7 +23,7 @@ from gaitkit.errors import OptionError
 __all__ = ["CosineProduct", "Estimate", "EuclideanProduct", "Product", "get_product"]
 
 _COLUMNS = 1024
-_ROWS = 256
+_ROWS = 64
 _LARGEST, _SMALLEST = 2.0**100, 2.0**-80
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -87,11 +87,18 @@ class EuclideanProduct:
         return moved, squares
 
     def _moved(
-        self, vectors: NDArray[Any], dtype: DTypeLike
+        self, vectors: NDArray[Any], dtype: DTypeLike, pool: ThreadPoolExecutor | None = None
     ) -> tuple[NDArray[Any], NDArray[np.float64]]:
-        with np.errstate(over="ignore"):
-            moved = np.subtract(vectors, self._centre.astype(dtype), dtype=dtype)
-        return moved, _squares(moved)
+        moved, squares = np.empty(vectors.shape, dtype=dtype), np.empty(len(vectors))
+        centre = self._centre.astype(dtype)
+
+        def some(rows: slice) -> None:
+            with np.errstate(over="ignore"):
+                part = np.subtract(vectors[rows], centre, out=moved[rows], dtype=dtype)
+            squares[rows] = np.einsum("ij,ij->i", part, part, dtype=np.float64)
+
+        _in_parts(some, len(vectors), pool)
+        return moved, squares
 
     def __call__(
         self, block: NDArray[Any], pool: ThreadPoolExecutor
@@ -99,12 +106,12 @@ class EuclideanProduct:
         """Distances to some gallery rows: a function of a slice of probes."""
         single = self._single
         if single:
-            gallery, squares = self._moved(block, np.float32)
+            gallery, squares = self._moved(block, np.float32, pool)
             # What single precision cannot square safely is done in double.
             largest = max(squares.max(), self._in_single[1].max())
             single = bool(largest == 0 or _SMALLEST < largest < _LARGEST)
         if not single:
-            gallery, squares = self._moved(block, np.float64)
+            gallery, squares = self._moved(block, np.float64, pool)
         probes, probe_squares = self._in_single if single else self._in_double
 
         def estimate(part: slice) -> Estimate:
@@ -150,20 +157,24 @@ class CosineProduct:
         self._probes = np.negative(self._of_length_1(probes))
         self._product = product
 
-    def _of_length_1(self, vectors: NDArray[Any]) -> NDArray[Any]:
+    def _of_length_1(
+        self, vectors: NDArray[Any], pool: ThreadPoolExecutor | None = None
+    ) -> NDArray[Any]:
         out = np.empty(vectors.shape, dtype=np.float32 if self._single else np.float64)
-        for start in range(0, len(vectors), _ROWS):
-            rows = slice(start, start + _ROWS)
+
+        def some(rows: slice) -> None:
             part = vectors[rows].astype(np.float64)
             lengths = np.sqrt(np.square(part).sum(axis=1))
             out[rows] = part / np.where(lengths > 0, lengths, 1.0)[:, None]
+
+        _in_parts(some, len(vectors), pool)
         return out
 
     def __call__(
         self, block: NDArray[Any], pool: ThreadPoolExecutor
     ) -> Callable[[slice], Estimate]:
         """Distances to some gallery rows: a function of a slice of probes."""
-        gallery = self._of_length_1(block)
+        gallery = self._of_length_1(block, pool)
         columns = gallery.shape[1]
         # The product of two vectors of length 1; rounding them; the same in the direct way.
         bound = 1.01 * _growth(columns, self._single) + 8.0 * _unit(self._single)
@@ -224,8 +235,13 @@ def _on_cuda(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
         torch.set_float32_matmul_precision(before)
 
 
-def _squares(vectors: NDArray[Any]) -> NDArray[np.float64]:
-    return np.asarray(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+def _in_parts(
+    function: Callable[[slice], None], count: int, pool: ThreadPoolExecutor | None
+) -> None:
+    """Do something to a few rows at a time, which stay in the processor's cache meanwhile."""
+    parts = [slice(start, start + _ROWS) for start in range(0, count, _ROWS)]
+    for _ in map(function, parts) if pool is None else pool.map(function, parts):
+        pass
 
 
 def _unit(single: bool) -> float:
