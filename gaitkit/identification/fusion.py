@@ -5,7 +5,7 @@ over pairs of different training people and multiplied by a weight. Such a sum i
 of the same metric between the scaled vectors laid end to end, so the exact search needs nothing
 new. The weights are those with which the training people are told apart best; nobody else has an
 influence on them. A translator has seen the training people, so that its share tends to be
-flattered.
+flattered; and LDA has learned to tell just them apart, so that its parts get equal weights.
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ def fit_fusion(
     gallery: NDArray[np.bool_],
     *,
     metric: Metric,
+    weigh: bool = True,
     seed: int = 0,
     threads: int | None = None,
 ) -> Fusion:
@@ -94,6 +95,8 @@ def fit_fusion(
         Rows that are enrolled for the comparison; the others are searched.
     metric : Metric
         How distance is measured.
+    weigh : bool
+        Choose the weights; otherwise all are equal.
     seed : int
         Of the pairs behind the scales, and of the probes where there are very many.
     threads : int, optional
@@ -128,7 +131,7 @@ def fit_fusion(
     searched = np.zeros(len(labels), dtype=bool)
     searched[probe] = True
     gallery = gallery & ~np.isnan(labels.view)
-    if not gallery.any() or not len(probe):
+    if not weigh or not gallery.any() or not len(probe):
         return even
     best, best_rate = even, _rate(parts, even, labels, gallery, searched, metric, threads)
     for weights in _candidates(count):

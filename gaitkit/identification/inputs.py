@@ -116,6 +116,7 @@ def for_metric(
     metric: Metric,
     *,
     used: NDArray[np.bool_],
+    weigh: bool = True,
     seed: int = 0,
     threads: int | None = None,
 ) -> tuple[NDArray[Any], Fusion | None]:
@@ -133,7 +134,7 @@ def for_metric(
         How distance will be measured.
     used : ndarray of bool, shape (n,)
         Rows that are compared or fitted on.
-    seed, threads
+    weigh, seed, threads
         As for `fit_fusion`.
 
     Returns
@@ -151,11 +152,12 @@ def for_metric(
         learned,
         np.asarray(gallery, dtype=bool),
         metric=metric,
+        weigh=weigh,
         seed=seed,
         threads=threads,
     )
     shares = ", ".join(f"{weight:g}" for weight in fusion.weights)
-    _log.info("fused with the weights %s, chosen on the training people", shares)
+    _log.info("fused with the weights %s%s", shares, weigh * ", chosen on the training people")
     fused = fuse([part[used] for part in parts], fusion, metric)
     out = np.zeros((len(labels), fused.shape[1]), dtype=fused.dtype)
     out[used] = fused

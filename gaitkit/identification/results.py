@@ -209,7 +209,7 @@ def write_results(
     for name, rows in first.split.probes.items():
         arrays[f"split/probes/{name}"] = rows
     for name, failed in first.failed.items():
-        for item in fields(Labels):
+        for item in fields(Labels) if len(failed) else ():
             arrays[f"failed/{name}/{item.name}"] = getattr(failed, item.name)
     for result in results:
         place = f"{result.feature}/{result.metric}"
@@ -390,12 +390,19 @@ def _read_result(
         fusion=None
         if fusion is None
         else Fusion(tuple(map(float, fusion["weights"])), tuple(map(float, fusion["scales"]))),
-        failed={
-            name: Labels(*(artifact.read(f"failed/{name}/{item.name}") for item in fields(Labels)))
-            for name in split.probes
-            if f"failed/{name}/take" in artifact
-        },
+        failed={name: _read_failed(artifact, f"failed/{name}") for name in split.probes},
         rounding=str(artifact.parameters.get("rounding", "none")),
+    )
+
+
+def _read_failed(artifact: Artifact, place: str) -> Labels:
+    if f"{place}/take" not in artifact:
+        return Labels.from_keys([])
+    return Labels(
+        _array(artifact, f"{place}/subject", "O", (-1,)),
+        _array(artifact, f"{place}/condition", "O", (-1,)),
+        _array(artifact, f"{place}/take", "i", (-1,)),
+        _array(artifact, f"{place}/view", "f", (-1,)),
     )
 
 

@@ -146,7 +146,14 @@ def evaluate(
             parts = [vectors for vectors, _ in loaded]
             for metric in chosen_metrics:
                 vectors, fusion = for_metric(
-                    parts, labels, split, metric, used=used, seed=seed, threads=threads
+                    parts,
+                    labels,
+                    split,
+                    metric,
+                    used=used,
+                    weigh=feature != "lda",
+                    seed=seed,
+                    threads=threads,
                 )
                 found = search(vectors, metric, threads)
                 result = EvaluationResult(

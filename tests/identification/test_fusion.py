@@ -83,6 +83,8 @@ def test_lda_of_each_artefact_is_fused(halves_of_the_image):
     top, bottom = halves_of_the_image
     (both,) = evaluate(top, features=("lda",), metrics=("cosine",), fuse_with=[bottom])
     assert both.numbers["nm"].rank1.estimate > 50
+    # The people on whom it was fitted cannot say which of the two is better.
+    assert both.fusion.weights == (0.5, 0.5)
 
 
 def test_other_sequences_are_refused(write_gei, tmp_path):
