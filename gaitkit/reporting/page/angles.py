@@ -72,8 +72,8 @@ def angle_section(entries: Sequence[Entry]) -> Html:
         )
     dashed = any(curve.dashed for curve in shown.values())
     note = (
-        f"Dashed: the papers' own figures on CASIA-B ({systems[0].protocol}), not computed here "
-        f"and not on data set {first.dataset}."
+        f"Dashed: the papers' own figures on CASIA-B ({systems[0].protocol}), not computed here; "
+        f"the others are of data set {first.dataset}, {first.protocol.name}."
     )
     return tag(
         "section",

@@ -59,7 +59,7 @@ class GeiFile:
         if key is None or key not in self.rows:
             return None
         image = self.images[self.rows[key]]
-        grey: NDArray[np.uint8] = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+        grey: NDArray[np.uint8] = np.clip(np.rint(np.nan_to_num(image)), 0, 255).astype(np.uint8)
         return grey
 
 

@@ -58,7 +58,13 @@ def matrix_table(table: CrossViewTable, *, caption: str, entry: int, probe_set: 
     return tag(
         "figure",
         tag("figcaption", caption),
-        tag("table", tag("thead", head), tag("tbody", body), class_="matrix"),
+        tag(
+            "table",
+            tag("thead", head),
+            tag("tbody", body),
+            class_="matrix",
+            style=f"--columns:{len(probe_views) + 2}",
+        ),
         tag("div", class_="outcomes", aria_live="polite"),
         class_="matrix-figure",
     )
