@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,23 +18,18 @@ from gaitkit.datasets.protocols import (
     get_protocol,
     resolve,
 )
-from gaitkit.dropped import DroppedRow
 from gaitkit.errors import MixtureError, OptionError, ProtocolError, SeenPeopleError
-from gaitkit.identification.crossview import ROUNDINGS, cross_view_table, match_views
+from gaitkit.identification.crossview import ROUNDINGS
 from gaitkit.identification.features import FITTED
 from gaitkit.identification.fusion import check_same_sequences
 from gaitkit.identification.inputs import feature_vectors, for_metric
-from gaitkit.identification.metrics import Metric, get_metric
+from gaitkit.identification.metrics import get_metric
 from gaitkit.identification.quality import QualityTable, translation_quality
 from gaitkit.identification.results import EvaluationResult, ResultsProvenance, write_results
-from gaitkit.identification.scores import ScoreKeeper
-from gaitkit.identification.summarise import all_numbers, failed_probes
+from gaitkit.identification.searching import ProtocolSearch
 from gaitkit.labels import Labels, format_view
 
-__all__ = ["NEIGHBOURS", "evaluate"]
-
-NEIGHBOURS = 5
-"""Nearest gallery rows that are kept of each search, to be looked at."""
+__all__ = ["evaluate"]
 
 _log = logging.getLogger(__name__)
 
@@ -130,7 +123,7 @@ def evaluate(
             _check_unseen(item, split)
         gallery_views, probe_views = _views(labels, split, gallery_view, probe_view)
         dropped = list(dict.fromkeys(row for item in artifacts for row in item.dropped))
-        search = _Search(
+        search = ProtocolSearch(
             labels, split, gallery_views, probe_views, dropped, k, count_failures, rounding, seed
         )
         quality = None if truth is None else _quality(artifact, Path(truth), split)
@@ -178,75 +171,6 @@ def evaluate(
             )
             write_results(Path(output), results, provenance, overwrite=overwrite)
     return results
-
-
-@dataclass(frozen=True, eq=False)
-class _Search:
-    """Everything about an evaluation but the vectors and the metric."""
-
-    labels: Labels
-    split: Split
-    gallery_views: NDArray[np.float64]
-    probe_views: NDArray[np.float64]
-    dropped: list[DroppedRow]
-    k: int
-    count_failures: bool
-    rounding: str
-    seed: int
-
-    def __call__(
-        self, vectors: NDArray[Any], metric: Metric, threads: int | None
-    ) -> dict[str, Any]:
-        """The fields of an `EvaluationResult` that come from searching some vectors."""
-        labels, split = self.labels, self.split
-        probe = split.probe & np.isin(labels.view, self.probe_views)
-        keeper = ScoreKeeper(
-            labels, split.gallery, probe, metric=metric, gallery_views=self.gallery_views
-        )
-        matches = match_views(
-            vectors,
-            labels,
-            split.gallery,
-            probe,
-            metric=metric,
-            gallery_views=self.gallery_views,
-            top=NEIGHBOURS,
-            k=self.k,
-            observe=keeper,
-            threads=threads,
-        )
-        scores = keeper.scores
-        matches = replace(matches, average_precision=scores.average_precision)
-        failed = failed_probes(split, self.dropped, labels, self.probe_views)
-        return {
-            "split": split,
-            "labels": labels,
-            "matches": matches,
-            "tables": {
-                name: cross_view_table(
-                    matches,
-                    rows,
-                    self.probe_views,
-                    failed_views=failed[name].view if self.count_failures else None,
-                    rounding=self.rounding,
-                )
-                for name, rows in split.probes.items()
-            },
-            "numbers": all_numbers(
-                matches,
-                scores,
-                split,
-                labels,
-                self.probe_views,
-                failed,
-                count_failures=self.count_failures,
-                rounding=self.rounding,
-                seed=self.seed,
-            ),
-            "k": self.k,
-            "failed": failed,
-            "rounding": self.rounding,
-        }
 
 
 def _check_options(k: int, rounding: str) -> None:
@@ -305,8 +229,12 @@ def _views(
             hint="Add the views to the manifest from which the artefact was made.",
         )
     views = np.unique(labels.view[used])
-    gallery = _chosen(views, labels.view[split.gallery], gallery_view, "gallery")
-    return gallery, _chosen(views, labels.view[split.probe], probe_view, "probe")
+    rows, columns = (
+        views if named is None else views[np.isin(views, named)]
+        for named in (split.protocol.gallery_views, split.protocol.probe_views)
+    )
+    gallery = _chosen(rows, labels.view[split.gallery], gallery_view, "gallery")
+    return gallery, _chosen(columns, labels.view[split.probe], probe_view, "probe")
 
 
 def _chosen(
