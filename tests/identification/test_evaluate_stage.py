@@ -1,6 +1,7 @@
 """The stage: an artefact in, results out, and what is refused."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -322,3 +323,11 @@ def test_a_gallery_of_one_person_is_refused(write_gei, tmp_path):
     with pytest.raises(ProtocolError, match="one subject"):
         evaluate(write_gei(labels=labels.select(one)), output=output)
     assert not output.exists()
+
+
+def test_the_views_of_a_protocol_are_the_tables(write_gei):
+    protocol = replace(PROTOCOLS["halves"], name="mine", gallery_views=(90.0,), probe_views=(0.0,))
+    (result,) = evaluate(write_gei(), protocol=protocol)
+    assert result.gallery_views.tolist() == [90.0]
+    assert result.probe_views.tolist() == [0.0]
+    assert result.tables["nm"].probes.tolist() == [[8]]
