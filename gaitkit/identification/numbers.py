@@ -123,9 +123,9 @@ class Numbers:
         Cumulative match characteristic: identification rate at ranks 1 to n, n the most people
         enrolled at one view.
     verification : Verification or None
-        `None` where there are no genuine or no impostor comparisons.
+        `None` where there are no genuine or no impostor comparisons, or too many to keep.
     open_set : OpenSet or None
-        `None` with fewer than four people in the gallery.
+        `None` with fewer than four people in the gallery, or too many comparisons to keep.
     failures_to_acquire : Failures
         Dropped probes.
     """

@@ -7,6 +7,7 @@ precision, far closer to the true ones than any rate can show.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,12 @@ from gaitkit.identification.products import Estimate
 from gaitkit.identification.rates import average_precision
 from gaitkit.labels import Labels
 
-__all__ = ["ScoreKeeper", "Scores"]
+__all__ = ["MOST", "ScoreKeeper", "Scores"]
+
+_log = logging.getLogger(__name__)
+
+MOST = 1 << 29
+"""Comparisons that are kept: two gibibytes. CASIA-B's 62 people make 2.8 million."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,17 +41,15 @@ class Scores:
         there. Infinite where they have none.
     average_precision : ndarray of float64, shape (p, g)
         Of the list of gallery rows; 0 where the probe's person has none, NaN where nobody has.
+    enrolled : int
+        The most people at one view.
     """
 
     people: NDArray[np.int64]
     probe_people: NDArray[np.int64]
     distance: NDArray[np.float32]
     average_precision: NDArray[np.float64]
-
-    @property
-    def enrolled(self) -> int:
-        """The most people at one view."""
-        return int(np.isfinite(self.distance).any(axis=0).sum(axis=1).max(initial=0))
+    enrolled: int
 
     @property
     def mates(self) -> NDArray[np.bool_]:
@@ -67,6 +71,8 @@ class ScoreKeeper:
         How distance is measured.
     gallery_views : ndarray of float64, shape (g,)
         Views that are enrolled, one gallery each.
+    most : int
+        Comparisons that are kept; with more, only average precision is.
     """
 
     def __init__(
@@ -77,19 +83,30 @@ class ScoreKeeper:
         *,
         metric: Metric,
         gallery_views: NDArray[np.float64],
+        most: int = MOST,
     ) -> None:
         people = np.unique(labels.subject.astype(str), return_inverse=True)[1].astype(np.int64)
         enrolled, probe_people = people[gallery], people[probe]
+        views = labels.view[gallery]
         numbers = np.unique(enrolled)
         shape = (len(probe_people), len(gallery_views))
+        if shape[0] * shape[1] * len(numbers) > most:
+            _log.warning(
+                "%d probes × %d views × %d people are too many comparisons to keep: no "
+                "verification and no open-set rates",
+                *shape,
+                len(numbers),
+            )
+            numbers = numbers[:0]
         self.scores = Scores(
             numbers,
             probe_people,
             np.full((*shape, len(numbers)), np.inf, dtype=np.float32),
             np.full(shape, np.nan),
+            max((len(np.unique(enrolled[views == view])) for view in gallery_views), default=0),
         )
         self._metric, self._whose = metric, enrolled
-        self._sizes = [int((labels.view[gallery] == view).sum()) for view in gallery_views]
+        self._sizes = [int((views == view).sum()) for view in gallery_views]
         self._held: list[tuple[NDArray[np.int64], slice, NDArray[np.float32]]] = []
 
     def __call__(self, view: int, rows: NDArray[np.int64], part: slice, estimate: Estimate) -> None:
@@ -97,12 +114,13 @@ class ScoreKeeper:
         values = np.maximum(estimate.values + estimate.offset[:, None], 0.0)
         distance = self._metric.finish(values).astype(np.float32)
         whose = self._whose[rows]
-        starts = np.flatnonzero(np.diff(whose, prepend=whose[0] - 1))
-        columns = np.searchsorted(self.scores.people, whose[starts])
-        nearest = np.minimum.reduceat(distance, starts, axis=1)
-        # Views by an integer and columns by an array would trade places.
-        at_view = self.scores.distance[part, view]
-        at_view[:, columns] = np.minimum(at_view[:, columns], nearest)
+        if len(self.scores.people):
+            starts = np.flatnonzero(np.diff(whose, prepend=whose[0] - 1))
+            columns = np.searchsorted(self.scores.people, whose[starts])
+            nearest = np.minimum.reduceat(distance, starts, axis=1)
+            # Views by an integer and columns by an array would trade places.
+            at_view = self.scores.distance[part, view]
+            at_view[:, columns] = np.minimum(at_view[:, columns], nearest)
         if len(rows) == self._sizes[view]:
             self._rank(view, part, distance, whose)
             return

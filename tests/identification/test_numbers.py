@@ -25,9 +25,9 @@ from gaitkit.identification.verification import PairDraws, _cells, _redrawn
 VIEWS = np.array([0.0, 54.0, 90.0])
 
 
-def searched(vectors, labels, gallery, probe):
+def searched(vectors, labels, gallery, probe, **options):
     shared = {"metric": get_metric("euclidean"), "gallery_views": VIEWS}
-    keeper = ScoreKeeper(labels, gallery, probe, **shared)
+    keeper = ScoreKeeper(labels, gallery, probe, **shared, **options)
     matches = match_views(vectors, labels, gallery, probe, observe=keeper, **shared)
     precision = keeper.scores.average_precision
     return replace(matches, average_precision=precision), keeper.scores
@@ -286,6 +286,22 @@ def test_drawing_starts_from_the_seed(write_gei):
     assert one.numbers["nm"].rank1 == same.numbers["nm"].rank1
     assert one.numbers["nm"].rank1.estimate == other.numbers["nm"].rank1.estimate
     assert draw_people(4, seed=0).tolist() != draw_people(4, seed=1).tolist()
+
+
+def test_too_many_comparisons_leave_the_closed_set(caplog):
+    labels = people_labels([f"{n:02d}" for n in range(12)])
+    vectors = floats(labels)
+    split = resolve(PROTOCOLS["halves"], labels)
+    matches, scores = searched(vectors, labels, split.gallery, split.probe, most=100)
+    assert "too many comparisons to keep" in caplog.text
+    failed = failed_probes(split, [], labels, VIEWS)
+    numbers = all_numbers(matches, scores, split, labels, VIEWS, failed, draws=200)
+    _, _, whole = numbers_of(labels, vectors)
+    for name, found in numbers.items():
+        assert found.verification is None
+        assert found.open_set is None
+        assert found.mean_ap == whole[name].mean_ap
+        np.testing.assert_array_equal(found.cmc, whole[name].cmc)
 
 
 def test_a_gallery_in_several_blocks_has_the_same_scores():
