@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact, open_artifact
-from gaitkit.errors import OptionError, ProtocolError
+from gaitkit.errors import ArtifactError, OptionError, ProtocolError
 from gaitkit.identification.calibration import Calibration, read_calibration
 from gaitkit.identification.enrol import refuse_mixture
 from gaitkit.identification.features import LinearProjection, check_finite
@@ -95,7 +95,11 @@ class _Rows:
         block = self._artifact.read_rows("gei", first, int(rows.max()) + 1)
         check_finite(block, str(self._artifact.path))
         vectors = block.reshape(len(block), -1)[rows - first]
-        return vectors if self._projection is None else self._projection.transform(vectors)
+        if self._projection is None:
+            return vectors
+        features = self._projection.transform(vectors)
+        check_finite(features, f"the feature of {self._artifact.path}")
+        return features
 
 
 def identify(
@@ -156,7 +160,12 @@ def identify(
         told = None
         if calibration is not None:
             told = read_calibration(calibration, known, feature, metric)
-        projection = None if told is None else told.projection
+        projection = None if told is None or feature == "pixels" else told.projection
+        if feature != "pixels" and projection is None:
+            raise OptionError(
+                f"{feature} of {calibration} is no feature that can be computed from pixels.",
+                hint="Use pixels, or a fitted feature such as lda.",
+            )
         if fpir is not None and told is not None:
             threshold = told.threshold(fpir)
             _warn_of_size(told, len(people))
@@ -263,12 +272,15 @@ def _nearest_people(
         for probe, near, far in zip(
             left, found.neighbours[:, 0], found.neighbour_distances[:, 0], strict=True
         ):
+            near = near[near >= 0]
             _, first = np.unique(people[near], return_index=True)
             first = np.sort(first)[:top]
             if len(first) < top:
                 lacking.append(probe)
             else:
                 rows[probe], distances[probe] = near[first], far[first]
+        if lacking and kept == gallery.shape[0]:
+            raise ArtifactError("Some distances are too large for a number.")
         left, kept = np.array(lacking, dtype=np.int64), 4 * kept
     return rows, distances
 

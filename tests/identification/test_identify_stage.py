@@ -152,6 +152,23 @@ def test_nan_in_the_gallery(files, write_gei):
         identify(good, write_gei("bad.h5", labels, images))
 
 
+def test_values_whose_distances_are_no_numbers(write_gei):
+    labels = people_labels(PEOPLE[:3], walks=[("nm", 1)])
+    images = people_images(labels).astype(np.float64)
+    images[0] *= 1e200
+    huge = write_gei("huge.h5", labels, images)
+    with np.errstate(all="ignore"), pytest.raises(ArtifactError, match="too large for a number"):
+        identify(huge, huge, top=3)
+
+
+def test_a_feature_that_was_not_fitted(files, write_gei, tmp_path, monkeypatch):
+    evaluate(write_gei(), protocol="halves", output=tmp_path / "results.h5")
+    told = Calibration(tmp_path / "results.h5", np.arange(9.0), 4, None)
+    monkeypatch.setattr("gaitkit.identification.identify.read_calibration", lambda *_: told)
+    with pytest.raises(OptionError, match="embedding of .* no feature that can be computed"):
+        identify(*files, feature="embedding", calibration=tmp_path / "results.h5")
+
+
 def test_probes_that_are_enrolled_themselves_are_remarked(files, caplog):
     with caplog.at_level(logging.WARNING):
         found = identify(files[1], files[1])
