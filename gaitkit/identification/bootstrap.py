@@ -33,6 +33,7 @@ class Interval(NamedTuple):
         The figure itself, from all people; NaN where it cannot be computed.
     low, high : float
         The 2.5th and 97.5th percentile over draws of people; NaN where there are too few to say.
+        Where nobody differs (everybody is always found) the two are equal, which is no certainty.
     """
 
     estimate: float
