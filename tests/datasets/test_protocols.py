@@ -140,9 +140,18 @@ def test_a_protocol_of_ones_own(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"gallery": "coat = [1]"}, "gallery is empty: of the 40 .* none is of condition coat;.*nm-01"),
-        ({"gallery": "nm = [7]"}, "gallery is empty: of the 24 .* none is take nm-07;.*nm-01 to nm-06"),
-        ({"views": "gallery_views = [36]"}, r"of the 8 .* none is seen from 036;.*2 views \(000, 090"),
+        (
+            {"gallery": "coat = [1]"},
+            "gallery is empty: of the 40 .* none is of condition coat;.*nm-01",
+        ),
+        (
+            {"gallery": "nm = [7]"},
+            "gallery is empty: of the 24 .* none is take nm-07;.*nm-01 to nm-06",
+        ),
+        (
+            {"views": "gallery_views = [36]"},
+            r"of the 8 .* none is seen from 036;.*2 views \(000, 090",
+        ),
         ({"probes": "coat = [1]"}, "probe set other, .* of condition coat"),
         ({"views": "probe_views = [36]"}, "probe set other, .* seen from 036"),
     ],

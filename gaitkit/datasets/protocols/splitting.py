@@ -235,6 +235,8 @@ def _what_emptied(
     for name, mask in _filters(walks, views, labels):
         if not np.any(rows & mask):
             there = describe_labels(labels.select(rows))
-            return f"of the {int(rows.sum())} sequences left by then none is {name}; they are {there}"
+            return (
+                f"of the {int(rows.sum())} sequences left by then none is {name}; they are {there}"
+            )
         rows = rows & mask
     raise AssertionError("something is left")
