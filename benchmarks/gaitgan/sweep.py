@@ -261,7 +261,10 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         size = (row["iterations"], row["width"], row["batch_size"])
         block = (row["data"], row["protocol"], row["stage"], *size)
-        blocks.setdefault(block, {}).setdefault(row["variant"], []).append(row)
+        name = row["variant"]
+        if row["precision"] != "auto":
+            name += f", {row['precision']}"
+        blocks.setdefault(block, {}).setdefault(name, []).append(row)
     for (data, protocol, stage, iterations, width, batch), variants in blocks.items():
         who = "tested people" if stage == "final" else "held-out training people"
         print(
