@@ -33,7 +33,9 @@ class _Notices(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         prefix = "" if record.levelno < logging.WARNING else f"{record.levelname.capitalize()}: "
-        click.echo(prefix + record.getMessage(), err=True)
+        # As in `say`, but errors and warnings also where one asked for quiet.
+        with contextlib.suppress(OSError):
+            click.echo(prefix + record.getMessage(), err=True)
 
 
 def set_verbosity(level: int) -> None:
@@ -59,9 +61,14 @@ def verbosity() -> int:
 
 
 def say(text: str) -> None:
-    """Write a notice to stderr unless told to be quiet."""
+    """Write a notice to stderr unless told to be quiet.
+
+    One that cannot be written is left out: stderr may be a file on a full disk, and a notice must
+    never end the work that it tells of.
+    """
     if _verbosity >= 0:
-        click.echo(text, err=True)
+        with contextlib.suppress(OSError):
+            click.echo(text, err=True)
 
 
 def print_json(value: Any) -> None:

@@ -1,6 +1,8 @@
 """train-gan, models, translate: recipes, settings, validation, training on; run for real."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
@@ -39,6 +41,18 @@ def geis(tmp_path_factory: pytest.TempPathFactory) -> Path:
         dataset="drawn",
     )
     return path
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_notices_that_cannot_be_written_do_not_end_the_training(geis: Path, tmp_path: Path) -> None:
+    output = tmp_path / "model.h5"
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "gaitkit", "train-gan", geis, "-o", output, *map(str, SMALL)],
+            stderr=full,
+        )
+    assert ran.returncode == 0
+    assert parameters(output)["training"]["iterations"] == 4
 
 
 def parameters(model: Path) -> dict[str, Any]:
