@@ -82,13 +82,13 @@ VARIANTS: dict[str, Settings] = {
     "first try": FIRST_TRY,
     "critics 0.1": _but(FIRST_TRY, {"adversarial_weight": 0.1}, {}),
     "critics 0": ALONE,
-    "critics 0, warp": _but(ALONE, {}, {"warp": 1.0}),
-    "E contrastive, warp": _but(ALONE, {"identity_loss": "contrastive"}, {"warp": 1.0}),
-    "contrast, warp": CONTRAST,
-    "best, critics 0.1": _but(BEST, {"adversarial_weight": 0.1}, {}),
-    "best, no warp": _but(BEST, {}, {"warp": 0.0}),
-    "best, U-Net": _but(BEST, {"skips": 2}, {}),
-    "best, matte": _but(BEST, {"matte": True}, {}),
+    "critics 0 + warp": _but(ALONE, {}, {"warp": 1.0}),
+    "E contrastive + warp": _but(ALONE, {"identity_loss": "contrastive"}, {"warp": 1.0}),
+    "contrast + warp": CONTRAST,
+    "best + critics 0.1": _but(BEST, {"adversarial_weight": 0.1}, {}),
+    "best - warp": _but(BEST, {}, {"warp": 0.0}),
+    "best + U-Net": _but(BEST, {"skips": 2}, {}),
+    "best + matte": _but(BEST, {"matte": True}, {}),
     "gaitgan-v2": _recipe("gaitgan-v2"),
     "best": BEST,
 }
@@ -270,7 +270,7 @@ def print_table(rows: list[dict[str, Any]]) -> None:
         print(
             f"\n{data}, {protocol}, {who}; {iterations:,} iterations, width {width}, batch {batch}"
         )
-        print(f"{'':18} seeds  pixels nm    bg    cl   PCA+LDA nm    bg    cl    LDA on unseen")
+        print(f"{'':21} seeds  pixels nm    bg    cl   PCA+LDA nm    bg    cl    LDA on unseen")
         for variant, found in variants.items():
             print(_line(variant, found))
 
@@ -288,7 +288,7 @@ def _line(variant: str, rows: list[dict[str, Any]]) -> str:
     if len(rows) > 1:
         means = [statistics.mean(row["pixels"].values()) for row in rows]
         spread = f"  ±{statistics.stdev(means):.1f}"
-    text = f"{variant:18} {len(rows):5}      {mean('pixels')}        {mean('lda')}     "
+    text = f"{variant:21} {len(rows):5}      {mean('pixels')}        {mean('lda')}     "
     return f"{text}{mean('lda on unseen')}{spread}".rstrip()
 
 
