@@ -224,7 +224,7 @@ def _on_cuda(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
     # The bound is that of single precision: no TF32, whatever the caller has chosen elsewhere.
     torch.set_float32_matmul_precision("highest")
     try:
-        x, y = torch.from_numpy(a).cuda(), torch.from_numpy(b).cuda()
+        x, y = torch.from_numpy(a).to("cuda"), torch.from_numpy(b).to("cuda")
         step = a.shape[1] if a.dtype == np.float64 else _COLUMNS
         total = torch.zeros((len(a), len(b)), dtype=torch.float64, device=x.device)
         for start in range(0, a.shape[1], max(1, step)):

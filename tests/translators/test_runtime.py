@@ -108,7 +108,7 @@ def test_fp32_is_really_fp32_on_a_gpu(precision: str, error: float) -> None:
     kernel = torch.rand(64, 64, 4, 4, generator=generator).double()
     exact = torch.nn.functional.conv2d(image, kernel)
     with Runtime.choose("cuda", precision).active(training=True):
-        found = torch.nn.functional.conv2d(image.float().cuda(), kernel.float().cuda())
+        found = torch.nn.functional.conv2d(image.float().to("cuda"), kernel.float().to("cuda"))
     difference = ((found.cpu().double() - exact).abs() / exact.abs()).max().item()
     assert difference < error
     assert precision == "fp32" or difference > 1e-6
