@@ -284,11 +284,11 @@ def _line(variant: str, rows: list[dict[str, Any]]) -> str:
             if present and name in present[0]
         )
 
-    spread = ""
-    if len(rows) > 1:
+    spread, seeds = "", len({row["seed"] for row in rows})
+    if seeds > 1:
         means = [statistics.mean(row["pixels"].values()) for row in rows]
         spread = f"  ±{statistics.stdev(means):.1f}"
-    text = f"{variant:21} {len(rows):5}      {mean('pixels')}        {mean('lda')}     "
+    text = f"{variant:21} {seeds:5}      {mean('pixels')}        {mean('lda')}     "
     return f"{text}{mean('lda on unseen')}{spread}".rstrip()
 
 
