@@ -33,12 +33,10 @@ from numpy.typing import NDArray
 
 from gaitkit.datasets.protocols import default_protocol, get_protocol, split_subjects
 from gaitkit.identification.components import choose_components
-from gaitkit.identification.crossview import cross_view_table, match_views
 from gaitkit.identification.features import fit_lda, pixels
-from gaitkit.identification.metrics import get_metric
 from gaitkit.translators import GaitGAN, GaitGANConfig, GeiSet
 from gaitkit.translators.recipes import get_recipe
-from gaitkit.translators.validation import enrolled_rows
+from gaitkit.translators.validation import cross_view_rates, enrolled_rows
 
 Settings = tuple[dict[str, Any], dict[str, Any]]
 
@@ -177,8 +175,8 @@ def score(
     translate = trained(variant, learned, args, seed)
     found, own = translate(searched), translate(learned)
     rates = {
-        "pixels": cross_view_rates(pixels(found), searched),
-        "lda": cross_view_rates(projected(own, learned, found), searched),
+        "pixels": rates_of(pixels(found), searched),
+        "lda": rates_of(projected(own, learned, found), searched),
     }
     if args.folds:
         halves = [geis.of_subjects(learners[start::2]) for start in (0, 1)]
@@ -196,7 +194,7 @@ def score(
         )
         own = np.empty(order.images.shape, dtype=np.float32)
         own[rows] = np.concatenate(unseen)
-        rates["lda on unseen"] = cross_view_rates(projected(own, order, found), searched)
+        rates["lda on unseen"] = rates_of(projected(own, order, found), searched)
     return rates
 
 
@@ -226,20 +224,11 @@ def projected(
     return projection.transform(pixels(found))
 
 
-def cross_view_rates(vectors: NDArray[Any], geis: GeiSet) -> dict[str, float]:
+def rates_of(vectors: NDArray[Any], geis: GeiSet) -> dict[str, float]:
     """Mean rank-1 over different views, per cent, of every condition."""
     gallery = enrolled_rows(geis.labels, "nm")
-    views = np.unique(geis.labels.view)
-    matches = match_views(
-        vectors, geis.labels, gallery, ~gallery, metric=get_metric("euclidean"), threads=1
-    )
-    rates = {}
-    for condition in geis.labels.conditions():
-        rows = ~gallery & (geis.labels.condition == condition)
-        rate = cross_view_table(matches, rows, views).mean_excluding_identical
-        if rate is not None:
-            rates[condition] = rate
-    return rates
+    rates = cross_view_rates(vectors, geis.labels, gallery, threads=1)
+    return {name: rate for name, rate in rates.items() if not np.isnan(rate)}
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

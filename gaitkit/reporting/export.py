@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact, free_to_write
+from gaitkit.aside import written_aside
 from gaitkit.errors import OutputError, OutputExistsError
 from gaitkit.labels import SequenceKey, format_view, sequence_name
 
@@ -56,14 +57,8 @@ def export_npz(
         columns["frames"] = np.concatenate([artifact.read_rows("frames", *span) for span in spans])
         columns["length"] = lengths
         columns["start"] = np.cumsum(lengths) - lengths
-    aside = output.with_name(f".{output.name}.partial")
-    try:
-        with aside.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **columns)
-        os.replace(aside, output)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise OutputError(f"{output} cannot be written: {error.strerror or error}.") from error
+    with written_aside(output) as aside, aside.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **columns)
 
 
 def export_folder(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.errors import OutputError
+from gaitkit.aside import written_aside
 
 if TYPE_CHECKING:
     from PIL import ImageFont
@@ -116,10 +115,5 @@ def save_png(path: Path, image: NDArray[Any]) -> None:
     """
     from PIL import Image
 
-    aside = path.with_name(f".{path.name}.partial")
-    try:
+    with written_aside(path) as aside:
         Image.fromarray(image).save(aside, format="PNG")
-        os.replace(aside, path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error

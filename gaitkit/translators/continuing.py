@@ -10,6 +10,7 @@ from typing import Any
 
 from gaitkit.artifacts import Artifact, open_artifact
 from gaitkit.errors import DeviceError, OptionError, OutputError
+from gaitkit.translators.preprocessing import brief
 from gaitkit.translators.store import STATE_GROUPS, check_shapes, parameters_of, read_arrays
 from gaitkit.translators.training import Training
 
@@ -109,8 +110,8 @@ def continue_from(training: Training, source: Path, recorded: Mapping[str, Any])
             # An option before what follows from it.
             name = min(different, key=lambda name: (name == "training.held_out", name))
             raise OptionError(
-                f"{source} is of another training: {name} was {_brief(found.get(name))}, now "
-                f"it is {_brief(wanted.get(name))}.",
+                f"{source} is of another training: {name} was {brief(found.get(name))}, now "
+                f"it is {brief(wanted.get(name))}.",
                 hint="Give the options of that training to continue it, or train anew (--restart, "
                 "or another output).",
             )
@@ -128,11 +129,6 @@ def _computation(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, A
         elif f"{prefix}{name}" != "training.iterations":
             flat[f"{prefix}{name}"] = list(value) if isinstance(value, tuple) else value
     return flat
-
-
-def _brief(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 @contextmanager

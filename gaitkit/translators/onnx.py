@@ -25,7 +25,8 @@ from torch import nn
 from gaitkit._version import __version__
 from gaitkit.artifacts import Artifact, free_to_write, open_artifact
 from gaitkit.artifacts.schema import canonical_json
-from gaitkit.errors import LibraryError, OptionError, OutputError
+from gaitkit.aside import written_aside
+from gaitkit.errors import LibraryError, OptionError
 from gaitkit.translators.base import Translator
 from gaitkit.translators.images import from_network, to_network
 from gaitkit.translators.store import choose_weights, load_opened
@@ -89,16 +90,10 @@ def export_onnx(
         translator = load_opened(artifact, device="cpu", weights=weights)
         metadata = _metadata(translator, artifact, choose_weights(artifact, weights))
     content = onnx_model(translator, metadata)
-    partial = output.with_name(output.name + ".partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, output)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"{output} cannot be written: {error.strerror or error}.") from error
+    with written_aside(output) as aside, aside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def onnx_model(translator: Translator[Any], metadata: Mapping[str, str]) -> bytes:

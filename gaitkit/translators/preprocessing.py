@@ -8,7 +8,7 @@ from typing import Any
 
 from gaitkit.errors import MixtureError
 
-__all__ = ["PREPROCESSING", "preprocessing_of", "refuse_other_preprocessing"]
+__all__ = ["PREPROCESSING", "brief", "preprocessing_of", "refuse_other_preprocessing"]
 
 PREPROCESSING = ("silhouettes", "gei")
 """Sections of a GEI artefact's parameters that say how its GEIs were made."""
@@ -67,9 +67,10 @@ def _differences(
         if isinstance(here, Mapping) and isinstance(there, Mapping):
             yield from _differences(here, there, f"{prefix}{name}.")
         elif here != there:
-            yield f"{prefix}{name}", _brief(here), _brief(there)
+            yield f"{prefix}{name}", brief(here), brief(there)
 
 
-def _brief(value: Any) -> str:
+def brief(value: Any) -> str:
+    """A parameter's value for a message, cut to 80 characters."""
     text = str(value)
     return text if len(text) <= 80 else text[:77] + "..."

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gaitkit.translators.base import Translator
     from gaitkit.translators.geis import GeiSet
 
-__all__ = ["Score", "Validation", "enrolled_rows", "hold_out"]
+__all__ = ["Score", "Validation", "cross_view_rates", "enrolled_rows", "hold_out"]
 
 _log = logging.getLogger(__name__)
 
@@ -182,18 +182,48 @@ class Validation:
         translated = translator.translate(self._images)
         if not np.isfinite(translated).all():
             raise not_finite("a translated image", "not a number", translator.steps_done)
-        matches = match_views(
-            pixels(translated),
-            self._labels,
-            self._gallery,
-            ~self._gallery,
-            metric=get_metric("euclidean"),
-            threads=translator.runtime.threads,
+        return Score(
+            cross_view_rates(
+                pixels(translated),
+                self._labels,
+                self._gallery,
+                threads=translator.runtime.threads,
+            )
         )
-        views = np.array(self._labels.views())
-        rates = {}
-        for condition in self.conditions:
-            searched = ~self._gallery & np.asarray(self._labels.condition == condition, dtype=bool)
-            rate = cross_view_table(matches, searched, views).mean_excluding_identical
-            rates[condition] = np.nan if rate is None else rate
-        return Score(rates)
+
+
+def cross_view_rates(
+    vectors: NDArray[Any],
+    labels: Labels,
+    gallery: NDArray[np.bool_],
+    *,
+    threads: int | None = None,
+) -> dict[str, float]:
+    """Rank-1 identification rates over different views, Euclidean, of each searched condition.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, d)
+        Features.
+    labels : Labels
+        Their key columns; all views are known.
+    gallery : ndarray of bool, shape (n,)
+        Enrolled rows; all others are searched.
+    threads : int, optional
+        Of the search; does not change the result.
+
+    Returns
+    -------
+    dict of str to float
+        As `Score.rates`.
+    """
+    matches = match_views(
+        vectors, labels, gallery, ~gallery, metric=get_metric("euclidean"), threads=threads
+    )
+    views = np.array(labels.views())
+    rates = {}
+    for condition in labels.select(~gallery).conditions():
+        searched = ~gallery & np.asarray(labels.condition == condition, dtype=bool)
+        rate = cross_view_table(matches, searched, views).mean_excluding_identical
+        rates[condition] = np.nan if rate is None else rate
+    return rates

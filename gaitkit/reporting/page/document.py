@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
 from gaitkit.artifacts import free_to_write
-from gaitkit.errors import OutputError
+from gaitkit.aside import written_aside
 from gaitkit.reporting.page.angles import angle_section
 from gaitkit.reporting.page.curves import curves_section
 from gaitkit.reporting.page.entries import Entry, read_entries
@@ -60,13 +59,8 @@ def write_report(
     free_to_write(output, overwrite=overwrite)
     entries = read_entries(results)
     text = page(entries, read_geis(geis, entries), people)
-    aside = output.with_name(f".{output.name}.partial")
-    try:
+    with written_aside(output) as aside:
         aside.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(aside, output)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise OutputError(f"{output} cannot be written: {error.strerror or error}.") from error
 
 
 def page(entries: Sequence[Entry], geis: Sequence[GeiFile] = (), people: Sequence[str] = ()) -> str:
