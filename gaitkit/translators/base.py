@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
 import numpy as np
 import torch
@@ -21,17 +21,19 @@ from torch import nn
 
 from gaitkit.errors import OptionError
 from gaitkit.translators import state
+from gaitkit.translators.aim import Aim
 from gaitkit.translators.config import TranslatorConfig
 from gaitkit.translators.distributed import World
+from gaitkit.translators.domains import LabelledConfig, check_aim
 from gaitkit.translators.images import from_network, to_network
 from gaitkit.translators.runtime import Runtime
-from gaitkit.translators.sampling import Batch
+from gaitkit.translators.sampling import Batch, TripleSampler
 
 if TYPE_CHECKING:
     from gaitkit.translators.geis import GeiSet
     from gaitkit.translators.training import Training
 
-__all__ = ["TRANSLATION_BATCH", "Translator"]
+__all__ = ["OFFERS", "TRANSLATION_BATCH", "Translator"]
 
 TRANSLATION_BATCH = 64
 """Images translated at once, always; the last batch is filled up with blanks.
@@ -39,6 +41,14 @@ TRANSLATION_BATCH = 64
 A convolution may be computed in another order for another batch size, so a fixed one makes the
 bytes of a translation independent of what stands beside it.
 """
+
+OFFERS = {
+    "views": "any view and condition that it has learned (--to-view, --to-condition)",
+    "strength": "how strongly (--strength)",
+    "embedding": "a feature of its own (evaluate --feature embedding)",
+    "data sets": "several data sets with different labels (--also)",
+}
+"""What a system may offer, and where a user meets it."""
 
 ConfigT = TypeVar("ConfigT", bound=TranslatorConfig)
 
@@ -77,12 +87,26 @@ class Translator(ABC, Generic[ConfigT]):
         The training so far, when `fit` was called.
     people : int
         How many people a training's batches show; `Batch.subject` is below it.
+    iterations : int
+        Length of the training, for what changes in its course.
     world : World
         The processes that train it together; see `join`.
     """
 
     name: ClassVar[str]
     config_class: ClassVar[type[TranslatorConfig]]
+    summary: ClassVar[str] = ""
+    """What it is, in one line."""
+    source: ClassVar[str] = ""
+    """Where it was published."""
+    needs: ClassVar[str] = "training people with GEIs of the target view and condition"
+    """What it learns from."""
+    offers: ClassVar[frozenset[str]] = frozenset()
+    """What it can do beside translating to the target: some of `OFFERS`."""
+    default_training: ClassVar[Mapping[str, Any]] = {}
+    """Fields of `TrainingOptions` whose defaults are others than GaitGAN's."""
+    wants_positive: ClassVar[bool] = False
+    """Whether a batch is to hold another GEI of each source's person."""
 
     def __init__(
         self,
@@ -112,6 +136,7 @@ class Translator(ABC, Generic[ConfigT]):
         self.steps_done = 0
         self.schedules: dict[str, torch.Tensor] = {}
         self.people = 0
+        self.iterations = 0
         self.world = World()
 
     @classmethod
@@ -141,19 +166,33 @@ class Translator(ABC, Generic[ConfigT]):
         Returns
         -------
         dict of str to Tensor
-            The terms of the losses and the health of the training, detached scalars on the device,
-            the same names in the same order every time.
+            The terms of the losses and the health of the training, detached scalars on the device;
+            in steps of one kind always the same names.
         """
 
-    def meet(self, people: int) -> None:
-        """Called once before a training with how many people it shows; raise if they are too many.
+    def needs_targets(self) -> bool:
+        """Whether it learns from people with a target only."""
+        return True
+
+    def meet(self, sampler: TripleSampler, iterations: int) -> None:
+        """Called once before a training: look at the people and images that it shows.
+
+        What is kept of them belongs into the networks, as buffers: it is then in every file.
+
+        Parameters
+        ----------
+        sampler : TripleSampler
+            Draws the training's batches.
+        iterations : int
+            How long it will go on.
 
         Raises
         ------
         TrainingError
-            The system cannot learn from so many.
+            The system cannot learn from them.
         """
-        self.people = people
+        self.people = len(sampler.subjects)
+        self.iterations = iterations
 
     def before_step(self) -> None:
         """Called before every `train_step`: set what changes from step to step by `schedule`."""
@@ -178,19 +217,59 @@ class Translator(ABC, Generic[ConfigT]):
             )
         self.schedules[name].fill_(value)
 
+    def set_learning_rate(self, optimizer: str, value: float) -> None:
+        """Change an optimiser's step size, from `before_step`.
+
+        Where steps are recorded it is a tensor on the device, changed in place, as a recording
+        holds the number that it was made with.
+        """
+        for group in self.optimizers[optimizer].param_groups:
+            if self.runtime.mode == "eager":
+                group["lr"] = value
+            elif isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(value)
+            else:
+                group["lr"] = torch.tensor(value, device=self.runtime.device)
+
     def translating(self) -> tuple[str, ...]:
         """Names of the networks that `translate_batch` uses: those kept of the best state."""
         return tuple(self.networks)
 
     @abstractmethod
-    def translate_batch(self, images: torch.Tensor) -> torch.Tensor:
+    def translate_batch(self, images: torch.Tensor, aim: Aim | None = None) -> torch.Tensor:
         """Translate images of shape (n, 1, height, width) in [-1, 1].
 
-        The networks are in eval mode and no gradient is recorded.
+        The networks are in eval mode and no gradient is recorded. `aim` is one that `check_aim`
+        has let pass.
         """
 
-    def translate(self, geis: GeiSet | NDArray[Any]) -> NDArray[np.float32]:
-        """Translate GEIs to the 90° normal-walking GEI of the same person.
+    def embed_batch(self, images: torch.Tensor) -> torch.Tensor:
+        """The system's own feature of images, shape (n, d); only where it offers "embedding"."""
+        raise NotImplementedError(f"{self.name} offers no embedding")
+
+    def check_aim(self, aim: Aim) -> None:
+        """Refuse what the system cannot show.
+
+        Raises
+        ------
+        OptionError
+            It offers no such choice, or never saw that view or condition.
+        """
+        for offer, asked in (
+            ("views", aim.view is not None or aim.condition is not None),
+            ("strength", aim.strength != 1.0),
+        ):
+            if asked and offer not in self.offers:
+                what = "another view or condition" if offer == "views" else "another strength"
+                raise OptionError(
+                    f"The system {self.name!r} cannot be asked for {what}.",
+                    hint="gaitkit models says which systems can.",
+                )
+        if aim.view is not None or aim.condition is not None:
+            check_aim(cast(LabelledConfig, self.config), aim)
+
+    def translate(self, geis: GeiSet | NDArray[Any], aim: Aim | None = None) -> NDArray[np.float32]:
+        """Translate GEIs to the 90° normal-walking GEI of the same person, or to another aim.
 
         Batch normalisation uses the running statistics of training, so an image's translation
         depends on nothing beside it. Always computed in float32 (or fp64 when so built).
@@ -199,6 +278,8 @@ class Translator(ABC, Generic[ConfigT]):
         ----------
         geis : GeiSet, or ndarray of uint8 or float32 of shape (n, height, width)
             Grey values 0..255.
+        aim : Aim, optional
+            What to show instead, where the system can.
 
         Returns
         -------
@@ -208,20 +289,54 @@ class Translator(ABC, Generic[ConfigT]):
         Raises
         ------
         OptionError
-            When the images have another size than the networks.
+            When the images have another size than the networks, or the system cannot show `aim`.
         """
+        self.check_aim(aim or Aim())
         images = geis if isinstance(geis, np.ndarray) else geis.images
-        self._check_size(images)
         result = np.empty(images.shape, dtype=np.float32)
+        for rows, source in self._in_batches(images):
+            output = from_network(self.translate_batch(source, aim))
+            result[rows] = output.cpu().numpy()[: rows.stop - rows.start]
+        return result
+
+    def embed(self, geis: GeiSet | NDArray[Any]) -> NDArray[np.float32]:
+        """The system's own feature of GEIs, for systems that offer "embedding".
+
+        Parameters
+        ----------
+        geis : GeiSet, or ndarray of uint8 or float32 of shape (n, height, width)
+            Grey values 0..255.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, d)
+            To be compared by the Euclidean distance.
+
+        Raises
+        ------
+        OptionError
+            When the images have another size than the networks, or the system has no such feature.
+        """
+        if "embedding" not in self.offers:
+            raise OptionError(f"The system {self.name!r} has no feature of its own.")
+        images = geis if isinstance(geis, np.ndarray) else geis.images
+        parts = [
+            self.embed_batch(source).float().cpu().numpy()[: rows.stop - rows.start]
+            for rows, source in self._in_batches(images)
+        ]
+        # Without images there is no part that would tell the length.
+        return np.concatenate(parts) if parts else np.empty((0, 0), dtype=np.float32)
+
+    def _in_batches(self, images: NDArray[Any]) -> Iterator[tuple[slice, torch.Tensor]]:
+        """Batches of one size, the last one filled up, for the networks in eval mode."""
+        self._check_size(images)
         blank = np.zeros((TRANSLATION_BATCH, *self.config.image_size), dtype=images.dtype)
         with self.runtime.active(), self._evaluating():
             for start in range(0, len(images), TRANSLATION_BATCH):
-                rows = images[start : start + TRANSLATION_BATCH]
-                blank[: len(rows)] = rows
+                part = images[start : start + TRANSLATION_BATCH]
+                blank[: len(part)] = part
                 source = to_network(torch.from_numpy(blank).to(self.runtime.device))
-                output = from_network(self.translate_batch(source.to(self.runtime.dtype)))
-                result[start : start + len(rows)] = output.cpu().numpy()[: len(rows)]
-        return result
+                yield slice(start, start + len(part)), source.to(self.runtime.dtype)
 
     def _check_size(self, images: NDArray[Any]) -> None:
         if images.ndim != 3 or images.shape[1:] != self.config.image_size:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, replace
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from gaitkit.errors import OptionError
 
-__all__ = ["MAX_IMAGE_SIDE", "TranslatorConfig", "choice", "setting"]
+if TYPE_CHECKING:
+    from gaitkit.translators.geis import GeiSet
+    from gaitkit.translators.options import TrainingOptions
+
+__all__ = ["MAX_IMAGE_SIDE", "TranslatorConfig", "choice", "listing", "setting", "word"]
 
 MAX_IMAGE_SIDE = 512
 """Largest height or width of a GEI, in pixels, that a network is built for."""
@@ -22,6 +26,7 @@ def setting(
     help: str,
     *,
     open_ends: tuple[bool, bool] = (False, False),
+    by_data: bool = False,
 ) -> Any:
     """A dataclass field that holds a number (or a tuple of numbers) within bounds.
 
@@ -35,9 +40,29 @@ def setting(
         One line for the command line and the documentation.
     open_ends : tuple of bool
         Whether `low` and `high` themselves are forbidden.
+    by_data : bool
+        Whether the training's data decide it, and nobody sets it.
     """
-    bounds = {"low": low, "high": high, "open_ends": open_ends, "help": help}
+    bounds = {"low": low, "high": high, "open_ends": open_ends, "help": help, "by_data": by_data}
     return field(default=default, metadata=bounds)
+
+
+def listing(default: tuple[Any, ...], longest: int, low: float, high: float, help: str) -> Any:
+    """A dataclass field that holds what the data have: different numbers or names, any number.
+
+    Parameters
+    ----------
+    default : tuple of float or of str
+        The default, of at least one element, which also fixes the type.
+    longest : int
+        Elements at most.
+    low, high : float
+        Bounds of each number, or of the length of each name.
+    help : str
+        One line for the documentation.
+    """
+    limits = {"longest": longest, "low": low, "high": high, "help": help, "by_data": True}
+    return field(default=default, metadata=limits)
 
 
 def choice(default: str, choices: tuple[str, ...], help: str) -> Any:
@@ -55,6 +80,11 @@ def choice(default: str, choices: tuple[str, ...], help: str) -> Any:
     return field(default=default, metadata={"choices": choices, "help": help})
 
 
+def word(default: str, longest: int, help: str) -> Any:
+    """A dataclass field that holds a name which the data decide, of up to `longest` letters."""
+    return field(default=default, metadata={"letters": longest, "help": help, "by_data": True})
+
+
 @dataclass(frozen=True)
 class TranslatorConfig:
     """What every translator's settings have in common.
@@ -68,7 +98,11 @@ class TranslatorConfig:
     """
 
     image_size: tuple[int, int] = setting(
-        (64, 64), 16, MAX_IMAGE_SIDE, "height and width of the GEIs, pixels, multiples of 16"
+        (64, 64),
+        16,
+        MAX_IMAGE_SIDE,
+        "height and width of the GEIs, pixels, multiples of 16",
+        by_data=True,
     )
 
     def __post_init__(self) -> None:
@@ -79,6 +113,34 @@ class TranslatorConfig:
                 f"image_size must be multiples of 16, got {_show(self.image_size)}",
                 hint="Make the GEIs again with --size 64 64, or other multiples of 16.",
             )
+
+    @classmethod
+    def of_data(cls, geis: GeiSet, options: TrainingOptions) -> dict[str, Any]:
+        """What the training's data decide: fields by name.
+
+        Parameters
+        ----------
+        geis : GeiSet
+            GEIs of all training people.
+        options : TrainingOptions
+            How they will be used.
+        """
+        return {"image_size": geis.image_size}
+
+    @classmethod
+    def paired_settings(cls) -> dict[str, Any]:
+        """What ``--paired`` sets: each person's own target GEI goes into the loss.
+
+        Raises
+        ------
+        OptionError
+            The system has no such mode.
+        """
+        if "paired" in {item.name for item in fields(cls)}:
+            return {"paired": True}
+        raise OptionError(
+            f"{cls.__name__} has no paired mode", hint="gaitkit models says which systems have."
+        )
 
     def as_parameters(self) -> dict[str, Any]:
         """The settings as JSON-able values, in the order of their fields."""
@@ -117,6 +179,16 @@ def _check(item: Field[Any], value: Any) -> None:
             known = ", ".join(item.metadata["choices"])
             raise OptionError(f"{item.name} must be one of {known}, got {_show(value)}")
         return
+    if "letters" in item.metadata:
+        if not isinstance(value, str) or not 1 <= len(value) <= item.metadata["letters"]:
+            raise OptionError(
+                f"{item.name} must be a name of up to {item.metadata['letters']} letters, got "
+                f"{_show(value)}"
+            )
+        return
+    if "longest" in item.metadata:
+        _check_listing(item, value)
+        return
     if isinstance(default, tuple):
         if not isinstance(value, tuple) or len(value) != len(default):
             raise OptionError(f"{item.name} must be {len(default)} numbers, got {_show(value)}")
@@ -139,6 +211,27 @@ def _check(item: Field[Any], value: Any) -> None:
             raise OptionError(
                 f"{item.name} must be in {left}{low:g}, {high:g}{right}, got {_show(value)}"
             )
+
+
+def _check_listing(item: Field[Any], value: Any) -> None:
+    default: Any = item.default
+    longest, low, high = (item.metadata[name] for name in ("longest", "low", "high"))
+    named = isinstance(default[0], str)
+    if (
+        not isinstance(value, tuple)
+        or not 1 <= len(value) <= longest
+        or len(set(map(str, value))) != len(value)
+        or not all(
+            isinstance(one, str if named else (int, float)) and not isinstance(one, bool)
+            for one in value
+        )
+        or not all(low <= (len(one) if named else one) <= high for one in value)
+    ):
+        what = "names of {:g} to {:g} letters" if named else "numbers in [{:g}, {:g}]"
+        raise OptionError(
+            f"{item.name} must be 1 to {longest} different {what.format(low, high)}, got "
+            f"{_show(value)}"
+        )
 
 
 def _show(value: Any) -> str:

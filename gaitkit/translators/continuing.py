@@ -103,8 +103,8 @@ def continue_from(training: Training, source: Path, recorded: Mapping[str, Any])
     with open_training(source) as artifact:
         wanted = _computation(parameters_of(training) | dict(recorded))
         found = _computation(artifact.parameters)
-        wanted["input"] = training.geis.content_sha256
-        found["input"] = artifact.inputs[0].content_sha256 if artifact.inputs else ""
+        wanted["input"] = ", ".join(filter(None, training.geis.digests()))
+        found["input"] = ", ".join(given.content_sha256 for given in artifact.inputs)
         different = [name for name in wanted | found if wanted.get(name) != found.get(name)]
         if different:
             # An option before what follows from it.

@@ -9,25 +9,28 @@ identification discriminator sees pairs, source and candidate, and keeps the ide
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import nn
 
 from gaitkit.errors import OptionError, TrainingError
+from gaitkit.translators.aim import Aim
 from gaitkit.translators.averaging import average_of, average_weight, update_average
 from gaitkit.translators.base import Translator
 from gaitkit.translators.blocks import Critic, Generator, frozen, init_normal, init_uniform
 from gaitkit.translators.config import TranslatorConfig, choice, setting
+from gaitkit.translators.extras import PAIR_L1_WEIGHT
 from gaitkit.translators.identity import (
     MAX_PEOPLE,
     IdentityNet,
     centre_loss,
     contrastive_loss,
+    pixel_contrast,
     softmax_loss,
 )
 from gaitkit.translators.losses import bce_with_logits, gradient_penalty, l1, relative_spread
-from gaitkit.translators.sampling import Batch
+from gaitkit.translators.sampling import Batch, TripleSampler
 
 __all__ = ["GaitGAN", "GaitGANConfig"]
 
@@ -93,6 +96,11 @@ class GaitGANConfig(TranslatorConfig):
         THREE_PASSES, 0, 1, "momentum of the generator's running statistics"
     )
 
+    @classmethod
+    def paired_settings(cls) -> dict[str, Any]:
+        """GaitGAN has pairs of its own; what the others add to theirs is the L1 alone."""
+        return {"l1_weight": PAIR_L1_WEIGHT}
+
     def __post_init__(self) -> None:
         super().__post_init__()
         weights = [item.name for item in fields(self) if item.name.endswith("_weight")]
@@ -115,6 +123,8 @@ class GaitGAN(Translator[GaitGANConfig]):
     """
 
     name: ClassVar[str] = "gaitgan"
+    summary: ClassVar[str] = "a generator judged as real and as the same person; no labels"
+    source: ClassVar[str] = "Yu et al., CVPR Workshops 2017"
     config_class: ClassVar[type[TranslatorConfig]] = GaitGANConfig
 
     @staticmethod
@@ -169,9 +179,10 @@ class GaitGAN(Translator[GaitGANConfig]):
             if name in self.networks
         }
 
-    def meet(self, people: int) -> None:
+    def meet(self, sampler: TripleSampler, iterations: int) -> None:
         """Refuse more people than E has rows for."""
-        super().meet(people)
+        super().meet(sampler, iterations)
+        people = self.people
         if people > MAX_PEOPLE and "E" in self.networks and self.config.identity_loss == "softmax":
             raise TrainingError(
                 f"The softmax identity loss tells {MAX_PEOPLE:,} people apart, here are "
@@ -249,7 +260,14 @@ class GaitGAN(Translator[GaitGANConfig]):
             terms["G.L1"] = l1(generated, batch.target)
             weights["G.L1"] = self.config.l1_weight
         if self.config.contrast_weight > 0:
-            terms["G.contrast"] = self._contrast(generated, batch)
+            terms["G.contrast"] = pixel_contrast(
+                generated,
+                batch.target,
+                batch.unrelated,
+                batch.subject,
+                batch.unrelated_subject,
+                self.config.contrast_temperature,
+            )
             weights["G.contrast"] = self.config.contrast_weight
         if self.config.identity_weight > 0:
             terms["G.identity"] = self._identity_loss(generated, batch)
@@ -257,19 +275,6 @@ class GaitGAN(Translator[GaitGANConfig]):
         loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
         gradient = {"gradient.G": self.update("G", loss)}
         return {name: term.detach() for name, term in terms.items()} | gradient
-
-    def _contrast(self, generated: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """How badly each generated GEI finds its own target among the batch's, by pixels."""
-        # What all targets have in common tells nobody apart.
-        common = batch.target.mean(dim=0, keepdim=True)
-        candidates = torch.cat([batch.target, batch.unrelated]) - common
-        return contrastive_loss(
-            (generated - common).flatten(1),
-            candidates.flatten(1),
-            batch.subject,
-            torch.cat([batch.subject, batch.unrelated_subject]),
-            self.config.contrast_temperature,
-        )
 
     def _identity_loss(self, generated: torch.Tensor, batch: Batch) -> torch.Tensor:
         """How badly E tells whom the generated and the true GEIs show."""
@@ -299,8 +304,8 @@ class GaitGAN(Translator[GaitGANConfig]):
         """G, or its average where one is kept."""
         return ("G_average",) if self.config.ema_decay > 0 else ("G",)
 
-    def translate_batch(self, images: torch.Tensor) -> torch.Tensor:
-        """G, or its average where one is kept."""
+    def translate_batch(self, images: torch.Tensor, aim: Aim | None = None) -> torch.Tensor:
+        """G, or its average where one is kept; it has one aim only."""
         generated: torch.Tensor = self.networks[self.translating()[0]](images)
         return generated
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gaitkit.artifacts import open_artifact
 from gaitkit.errors import DamagedArtifactError, MixtureError
 from gaitkit.labels import Labels
-from gaitkit.translators.preprocessing import preprocessing_of
+from gaitkit.translators.preprocessing import preprocessing_of, refuse_other_preprocessing
 
 __all__ = ["GeiSet", "refuse_translated"]
 
@@ -34,6 +34,11 @@ class GeiSet:
         How they were made: the parameters of their artefact.
     content_sha256 : str
         Content digest of their artefact; empty when they come from elsewhere.
+    others : tuple of GeiSet
+        Further data sets whose GEIs are among these, in order; see `beside`. Their people are
+        called ``data set/person``: person 001 of another data set is another person.
+    dataset_index : ndarray of int64, shape (n,)
+        Which data set each GEI is of: 0 is this one, k the k-th of `others`.
     """
 
     images: NDArray[np.uint8]
@@ -41,8 +46,12 @@ class GeiSet:
     dataset: str = ""
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
     content_sha256: str = ""
+    others: tuple[GeiSet, ...] = ()
+    dataset_index: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __post_init__(self) -> None:
+        if not len(self.dataset_index):
+            object.__setattr__(self, "dataset_index", np.zeros(len(self.images), np.int64))
         if self.images.dtype != np.uint8 or self.images.ndim != 3:
             raise ValueError(
                 f"GEIs must be uint8 of shape (n, height, width), got {self.images.dtype} of "
@@ -88,7 +97,64 @@ class GeiSet:
             self.dataset,
             self.preprocessing,
             self.content_sha256,
+            self.others,
+            self.dataset_index[rows],
         )
+
+    def beside(self, others: Sequence[GeiSet]) -> Self:
+        """These GEIs and those of other data sets, to be learned from together.
+
+        Raises
+        ------
+        MixtureError
+            When they were made differently, or two data sets have the same name.
+        """
+        if not others:
+            return self
+        names = [self.dataset, *(other.dataset for other in others)]
+        if len(set(names)) < len(names):
+            raise MixtureError(
+                f"Data sets that are learned from together need different names, these are "
+                f"{', '.join(map(repr, names))}.",
+                hint="Make the GEIs again with another --dataset name.",
+            )
+        for other in others:
+            refuse_other_preprocessing(
+                Path(other.dataset),
+                other.preprocessing,
+                other.image_size,
+                self.preprocessing,
+                self.image_size,
+            )
+        parts: tuple[GeiSet, ...] = (self, *others)
+        keys = self.labels.keys()
+        for other in others:
+            for row in range(len(other)):
+                key = other.labels.key(row)
+                keys.append(key._replace(subject=f"{other.dataset}/{key.subject}"))
+        return replace(
+            self,
+            images=np.concatenate([part.images for part in parts]),
+            labels=Labels.from_keys(keys),
+            others=tuple(others),
+            dataset_index=np.repeat(np.arange(len(parts)), [len(part) for part in parts]),
+        )
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Names of the data sets."""
+        return (self.dataset, *(other.dataset for other in self.others))
+
+    def digests(self) -> list[str]:
+        """Content digests of the artefacts of all data sets."""
+        return [self.content_sha256, *(other.content_sha256 for other in self.others)]
+
+    def origin_of(self, subject: str) -> tuple[str, str]:
+        """Data set and name of a person."""
+        for other in self.others:
+            if subject.startswith(f"{other.dataset}/"):
+                return other.dataset, subject.removeprefix(f"{other.dataset}/")
+        return self.dataset, subject
 
     def __len__(self) -> int:
         return len(self.images)

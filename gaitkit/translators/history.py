@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,7 +27,7 @@ class History:
     steps : list of int
         Iteration at the end of each window.
     losses : list of list of float
-        Their means over each window, a column for each name.
+        Their means over each window, a column for each name; NaN where a name did not occur.
     validation_steps : list of int
         Iterations at which held-out people were identified.
     validation_scores : list of float
@@ -54,31 +56,41 @@ class History:
         self.generated: list[NDArray[np.uint8]] = []
         self.sources: NDArray[np.uint8] | None = None
         self.targets: NDArray[np.uint8] | None = None
-        self._sums: torch.Tensor | None = None
-        self._count = 0
+        self._window: dict[tuple[str, ...], tuple[torch.Tensor, int]] = {}
 
     def add(self, losses: Mapping[str, torch.Tensor]) -> None:
-        """Add one iteration's losses to the window, without waiting for them."""
-        names = list(losses)
-        if not self.names:
-            self.names = names
-        elif names != self.names:
-            raise ValueError(f"losses must be {self.names} in every step, got {names}")
-        values = torch.stack(list(losses.values())).double()
-        self._sums = values if self._sums is None else self._sums + values
-        self._count += 1
+        """Add one iteration's losses to the window, without waiting for them.
+
+        Steps of different kinds have different names; each name's mean is over the steps that have
+        it.
+        """
+        self._know([name for name in losses if name not in self.names])
+        names = tuple(name for name in self.names if name in losses)
+        values = torch.stack([losses[name] for name in names]).double()
+        sums, count = self._window.get(names, (torch.zeros_like(values), 0))
+        self._window[names] = (sums + values, count + 1)
+
+    def _know(self, new: list[str]) -> None:
+        if not new:
+            return
+        self.names = self.names + new
+        self.losses = [row + [math.nan] * len(new) for row in self.losses]
 
     def window_means(self) -> dict[str, float]:
         """Mean losses since the last closed window; waits for the device."""
-        if self._sums is None:
-            return {}
-        return dict(zip(self.names, (self._sums / self._count).tolist(), strict=True))
+        sums: dict[str, float] = {}
+        counts: Counter[str] = Counter()
+        for names, (values, count) in self._window.items():
+            for name, value in zip(names, values.tolist(), strict=True):
+                sums[name] = sums.get(name, 0.0) + value
+                counts[name] += count
+        return {name: sums[name] / counts[name] for name in self.names if name in sums}
 
     def close_window(self, step: int, means: Mapping[str, float]) -> None:
         """Write a row and begin the next window."""
         self.steps.append(step)
-        self.losses.append([means[name] for name in self.names])
-        self._sums, self._count = None, 0
+        self.losses.append([means.get(name, math.nan) for name in self.names])
+        self._window = {}
 
     def add_validation(self, step: int, score: float, rates: Mapping[str, float]) -> None:
         """Keep the rank-1 identification rates of the held-out people, per cent, and their mean."""
@@ -107,9 +119,16 @@ class History:
             arrays["history/step"] = np.array(self.steps, dtype=np.int64)
             shape = (len(self.steps), len(self.names))
             arrays["history/losses"] = np.array(self.losses, dtype=np.float64).reshape(shape)
-        if self._sums is not None:
-            arrays["history/window_sums"] = self._sums.cpu().numpy().copy()
-            arrays["history/window_count"] = np.array(self._count, dtype=np.int64)
+        if self._window:
+            sums = np.zeros((len(self._window), len(self.names)))
+            holds = np.zeros(sums.shape, dtype=np.bool_)
+            for row, (names, (values, _)) in enumerate(self._window.items()):
+                columns = [self.names.index(name) for name in names]
+                sums[row, columns], holds[row, columns] = values.cpu().numpy(), True
+            arrays["history/window_sums"] = sums
+            arrays["history/window_holds"] = holds
+            counts = [count for _, count in self._window.values()]
+            arrays["history/window_count"] = np.array(counts, dtype=np.int64)
         if self.validation_steps:
             arrays["validation/step"] = np.array(self.validation_steps, dtype=np.int64)
             arrays["validation/score"] = np.array(self.validation_scores, dtype=np.float64)
@@ -148,9 +167,7 @@ class History:
             losses = arrays["history/losses"].reshape(len(self.steps), len(self.names))
             self.losses = [[float(value) for value in row] for row in losses]
         if "history/window_sums" in arrays:
-            sums = np.array(arrays["history/window_sums"], dtype=np.float64)
-            self._sums = torch.from_numpy(sums.reshape(len(self.names))).to(device)
-            self._count = int(arrays["history/window_count"])
+            self._load_window(arrays, device)
         if "validation/step" in arrays:
             self._load_validation(arrays)
         if "samples/step" in arrays:
@@ -161,6 +178,16 @@ class History:
             if generated.shape != (len(self.sample_steps), *self.sources.shape):
                 raise ValueError("samples and steps differ in number")
             self.generated = list(generated)
+
+    def _load_window(self, arrays: Mapping[str, NDArray[Any]], device: str) -> None:
+        sums = np.array(arrays["history/window_sums"], dtype=np.float64)
+        holds = arrays["history/window_holds"].astype(np.bool_)
+        counts = arrays["history/window_count"]
+        if sums.shape != (len(counts), len(self.names)) or holds.shape != sums.shape:
+            raise ValueError("the window's sums, names and counts differ in number")
+        for row, holding, count in zip(sums, holds, counts, strict=True):
+            names = tuple(name for name, held in zip(self.names, holding, strict=True) if held)
+            self._window[names] = (torch.from_numpy(row[holding]).to(device), int(count))
 
     def _load_validation(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         self.validation_steps = [int(step) for step in arrays["validation/step"]]

@@ -22,6 +22,7 @@ __all__ = [
     "IdentityNet",
     "centre_loss",
     "contrastive_loss",
+    "pixel_contrast",
     "softmax_loss",
 ]
 
@@ -145,3 +146,33 @@ def contrastive_loss(
     forth = functional.cross_entropy(scores, own)
     back = functional.cross_entropy(scores[:, :count].T, own)
     return forth + back
+
+
+def pixel_contrast(
+    generated: torch.Tensor,
+    target: torch.Tensor,
+    unrelated: torch.Tensor,
+    subject: torch.Tensor,
+    unrelated_subject: torch.Tensor,
+    temperature: float,
+) -> torch.Tensor:
+    """How badly each generated GEI finds its own target among the batch's, by pixels.
+
+    Parameters
+    ----------
+    generated, target, unrelated : Tensor, shape (n, 1, height, width)
+        What was generated, the true ones, and targets of others.
+    subject, unrelated_subject : Tensor of int64, shape (n,)
+        Whose they are.
+    temperature : float
+        As for `contrastive_loss`.
+    """
+    # What all targets have in common tells nobody apart.
+    common = target.mean(dim=0, keepdim=True)
+    return contrastive_loss(
+        (generated - common).flatten(1),
+        (torch.cat([target, unrelated]) - common).flatten(1),
+        subject,
+        torch.cat([subject, unrelated_subject]),
+        temperature,
+    )

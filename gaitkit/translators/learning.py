@@ -43,6 +43,7 @@ def train(
     system: str = "gaitgan",
     config: Mapping[str, Any] | None = None,
     options: TrainingOptions | None = None,
+    also: Sequence[Path] = (),
     refit: bool = False,
     device: str = "auto",
     precision: str = "auto",
@@ -71,6 +72,8 @@ def train(
         Settings of the networks and optimisers; the image size comes from the GEIs.
     options : TrainingOptions, optional
         How long and on what to train.
+    also : sequence of Path
+        Measured GEIs of other data sets, of which everybody is learned from as well.
     refit : bool
         After a validated training, train again from the start on all training people, for the
         number of iterations that scored highest. The result is that of the second training.
@@ -112,6 +115,7 @@ def train(
             system=system,
             config=config or {},
             options=options or TrainingOptions(),
+            also=also,
             refit=refit,
             how={"device": device, "precision": precision, "threads": threads},
             callbacks=callbacks or Callbacks(),
@@ -130,6 +134,7 @@ def _train(
     system: str,
     config: Mapping[str, Any],
     options: TrainingOptions,
+    also: Sequence[Path],
     refit: bool,
     how: Mapping[str, Any],
     callbacks: Callbacks,
@@ -147,7 +152,14 @@ def _train(
     if not len(learned):
         raise TrainingError(f"None of the training people is in {geis}.")
     chosen = translator_class(system)
-    settings = chosen.config_class.from_parameters({**config, "image_size": learned.image_size})
+    if also and "data sets" not in chosen.offers:
+        raise OptionError(
+            f"The system {system!r} learns from one data set at a time.",
+            hint="gaitkit models says which systems learn from several.",
+        )
+    learned = learned.beside([GeiSet.open(path) for path in also])
+    decided = chosen.config_class.of_data(learned, options)
+    settings = chosen.config_class.from_parameters({**config, **decided})
     folder = output.with_name(output.name + ".parts")
     if restart and world.is_main:
         shutil.rmtree(folder, ignore_errors=True)

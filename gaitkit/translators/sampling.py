@@ -7,6 +7,7 @@ loader, no copy from the host.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,6 +42,14 @@ class Batch:
         and `conditions`; an unknown view is -1.
     unrelated_subject : Tensor of int64, shape (n,)
         The other person.
+    positive : Tensor, shape (n or 0, 1, height, width)
+        Where they are asked for: any GEI of p.
+    positive_rows : Tensor of int64, shape (n or 0,)
+        Likewise.
+    has_target : Tensor of bool, shape (n,)
+        Whether p has a target; otherwise `target` shows somebody else.
+    dataset : Tensor of int64, shape (n,)
+        Which data set p is of.
     """
 
     source: torch.Tensor
@@ -53,6 +62,10 @@ class Batch:
     view: torch.Tensor
     condition: torch.Tensor
     unrelated_subject: torch.Tensor
+    positive: torch.Tensor
+    positive_rows: torch.Tensor
+    has_target: torch.Tensor
+    dataset: torch.Tensor
 
 
 class TripleSampler:
@@ -85,13 +98,29 @@ class TripleSampler:
         Where the GEIs lie.
     dtype : torch.dtype
         Of the images in a batch.
+    domains : tuple of (views, conditions), optional
+        The vocabulary of the labels, when it is larger than what these GEIs have.
+    dataset : ndarray of int64, shape (n,), optional
+        Which data set each GEI is of, from 0.
+    positives : bool
+        Also draw another GEI of each source's person.
+    need_targets : bool
+        Leave out people who have no target.
 
     Attributes
     ----------
+    images : Tensor of uint8, shape (n, height, width)
+        The GEIs, on the device.
+    labels : Labels
+        Their key columns.
     subjects, conditions : tuple of str
         Vocabulary of the indices in a batch.
     views : tuple of float
         Likewise, degrees ascending.
+    target_rows : ndarray of int64
+        The targets' rows.
+    label_known : Tensor of bool, shape (data sets, views + conditions)
+        Which labels occur in each data set.
     left_out : tuple of str
         People who have no target GEI and are therefore not drawn.
 
@@ -114,10 +143,16 @@ class TripleSampler:
         seed: int = 0,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
+        domains: tuple[Sequence[float], Sequence[str]] | None = None,
+        dataset: NDArray[np.int64] | None = None,
+        positives: bool = False,
+        need_targets: bool = True,
     ) -> None:
         is_target = (labels.view == target_view) & (labels.condition == target_condition)
-        usable = sorted(set(labels.subject[is_target].tolist()))
-        self.left_out = tuple(sorted(set(labels.subject.tolist()) - set(usable)))
+        everybody = sorted(set(labels.subject.tolist()))
+        with_target = sorted(set(labels.subject[is_target].tolist()))
+        usable = with_target if need_targets else everybody
+        self.left_out = tuple(sorted(set(everybody) - set(usable)))
         what = f"GEI of view {format_view(target_view)} and condition {target_condition}"
         if self.left_out:
             _log.warning(
@@ -127,19 +162,21 @@ class TripleSampler:
                 what,
                 ", ".join(self.left_out),
             )
-        if len(usable) < 2:
+        if len(with_target) < 2:
             raise TrainingError(
-                f"Training needs at least two people who have a {what}; found {len(usable)} among "
-                f"{len(labels)} GEIs of {len(self.left_out) + len(usable)} people.",
+                f"Training needs at least two people who have a {what}; found {len(with_target)} "
+                f"among {len(labels)} GEIs of {len(everybody)} people.",
                 hint="Check the protocol, and the views and conditions that gaitkit inspect shows.",
             )
         self.subjects = tuple(usable)
-        self.views = tuple(labels.views())
-        self.conditions = tuple(labels.conditions())
-        self._dtype = dtype
+        views, conditions = domains or (labels.views(), labels.conditions())
+        self.views, self.conditions = tuple(views), tuple(conditions)
+        self.labels = labels
+        self._dtype, self._positives = dtype, positives
         self._shift, self._warp = shift, warp
         self._generator = torch.Generator(device).manual_seed(seed)
-        self._tables(images, labels, is_target, balanced, torch.device(device))
+        sets = np.zeros(len(labels), dtype=np.int64) if dataset is None else dataset
+        self._tables(images, labels, is_target, balanced, sets, torch.device(device))
 
     def _tables(
         self,
@@ -147,6 +184,7 @@ class TripleSampler:
         labels: Labels,
         is_target: NDArray[np.bool_],
         balanced: bool,
+        dataset: NDArray[np.int64],
         device: torch.device,
     ) -> None:
         def on_device(values: NDArray[np.int64]) -> torch.Tensor:
@@ -166,15 +204,32 @@ class TripleSampler:
             group[sources], return_index=True, return_counts=True
         )
         # Targets in order of person: a person's are one run, everybody else's are the rest.
-        targets = np.flatnonzero(is_target)
-        targets = targets[np.argsort(subject[targets], kind="stable")]
-        _, start, count = np.unique(subject[targets], return_index=True, return_counts=True)
-        self._images = torch.from_numpy(np.ascontiguousarray(images)).to(device)
+        targets = np.flatnonzero(is_target & (subject >= 0))
+        targets, start, count = self._runs(targets, subject)
+        own, own_start, own_count = self._runs(np.flatnonzero(subject >= 0), subject)
+        self.target_rows = targets
+        known = np.zeros((dataset.max(initial=0) + 1, len(self.views) + len(self.conditions)))
+        known[dataset[view >= 0], view[view >= 0]] = 1
+        known[dataset, len(self.views) + condition] = 1
+        self.label_known = torch.from_numpy(known > 0).to(device)
+        self._dataset = on_device(dataset.astype(np.int64))
+        self._own, self._own_start = on_device(own), on_device(own_start)
+        self._own_count = on_device(own_count)
+        self.images = torch.from_numpy(np.ascontiguousarray(images)).to(device)
         self._subject, self._condition = on_device(subject), on_device(condition)
         self._view = on_device(view.astype(np.int64))
         self._sources, self._targets = on_device(sources), on_device(targets)
         self._group_start, self._group_count = on_device(group_start), on_device(group_count)
         self._start, self._count = on_device(start), on_device(count)
+
+    def _runs(
+        self, rows: NDArray[np.int64], subject: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Rows in order of person, and where each person's begin and how many they are."""
+        rows = rows[np.argsort(subject[rows], kind="stable")]
+        people = np.arange(len(self.subjects))
+        start = np.searchsorted(subject[rows], people)
+        return rows, start, np.searchsorted(subject[rows], people, side="right") - start
 
     def draw(
         self, size: int, generator: torch.Generator | None = None, *, varied: bool = True
@@ -191,15 +246,21 @@ class TripleSampler:
             Whether to shift and warp, as the sampler was told.
         """
         random = self._generator if generator is None else generator
-        draws = torch.randint(_DRAW_BELOW, (4, size), generator=random, device=self._images.device)
+        draws = torch.randint(_DRAW_BELOW, (4, size), generator=random, device=self.images.device)
         group = draws[0] % len(self._group_count)
         rows = self._sources[self._group_start[group] + draws[1] % self._group_count[group]]
         person = self._subject[rows]
         start, count = self._start[person], self._count[person]
-        target_rows = self._targets[start + draws[2] % count]
+        # Somebody without targets is given anybody's: their start is where theirs would be.
+        has_target = count > 0
+        target_rows = self._targets[(start + draws[2] % count.clamp_min(1)) % len(self._targets)]
         # Draw among the others' targets as if the person's own run were cut out.
         other = draws[3] % (len(self._targets) - count)
         unrelated_rows = self._targets[other + torch.where(other >= start, count, 0)]
+        # The high bits of a draw whose low ones are used: another stream of draws would change
+        # what systems without positives see.
+        own_rows = self._own[self._own_start[person] + (draws[2] >> 31) % self._own_count[person]]
+        positive_rows = own_rows if self._positives else own_rows[:0]
         batch = Batch(
             source=self._gather(rows),
             target=self._gather(target_rows),
@@ -211,6 +272,10 @@ class TripleSampler:
             view=self._view[rows],
             condition=self._condition[rows],
             unrelated_subject=self._subject[unrelated_rows],
+            positive=self._gather(positive_rows),
+            positive_rows=positive_rows,
+            has_target=has_target,
+            dataset=self._dataset[rows],
         )
         return self._vary(batch, random) if varied else batch
 
@@ -218,20 +283,21 @@ class TripleSampler:
         if self._warp > 0:
             size = (batch.source.shape[2], batch.source.shape[3])
             grid = warp_grid(
-                len(batch.rows), size, self._warp, generator=random, device=self._images.device
+                len(batch.rows), size, self._warp, generator=random, device=self.images.device
             )
             batch = replace(
                 batch,
                 source=warp_bodies(batch.source, grid),
                 target=warp_bodies(batch.target, grid),
                 unrelated=warp_bodies(batch.unrelated, grid),
+                positive=warp_bodies(batch.positive, grid) if self._positives else batch.positive,
             )
         if self._shift > 0:
             batch = replace(batch, source=shift_images(batch.source, self._shift, random))
         return batch
 
     def _gather(self, rows: torch.Tensor) -> torch.Tensor:
-        return to_network(self._images[rows]).to(self._dtype)
+        return to_network(self.images[rows]).to(self._dtype)
 
     def state_array(self) -> NDArray[np.uint8]:
         """The state of the draws."""

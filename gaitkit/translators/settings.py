@@ -12,9 +12,6 @@ from gaitkit.translators.config import TranslatorConfig
 
 __all__ = ["Setting", "describe_settings", "parse_settings"]
 
-_BY_DATA = ("image_size",)
-"""Settings that the GEIs determine."""
-
 _WORDS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 
 
@@ -41,7 +38,7 @@ def describe_settings(config_class: type[TranslatorConfig]) -> list[Setting]:
     return [
         Setting(item.name, _typed(item.default), _allowed(item), item.metadata["help"])
         for item in fields(config_class)
-        if item.name not in _BY_DATA
+        if not item.metadata.get("by_data")
     ]
 
 
@@ -71,7 +68,7 @@ def parse_settings(config_class: type[TranslatorConfig], texts: Iterable[str]) -
     >>> parse_settings(GaitGANConfig, ["l1_weight=30", "betas=0.5,0.999"])
     {'l1_weight': 30.0, 'betas': (0.5, 0.999)}
     """
-    known = {item.name: item for item in fields(config_class) if item.name not in _BY_DATA}
+    known = {item.name: item for item in fields(config_class) if not item.metadata.get("by_data")}
     values: dict[str, Any] = {}
     for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))

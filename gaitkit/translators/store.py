@@ -83,7 +83,7 @@ def save_training(
         The content digest.
     """
     geis = training.geis
-    inputs = [InputRef("gei", geis.content_sha256)] if geis.content_sha256 else []
+    inputs = [InputRef("gei", sha) for sha in geis.digests() if sha]
     return write_artifact(
         path,
         kind=kind,
@@ -94,8 +94,12 @@ def save_training(
         seed=training.options.seed,
         inputs=inputs,
         trained_on=[
-            *(TrainedOn(geis.dataset, name, "training") for name in training.sampler.subjects),
-            *(TrainedOn(geis.dataset, name, "validation") for name in training.held_out),
+            TrainedOn(*geis.origin_of(name), role)
+            for role, names in (
+                ("training", training.sampler.subjects),
+                ("validation", training.held_out),
+            )
+            for name in names
         ],
         overwrite=overwrite,
     )

@@ -100,8 +100,13 @@ class Training:
             seed=options.seed,
             device=runtime.device,
             dtype=runtime.dtype,
+            # Of everybody, also those held out: the networks were built for these labels.
+            domains=(geis.labels.views(), geis.labels.conditions()),
+            dataset=learned.dataset_index,
+            positives=translator.wants_positive,
+            need_targets=translator.needs_targets(),
         )
-        translator.meet(len(self.sampler.subjects))
+        translator.meet(self.sampler, options.iterations)
         self._random = GlobalRandomStates(options.seed, runtime.device)
 
     @property

@@ -28,10 +28,11 @@ IMAGES = np.random.default_rng(1).integers(0, 256, (len(KEYS), 32, 32), dtype=np
 def one_step(**settings: Any) -> tuple[GaitGAN, dict[str, float]]:
     config = GaitGANConfig(width=2, image_size=(32, 32), **settings)
     model = GaitGAN(config, device="cpu", precision="fp32", threads=1)
-    model.meet(3)
+    sampler = TripleSampler(IMAGES, Labels.from_keys(KEYS), seed=0)
+    model.meet(sampler, 1)
     model.before_step()
     torch.manual_seed(0)
-    values = model.train_step(TripleSampler(IMAGES, Labels.from_keys(KEYS), seed=0).draw(6))
+    values = model.train_step(sampler.draw(6))
     return model, {name: value.item() for name, value in values.items()}
 
 
@@ -117,11 +118,14 @@ def test_an_unknown_identity_loss_is_refused() -> None:
 
 
 def test_more_people_than_the_table_has_rows_are_refused() -> None:
+    people = [SequenceKey(f"{number:04d}", "nm", 1, 90.0) for number in range(MAX_PEOPLE + 1)]
+    images = np.zeros((len(people), 16, 16), dtype=np.uint8)
+    sampler = TripleSampler(images, Labels.from_keys(people))
     softmax = GaitGANConfig(width=2, identity_weight=1.0)
     with pytest.raises(TrainingError, match="tells 4,096 people apart, here are 4,097"):
-        GaitGAN(softmax, device="cpu").meet(MAX_PEOPLE + 1)
+        GaitGAN(softmax, device="cpu").meet(sampler, 1)
     contrastive = GaitGANConfig(width=2, identity_weight=1.0, identity_loss="contrastive")
-    GaitGAN(contrastive, device="cpu").meet(MAX_PEOPLE + 1)
+    GaitGAN(contrastive, device="cpu").meet(sampler, 1)
 
 
 def test_the_gradient_penalty_is_the_squared_norm_of_a_numerical_derivative() -> None:

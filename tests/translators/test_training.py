@@ -13,6 +13,7 @@ from torch import nn
 from gaitkit.errors import DamagedArtifactError, DeviceError, OptionError, TrainingError
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.translators import GaitGAN, GaitGANConfig, GeiSet
+from gaitkit.translators.aim import Aim
 from gaitkit.translators.base import Translator
 from gaitkit.translators.config import TranslatorConfig, setting
 from gaitkit.translators.health import panel_of
@@ -276,7 +277,7 @@ class Blur(Translator[BlurConfig]):
         self.update("blur", loss)
         return {"square": loss.detach()}
 
-    def translate_batch(self, images: torch.Tensor) -> torch.Tensor:
+    def translate_batch(self, images: torch.Tensor, aim: Aim | None = None) -> torch.Tensor:
         return self.networks["blur"](images).clamp(-1, 1)
 
 
