@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from gaitkit.translators.learning import train
     from gaitkit.translators.registry import translator_class, translator_names
     from gaitkit.translators.stage import translate
+    from gaitkit.translators.stargan import StarGAN, StarGANConfig
     from gaitkit.translators.store import load
 
 __all__ = [
     "GaitGAN",
     "GaitGANConfig",
     "GeiSet",
+    "StarGAN",
+    "StarGANConfig",
     "Translator",
     "load",
     "train",
@@ -33,6 +36,8 @@ _HOMES = {
     "GaitGAN": "gaitgan",
     "GaitGANConfig": "gaitgan",
     "GeiSet": "geis",
+    "StarGAN": "stargan",
+    "StarGANConfig": "stargan",
     "Translator": "base",
     "load": "store",
     "train": "learning",

@@ -199,12 +199,12 @@ def init_uniform(network: nn.Module, generator: torch.Generator) -> None:
     """
     with torch.no_grad():
         for module in network.modules():
-            if isinstance(module, (nn.Conv2d, nn.Linear)):
+            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
                 bound = module.weight[0].numel() ** -0.5
                 module.weight.uniform_(-bound, bound, generator=generator)
                 if module.bias is not None:
                     module.bias.uniform_(-bound, bound, generator=generator)
-            elif isinstance(module, nn.BatchNorm2d):
+            elif isinstance(module, (nn.BatchNorm2d, nn.InstanceNorm2d)) and module.affine:
                 module.weight.fill_(1.0)
                 module.bias.zero_()
             elif isinstance(module, nn.Embedding):

@@ -14,6 +14,7 @@ __all__ = ["TRANSLATORS", "translator_class", "translator_names"]
 
 TRANSLATORS: dict[str, str] = {
     "gaitgan": "gaitkit.translators.gaitgan:GaitGAN",
+    "stargan": "gaitkit.translators.stargan:StarGAN",
 }
 """Name of a system, and the class that is it; the module is imported when it is first wanted."""
 

@@ -11,7 +11,7 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
-__all__ = ["STRIPES", "LabelledGenerator", "PatchCritic", "ResidualBlock", "critic_side"]
+__all__ = ["STRIPES", "LabelledGenerator", "PatchCritic", "ResidualBlock"]
 
 STRIPES = 4
 """Horizontal stripes of a feature: of a GEI head, torso, thighs and shanks."""
@@ -54,15 +54,25 @@ class LabelledGenerator(nn.Module):
     width : int
         Channels of the first layer.
     labels : int
-        Length of the label, which goes in as so many constant maps.
+        Views and conditions.
     residual_blocks : int
         How many.
+    datasets : int
+        With more than one, the label vector ends with which one it is (the paper's mask vector),
+        and the buffer `known`, int64 of shape (datasets, labels), says which labels each has.
     """
 
-    def __init__(self, width: int, labels: int, *, residual_blocks: int = 6) -> None:
+    known: torch.Tensor
+
+    def __init__(
+        self, width: int, labels: int, *, residual_blocks: int = 6, datasets: int = 1
+    ) -> None:
         super().__init__()
+        maps = labels if datasets == 1 else labels + datasets
+        if datasets > 1:
+            self.register_buffer("known", torch.ones(datasets, labels, dtype=torch.int64))
         down: OrderedDict[str, nn.Module] = OrderedDict()
-        down["in"] = nn.Conv2d(1 + labels, width, 7, 1, 3, bias=False)
+        down["in"] = nn.Conv2d(1 + maps, width, 7, 1, 3, bias=False)
         down |= _norm_act("0", width)
         for level in (1, 2):
             out = width * 2**level
@@ -86,8 +96,8 @@ class LabelledGenerator(nn.Module):
         ----------
         image : Tensor, shape (n, 1, height, width)
             In [-1, 1].
-        label : Tensor, shape (n, labels)
-            What is asked for.
+        label : Tensor, shape (n, labels), or (n, labels + datasets)
+            What is asked for; each number becomes a constant map.
         """
         maps = label[:, :, None, None].expand(-1, -1, image.shape[2], image.shape[3])
         code: torch.Tensor = self.encoder(torch.cat([image, maps.to(image.dtype)], dim=1))
@@ -124,7 +134,7 @@ class PatchCritic(nn.Module):
             layers[f"conv{level + 1}"] = nn.Conv2d(channels, out, 4, 2, 1)
             layers[f"act{level + 1}"] = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
             channels = out
-        remaining = (critic_side(image_size[0], depth), critic_side(image_size[1], depth))
+        remaining = (image_size[0] // 2**depth, image_size[1] // 2**depth)
         self.trunk = nn.Sequential(layers)
         self.patches = nn.Conv2d(channels, 1, 3, 1, 1, bias=False)
         self.classes = nn.Conv2d(channels, labels, remaining, bias=False)
@@ -138,11 +148,6 @@ class PatchCritic(nn.Module):
         """The map of how real each patch is, alone."""
         patches: torch.Tensor = self.patches(self.trunk(image))
         return patches
-
-
-def critic_side(side: int, depth: int) -> int:
-    """What so many halvings leave of a height or width, pixels."""
-    return side // 2**depth
 
 
 def _norm_act(level: str, channels: int) -> OrderedDict[str, nn.Module]:
