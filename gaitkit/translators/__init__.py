@@ -9,6 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gaitkit.translators.aim import Aim
+    from gaitkit.translators.attgan import AttGAN, AttGANConfig
     from gaitkit.translators.base import Translator
     from gaitkit.translators.gaitgan import GaitGAN, GaitGANConfig
     from gaitkit.translators.geis import GeiSet
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from gaitkit.translators.store import load
 
 __all__ = [
+    "Aim",
+    "AttGAN",
+    "AttGANConfig",
     "GaitGAN",
     "GaitGANConfig",
     "GeiSet",
@@ -33,6 +38,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Aim": "aim",
+    "AttGAN": "attgan",
+    "AttGANConfig": "attgan",
     "GaitGAN": "gaitgan",
     "GaitGANConfig": "gaitgan",
     "GeiSet": "geis",

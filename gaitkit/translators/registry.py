@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["TRANSLATORS", "translator_class", "translator_names"]
 
 TRANSLATORS: dict[str, str] = {
+    "attgan": "gaitkit.translators.attgan:AttGAN",
     "gaitgan": "gaitkit.translators.gaitgan:GaitGAN",
     "stargan": "gaitkit.translators.stargan:StarGAN",
 }

@@ -24,6 +24,7 @@ from gaitkit.translators.extras import Extras, ExtrasConfig
 from gaitkit.translators.identity import MAX_PEOPLE, IdentityNet, softmax_loss
 from gaitkit.translators.losses import line_penalty, relative_spread
 from gaitkit.translators.sampling import Batch
+from gaitkit.translators.schedules import decayed
 from gaitkit.translators.stargan_labels import (
     Domain,
     accuracies,
@@ -309,24 +310,3 @@ def cycle_loss(source: torch.Tensor, returned: torch.Tensor, view: torch.Tensor)
     each = (source - returned.to(source.dtype)).abs().mean(dim=(1, 2, 3))
     known = view >= 0
     return torch.where(known, each, 0.0).sum() / known.sum().clamp_min(1)
-
-
-def decayed(step: int, iterations: int, start: float) -> float:
-    """Factor of the step sizes: 1, and from a share of the iterations on linearly towards 0.
-
-    What the official implementation means, not what it does: there the subtraction happens once
-    in a thousand iterations, so that next to nothing is subtracted.
-
-    Parameters
-    ----------
-    step : int
-        Iterations done.
-    iterations : int
-        Iterations in all; 0 outside of a training.
-    start : float
-        Share of the iterations after which the fall begins.
-    """
-    begin = start * iterations
-    if step <= begin or begin >= iterations:
-        return 1.0
-    return max(0.0, (iterations - step) / (iterations - begin))

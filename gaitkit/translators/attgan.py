@@ -1,0 +1,306 @@
+"""AttGAN: change the attributes that are asked for, and nothing else.
+
+He, Zuo, Kan, Shan, Chen, "AttGAN: Facial Attribute Editing by Only Changing What You Want", IEEE
+TIP 28(11), 2019. The encoder's code is decoded with attributes: with an image's own ones it has to
+give the image back, with others it must convince a critic and a classifier of attributes. Here the
+attributes are a GEI's view and condition. No pair of images is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
+
+import torch
+from torch import nn
+
+from gaitkit.errors import OptionError
+from gaitkit.translators.aim import Aim
+from gaitkit.translators.attgan_networks import AttributeCritic, EncoderDecoder
+from gaitkit.translators.blocks import frozen, init_uniform
+from gaitkit.translators.config import TranslatorConfig, choice, setting
+from gaitkit.translators.domains import (
+    LabelledConfig,
+    aim_labels,
+    asked_labels,
+    group_cross_entropy,
+    one_hot,
+)
+from gaitkit.translators.extras import Extras, ExtrasConfig
+from gaitkit.translators.losses import bce_with_logits, l1, line_penalty, relative_spread
+from gaitkit.translators.sampling import Batch
+from gaitkit.translators.schedules import decayed
+
+__all__ = ["ADVERSARIAL", "AttGAN", "AttGANConfig", "attribute_loss", "critic_loss", "fooling_loss"]
+
+ADVERSARIAL = ("wgan-gp", "lsgan", "dcgan")
+"""The adversarial losses: of scores, of squares (real 1, generated 0), of probabilities."""
+
+ATTRIBUTE = 0.5
+"""What an attribute that holds is told as; one that does not, as its negative."""
+
+
+@dataclass(frozen=True)
+class AttGANConfig(LabelledConfig, ExtrasConfig):
+    """Settings of AttGAN; the defaults are the paper's, but for the layers and `forced`.
+
+    The paper's five layers leave 4×4 of 128×128 pixels; four leave as much of 64×64.
+    """
+
+    width: int = setting(64, 1, 256, "channels of the first layer of G and of D")
+    layers: int = setting(4, 2, 5, "halvings of the image in G and in D")
+    shortcut: int = setting(1, 0, 4, "decoder layers after the first that see the encoder's")
+    inject: int = setting(1, 0, 4, "decoder layers after the first that are told the attributes")
+    adversarial: str = choice("wgan-gp", ADVERSARIAL, "which adversarial loss")
+    learning_rate: float = setting(2e-4, 0, 1, "step size of the generator and of the critic")
+    betas: tuple[float, float] = setting(
+        (0.5, 0.999), 0, 1, "Adam's decay of its two moments", open_ends=(False, True)
+    )
+    decay_from: float = setting(
+        0.5, 0, 1, "share of the iterations after which step sizes fall linearly to 0; 1: never"
+    )
+    n_critic: int = setting(5, 1, 100, "iterations for each step of the generator")
+    adversarial_weight: float = setting(1.0, 0, 1e3, "weight of fooling the critic")
+    reconstruction_weight: float = setting(100.0, 0, 1e4, "weight of giving the source back")
+    attribute_weight_g: float = setting(
+        10.0, 0, 1e3, "weight of the attributes that the generated GEI is classified to have"
+    )
+    attribute_weight_d: float = setting(1.0, 0, 1e3, "weight of classifying the measured GEI")
+    penalty_weight: float = setting(10.0, 0, 1e3, "weight of the critic's gradient penalty")
+    forced: float = setting(
+        0.25, 0, 1, "share of a batch that is asked for the target", open_ends=(True, False)
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if max(self.shortcut, self.inject) >= self.layers:
+            raise OptionError(
+                f"shortcut and inject must be below layers, which is {self.layers}: that many "
+                "decoder layers there are"
+            )
+        height, width = self.image_size
+        step = 2**self.layers
+        # A single place has no variance to be normalised by.
+        if height % step or width % step or height * width <= step * step:
+            raise OptionError(
+                f"{self.layers} halvings of {height}x{width} pixels do not leave a whole number "
+                "of two places or more",
+                hint="Use --set layers=4 or fewer, or larger GEIs.",
+            )
+
+
+class AttGAN(Extras[AttGANConfig]):
+    """The system of the paper; see `Translator` for the parameters.
+
+    Networks: ``G`` (encoder and decoder) and ``D`` (critic and classifier of attributes, on one
+    trunk); what `Extras` adds.
+    """
+
+    name: ClassVar[str] = "attgan"
+    config_class: ClassVar[type[TranslatorConfig]] = AttGANConfig
+    summary: ClassVar[str] = "view and condition as attributes to be edited, and how strongly"
+    source: ClassVar[str] = "He et al., IEEE TIP 2019"
+    needs: ClassVar[str] = "views and conditions; no pairs"
+    offers: ClassVar[frozenset[str]] = frozenset({"views", "strength", "embedding"})
+    default_training: ClassVar[Mapping[str, Any]] = {"iterations": 200_000, "batch_size": 32}
+    averaged: ClassVar[tuple[str, ...]] = ("G",)
+
+    @classmethod
+    def build_networks(cls, config: AttGANConfig) -> dict[str, nn.Module]:
+        """G, D, and what the config asks for beside them."""
+        networks: dict[str, nn.Module] = {
+            "G": EncoderDecoder(
+                config.width,
+                config.layers,
+                config.labels,
+                shortcut=config.shortcut,
+                inject=config.inject,
+            ),
+            "D": AttributeCritic(config.width, config.layers, config.labels, config.image_size),
+        }
+        return cls.with_extras(config, networks)
+
+    def init_weights(self, generator: torch.Generator) -> None:
+        """Uniform, as the official implementations leave it to their frameworks."""
+        for name in ("G", "D"):
+            init_uniform(self.networks[name], generator)
+        self.init_extras(generator)
+
+    def build_optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Adam for each of G and D."""
+        config = self.config
+        return {
+            name: torch.optim.Adam(
+                self.networks[name].parameters(),
+                config.learning_rate,
+                betas=config.betas,
+                fused=True,
+            )
+            for name in ("G", "D")
+        } | self.extra_optimizers()
+
+    def needs_targets(self) -> bool:
+        """Only when it is trained on pairs."""
+        return self.config.paired
+
+    def before_step(self) -> None:
+        """Set the step sizes of G and D."""
+        super().before_step()
+        factor = decayed(self.steps_done, self.iterations, self.config.decay_from)
+        for name in ("G", "D"):
+            self.set_learning_rate(name, factor * self.config.learning_rate)
+
+    def step_kind(self) -> Hashable:
+        """Whether G learns in the next step too."""
+        return (self.steps_done + 1) % self.config.n_critic == 0
+
+    def train_step(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """One step of D and, every `n_critic`-th time, one of G (and of A).
+
+        With x a source of attributes a, b others, z = E(x) and f = G(z, b), D minimises
+        -D(x) + D(f) + 10 · penalty + C(x, a), and G minimises -D(f) + 10 · C(f, b) +
+        100 · |x - G(z, a)|, where C is the attributes' cross-entropy. The part of the batch that
+        is asked for the target meets the pairs' terms, where there are some.
+        """
+        learns = bool(self.step_kind())
+        count = len(batch.rows)
+        forced = slice(min(count, max(2, round(self.config.forced * count))))
+        asked = asked_labels(batch, self.config, forced.stop)
+        G = cast(EncoderDecoder, self.networks["G"])
+        with self.runtime.autocast(), torch.set_grad_enabled(learns):
+            codes = G.encode(batch.source)
+            generated = G.decode(codes, self._attributes(*asked, batch.source.dtype))
+        fake = generated.detach().to(batch.source.dtype)
+        values = self._critic_step(batch, fake)
+        if learns:
+            values |= self.pair_step(
+                batch.source[forced], batch.target[forced], batch.unrelated[forced], fake[forced]
+            )
+            with self.runtime.autocast():
+                own = self._attributes(batch.view, batch.condition, batch.source.dtype)
+                returned = G.decode(codes, own)
+            terms = {"G.reconstruction": l1(returned, batch.source)}
+            terms |= self._editing_terms(generated, asked)
+            terms |= self.pair_terms(batch, generated[forced], forced)
+            values |= self._descend(
+                "G",
+                terms,
+                {
+                    "G.reconstruction": self.config.reconstruction_weight,
+                    "G.adversarial": self.config.adversarial_weight,
+                    "G.attributes": self.config.attribute_weight_g,
+                },
+            )
+            self.update_averages()
+        values["spread.G"] = relative_spread(fake[forced], batch.target[forced])
+        return values
+
+    def _critic_step(self, batch: Batch, fake: torch.Tensor) -> dict[str, torch.Tensor]:
+        D = cast(AttributeCritic, self.networks["D"])
+        count = len(fake)
+        with self.runtime.autocast():
+            # Instance normalisation sees one image at a time: one pass gives what two would.
+            features = D.features(torch.cat([batch.source, fake]))
+            scores = D.realism(features).flatten()
+            logits = D.attributes(features[:count])
+        terms = {
+            "D.adversarial": critic_loss(scores[:count], scores[count:], self.config.adversarial),
+            "D.attributes": attribute_loss(logits, batch.view, batch.condition, self.config),
+        }
+        if self.config.penalty_weight > 0:
+            terms["D.penalty"] = line_penalty(D.realness, batch.source, fake)
+        weights = {
+            "D.attributes": self.config.attribute_weight_d,
+            "D.penalty": self.config.penalty_weight,
+        }
+        return self._descend("D", terms, weights)
+
+    def _editing_terms(
+        self, generated: torch.Tensor, asked: tuple[torch.Tensor, torch.Tensor]
+    ) -> dict[str, torch.Tensor]:
+        D = self.networks["D"]
+        with self.runtime.autocast(), frozen(D):
+            scores, logits = D(generated)
+        return {
+            "G.adversarial": fooling_loss(scores, self.config.adversarial),
+            "G.attributes": attribute_loss(logits, *asked, self.config),
+        }
+
+    def _descend(
+        self, network: str, terms: Mapping[str, torch.Tensor], weights: Mapping[str, float]
+    ) -> dict[str, torch.Tensor]:
+        """A step down the weighted sum of terms; what is not in `weights` counts once."""
+        weighted = [weights.get(name, 1.0) * term for name, term in terms.items()]
+        gradient = {f"gradient.{network}": self.update(network, torch.stack(weighted).sum())}
+        return {name: term.detach() for name, term in terms.items()} | gradient
+
+    def _attributes(
+        self, view: torch.Tensor, condition: torch.Tensor, dtype: torch.dtype
+    ) -> torch.Tensor:
+        return one_hot(view, condition, self.config, on=ATTRIBUTE, off=-ATTRIBUTE, dtype=dtype)
+
+    def translate_batch(self, images: torch.Tensor, aim: Aim | None = None) -> torch.Tensor:
+        """G, told the aim's view and condition, times its strength."""
+        labels = aim_labels(aim, self.config, 1, images.device)
+        attributes = self._attributes(*labels, images.dtype).expand(len(images), -1)
+        strength = 1.0 if aim is None else aim.strength
+        generated: torch.Tensor = self.used("G")(images, strength * attributes)
+        return generated
+
+    def embed_batch(self, images: torch.Tensor) -> torch.Tensor:
+        """The encoder's code, which is not told any attribute, flattened."""
+        code: torch.Tensor = cast(EncoderDecoder, self.used("G")).encode(images)[-1]
+        return code.flatten(1)
+
+
+def critic_loss(real: torch.Tensor, generated: torch.Tensor, kind: str) -> torch.Tensor:
+    """What a critic minimises to tell measured from generated GEIs.
+
+    Parameters
+    ----------
+    real, generated : Tensor, shape (n,)
+        Its scores, of any floating type; computed in float32 at least.
+    kind : str
+        One of `ADVERSARIAL`.
+    """
+    if kind == "wgan-gp":
+        return _precise(generated).mean() - _precise(real).mean()
+    return _distance(real, 1.0, kind) + _distance(generated, 0.0, kind)
+
+
+def fooling_loss(generated: torch.Tensor, kind: str) -> torch.Tensor:
+    """What the generator minimises to be taken for real; see `critic_loss`."""
+    if kind == "wgan-gp":
+        return -_precise(generated).mean()
+    return _distance(generated, 1.0, kind)
+
+
+def attribute_loss(
+    logits: torch.Tensor, view: torch.Tensor, condition: torch.Tensor, config: LabelledConfig
+) -> torch.Tensor:
+    """The mean of the views' and the conditions' softmax cross-entropy.
+
+    The paper's attributes are independent and its loss is the mean over them; a GEI has one view
+    and one condition. See `gaitkit.translators.domains.group_cross_entropy`.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (n, views + conditions)
+        Any floating type.
+    view, condition : Tensor of int64, shape (n,)
+        The labels; -1 is unknown and does not count.
+    config : LabelledConfig
+        The vocabulary.
+    """
+    return torch.stack(group_cross_entropy(logits, view, condition, config)).mean()
+
+
+def _distance(scores: torch.Tensor, label: float, kind: str) -> torch.Tensor:
+    if kind == "lsgan":
+        return (_precise(scores) - label).square().mean()
+    return bce_with_logits(scores, label)
+
+
+def _precise(values: torch.Tensor) -> torch.Tensor:
+    return values if values.dtype == torch.float64 else values.float()
