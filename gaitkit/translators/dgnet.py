@@ -1,0 +1,354 @@
+"""DG-Net: who it is and how it is laid out, taken apart and put together anew.
+
+Zheng, Yang, Yu, Zheng, Yang, Kautz, "Joint Discriminative and Generative Learning for Person
+Re-identification", CVPR 2019. One encoder says who it is, which is the system's own feature; a
+second one how the image is laid out; a generator draws any identity in any layout. Translated to
+gait, the layout is view, clothes and bags, and a GEI is translated by drawing its identity in the
+mean layout of 90° and a normal walk. Two GEIs of one person teach it: each must be drawn from the
+identity of the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar, NamedTuple, cast
+
+import torch
+from torch import nn
+
+from gaitkit.errors import TrainingError
+from gaitkit.translators.aim import Aim
+from gaitkit.translators.blocks import frozen
+from gaitkit.translators.dgnet_config import DGNetConfig
+from gaitkit.translators.dgnet_encoders import (
+    Identity,
+    IdentityEncoder,
+    LayoutEncoder,
+    shrink,
+)
+from gaitkit.translators.dgnet_generator import Composer, ScalesCritic
+from gaitkit.translators.dgnet_init import init_kaiming, mean_layouts
+from gaitkit.translators.dgnet_losses import cross_entropy, erased, kl_divergence, least_squares
+from gaitkit.translators.domains import aim_labels, group_cross_entropy
+from gaitkit.translators.extras import Extras
+from gaitkit.translators.losses import l1, relative_spread
+from gaitkit.translators.sampling import Batch, TripleSampler
+
+__all__ = ["DGNet", "DGNetConfig"]
+
+_GENERATOR_SIDE = 2.0
+"""Weight of the critic's say in the generator's loss, in units of its weight in its own."""
+
+
+class _Drawn(NamedTuple):
+    """The codes and images of one step; row i of `cross` has the layout of row i - 1."""
+
+    code: torch.Tensor
+    layout: torch.Tensor
+    own: torch.Tensor
+    same: torch.Tensor
+    cross: torch.Tensor
+    aimed: torch.Tensor | None
+
+
+class DGNet(Extras[DGNetConfig]):
+    """The system of the paper; see `Translator` for the parameters.
+
+    Networks: ``E_a`` (identity encoder), ``E_s`` (layout encoder), ``G`` (generator), ``D``
+    (critic), ``T`` (the teacher, left out where `teacher_share` is 0).
+    """
+
+    name: ClassVar[str] = "dgnet"
+    config_class: ClassVar[type[DGNetConfig]] = DGNetConfig
+    summary: ClassVar[str] = "draws the identity of one GEI in the layout of another view"
+    source: ClassVar[str] = (
+        "Zheng et al., Joint Discriminative and Generative Learning for Person "
+        "Re-identification, CVPR 2019"
+    )
+    needs: ClassVar[str] = "several GEIs of each person; views and conditions"
+    offers: ClassVar[frozenset[str]] = frozenset({"views", "embedding"})
+    default_training: ClassVar[Mapping[str, Any]] = {"iterations": 100_000, "batch_size": 16}
+    wants_positive: ClassVar[bool] = True
+    averaged: ClassVar[tuple[str, ...]] = ("E_a", "E_s", "G")
+
+    @staticmethod
+    def build_networks(config: DGNetConfig) -> dict[str, nn.Module]:
+        """E_a, E_s, G, D, the teacher, and what the extras add."""
+        domains = (len(config.views), len(config.conditions))
+        networks: dict[str, nn.Module] = {
+            "E_a": IdentityEncoder(config.width, config.classes),
+            "E_s": LayoutEncoder(config.width, config.image_size, domains),
+            "G": Composer(config.width),
+            "D": ScalesCritic(config.width),
+        }
+        if config.teacher_share > 0:
+            networks["T"] = IdentityEncoder(config.width, config.classes[:1])
+        return DGNet.with_extras(config, networks)
+
+    def init_weights(self, generator: torch.Generator) -> None:
+        """N(0, 2 / inputs), as He et al. (2015); D's N(0, 0.02)."""
+        for name in ("E_a", "E_s", "G", "T"):
+            if name in self.networks:
+                init_kaiming(self.networks[name], generator)
+        init_kaiming(self.networks["D"], generator, spread=0.02)
+        self.init_extras(generator)
+
+    def build_optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Adam for G with E_s, for D, for E_a, for the teacher, and what the extras add."""
+        config = self.config
+        common: dict[str, Any] = {"weight_decay": config.weight_decay, "fused": True}
+        drawing = [*self.networks["E_s"].parameters(), *self.networks["G"].parameters()]
+        optimizers: dict[str, torch.optim.Optimizer] = {
+            "G": torch.optim.Adam(drawing, config.learning_rate, betas=config.betas, **common),
+            "D": torch.optim.Adam(
+                self.networks["D"].parameters(), config.learning_rate, betas=config.betas, **common
+            ),
+        }
+        for name in ("E_a", "T"):
+            if name in self.networks:
+                weights = self.networks[name].parameters()
+                optimizers[name] = torch.optim.Adam(
+                    weights, config.learning_rate_identity, **common
+                )
+        return optimizers | self.extra_optimizers()
+
+    def needs_targets(self) -> bool:
+        """Only to be shown them in paired mode: any two GEIs of one person teach it otherwise."""
+        return self.config.paired
+
+    def meet(self, sampler: TripleSampler, iterations: int) -> None:
+        """Keep the mean small image of each domain; refuse more people than E_a has logits for."""
+        super().meet(sampler, iterations)
+        if len(sampler.subjects) > self.config.people:
+            raise TrainingError(
+                f"The networks tell {self.config.people:,} people apart, here are "
+                f"{len(sampler.subjects):,}.",
+                hint="Set people to as many as there are to learn from, or more.",
+            )
+        layouts = mean_layouts(sampler, self.config)
+        cast(LayoutEncoder, self.networks["E_s"]).layouts.copy_(layouts)
+        self.start_averages()
+
+    def progress(self) -> float:
+        """How much of the training proper is done, in [0, 1]; below 0 while the teacher learns."""
+        total = max(self.iterations, 1)
+        before = int(self.config.teacher_share * total)
+        return (self.steps_done - before) / max(total - before, 1)
+
+    def step_kind(self) -> Hashable:
+        """The teacher's steps; those before anything is encoded again; those after."""
+        if self.progress() < 0:
+            return "teacher"
+        return "first" if self.progress() < self.config.ramp_start else "all"
+
+    def before_step(self) -> None:
+        """Set the weights that grow, and the learning rates, which fall."""
+        super().before_step()
+        config, done = self.config, self.progress()
+        grown = max(0.0, (done - config.ramp_start) / config.ramp_length)
+        self.schedule("code", min(grown, config.code_weight))
+        self.schedule("cycle", min(grown, config.cycle_weight))
+        self.schedule("prim", min(grown, config.prim_weight))
+        self.schedule("fine", config.fine_weight * min(grown, config.prim_weight))
+        passed = sum(done >= part for part in config.decay_at)
+        for name in ("G", "D", "E_a"):
+            rate = config.learning_rate_identity if name == "E_a" else config.learning_rate
+            self.set_learning_rate(name, rate * 0.1**passed)
+
+    def train_step(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """One step each of D, of G with E_s, and of E_a; or one of the teacher.
+
+        With x a GEI, p another one of the same person, a = E_a(x), s = E_s(x), and y the next
+        person's GEI in the batch: G draws G(a, s) and G(E_a(p), s), which are to be x, and the
+        cross images G(a, E_s(y)), which D has to take for real ones and E_a for x's person. Once
+        the weights have begun to grow, cross images must also give back the codes that they were
+        made of, and from those, x. E_a learns to name x and p, partly erased, and from cross
+        images what the teacher sees in them and what their layout is (or whose). No loss of an
+        image goes into E_a's weights.
+        """
+        kind = self.step_kind()
+        if kind == "teacher":
+            return self._teacher_step(batch)
+        drawn = self._draw(batch)
+        fake = drawn.cross.detach()
+        values = self._critic_step(batch.source, fake)
+        if drawn.aimed is not None:
+            values |= self.pair_step(
+                batch.source, batch.target, batch.unrelated, drawn.aimed.detach()
+            )
+        values |= self._generator_step(batch, drawn, again=kind == "all")
+        values |= self._identity_step(batch, fake, taught=kind == "all")
+        values["spread.G"] = relative_spread(fake, batch.source)
+        self.update_averages()
+        return values
+
+    def _teacher_step(self, batch: Batch) -> dict[str, torch.Tensor]:
+        with self.runtime.autocast():
+            (scores,) = self.networks["T"](self._erased(batch)).scores
+        subject = torch.cat([batch.subject, batch.subject])
+        loss = cross_entropy(scores, subject)
+        values = {"T.identity": loss.detach(), "accuracy.T": _accuracy(scores, subject)}
+        return values | {"gradient.T": self.update("T", loss)}
+
+    def _draw(self, batch: Batch) -> _Drawn:
+        """All images that are drawn from measured ones, in one pass of each network."""
+        count = len(batch.source)
+        with self.runtime.autocast():
+            with torch.no_grad(), _judging(self.networks["E_a"]):
+                seen = self.networks["E_a"](torch.cat([batch.source, batch.positive]))
+            code, of_positive = seen.code.chunk(2)
+            layout = self.networks["E_s"](shrink(batch.source))
+            codes = [code, of_positive, code]
+            layouts = [layout, layout, layout.roll(1, dims=0)]
+            if self.config.paired:
+                asked = self._asked(self.networks["E_s"], None, batch.source.device)
+                codes.append(code)
+                layouts.append(asked.expand(count, -1, -1, -1))
+            images = self.networks["G"](torch.cat(codes), torch.cat(layouts))
+        own, same, cross = images[: 3 * count].chunk(3)
+        aimed = images[3 * count :] if self.config.paired else None
+        return _Drawn(code, layout, own, same, cross, aimed)
+
+    def _critic_step(self, real: torch.Tensor, fake: torch.Tensor) -> dict[str, torch.Tensor]:
+        critic = cast(ScalesCritic, self.networks["D"])
+        with self.runtime.autocast():
+            scores = [each.chunk(2) for each in critic(torch.cat([real, fake.to(real.dtype)]))]
+        of_real, of_fake = [each[0] for each in scores], [each[1] for each in scores]
+        terms = {"D.real": least_squares(of_real, 1.0), "D.generated": least_squares(of_fake, 0.0)}
+        loss = self.config.adversarial_weight * (terms["D.real"] + terms["D.generated"])
+        if self.config.r1_weight > 0:
+            terms["D.R1"] = critic.gradient_penalty(real)
+            loss = loss + self.config.r1_weight * terms["D.R1"]
+        values = {name: term.detach() for name, term in terms.items()}
+        values["accuracy.D.real"] = torch.stack([(s > 0.5).float().mean() for s in of_real]).mean()
+        values["accuracy.D.generated"] = torch.stack(
+            [(s <= 0.5).float().mean() for s in of_fake]
+        ).mean()
+        return values | {"gradient.D": self.update("D", loss)}
+
+    def _generator_step(
+        self, batch: Batch, drawn: _Drawn, *, again: bool
+    ) -> dict[str, torch.Tensor]:
+        config = self.config
+        with (
+            self.runtime.autocast(),
+            frozen(self.networks["D"], self.networks["E_a"]),
+            _judging(self.networks["E_a"]),
+        ):
+            scores = self.networks["D"](drawn.cross)
+            seen = self.networks["E_a"](drawn.cross)
+            if again:
+                found = self.networks["E_s"](shrink(drawn.cross))
+                cycle = self.networks["G"](seen.code, found.roll(-1, dims=0))
+        terms = {
+            "G.self": l1(drawn.own, batch.source),
+            "G.same": l1(drawn.same, batch.source),
+            "G.D": least_squares(scores, 1.0),
+            "G.identity": cross_entropy(seen.scores[0], batch.subject),
+        }
+        loss = (
+            config.self_weight * terms["G.self"]
+            + config.same_weight * terms["G.same"]
+            + _GENERATOR_SIDE * config.adversarial_weight * terms["G.D"]
+            + config.identity_weight * terms["G.identity"]
+        )
+        if again:
+            terms["G.code"] = l1(seen.code, drawn.code)
+            terms["G.layout"] = l1(found, drawn.layout.roll(1, dims=0))
+            terms["G.cycle"] = l1(cycle, batch.source)
+            loss = loss + self.schedules["code"] * (terms["G.code"] + terms["G.layout"])
+            loss = loss + self.schedules["cycle"] * terms["G.cycle"]
+        if drawn.aimed is not None:
+            paired = self.pair_terms(batch, drawn.aimed)
+            loss = loss + torch.stack(list(paired.values())).sum()
+            terms |= paired
+        gradient = {"gradient.G": self.update("G", loss)}
+        return {name: term.detach() for name, term in terms.items()} | gradient
+
+    def _identity_step(
+        self, batch: Batch, fake: torch.Tensor, *, taught: bool
+    ) -> dict[str, torch.Tensor]:
+        encoder = self.networks["E_a"]
+        with self.runtime.autocast():
+            seen = encoder(self._erased(batch))
+            if taught:
+                # As measured images are judged, or the generated ones' statistics would mix in.
+                with _judging(encoder):
+                    drawn = encoder(fake)
+                opinion = self._opinion(fake)
+        own, positive = seen.scores[0].chunk(2)
+        terms = {
+            "E_a.identity": cross_entropy(own, batch.subject),
+            "E_a.positive": cross_entropy(positive, batch.subject),
+        }
+        loss = terms["E_a.identity"] + terms["E_a.positive"]
+        if self.config.fine != "off":
+            terms["E_a.fine"] = self._fine(seen.scores[1].chunk(2)[0], batch, shown=0)
+            loss = loss + self.schedules["fine"] * terms["E_a.fine"]
+        if taught and opinion is not None:
+            terms["E_a.teacher"] = kl_divergence(opinion, drawn.scores[0])
+            loss = loss + self.schedules["prim"] * terms["E_a.teacher"]
+        if taught and self.config.fine != "off":
+            terms["E_a.layout"] = self._fine(drawn.scores[1], batch, shown=1)
+            loss = loss + self.schedules["fine"] * terms["E_a.layout"]
+        values = {name: term.detach() for name, term in terms.items()}
+        values["accuracy.E_a"] = _accuracy(own, batch.subject)
+        return values | {"gradient.E_a": self.update("E_a", loss)}
+
+    def _opinion(self, fake: torch.Tensor) -> torch.Tensor | None:
+        """What the teacher says of generated images, by their own batch's statistics."""
+        if "T" not in self.networks:
+            return None
+        teacher = self.networks["T"]
+        with torch.no_grad(), _judging(teacher, own_statistics=True):
+            seen: Identity = teacher(fake)
+        return seen.scores[0]
+
+    def _fine(self, scores: torch.Tensor, batch: Batch, *, shown: int) -> torch.Tensor:
+        """How badly head 2 names the layout, that of the row `shown` before: which, or whose."""
+        if self.config.fine == "id":
+            return cross_entropy(scores, batch.subject.roll(shown))
+        view, condition = batch.view.roll(shown), batch.condition.roll(shown)
+        of_view, of_condition = group_cross_entropy(scores, view, condition, self.config)
+        return of_view + of_condition
+
+    def _erased(self, batch: Batch) -> torch.Tensor:
+        return erased(torch.cat([batch.source, batch.positive]), self.config.erase_probability)
+
+    def _asked(self, encoder: nn.Module, aim: Aim | None, device: torch.device) -> torch.Tensor:
+        view, condition = aim_labels(aim, self.config, 1, device)
+        return cast(LayoutEncoder, encoder).asked(view, condition)
+
+    def translate_batch(self, images: torch.Tensor, aim: Aim | None = None) -> torch.Tensor:
+        """Each image's identity in the mean layout of the domain that is asked for."""
+        code = self.used("E_a")(images).code
+        layout = self._asked(self.used("E_s"), aim, images.device)
+        drawn: torch.Tensor = self.used("G")(code, layout.expand(len(images), -1, -1, -1))
+        return drawn
+
+    def embed_batch(self, images: torch.Tensor) -> torch.Tensor:
+        """Both heads' features, each of length 1, one behind the other."""
+        features = self.used("E_a")(images).features
+        return torch.cat([nn.functional.normalize(each, dim=1) for each in features], dim=1)
+
+
+def _accuracy(scores: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+    return (scores.detach().argmax(dim=1) == label).float().mean()
+
+
+@contextmanager
+def _judging(network: nn.Module, *, own_statistics: bool = False) -> Iterator[None]:
+    """Judge with a network that is in training as it is after training.
+
+    Without dropout, and with running statistics instead of the batch's, unless `own_statistics`.
+    """
+    network.eval()
+    if own_statistics:
+        for module in network.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.train()
+    try:
+        yield
+    finally:
+        network.train()
