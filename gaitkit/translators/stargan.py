@@ -38,7 +38,7 @@ from gaitkit.translators.stargan_networks import STRIPES, LabelledGenerator, Pat
 if TYPE_CHECKING:
     from gaitkit.translators.sampling import TripleSampler
 
-__all__ = ["StarGAN", "StarGANConfig", "cycle_loss", "decayed"]
+__all__ = ["StarGAN", "StarGANConfig", "cycle_loss"]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from gaitkit.labels import Labels, SequenceKey
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.losses import line_penalty
 from gaitkit.translators.sampling import Batch, TripleSampler
-from gaitkit.translators.stargan import StarGAN, StarGANConfig, cycle_loss, decayed
+from gaitkit.translators.schedules import decayed
+from gaitkit.translators.stargan import StarGAN, StarGANConfig, cycle_loss
 from gaitkit.translators.stargan_networks import PatchCritic
 
 VIEWS = (0.0, 54.0, 90.0)
