@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gaitkit.translators.aim import Aim
     from gaitkit.translators.attgan import AttGAN, AttGANConfig
     from gaitkit.translators.base import Translator
+    from gaitkit.translators.deformable import DeformableConfig, DeformableGAN
     from gaitkit.translators.gaitgan import GaitGAN, GaitGANConfig
     from gaitkit.translators.geis import GeiSet
     from gaitkit.translators.learning import train
@@ -24,6 +25,8 @@ __all__ = [
     "Aim",
     "AttGAN",
     "AttGANConfig",
+    "DeformableConfig",
+    "DeformableGAN",
     "GaitGAN",
     "GaitGANConfig",
     "GeiSet",
@@ -41,6 +44,8 @@ _HOMES = {
     "Aim": "aim",
     "AttGAN": "attgan",
     "AttGANConfig": "attgan",
+    "DeformableConfig": "deformable",
+    "DeformableGAN": "deformable",
     "GaitGAN": "gaitgan",
     "GaitGANConfig": "gaitgan",
     "GeiSet": "geis",

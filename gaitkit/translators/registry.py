@@ -14,6 +14,7 @@ __all__ = ["TRANSLATORS", "translator_class", "translator_names"]
 
 TRANSLATORS: dict[str, str] = {
     "attgan": "gaitkit.translators.attgan:AttGAN",
+    "deformable": "gaitkit.translators.deformable:DeformableGAN",
     "gaitgan": "gaitkit.translators.gaitgan:GaitGAN",
     "stargan": "gaitkit.translators.stargan:StarGAN",
 }
