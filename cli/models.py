@@ -14,11 +14,14 @@ from gaitkit.cli import console, options
 @options.json_output
 @options.verbosity
 def command(name: str | None, as_json: bool) -> None:
-    """List the translators and recipes, or with NAME the settings of one.
+    """List the translators and recipes: what each is, needs and can do.
+
+    With NAME, the settings of one are listed as well.
 
     A setting is changed by gaitkit train-gan --set NAME=VALUE. A recipe is a system with some of
     its settings, and of the training's options, changed.
     """
+    from gaitkit.translators.base import OFFERS
     from gaitkit.translators.recipes import RECIPES
     from gaitkit.translators.registry import translator_class, translator_names
     from gaitkit.translators.settings import describe_settings
@@ -29,11 +32,18 @@ def command(name: str | None, as_json: bool) -> None:
     else:
         chosen = [RECIPES[name].system if name in RECIPES else name]
     recipes = [r for r in RECIPES.values() if name in (None, r.name, r.system)]
-    classes = {system: translator_class(system).config_class for system in chosen}
+    classes = {system: translator_class(system) for system in chosen}
     described: dict[str, Any] = {
         "systems": {
-            system: [vars(setting) for setting in describe_settings(config)]
-            for system, config in classes.items()
+            system: {
+                "summary": found.summary,
+                "source": found.source,
+                "needs": found.needs,
+                "offers": [offer for offer in OFFERS if offer in found.offers],
+                "training": dict(found.default_training),
+                "settings": [vars(setting) for setting in describe_settings(found.config_class)],
+            }
+            for system, found in classes.items()
         },
         "recipes": {
             recipe.name: {
@@ -48,10 +58,15 @@ def command(name: str | None, as_json: bool) -> None:
     if as_json:
         console.print_json(described)
         return
-    for system, settings in described["systems"].items():
-        click.echo(f"{system}: settings, for --set NAME=VALUE")
-        for line in _table([[s["name"], s["default"], s["allowed"], s["help"]] for s in settings]):
-            click.echo(f"  {line}")
+    click.echo("systems, for --model NAME")
+    for system, said in described["systems"].items():
+        click.echo(f"  {system}: {said['summary']}")
+        click.echo(f"      {said['source']}")
+        click.echo(f"      needs {said['needs']}")
+        for offer in said["offers"]:
+            click.echo(f"      can: {OFFERS[offer]}")
+        if name is not None:
+            _tell_settings(said)
     if described["recipes"]:
         click.echo("\nrecipes, for --recipe NAME")
         for line in _table([[n, r["summary"]] for n, r in described["recipes"].items()]):
@@ -62,6 +77,16 @@ def command(name: str | None, as_json: bool) -> None:
             click.echo("\nwhat it changes")
             for line in _table([[key, _typed(value)] for key, value in changed.items()]):
                 click.echo(f"  {line}")
+
+
+def _tell_settings(said: dict[str, Any]) -> None:
+    if said["training"]:
+        changed = ", ".join(f"{key} {_typed(value)}" for key, value in said["training"].items())
+        click.echo(f"      trained with {changed}")
+    click.echo("\nsettings, for --set NAME=VALUE")
+    settings = said["settings"]
+    for line in _table([[s["name"], s["default"], s["allowed"], s["help"]] for s in settings]):
+        click.echo(f"  {line}")
 
 
 def _typed(value: Any) -> str:

@@ -68,6 +68,7 @@ def command(
         },
         gei={"cycles": cycles, "mirror": mirror}
         | ({} if min_frames is None else {"min_frames": min_frames}),
+        system=model.system,
         recipe=model.recipe,
         config=model.config,
         training=model.training,

@@ -22,11 +22,18 @@ if TYPE_CHECKING:
     from gaitkit.datasets.protocols import Protocol
 
 
-@click.command("train-gan", short_help="Train GaitGAN.")
+@click.command("train-gan", short_help="Train GaitGAN or another translator.")
 @click.argument("geis", metavar="GEIS", type=options.INPUT_FILE)
 @options.output("The translator artefact to write.")
 @options.protocol
 @training_options
+@click.option(
+    "--also",
+    type=options.INPUT_FILE,
+    multiple=True,
+    help="GEIs of another data set, of which everybody is learned from as well; for systems that "
+    "learn from several.",
+)
 @click.option(
     "--samples",
     type=click.Path(file_okay=False, path_type=Path),
@@ -61,14 +68,15 @@ def command(
     sample_every: int | None,
     checkpoint_every: int,
     resume: bool,
+    also: tuple[Path, ...],
     restart: bool,
     overwrite: bool,
     as_json: bool,
     **values: Any,
 ) -> None:
-    """Train GaitGAN on the training people of a protocol.
+    """Train a translator on the training people of a protocol: GaitGAN, or another --model.
 
-    The defaults are the paper's: on a GPU, minutes to hours; on two CPU cores, days. For a quick
+    The defaults are the papers': on a GPU, minutes to hours; on two CPU cores, days. For a quick
     try: --width 24 --batch-size 32 --iterations 1000. Ctrl-C writes a checkpoint; the same command
     again continues, also after a crash, and gives the same weights as if it had not been stopped.
 
@@ -79,7 +87,7 @@ def command(
     several processes on CPUs).
     """
     from gaitkit.translators.callbacks import Callbacks
-    from gaitkit.workflow import train_gaitgan
+    from gaitkit.workflow import train_translator
 
     chosen = training_choice(values)
     every = {} if sample_every is None else {"sample_every": sample_every}
@@ -90,11 +98,13 @@ def command(
             stop_requested=stop_requested,
             **training_progress(progress),
         )
-        summary = train_gaitgan(
+        summary = train_translator(
             geis,
             output,
             protocol=protocol,
+            system=chosen.system,
             recipe=chosen.recipe,
+            also=also,
             config=chosen.config,
             training=chosen.training | every,
             callbacks=callbacks,

@@ -13,7 +13,8 @@ from typing import Any
 import click
 
 from gaitkit.cli import options
-from gaitkit.translators.recipes import DEFAULT_RECIPE, RECIPES, get_recipe
+from gaitkit.translators.recipes import DEFAULT_RECIPE, RECIPES, choose_recipe
+from gaitkit.translators.registry import translator_names
 
 __all__ = ["TrainingChoice", "training_choice", "training_options"]
 
@@ -103,9 +104,22 @@ def training_options(command: options.Function) -> options.Function:
             "them. May be repeated.",
         ),
         click.option(
+            "--paired",
+            is_flag=True,
+            help="Add to the system's own losses the L1 to a target of the same person, and "
+            "GaitGAN's identification discriminator.",
+        ),
+        click.option(
             "--recipe",
             type=click.Choice(list(RECIPES)),
             help=f"Named settings; other options go before them.  [default: {DEFAULT_RECIPE}]",
+        ),
+        click.option(
+            "--model",
+            "system",
+            type=click.Choice(translator_names()),
+            help="The system, trained as published; gaitkit models says what each is.  [default: "
+            "the recipe's]",
         ),
     ):
         command = decorate(command)
@@ -118,14 +132,15 @@ class TrainingChoice:
 
     Attributes
     ----------
-    recipe : str or None
-        A name.
+    system, recipe : str or None
+        Names.
     config, training : dict
         Fields of the system's config and of `TrainingOptions`.
     how : dict
         Refit, device, precision and threads.
     """
 
+    system: str | None
     recipe: str | None
     config: dict[str, Any]
     training: dict[str, Any]
@@ -149,12 +164,15 @@ def training_choice(values: Mapping[str, Any]) -> TrainingChoice:
     """
     ctx = click.get_current_context()
     config: dict[str, Any] = {}
-    if values["settings"]:
+    chosen = choose_recipe(values["system"], values["recipe"])
+    if values["settings"] or values["paired"]:
         from gaitkit.translators.registry import translator_class
         from gaitkit.translators.settings import parse_settings
 
-        system = translator_class(get_recipe(values["recipe"] or DEFAULT_RECIPE).system)
-        config = parse_settings(system.config_class, values["settings"])
+        config_class = translator_class(chosen.system).config_class
+        if values["paired"]:
+            config |= config_class.paired_settings()
+        config |= parse_settings(config_class, values["settings"])
     if values["width"] is not None:
         if "width" in config:
             raise click.UsageError("Give --width or --set width=…, not both.", ctx)
@@ -163,4 +181,4 @@ def training_choice(values: Mapping[str, Any]) -> TrainingChoice:
     if ctx.get_parameter_source("seed") is not click.core.ParameterSource.DEFAULT:
         training["seed"] = values["seed"]
     how = {name: values[name] for name in ("refit", "device", "precision", "threads")}
-    return TrainingChoice(values["recipe"], config, training, how)
+    return TrainingChoice(values["system"], values["recipe"], config, training, how)

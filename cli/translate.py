@@ -21,6 +21,20 @@ from gaitkit.cli import console, options
     help="Of the model: those that scored highest in validation, or those at the end.  [default: "
     "best where there are such]",
 )
+@click.option(
+    "--to-view",
+    type=click.FloatRange(0, 360),
+    help="Show another view than the training's target, degrees; for systems that can (gaitkit "
+    "models).",
+)
+@click.option("--to-condition", help="Likewise another condition, such as cl.")
+@click.option(
+    "--strength",
+    type=click.FloatRange(0, 10),
+    default=1.0,
+    help="How strongly the change is asked for: 1 as in training, 0 not at all; for systems that "
+    "can.",
+)
 @options.device
 @options.restart
 @options.overwrite
@@ -31,6 +45,9 @@ def command(
     model: Path,
     output: Path,
     weights: str | None,
+    to_view: float | None,
+    to_condition: str | None,
+    strength: float,
     device: str,
     restart: bool,
     overwrite: bool,
@@ -38,10 +55,12 @@ def command(
 ) -> None:
     """Translate GEIs of any view and condition to 90°, walking normally.
 
-    All GEIs go through the model, those of 90° too. GEIs that were made differently from those
-    that the model has learned are refused. A stopped run continues when the command is repeated.
+    All GEIs go through the model, those of 90° too; each keeps the labels of the walk that it was
+    made from. GEIs that were made differently from those that the model has learned are refused.
+    Some systems show any view and condition that they have learned, and add a feature of their own
+    for gaitkit evaluate --feature embedding. A stopped run continues when the command is repeated.
     """
-    from gaitkit.translators import translate
+    from gaitkit.translators import Aim, translate
 
     with console.progress("translate", "GEIs") as progress:
         digest = translate(
@@ -50,6 +69,7 @@ def command(
             output,
             device=device,
             weights=weights,
+            aim=Aim(to_view, to_condition, strength),
             overwrite=overwrite,
             restart=restart,
             progress=progress,

@@ -15,8 +15,8 @@ from gaitkit.datasets.protocols import (
     get_protocol,
     split_subjects,
 )
-from gaitkit.errors import ProtocolError
-from gaitkit.translators.recipes import DEFAULT_RECIPE, get_recipe
+from gaitkit.errors import OptionError, ProtocolError
+from gaitkit.translators.recipes import choose_recipe
 from gaitkit.workshop import Workshop, content_of
 
 if TYPE_CHECKING:
@@ -24,21 +24,22 @@ if TYPE_CHECKING:
     from gaitkit.parallel import Progress
     from gaitkit.translators.training import Callbacks
 
-__all__ = ["PipelineOptions", "run_pipeline", "train_gaitgan"]
+__all__ = ["PipelineOptions", "run_pipeline", "train_translator"]
 
 
-def train_gaitgan(
+def train_translator(
     geis: Path,
     output: Path,
     *,
     protocol: Protocol | str | None,
     config: Mapping[str, Any],
     training: Mapping[str, Any],
+    system: str | None = None,
     recipe: str | None = None,
     resume: bool = False,
     **how: Any,
 ) -> dict[str, Any]:
-    """Train GaitGAN on the training people of a protocol.
+    """Train a translator on the training people of a protocol.
 
     Parameters
     ----------
@@ -47,14 +48,16 @@ def train_gaitgan(
     protocol : Protocol, str or None
         A protocol or the name of one; `None` chooses `default_protocol`.
     config, training : mapping
-        Fields of `GaitGANConfig` and of `TrainingOptions`; they go before the recipe's.
+        Fields of the system's config and of `TrainingOptions`; they go before the recipe's.
+    system : str or None
+        A name of `gaitkit.translators.registry`; `None` leaves it to the recipe.
     recipe : str or None
         A name of `gaitkit.translators.recipes`.
     resume : bool
         Train a finished `output` on. Whatever is not given (protocol, recipe, config, training) is
         as it was.
     **how
-        Refit, device, precision, threads, callbacks, restart, overwrite: see
+        Also, refit, device, precision, threads, callbacks, restart, overwrite: see
         `gaitkit.translators.learning.train`.
 
     Returns
@@ -70,22 +73,31 @@ def train_gaitgan(
     from gaitkit.translators.learning import train
     from gaitkit.translators.options import TrainingOptions
     from gaitkit.translators.records import recorded_training, training_summary
+    from gaitkit.translators.registry import translator_class
 
-    named = get_recipe(recipe or DEFAULT_RECIPE)
-    system: str = named.system
+    named = choose_recipe(system, recipe)
+    name: str = named.system
     subjects: tuple[str, ...] = ()
-    config, training = {**named.config, **config}, {**named.training, **training}
     if resume and output.exists():
         before = recorded_training(output)
-        system, subjects = before.system, before.subjects
+        if system not in (None, before.system):
+            raise OptionError(
+                f"{output} is a model of the system {before.system!r}, not {system!r}.",
+                hint="Train it on without --model, or write to another output.",
+            )
+        name, subjects = before.system, before.subjects
         config, training = {**before.config, **config}, {**before.options, **training}
+    else:
+        defaults = translator_class(name).default_training
+        config = {**named.config, **config}
+        training = {**defaults, **named.training, **training}
     if protocol is not None or not subjects:
         protocol, subjects = _training_people(geis, protocol)
     digest = train(
         geis,
         output,
         subjects=subjects,
-        system=system,
+        system=name,
         config=config,
         options=TrainingOptions(**training),
         resume=resume,
@@ -119,10 +131,10 @@ class PipelineOptions:
         `None` chooses by the subjects.
     silhouettes, gei : mapping
         Fields of `SilhouetteOptions` and `GeiOptions`.
-    recipe : str or None
-        A name of `gaitkit.translators.recipes`.
+    system, recipe : str or None
+        Names of `gaitkit.translators.registry` and of `gaitkit.translators.recipes`.
     config, training : mapping
-        Fields of `GaitGANConfig` and `TrainingOptions`; they go before the recipe's.
+        Fields of the system's config and of `TrainingOptions`; they go before the recipe's.
     refit : bool
         Train again on all training people for the number of iterations that validation chose.
     device, precision : str
@@ -136,6 +148,7 @@ class PipelineOptions:
     protocol: Protocol | str | None = None
     silhouettes: Mapping[str, Any] = field(default_factory=dict)
     gei: Mapping[str, Any] = field(default_factory=dict)
+    system: str | None = None
     recipe: str | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
@@ -161,7 +174,7 @@ def run_pipeline(
     source : Path
         Frames, ready-made GEIs, or an artefact of silhouettes or measured GEIs.
     workshop : Workshop
-        The folder: ``gei.h5``, ``gaitgan.h5``, ``translated.h5``, ``results-raw.h5``,
+        The folder: ``gei.h5``, ``SYSTEM.h5``, ``translated.h5``, ``results-raw.h5``,
         ``results.h5`` and sheets.
     options : PipelineOptions
         What to do.
@@ -186,20 +199,22 @@ def run_pipeline(
     known = PROTOCOLS.get(protocol.name) == protocol
     told = protocol.name if known else protocol.as_parameters()
     plan: dict[str, Any] = {"protocol": told, "geis": geis}
+    recipe = choose_recipe(options.system, options.recipe)
     model = workshop.step(
-        "gaitgan.h5",
+        f"{recipe.system}.h5",
         {
             **plan,
-            "recipe": get_recipe(options.recipe or DEFAULT_RECIPE).as_parameters(),
+            "recipe": recipe.as_parameters(),
             "config": options.config,
             "training": options.training,
             "refit": options.refit,
             "precision": options.precision,
         },
-        lambda path: train_gaitgan(
+        lambda path: train_translator(
             gei,
             path,
             protocol=protocol,
+            system=options.system,
             recipe=options.recipe,
             config=options.config,
             training=options.training,
@@ -210,7 +225,7 @@ def run_pipeline(
             device=options.device,
             overwrite=True,
         ),
-        say="Training GaitGAN",
+        say=f"Training {recipe.system}",
     )
     translated = workshop.step(
         "translated.h5",

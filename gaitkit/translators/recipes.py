@@ -9,7 +9,7 @@ from typing import Any
 
 from gaitkit.errors import OptionError
 
-__all__ = ["DEFAULT_RECIPE", "RECIPES", "Recipe", "get_recipe"]
+__all__ = ["DEFAULT_RECIPE", "RECIPES", "Recipe", "choose_recipe", "get_recipe"]
 
 
 @dataclass(frozen=True)
@@ -88,3 +88,29 @@ def get_recipe(name: str) -> Recipe:
     except KeyError:
         known = ", ".join(RECIPES)
         raise OptionError(f"there is no recipe {name!r}; known: {known}") from None
+
+
+def choose_recipe(system: str | None, recipe: str | None) -> Recipe:
+    """What to train when a system, a recipe, both or neither is given.
+
+    Parameters
+    ----------
+    system : str or None
+        A name of `gaitkit.translators.registry`; without a recipe, it is trained as published.
+    recipe : str or None
+        A name of `RECIPES`.
+
+    Raises
+    ------
+    OptionError
+        There is no such recipe, or it is one of another system.
+    """
+    if recipe is None and system is not None:
+        return Recipe(system, "as published", system=system)
+    named = get_recipe(recipe or DEFAULT_RECIPE)
+    if system not in (None, named.system):
+        raise OptionError(
+            f"the recipe {recipe!r} is one of {named.system}, not of {system}",
+            hint=f"Leave out one of the two; gaitkit models {system} lists what can be set.",
+        )
+    return named

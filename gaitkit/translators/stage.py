@@ -20,6 +20,7 @@ from gaitkit.artifacts import (
 from gaitkit.errors import ArtifactError
 from gaitkit.labels import Labels
 from gaitkit.parallel import Progress
+from gaitkit.translators.aim import Aim
 from gaitkit.translators.geis import refuse_translated
 from gaitkit.translators.preprocessing import preprocessing_of, refuse_other_preprocessing
 from gaitkit.translators.store import choose_weights, load_opened
@@ -27,6 +28,7 @@ from gaitkit.translators.store import choose_weights, load_opened
 __all__ = ["translate"]
 
 _GEIS_PER_PIECE = 1024
+_EMBEDDING = "features/embedding"
 
 
 def translate(
@@ -37,6 +39,7 @@ def translate(
     device: str = "auto",
     threads: int | None = None,
     weights: str | None = None,
+    aim: Aim | None = None,
     restart: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -51,11 +54,14 @@ def translate(
         A translator artefact.
     output : Path
         The artefact of translated GEIs: float32, 0 to 255, not rounded. It carries the key columns
-        and the dropped table of its input, and the names of everybody whom the model has seen.
+        and the dropped table of its input, and the names of everybody whom the model has seen. A
+        system's own feature of each GEI is its column ``features/embedding``.
     device, threads
         Where to compute.
     weights : {"best", "last"}, optional
         Of the model; by default the best ones where its training was validated.
+    aim : Aim, optional
+        What to show instead of the target's view and condition, where the system can.
     restart, overwrite : bool
         Discard finished pieces; replace a finished output.
     progress : callable, optional
@@ -71,7 +77,7 @@ def translate(
     MixtureError
         The GEIs are translated ones, or were made in another way than those the model learned.
     OptionError
-        The best weights are asked for, and the model has none.
+        The best weights are asked for, and the model has none, or it cannot show `aim`.
     ArtifactError, OutputError
         A file cannot be used.
     """
@@ -81,6 +87,9 @@ def translate(
         model_ref: InputRef = artifact.ref()
         seen = artifact.trained_on
         chosen = choose_weights(artifact, weights)
+    aim = aim or Aim()
+    translator.check_aim(aim)
+    embeds = "embedding" in translator.offers
     with open_artifact(geis, "gei") as source:
         refuse_translated(geis, source.parameters, source.dtype("gei"))
         total, height, width = source.shape("gei")
@@ -95,13 +104,14 @@ def translate(
             "name": translator.name,
             "content_sha256": model_ref.content_sha256,
             "weights": chosen,
-        }
+        } | ({} if aim.is_default else {"aim": vars(aim)})
         parameters = {**source.parameters, "translator": described}
         plan = {
             "stage": "translate",
             "version": __version__,
             "inputs": [source.content_sha256, model_ref.content_sha256],
             "weights": chosen,
+            "aim": vars(aim),
             "runtime": translator.runtime.as_parameters(),
         }
         pieces = Pieces.of(output, plan, restart=restart)
@@ -109,7 +119,8 @@ def translate(
         for index, start in enumerate(starts):
             if not pieces.has(index):
                 block = source.read_rows("gei", start, start + _GEIS_PER_PIECE)
-                pieces.save(index, {"gei": translator.translate(block)})
+                made = {"gei": translator.translate(block, aim)}
+                pieces.save(index, made | ({_EMBEDDING: translator.embed(block)} if embeds else {}))
             if progress:
                 progress(min(start + _GEIS_PER_PIECE, total), total)
         provenance = Provenance(
@@ -117,13 +128,13 @@ def translate(
         )
         with ArtifactWriter(output, provenance, overwrite=overwrite) as writer:
             for index in range(len(starts)):
-                block = pieces.load(index)["gei"]
-                if not np.isfinite(block).all():
-                    raise ArtifactError(
-                        f"{model} gives values that are not numbers.",
-                        hint="Train it again; its weights are spoilt.",
-                    )
-                writer.append("gei", block)
+                for name, block in pieces.load(index).items():
+                    if not np.isfinite(block).all():
+                        raise ArtifactError(
+                            f"{model} gives values that are not numbers.",
+                            hint="Train it again; its weights are spoilt.",
+                        )
+                    writer.append(name, block)
             for name in _columns_of(source):
                 writer.write(name, source.read(name))
             writer.append_labels(source.labels)

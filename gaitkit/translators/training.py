@@ -274,7 +274,8 @@ def fit(
     callbacks : Callbacks, optional
         Progress, samples, checkpoints.
     **options
-        Fields of `TrainingOptions`; the seed is the translator's unless given.
+        Fields of `TrainingOptions`; the seed is the translator's and the rest the system's defaults
+        unless given.
 
     Returns
     -------
@@ -290,7 +291,8 @@ def fit(
     DeviceError
         When the device fails.
     """
-    training = Training(translator, geis, TrainingOptions(**{"seed": translator.seed, **options}))
+    chosen = {"seed": translator.seed, **translator.default_training, **options}
+    training = Training(translator, geis, TrainingOptions(**chosen))
     training.run(callbacks)
     return training
 

@@ -14,6 +14,7 @@ import pytest
 from gaitkit.artifacts import open_artifact, write_artifact
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.translators import recipes
+from gaitkit.translators.registry import translator_names
 from gaitkit.translators.recipes import RECIPES, Recipe
 
 HOW = ["--batch-size", 4, "--device", "cpu", "--threads", 1, "--protocol", "halves"]
@@ -107,11 +108,13 @@ def test_a_wrong_setting_is_refused_before_anything_is_done(
 def test_models_lists_what_can_be_set(gaitkit: Callable) -> None:
     ran = gaitkit("models")
     assert ran.code == 0
-    for word in ("gaitgan", "l1_weight", "0.9,0.999", "[0, 1)", *RECIPES):
+    for word in (*translator_names(), "Yu et al., CVPR Workshops 2017", *RECIPES):
         assert word in ran.stdout
+    for word in ("gaitgan", "l1_weight", "0.9,0.999", "[0, 1)"):
+        assert word in gaitkit("models", "gaitgan").stdout
     told = json.loads(gaitkit("models", "gaitgan", "--json").stdout)
     assert set(told["recipes"]) == set(RECIPES)
-    names = [setting["name"] for setting in told["systems"]["gaitgan"]]
+    names = [setting["name"] for setting in told["systems"]["gaitgan"]["settings"]]
     assert {"width", "betas", "ema_decay"} <= set(names)
     assert "image_size" not in names
     assert set(json.loads(gaitkit("models", "best", "--json").stdout)["recipes"]) == {"best"}

@@ -122,7 +122,7 @@ def test_every_registered_system_can_be_had() -> None:
     assert "gaitgan" in translator_names()
     for name in translator_names():
         assert translator_class(name).name == name
-    with pytest.raises(OptionError, match="there is no translator 'gitgan'; known: gaitgan"):
+    with pytest.raises(OptionError, match="there is no translator 'gitgan'; known: attgan, "):
         translator_class("gitgan")
 
 
