@@ -405,7 +405,10 @@ class Translator(ABC, Generic[ConfigT]):
         gradients = torch.autograd.grad(loss, parameters)
         self.world.average_(gradients)
         for weight, gradient in zip(parameters, gradients, strict=True):
-            weight.grad = gradient
+            # Fused optimisers walk a weight and its gradient as they lie in memory, and a second
+            # derivative may lie otherwise.
+            same = gradient.stride() == weight.stride()
+            weight.grad = gradient if same else torch.empty_like(weight).copy_(gradient)
         stepper.step()
         stepper.zero_grad(set_to_none=True)
         with torch.no_grad():

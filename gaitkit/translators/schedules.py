@@ -8,8 +8,8 @@ __all__ = ["decayed"]
 def decayed(step: int, iterations: int, start: float) -> float:
     """Factor of the step sizes: 1, and from a share of the iterations on linearly towards 0.
 
-    What StarGAN's official implementation means, not what it does: there the subtraction happens once
-    in a thousand iterations, so that next to nothing is subtracted.
+    What StarGAN's official implementation means, not what it does: there the subtraction happens
+    once in a thousand iterations, so that next to nothing is subtracted.
 
     Parameters
     ----------
