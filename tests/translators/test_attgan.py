@@ -215,13 +215,14 @@ def plain_step(
         (slope,) = torch.autograd.grad(D(at)[0].sum(), at, create_graph=True)
         penalty = (slope.flatten(1).norm(dim=1) - 1).square().mean()
         scores, logits = D(x)
-        return D(f.detach())[0].mean() - scores.mean() + 10 * penalty + cross_entropy(logits, *own)
-        return loss
+        fooled = D(f.detach())[0].mean()
+        loss_d: torch.Tensor = fooled - scores.mean() + 10 * penalty + cross_entropy(logits, *own)
+        return loss_d
     returned = G(x, told(*own))
     scores, logits = D(f)
     same = (x - returned).abs().mean()
-    loss = 100 * same - scores.mean() + 10 * cross_entropy(logits, *asked)
-    return loss
+    loss_g: torch.Tensor = 100 * same - scores.mean() + 10 * cross_entropy(logits, *asked)
+    return loss_g
 
 
 def test_training_is_that_of_a_plain_loop() -> None:
