@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gaitkit.translators.attgan import AttGAN, AttGANConfig
     from gaitkit.translators.base import Translator
     from gaitkit.translators.deformable import DeformableConfig, DeformableGAN
+    from gaitkit.translators.dgnet import DGNet, DGNetConfig
     from gaitkit.translators.gaitgan import GaitGAN, GaitGANConfig
     from gaitkit.translators.geis import GeiSet
     from gaitkit.translators.learning import train
@@ -25,6 +26,8 @@ __all__ = [
     "Aim",
     "AttGAN",
     "AttGANConfig",
+    "DGNet",
+    "DGNetConfig",
     "DeformableConfig",
     "DeformableGAN",
     "GaitGAN",
@@ -44,6 +47,8 @@ _HOMES = {
     "Aim": "aim",
     "AttGAN": "attgan",
     "AttGANConfig": "attgan",
+    "DGNet": "dgnet",
+    "DGNetConfig": "dgnet",
     "DeformableConfig": "deformable",
     "DeformableGAN": "deformable",
     "GaitGAN": "gaitgan",

@@ -159,7 +159,8 @@ class _DrivenBlock(nn.Module):
         inner = functional.instance_norm(self.first(values)) * (1.0 + scales[0]) + shifts[0]
         inner = functional.leaky_relu(inner, LEAKY_SLOPE)
         inner = functional.instance_norm(self.second(inner)) * (1.0 + scales[1]) + shifts[1]
-        return values + inner
+        result: torch.Tensor = values + inner
+        return result
 
 
 class _PlainBlock(nn.Module):

@@ -15,6 +15,7 @@ __all__ = ["TRANSLATORS", "translator_class", "translator_names"]
 TRANSLATORS: dict[str, str] = {
     "attgan": "gaitkit.translators.attgan:AttGAN",
     "deformable": "gaitkit.translators.deformable:DeformableGAN",
+    "dgnet": "gaitkit.translators.dgnet:DGNet",
     "gaitgan": "gaitkit.translators.gaitgan:GaitGAN",
     "stargan": "gaitkit.translators.stargan:StarGAN",
 }
