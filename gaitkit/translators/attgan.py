@@ -243,7 +243,7 @@ class AttGAN(Extras[AttGANConfig]):
     def translate_batch(self, images: torch.Tensor, aim: Aim | None = None) -> torch.Tensor:
         """G, told the aim's view and condition, times its strength."""
         labels = aim_labels(aim, self.config, 1, images.device)
-        attributes = self._attributes(*labels, images.dtype).expand(len(images), -1)
+        attributes = self._attributes(*labels, images.dtype).expand(images.shape[0], -1)
         strength = 1.0 if aim is None else aim.strength
         generated: torch.Tensor = self.used("G")(images, strength * attributes)
         return generated
