@@ -282,7 +282,7 @@ class StarGAN(Extras[StarGANConfig]):
             known = cast(LabelledGenerator, self.used("G")).known
             dataset = knowing_set(view, condition, self.config, known)
         vector = Domain(view, condition, dataset).vector(self.config, images.dtype)
-        return vector.expand(len(images), -1)
+        return vector.expand(images.shape[0], -1)
 
     def translate_batch(self, images: torch.Tensor, aim: Aim | None = None) -> torch.Tensor:
         """G, told the aim's view and condition."""

@@ -72,7 +72,7 @@ class LabelledGenerator(nn.Module):
         if datasets > 1:
             self.register_buffer("known", torch.ones(datasets, labels, dtype=torch.int64))
         down: OrderedDict[str, nn.Module] = OrderedDict()
-        down["in"] = nn.Conv2d(1 + maps, width, 7, 1, 3, bias=False)
+        down["first"] = nn.Conv2d(1 + maps, width, 7, 1, 3, bias=False)
         down |= _norm_act("0", width)
         for level in (1, 2):
             out = width * 2**level
@@ -85,7 +85,7 @@ class LabelledGenerator(nn.Module):
             out = width * 2 ** (level - 1)
             up[f"up{level}"] = nn.ConvTranspose2d(out * 2, out, 4, 2, 1, bias=False)
             up |= _norm_act(str(level), out)
-        up["out"] = nn.Conv2d(width, 1, 7, 1, 3, bias=False)
+        up["last"] = nn.Conv2d(width, 1, 7, 1, 3, bias=False)
         self.encoder = nn.Sequential(down)
         self.decoder = nn.Sequential(up)
 

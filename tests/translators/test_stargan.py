@@ -261,7 +261,7 @@ def test_the_generator_learns_in_every_fifth_iteration() -> None:
         moved.append(
             tuple(
                 not np.array_equal(before[name], after[name])
-                for name in ("weights/G/encoder.in.weight", "weights/D/trunk.conv1.weight")
+                for name in ("weights/G/encoder.first.weight", "weights/D/trunk.conv1.weight")
             )
         )
     assert moved == ([(False, True)] * 4 + [(True, True)]) * 2
