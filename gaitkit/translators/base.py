@@ -8,9 +8,10 @@ know nothing of any one system.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
@@ -268,7 +269,13 @@ class Translator(ABC, Generic[ConfigT]):
         if aim.view is not None or aim.condition is not None:
             check_aim(cast(LabelledConfig, self.config), aim)
 
-    def translate(self, geis: GeiSet | NDArray[Any], aim: Aim | None = None) -> NDArray[np.float32]:
+    def translate(
+        self,
+        geis: GeiSet | NDArray[Any],
+        aim: Aim | None = None,
+        *,
+        batch_size: int = TRANSLATION_BATCH,
+    ) -> NDArray[np.float32]:
         """Translate GEIs to the 90° normal-walking GEI of the same person, or to another aim.
 
         Batch normalisation uses the running statistics of training, so an image's translation
@@ -280,6 +287,8 @@ class Translator(ABC, Generic[ConfigT]):
             Grey values 0..255.
         aim : Aim, optional
             What to show instead, where the system can.
+        batch_size : int
+            Images translated at once; another one may change a last digit.
 
         Returns
         -------
@@ -294,7 +303,7 @@ class Translator(ABC, Generic[ConfigT]):
         self.check_aim(aim or Aim())
         images = geis if isinstance(geis, np.ndarray) else geis.images
         result = np.empty(images.shape, dtype=np.float32)
-        for rows, source in self._in_batches(images):
+        for rows, source in self._in_batches(images, batch_size):
             output = from_network(self.translate_batch(source, aim))
             result[rows] = output.cpu().numpy()[: rows.stop - rows.start]
         return result
@@ -327,13 +336,15 @@ class Translator(ABC, Generic[ConfigT]):
         # Without images there is no part that would tell the length.
         return np.concatenate(parts) if parts else np.empty((0, 0), dtype=np.float32)
 
-    def _in_batches(self, images: NDArray[Any]) -> Iterator[tuple[slice, torch.Tensor]]:
+    def _in_batches(
+        self, images: NDArray[Any], batch_size: int = TRANSLATION_BATCH
+    ) -> Iterator[tuple[slice, torch.Tensor]]:
         """Batches of one size, the last one filled up, for the networks in eval mode."""
         self._check_size(images)
-        blank = np.zeros((TRANSLATION_BATCH, *self.config.image_size), dtype=images.dtype)
+        blank = np.zeros((batch_size, *self.config.image_size), dtype=images.dtype)
         with self.runtime.active(), self._evaluating():
-            for start in range(0, len(images), TRANSLATION_BATCH):
-                part = images[start : start + TRANSLATION_BATCH]
+            for start in range(0, len(images), batch_size):
+                part = images[start : start + batch_size]
                 blank[: len(part)] = part
                 source = to_network(torch.from_numpy(blank).to(self.runtime.device))
                 yield slice(start, start + len(part)), source.to(self.runtime.dtype)
@@ -400,21 +411,31 @@ class Translator(ABC, Generic[ConfigT]):
             The gradient's L2 norm over all parameters, a detached scalar on the device; with
             several processes, that of the gradient averaged over them.
         """
-        stepper = self.optimizers[optimizer]
-        parameters = [weight for group in stepper.param_groups for weight in group["params"]]
-        gradients = torch.autograd.grad(loss, parameters)
-        self.world.average_(gradients)
-        for weight, gradient in zip(parameters, gradients, strict=True):
-            # Fused optimisers walk a weight and its gradient as they lie in memory, and a second
-            # derivative may lie otherwise.
-            same = gradient.stride() == weight.stride()
-            weight.grad = gradient if same else torch.empty_like(weight).copy_(gradient)
-        stepper.step()
-        stepper.zero_grad(set_to_none=True)
-        with torch.no_grad():
-            norms = torch.stack(list(torch._foreach_norm(gradients)))
-            norm: torch.Tensor = torch.linalg.vector_norm(norms)
+        (norm,) = self.update_together((optimizer,), loss)
         return norm
+
+    def update_together(self, optimizers: Sequence[str], loss: torch.Tensor) -> list[torch.Tensor]:
+        """One step of each of several optimisers down one loss; the norm of each's gradient."""
+        steppers = [self.optimizers[name] for name in optimizers]
+        parameters = [
+            [weight for group in stepper.param_groups for weight in group["params"]]
+            for stepper in steppers
+        ]
+        gradients = list(torch.autograd.grad(loss, list(chain(*parameters))))
+        self.world.average_(gradients)
+        norms = []
+        for stepper, weights in zip(steppers, parameters, strict=True):
+            own, gradients = gradients[: len(weights)], gradients[len(weights) :]
+            for weight, gradient in zip(weights, own, strict=True):
+                # Fused optimisers walk a weight and its gradient as they lie in memory, and a
+                # second derivative may lie otherwise.
+                same = gradient.stride() == weight.stride()
+                weight.grad = gradient if same else torch.empty_like(weight).copy_(gradient)
+            stepper.step()
+            stepper.zero_grad(set_to_none=True)
+            with torch.no_grad():
+                norms.append(torch.linalg.vector_norm(torch.stack(list(torch._foreach_norm(own)))))
+        return norms
 
     def state_arrays(self) -> dict[str, NDArray[Any]]:
         """Weights, running statistics and optimiser states as arrays.

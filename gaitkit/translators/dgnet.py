@@ -77,13 +77,13 @@ class DGNet(Extras[DGNetConfig]):
         """E_a, E_s, G, D, the teacher, and what the extras add."""
         domains = (len(config.views), len(config.conditions))
         networks: dict[str, nn.Module] = {
-            "E_a": IdentityEncoder(config.width, config.classes),
+            "E_a": IdentityEncoder(config.identity_width, config.classes),
             "E_s": LayoutEncoder(config.width, config.image_size, domains),
-            "G": Composer(config.width),
+            "G": Composer(config.width, config.identity_width),
             "D": ScalesCritic(config.width),
         }
         if config.teacher_share > 0:
-            networks["T"] = IdentityEncoder(config.width, config.classes[:1])
+            networks["T"] = IdentityEncoder(config.identity_width, config.classes[:1])
         return DGNet.with_extras(config, networks)
 
     def init_weights(self, generator: torch.Generator) -> None:
@@ -165,11 +165,16 @@ class DGNet(Extras[DGNetConfig]):
         the weights have begun to grow, cross images must also give back the codes that they were
         made of, and from those, x. E_a learns to name x and p, partly erased, and from cross
         images what the teacher sees in them and what their layout is (or whose). No loss of an
-        image goes into E_a's weights.
+        image goes into E_a's weights, but in paired mode that of the translation, which E_a is a
+        part of.
         """
         kind = self.step_kind()
         if kind == "teacher":
             return self._teacher_step(batch)
+        # First of all, as it moves E_a's running statistics: the backward passes of whatever uses
+        # those must find them as they were used.
+        with self.runtime.autocast():
+            seen = self.networks["E_a"](self._erased(batch))
         drawn = self._draw(batch)
         fake = drawn.cross.detach()
         values = self._critic_step(batch.source, fake)
@@ -177,8 +182,12 @@ class DGNet(Extras[DGNetConfig]):
             values |= self.pair_step(
                 batch.source, batch.target, batch.unrelated, drawn.aimed.detach()
             )
-        values |= self._generator_step(batch, drawn, again=kind == "all")
-        values |= self._identity_step(batch, fake, taught=kind == "all")
+        drawing, drawing_terms = self._drawing_loss(batch, drawn, again=kind == "all")
+        naming, naming_terms = self._naming_loss(batch, seen, fake, taught=kind == "all")
+        values |= drawing_terms | naming_terms
+        # One backward pass: the two losses have no weight in common, unless paired.
+        steps = self.update_together(("G", "E_a"), drawing + naming)
+        values |= {"gradient.G": steps[0], "gradient.E_a": steps[1]}
         values["spread.G"] = relative_spread(fake, batch.source)
         self.update_averages()
         return values
@@ -195,15 +204,18 @@ class DGNet(Extras[DGNetConfig]):
         """All images that are drawn from measured ones, in one pass of each network."""
         count = len(batch.source)
         with self.runtime.autocast():
-            with torch.no_grad(), _judging(self.networks["E_a"]):
-                seen = self.networks["E_a"](torch.cat([batch.source, batch.positive]))
-            code, of_positive = seen.code.chunk(2)
+            with _judging(self.networks["E_a"]):
+                with torch.set_grad_enabled(self.config.paired):
+                    attached = self.networks["E_a"](batch.source).code
+                with torch.no_grad():
+                    of_positive = self.networks["E_a"](batch.positive).code
+            code = attached.detach()
             layout = self.networks["E_s"](shrink(batch.source))
             codes = [code, of_positive, code]
             layouts = [layout, layout, layout.roll(1, dims=0)]
             if self.config.paired:
                 asked = self._asked(self.networks["E_s"], None, batch.source.device)
-                codes.append(code)
+                codes.append(attached)
                 layouts.append(asked.expand(count, -1, -1, -1))
             images = self.networks["G"](torch.cat(codes), torch.cat(layouts))
         own, same, cross = images[: 3 * count].chunk(3)
@@ -227,9 +239,10 @@ class DGNet(Extras[DGNetConfig]):
         ).mean()
         return values | {"gradient.D": self.update("D", loss)}
 
-    def _generator_step(
+    def _drawing_loss(
         self, batch: Batch, drawn: _Drawn, *, again: bool
-    ) -> dict[str, torch.Tensor]:
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The loss of G and E_s, and in paired mode E_a's part in it."""
         config = self.config
         with (
             self.runtime.autocast(),
@@ -263,16 +276,16 @@ class DGNet(Extras[DGNetConfig]):
             paired = self.pair_terms(batch, drawn.aimed)
             loss = loss + torch.stack(list(paired.values())).sum()
             terms |= paired
-        gradient = {"gradient.G": self.update("G", loss)}
-        return {name: term.detach() for name, term in terms.items()} | gradient
+        return loss, {name: term.detach() for name, term in terms.items()}
 
-    def _identity_step(
-        self, batch: Batch, fake: torch.Tensor, *, taught: bool
-    ) -> dict[str, torch.Tensor]:
+    def _naming_loss(
+        self, batch: Batch, seen: Identity, fake: torch.Tensor, *, taught: bool
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The loss of E_a alone."""
         encoder = self.networks["E_a"]
+        opinion = None
         with self.runtime.autocast():
-            seen = encoder(self._erased(batch))
-            if taught:
+            if taught and ("T" in self.networks or self.config.fine != "off"):
                 # As measured images are judged, or the generated ones' statistics would mix in.
                 with _judging(encoder):
                     drawn = encoder(fake)
@@ -294,7 +307,7 @@ class DGNet(Extras[DGNetConfig]):
             loss = loss + self.schedules["fine"] * terms["E_a.layout"]
         values = {name: term.detach() for name, term in terms.items()}
         values["accuracy.E_a"] = _accuracy(own, batch.subject)
-        return values | {"gradient.E_a": self.update("E_a", loss)}
+        return loss, values
 
     def _opinion(self, fake: torch.Tensor) -> torch.Tensor | None:
         """What the teacher says of generated images, by their own batch's statistics."""

@@ -27,6 +27,9 @@ class DGNetConfig(LabelledConfig, ExtrasConfig):
     """
 
     width: int = setting(16, 1, 128, "channels of the layout encoder's first layer")
+    identity_width: int = setting(
+        16, 1, 128, "half the channels of the identity encoder's first layer; the teacher's, too"
+    )
     people: int = setting(62, 1, MAX_PEOPLE, "people learned from", by_data=True)
     fine: str = choice(
         "domain",

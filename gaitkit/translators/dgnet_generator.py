@@ -31,11 +31,15 @@ class Composer(nn.Module):
     ----------
     width : int
         w; 16 gives the paper's channels.
+    identity_width : int
+        v, that of the identity encoder.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, identity_width: int) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(_DrivenBlock(8 * width, 16 * width) for _ in range(STRIPES))
+        self.blocks = nn.ModuleList(
+            _DrivenBlock(8 * width, 16 * identity_width) for _ in range(STRIPES)
+        )
         self.up = nn.Sequential(
             *_doubled(8 * width, 4 * width),
             *_doubled(4 * width, 2 * width),
@@ -49,7 +53,7 @@ class Composer(nn.Module):
 
         Parameters
         ----------
-        identity : Tensor, shape (n, 4, 16 · width)
+        identity : Tensor, shape (n, 4, 16 · identity_width)
             From `IdentityEncoder`.
         layout : Tensor, shape (n, 8 · width, height / 4, width / 4)
             From `LayoutEncoder`.

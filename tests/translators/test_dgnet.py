@@ -21,6 +21,7 @@ from gaitkit.translators.sampling import Batch, TripleSampler
 VIEWS = (0.0, 54.0, 90.0)
 SMALL: dict[str, Any] = {
     "width": 2,
+    "identity_width": 2,
     "people": 4,
     "image_size": (32, 32),
     "views": VIEWS,
@@ -125,6 +126,8 @@ def plain_reference(config: DGNetConfig, batches: list[Batch], model: DGNet) -> 
         x, p, subject = batch.source, batch.positive, batch.subject
         before = torch.arange(-1, len(x) - 1)
         after = torch.arange(1, len(x) + 1) % len(x)
+        E_a.train()
+        own = E_a(torch.cat([x, p])).scores
         E_a.eval()
         code, other_code = E_a(x).code.detach(), E_a(p).code.detach()
         layout = E_s(shrink(x))
@@ -152,9 +155,6 @@ def plain_reference(config: DGNetConfig, batches: list[Batch], model: DGNet) -> 
         adam_g.step()
 
         cross = cross.detach()
-        E_a.train()
-        own = E_a(torch.cat([x, p])).scores
-        E_a.eval()
         drawn = E_a(cross).scores
         with torch.no_grad():
             opinion = T(cross).scores[0].softmax(dim=1)

@@ -52,7 +52,7 @@ def test_layout_does_not_tell_grey_from_white() -> None:
 
 
 def test_each_stripe_drives_its_own_block() -> None:
-    composer = Composer(2).double()
+    composer = Composer(2, 2).double()
     layout = torch.randn(2, 16, 8, 8, dtype=torch.float64)
     identity = torch.randn(2, 4, 32, dtype=torch.float64)
     values = layout
