@@ -15,11 +15,17 @@ from gaitkit.cli.selection import selection
 @options.output("The PNG to write.")
 @selection
 @click.option(
+    "--model",
+    type=options.INPUT_FILE,
+    help="Show what this translator makes of one of the chosen GEIs instead.",
+)
+@click.option(
     "--rows", type=click.IntRange(min=1), default=24, help="The most rows that a sheet shows."
 )
 @click.option(
     "--frames", type=click.IntRange(1, 64), default=12, help="Silhouettes shown of each sequence."
 )
+@options.device
 @options.overwrite
 @options.verbosity
 def command(
@@ -28,8 +34,10 @@ def command(
     subjects: tuple[str, ...],
     conditions: tuple[str, ...],
     views: tuple[float, ...],
+    model: Path | None,
     rows: int,
     frames: int,
+    device: str,
     overwrite: bool,
 ) -> None:
     """Draw an artefact as a PNG.
@@ -37,18 +45,28 @@ def command(
     GEIs become a labelled sheet: views across, sequences down. Silhouettes: frames across. A
     translator, or the checkpoint of a training that goes on: losses, accuracies, gradients and
     validation over the iterations, and samples. Results: the cross-view matrices.
+
+    With --model, one GEI becomes a grid of every view and condition that the translator knows,
+    above the person's true GEIs; of a translator to one view, source, translation and truth. Of
+    the chosen GEIs it is the first normal walk at the lowest view.
     """
     from gaitkit.artifacts import free_to_write, open_artifact
     from gaitkit.cli.selection import choose
     from gaitkit.reporting import views as reporting
     from gaitkit.reporting.sheet import save_png
     from gaitkit.reporting.training_page import training_page
+    from gaitkit.reporting.translation_grid import translation_grid
 
     free_to_write(output, overwrite=overwrite)
-    with open_artifact(artifact, guarded=True) as opened:
+    # A translator translates GEIs and nothing else.
+    with open_artifact(artifact, None if model is None else "gei", guarded=True) as opened:
         if opened.kind in ("gei", "silhouettes"):
             chosen = choose(opened.labels, subjects, conditions, views)
-            if opened.kind == "gei":
+            left_out = 0
+            if model is not None:
+                sheet, caption = translation_grid(opened, model, chosen, device=device)
+                console.say(f"{caption}.")
+            elif opened.kind == "gei":
                 sheet, left_out = reporting.gei_sheet(opened, chosen, max_rows=rows)
             else:
                 sheet, left_out = reporting.silhouette_sheet(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gaitkit.parallel import Progress
     from gaitkit.translators.training import Callbacks
 
-__all__ = ["PipelineOptions", "run_pipeline", "train_translator"]
+__all__ = ["PipelineOptions", "measured_geis", "run_pipeline", "train_translator"]
 
 
 def train_translator(
@@ -192,7 +192,7 @@ def run_pipeline(
     from gaitkit.identification.stage import evaluate
     from gaitkit.translators.stage import translate
 
-    gei = source if _holds_geis(source) else _gei_step(source, workshop, options, progress)
+    gei = measured_geis(source, workshop, options, progress)
     with open_artifact(gei, "gei") as artifact:
         labels, geis = artifact.labels, artifact.content_sha256
     protocol = get_protocol(options.protocol or default_protocol(labels))
@@ -270,9 +270,21 @@ def _holds_geis(source: Path) -> bool:
         return artifact.kind == "gei"
 
 
-def _gei_step(
-    source: Path, workshop: Workshop, options: PipelineOptions, progress: Progress | None
+def measured_geis(
+    source: Path,
+    workshop: Workshop,
+    options: PipelineOptions,
+    progress: Progress | None = None,
 ) -> Path:
+    """The GEIs of any input: itself when it is some, else ``gei.h5`` in the workshop.
+
+    Parameters
+    ----------
+    source, workshop, options, progress
+        As for `run_pipeline`.
+    """
+    if _holds_geis(source):
+        return source
     return workshop.step(
         "gei.h5",
         {

@@ -136,8 +136,17 @@ def figures_text(result: EvaluationResult) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def differences_text(results: Sequence[EvaluationResult]) -> str:
+def differences_text(
+    results: Sequence[EvaluationResult], names: Sequence[str] | None = None
+) -> str:
     """How much better each result is than the first, paired over people.
+
+    Parameters
+    ----------
+    results : sequence of EvaluationResult
+        The first is the one to compare with.
+    names : sequence of str, optional
+        What to call them; by default `name_of`.
 
     Returns
     -------
@@ -145,21 +154,22 @@ def differences_text(results: Sequence[EvaluationResult]) -> str:
         Rank-1, points of per cent, one line per result; a result of other searches than the first
         has none. Empty where nothing can be compared.
     """
+    names = [name_of(result) for result in results] if names is None else names
     first, *others = results
     sets = list(first.tables)
     label = max(12, WIDTH - len(sets) * _PAIR)
     lines = []
-    for other in others:
+    for other, called in zip(others, names[1:], strict=True):
         try:
             gaps = [paired_difference(first, other, name) for name in sets]
         except MixtureError:
             continue
         cells = "".join(f"{_signed(gap):>{_PAIR}}" for gap in gaps)
-        lines.append(f"{_fit(name_of(other), label):<{label}}{cells}")
+        lines.append(f"{_fit(called, label):<{label}}{cells}")
     if not lines:
         return ""
     head = f"{'rank-1, points':<{label}}" + "".join(f"{name:>{_PAIR}}" for name in sets)
-    title = f"Better than {name_of(first)}; 95 % intervals, paired over people"
+    title = f"Better than {names[0]}; 95 % intervals, paired over people"
     return "\n".join([_fit(title, WIDTH), head, *lines])
 
 

@@ -14,8 +14,8 @@ import pytest
 from gaitkit.artifacts import open_artifact, write_artifact
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.translators import recipes
-from gaitkit.translators.registry import translator_names
 from gaitkit.translators.recipes import RECIPES, Recipe
+from gaitkit.translators.registry import translator_names
 
 HOW = ["--batch-size", 4, "--device", "cpu", "--threads", 1, "--protocol", "halves"]
 SMALL = [*HOW, "--width", 2, "--iterations", 4]
