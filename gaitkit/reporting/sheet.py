@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["contact_sheet", "save_png"]
 
 _PAPER, _INK, _EMPTY = 255, 20, 225
-_GAP_PX, _MARGIN_PX = 4, 12
+_GAP_PX, _GROUP_GAP_PX, _MARGIN_PX = 4, 8, 12
 
 
 def contact_sheet(
@@ -28,6 +28,7 @@ def contact_sheet(
     columns: Sequence[str],
     title: str = "",
     cell_px: int = 72,
+    together: int = 1,
 ) -> NDArray[np.uint8]:
     """Draw images in a labelled grid.
 
@@ -41,6 +42,8 @@ def contact_sheet(
         One line above all.
     cell_px : int
         The longer side of a cell, pixels; images are scaled to it without changing their shape.
+    together : int
+        Rows that belong together: between such groups is a wider gap.
 
     Returns
     -------
@@ -62,7 +65,11 @@ def contact_sheet(
     top = _MARGIN_PX + (24 if title else 0) + 20
     text_px = math.ceil(font.getlength(title))
     sheet_width = max(left + len(columns) * (width + _GAP_PX), text_px + _MARGIN_PX) + _MARGIN_PX
-    sheet_height = top + len(rows) * (height + _GAP_PX) + _MARGIN_PX
+    tops = [
+        top + row * (height + _GAP_PX) + (row // together) * (_GROUP_GAP_PX if together > 1 else 0)
+        for row in range(len(rows) + 1)
+    ]
+    sheet_height = tops[-1] + _MARGIN_PX
     sheet = Image.new("L", (sheet_width, sheet_height), _PAPER)
     draw = ImageDraw.Draw(sheet)
     draw.text((_MARGIN_PX, _MARGIN_PX), title, fill=_INK, font=font)
@@ -70,7 +77,7 @@ def contact_sheet(
         x = left + column * (width + _GAP_PX) + width // 2
         draw.text((x, top - 4), name, fill=_INK, font=font, anchor="md")
     for row, (name, images) in enumerate(zip(rows, cells, strict=True)):
-        y = top + row * (height + _GAP_PX)
+        y = tops[row]
         draw.text((left - 8, y + height // 2), name, fill=_INK, font=font, anchor="rm")
         for column, image in enumerate(images):
             x = left + column * (width + _GAP_PX)

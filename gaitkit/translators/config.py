@@ -142,6 +142,15 @@ class TranslatorConfig:
             f"{cls.__name__} has no paired mode", hint="gaitkit models says which systems have."
         )
 
+    @property
+    def mode(self) -> str:
+        """``paired`` where what `paired_settings` sets is on, else ``faithful``."""
+        try:
+            names = self.paired_settings()
+        except OptionError:
+            return "faithful"
+        return "paired" if all(vars(self)[name] for name in names) else "faithful"
+
     def as_parameters(self) -> dict[str, Any]:
         """The settings as JSON-able values, in the order of their fields."""
         return {

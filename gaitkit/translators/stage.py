@@ -102,6 +102,7 @@ def translate(
         )
         described = {
             "name": translator.name,
+            "mode": translator.config.mode,
             "content_sha256": model_ref.content_sha256,
             "weights": chosen,
         } | ({} if aim.is_default else {"aim": vars(aim)})
