@@ -71,6 +71,9 @@ class AttGANConfig(LabelledConfig, ExtrasConfig):
     forced: float = setting(
         0.25, 0, 1, "share of a batch that is asked for the target", open_ends=(True, False)
     )
+    intensity: float = setting(
+        2.0, 0, 10, "attributes told in a translation, in units of training's; paired: always 1"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -241,10 +244,13 @@ class AttGAN(Extras[AttGANConfig]):
         return one_hot(view, condition, self.config, on=ATTRIBUTE, off=-ATTRIBUTE, dtype=dtype)
 
     def translate_batch(self, images: torch.Tensor, aim: Aim | None = None) -> torch.Tensor:
-        """G, told the aim's view and condition, times its strength."""
+        """G, told the aim's view and condition, times the intensity and the aim's strength."""
         labels = aim_labels(aim, self.config, 1, images.device)
         attributes = self._attributes(*labels, images.dtype).expand(images.shape[0], -1)
-        strength = 1.0 if aim is None else aim.strength
+        # Pairs show G what it shall answer to the attributes of training.
+        strength = 1.0 if self.config.paired else self.config.intensity
+        if aim is not None:
+            strength *= aim.strength
         generated: torch.Tensor = self.used("G")(images, strength * attributes)
         return generated
 

@@ -287,8 +287,10 @@ def test_translation_asks_for_the_target_unless_told_otherwise() -> None:
     assert "000, 054, 090" in str(refusal.value.hint)
 
 
-def test_strength_scales_the_attributes_between_and_beyond() -> None:
-    subject = model()
+@pytest.mark.parametrize(("paired", "plain"), [(False, 2.0), (True, 1.0)])
+def test_strength_scales_the_attributes_between_and_beyond(paired: bool, plain: float) -> None:
+    """Without pairs a plain translation asks for twice what training did, as the originals do."""
+    subject = model(paired=paired)
     G = cast(EncoderDecoder, subject.networks["G"]).eval()
     image = torch.rand(2, 1, 32, 32)
     # Views 0, 54, 90 and conditions cl, nm: the target is 90 and nm.
@@ -296,7 +298,7 @@ def test_strength_scales_the_attributes_between_and_beyond() -> None:
     with torch.inference_mode():
         for strength in (0.0, 0.5, 1.0, 2.0):
             found = subject.translate_batch(image, Aim(strength=strength))
-            assert torch.allclose(found, G(image, strength * attributes), atol=1e-6)
+            assert torch.allclose(found, G(image, strength * plain * attributes), atol=1e-6)
 
 
 def test_embedding_is_the_flattened_code() -> None:
@@ -356,3 +358,38 @@ def test_every_adversarial_loss_trains_and_the_source_comes_back(kind: str) -> N
 def test_impossible_settings_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         small(**settings)
+
+
+def drawn_walkers(people: range) -> tuple[np.ndarray[Any, Any], Labels]:
+    """Bodies of each person's height and width whose feet are as far apart as the view shows."""
+    images, keys = [], []
+    for person in people:
+        generator = np.random.default_rng(person)
+        top, half = int(generator.integers(0, 5)), int(generator.integers(1, 4))
+        for index, view in enumerate(VIEWS):
+            for take in (1, 2):
+                image = generator.integers(0, 20, (16, 16)).astype(np.uint8)
+                image[top:10, 8 - half : 8 + half] = 255
+                for foot in (7 - 2 * index, 8 + 2 * index):
+                    image[10:, foot - 1 : foot + 1] = 255
+                images.append(image)
+                keys.append(SequenceKey(f"{person:03d}", "nm", take, view))
+    return np.stack(images), Labels.from_keys(keys)
+
+
+@pytest.mark.slow
+def test_the_asked_for_view_is_what_a_classifier_of_measured_geis_reads() -> None:
+    """Nearest class mean, learned from the training people's measured GEIs only."""
+    images, labels = drawn_walkers(range(24))
+    settings: dict[str, Any] = {"layers": 2, "shortcut": 0, "width": 8, "n_critic": 2}
+    data: dict[str, Any] = {"image_size": (16, 16), "conditions": ("nm",)}
+    subject = model(learning_rate=1e-3, **settings, **data)
+    sampler = TripleSampler(images, labels)
+    torch.manual_seed(0)
+    trained(subject, [sampler.draw(32) for _ in range(500)])
+    means = np.stack([images[labels.view == view].mean(axis=0) for view in VIEWS])
+    others, _ = drawn_walkers(range(100, 112))
+    for index, view in enumerate(VIEWS):
+        shown = subject.translate(others, Aim(view=view))
+        distances = np.square(shown[:, None] - means[None]).sum(axis=(2, 3))
+        assert (distances.argmin(axis=1) == index).mean() > 0.8
