@@ -159,8 +159,7 @@ class DeformableGAN(Extras[DeformableConfig]):
         return to_network(mean.unsqueeze(0)).to(self.runtime.dtype)
 
     def _layout(self, images: torch.Tensor) -> Layout:
-        with torch.no_grad():
-            layout: Layout = self.networks["layout"](images)
+        layout: Layout = self.networks["layout"](images)
         return layout
 
     def train_step(self, batch: Batch) -> dict[str, torch.Tensor]:

@@ -75,17 +75,22 @@ def nearest_neighbour_loss(
     window : int
         Side of the window, odd; 1 is the L1 distance.
     """
-    height, width = real.shape[2:]
+    n, channels, height, width = real.shape
     radius = window // 2
     with torch.no_grad():
         padded = functional.pad(real, (radius,) * 4, value=_OUTSIDE)
-        least = torch.full_like(real[:, :1], torch.inf)
-        nearest = real
+        rows, columns = (torch.arange(size, device=real.device) for size in (height, width))
+        corner = rows[:, None] * padded.shape[3] + columns
+        least = real.new_full((n, height, width), torch.inf)
+        nearest = corner.expand(n, -1, -1)
         for row in range(window):
             for column in range(window):
                 candidate = padded[:, :, row : row + height, column : column + width]
-                distance = (generated - candidate).abs().sum(dim=1, keepdim=True)
-                nearer = distance < least
-                least = torch.where(nearer, distance, least)
-                nearest = torch.where(nearer, candidate, nearest)
-    return (generated - nearest).abs().sum(dim=1).mean()
+                distance = (generated - candidate).abs_().sum(dim=1)
+                place = corner + (row * padded.shape[3] + column)
+                nearest = torch.where(distance < least, place, nearest)
+                least = torch.minimum(distance, least)
+        flat = nearest.reshape(n, 1, -1).expand(-1, channels, -1)
+        found = padded.flatten(2).gather(2, flat).view_as(real)
+    # The gradient of the least distance is that of the distance to the pixel that was found.
+    return (generated - found).abs().sum(dim=1).mean()
