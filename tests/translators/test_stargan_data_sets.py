@@ -67,9 +67,9 @@ def test_the_labels_that_each_data_set_has_come_from_its_geis() -> None:
 def test_a_single_data_set_has_no_mask() -> None:
     one = StarGANConfig(width=4, views=VIEWS, conditions=CONDITIONS)
     shapes = StarGAN.expected_shapes(one)
-    assert shapes["weights/G/encoder.in.weight"] == (4, 1 + 5, 7, 7)
+    assert shapes["weights/G/encoder.first.weight"] == (4, 1 + 5, 7, 7)
     assert "weights/G/known" not in shapes
-    assert StarGAN.expected_shapes(CONFIG)["weights/G/encoder.in.weight"] == (4, 1 + 5 + 2, 7, 7)
+    assert StarGAN.expected_shapes(CONFIG)["weights/G/encoder.first.weight"] == (4, 1 + 5 + 2, 7, 7)
 
 
 def test_the_vector_names_the_data_set_and_leaves_out_what_is_unknown() -> None:
