@@ -149,9 +149,7 @@ def true_row(artifact: Artifact, source: SequenceKey, view: float, condition: st
     """
     labels = artifact.labels
     rows = np.flatnonzero(
-        (labels.subject == source.subject)
-        & (labels.condition == condition)
-        & (labels.view == view)
+        (labels.subject == source.subject) & (labels.condition == condition) & (labels.view == view)
     )
     return min(
         (int(row) for row in rows),
@@ -169,9 +167,7 @@ def _grid(artifact: Artifact, model: _Model, source: int, caption: str) -> NDArr
     cells: list[list[NDArray[np.uint8] | None]] = []
     names = []
     for condition in sorted(config.conditions, key=lambda name: name != model.condition):
-        made = [
-            _translated(model.translator, image, Aim(view, condition)) for view in config.views
-        ]
+        made = [_translated(model.translator, image, Aim(view, condition)) for view in config.views]
         true = [true_row(artifact, key, view, condition) for view in config.views]
         measured = [None if row is None else _measured(artifact, row) for row in true]
         cells += [[nothing if cells else image, *made], [nothing, *measured]]
