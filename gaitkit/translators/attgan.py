@@ -17,6 +17,12 @@ from torch import nn
 
 from gaitkit.errors import OptionError
 from gaitkit.translators.aim import Aim
+from gaitkit.translators.attgan_losses import (
+    ADVERSARIAL,
+    attribute_loss,
+    critic_loss,
+    fooling_loss,
+)
 from gaitkit.translators.attgan_networks import AttributeCritic, EncoderDecoder
 from gaitkit.translators.blocks import frozen, init_uniform
 from gaitkit.translators.config import TranslatorConfig, choice, setting
@@ -24,18 +30,14 @@ from gaitkit.translators.domains import (
     LabelledConfig,
     aim_labels,
     asked_labels,
-    group_cross_entropy,
     one_hot,
 )
 from gaitkit.translators.extras import Extras, ExtrasConfig
-from gaitkit.translators.losses import bce_with_logits, l1, line_penalty, relative_spread
+from gaitkit.translators.losses import l1, line_penalty, relative_spread
 from gaitkit.translators.sampling import Batch
 from gaitkit.translators.schedules import decayed
 
-__all__ = ["ADVERSARIAL", "AttGAN", "AttGANConfig", "attribute_loss", "critic_loss", "fooling_loss"]
-
-ADVERSARIAL = ("wgan-gp", "lsgan", "dcgan")
-"""The adversarial losses: of scores, of squares (real 1, generated 0), of probabilities."""
+__all__ = ["AttGAN", "AttGANConfig"]
 
 ATTRIBUTE = 0.5
 """What an attribute that holds is told as; one that does not, as its negative."""
@@ -196,7 +198,7 @@ class AttGAN(Extras[AttGANConfig]):
                 },
             )
             self.update_averages()
-        values["spread.G"] = relative_spread(fake[forced], batch.target[forced])
+        values["spread.G"] = relative_spread(fake[forced], batch.target)
         return values
 
     def _critic_step(self, batch: Batch, fake: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -258,55 +260,3 @@ class AttGAN(Extras[AttGANConfig]):
         """The encoder's code, which is not told any attribute, flattened."""
         code: torch.Tensor = cast(EncoderDecoder, self.used("G")).encode(images)[-1]
         return code.flatten(1)
-
-
-def critic_loss(real: torch.Tensor, generated: torch.Tensor, kind: str) -> torch.Tensor:
-    """What a critic minimises to tell measured from generated GEIs.
-
-    Parameters
-    ----------
-    real, generated : Tensor, shape (n,)
-        Its scores, of any floating type; computed in float32 at least.
-    kind : str
-        One of `ADVERSARIAL`.
-    """
-    if kind == "wgan-gp":
-        return _precise(generated).mean() - _precise(real).mean()
-    return _distance(real, 1.0, kind) + _distance(generated, 0.0, kind)
-
-
-def fooling_loss(generated: torch.Tensor, kind: str) -> torch.Tensor:
-    """What the generator minimises to be taken for real; see `critic_loss`."""
-    if kind == "wgan-gp":
-        return -_precise(generated).mean()
-    return _distance(generated, 1.0, kind)
-
-
-def attribute_loss(
-    logits: torch.Tensor, view: torch.Tensor, condition: torch.Tensor, config: LabelledConfig
-) -> torch.Tensor:
-    """The mean of the views' and the conditions' softmax cross-entropy.
-
-    The paper's attributes are independent and its loss is the mean over them; a GEI has one view
-    and one condition. See `gaitkit.translators.domains.group_cross_entropy`.
-
-    Parameters
-    ----------
-    logits : Tensor, shape (n, views + conditions)
-        Any floating type.
-    view, condition : Tensor of int64, shape (n,)
-        The labels; -1 is unknown and does not count.
-    config : LabelledConfig
-        The vocabulary.
-    """
-    return torch.stack(group_cross_entropy(logits, view, condition, config)).mean()
-
-
-def _distance(scores: torch.Tensor, label: float, kind: str) -> torch.Tensor:
-    if kind == "lsgan":
-        return (_precise(scores) - label).square().mean()
-    return bce_with_logits(scores, label)
-
-
-def _precise(values: torch.Tensor) -> torch.Tensor:
-    return values if values.dtype == torch.float64 else values.float()

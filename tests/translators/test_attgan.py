@@ -14,7 +14,7 @@ from torch.nn import functional
 from gaitkit.errors import OptionError
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.translators import Aim, AttGAN, AttGANConfig
-from gaitkit.translators.attgan import ADVERSARIAL, attribute_loss, critic_loss, fooling_loss
+from gaitkit.translators.attgan_losses import ADVERSARIAL, attribute_loss, critic_loss, fooling_loss
 from gaitkit.translators.attgan_networks import AttributeCritic, EncoderDecoder
 from gaitkit.translators.domains import asked_labels
 from gaitkit.translators.losses import line_penalty
