@@ -7,7 +7,14 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional
 
-__all__ = ["bce_with_logits", "gradient_penalty", "l1", "line_penalty", "relative_spread"]
+__all__ = [
+    "bce_with_logits",
+    "gradient_penalty",
+    "l1",
+    "l1_of_rows",
+    "line_penalty",
+    "relative_spread",
+]
 
 
 def bce_with_logits(logits: torch.Tensor, label: float) -> torch.Tensor:
@@ -31,6 +38,12 @@ def bce_with_logits(logits: torch.Tensor, label: float) -> torch.Tensor:
 def l1(generated: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Mean absolute difference of two batches of images in [-1, 1], in float32 at least."""
     return (_precise(generated) - _precise(target)).abs().mean()
+
+
+def l1_of_rows(generated: torch.Tensor, target: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+    """As `l1`, of the rows that count (bool, shape (n,)) alone; 0 where none does."""
+    each = (_precise(generated) - _precise(target)).abs().mean(dim=(1, 2, 3))
+    return torch.where(counts, each, 0.0).sum() / counts.sum().clamp_min(1)
 
 
 def gradient_penalty(

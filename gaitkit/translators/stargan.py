@@ -22,7 +22,7 @@ from gaitkit.translators.config import TranslatorConfig, setting
 from gaitkit.translators.domains import LabelledConfig, aim_labels
 from gaitkit.translators.extras import Extras, ExtrasConfig
 from gaitkit.translators.identity import MAX_PEOPLE, IdentityNet, softmax_loss
-from gaitkit.translators.losses import line_penalty, relative_spread
+from gaitkit.translators.losses import l1_of_rows, line_penalty, relative_spread
 from gaitkit.translators.sampling import Batch
 from gaitkit.translators.schedules import decayed
 from gaitkit.translators.stargan_labels import (
@@ -38,7 +38,7 @@ from gaitkit.translators.stargan_networks import STRIPES, LabelledGenerator, Pat
 if TYPE_CHECKING:
     from gaitkit.translators.sampling import TripleSampler
 
-__all__ = ["StarGAN", "StarGANConfig", "cycle_loss"]
+__all__ = ["StarGAN", "StarGANConfig"]
 
 
 @dataclass(frozen=True)
@@ -227,6 +227,7 @@ class StarGAN(Extras[StarGANConfig]):
     ) -> dict[str, torch.Tensor]:
         G, D = self.networks["G"], self.networks["D"]
         own, dtype = domain_of(batch), batch.source.dtype
+        # Nobody can be asked to come back to an unknown view: such sources have no cycle.
         with self.runtime.autocast(), frozen(D):
             patches, logits = D(generated)
             returned = G(generated, own.vector(self.config, dtype))
@@ -235,7 +236,7 @@ class StarGAN(Extras[StarGANConfig]):
             "G.adversarial": -patches.mean(dtype=dtype),
             "G.view": view,
             "G.condition": condition,
-            "G.cycle": cycle_loss(batch.source, returned, batch.view),
+            "G.cycle": l1_of_rows(returned, batch.source, batch.view >= 0),
         }
         weights = {
             "G.view": self.config.classification_weight,
@@ -295,18 +296,3 @@ class StarGAN(Extras[StarGANConfig]):
         code = generator.encode(images, self._label(images, None))
         stripes = code.reshape(*code.shape[:2], STRIPES, -1)
         return stripes.mean(dim=3).flatten(1)
-
-
-def cycle_loss(source: torch.Tensor, returned: torch.Tensor, view: torch.Tensor) -> torch.Tensor:
-    """Mean absolute difference after going there and back, of the rows whose view is known.
-
-    Parameters
-    ----------
-    source, returned : Tensor, shape (n, 1, height, width)
-        In [-1, 1]; `returned` of any floating type.
-    view : Tensor of int64, shape (n,)
-        The sources'; nobody can be asked to come back to an unknown one (-1).
-    """
-    each = (source - returned.to(source.dtype)).abs().mean(dim=(1, 2, 3))
-    known = view >= 0
-    return torch.where(known, each, 0.0).sum() / known.sum().clamp_min(1)

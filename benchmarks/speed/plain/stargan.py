@@ -28,7 +28,10 @@ def plain_steps(
     adam_d = torch.optim.Adam(D.parameters(), config.learning_rate_d, betas=config.betas)
     views = torch.tensor([config.views.index(float(view)) for view in labels.view])
     conditions = torch.tensor([config.conditions.index(name) for name in labels.condition])
-    target = config.views.index(config.target_view), config.conditions.index("nm")
+    target = (
+        config.views.index(config.target_view),
+        config.conditions.index(config.target_condition[0]),
+    )
     forced = max(2, round(config.forced * batch_size))
     done = 0
     seen: list[tuple[float, ...]] = []
