@@ -30,7 +30,7 @@ def plain_steps(
     conditions = torch.tensor([config.conditions.index(name) for name in labels.condition])
     target = (
         config.views.index(config.target_view),
-        config.conditions.index(config.target_condition[0]),
+        config.conditions.index(config.target_condition),
     )
     forced = max(2, round(config.forced * batch_size))
     done = 0
