@@ -337,7 +337,7 @@ class DGNet(Extras[DGNetConfig]):
         """Each image's identity in the mean layout of the domain that is asked for."""
         code = self.used("E_a")(images).code
         layout = self._asked(self.used("E_s"), aim, images.device)
-        drawn: torch.Tensor = self.used("G")(code, layout.expand(len(images), -1, -1, -1))
+        drawn: torch.Tensor = self.used("G")(code, layout.expand(images.shape[0], -1, -1, -1))
         return drawn
 
     def embed_batch(self, images: torch.Tensor) -> torch.Tensor:
