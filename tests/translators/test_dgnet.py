@@ -16,7 +16,9 @@ from gaitkit.translators.aim import Aim
 from gaitkit.translators.dgnet import DGNet, DGNetConfig
 from gaitkit.translators.dgnet_encoders import LayoutEncoder, shrink
 from gaitkit.translators.dgnet_losses import erased
+from gaitkit.translators.geis import GeiSet
 from gaitkit.translators.sampling import Batch, TripleSampler
+from gaitkit.translators.training import Callbacks, Training, TrainingOptions
 
 VIEWS = (0.0, 54.0, 90.0)
 SMALL: dict[str, Any] = {
@@ -191,7 +193,7 @@ def test_weights_grow_and_step_sizes_fall_by_parts_of_the_training() -> None:
     model = met(small(), iterations=1000)
     kinds = {}
     seen = {}
-    for done in range(1000):
+    for done in (0, 99, 100, 369, 370, 379, 500, 639, 640, 910):
         model.steps_done = done
         model.before_step()
         kinds[done] = model.step_kind()
@@ -199,8 +201,8 @@ def test_weights_grow_and_step_sizes_fall_by_parts_of_the_training() -> None:
         rates = {name: o.param_groups[0]["lr"] for name, o in model.optimizers.items()}
         seen[done] = weights, rates
     # A tenth for the teacher, then 900 iterations: weights grow from 370 on, by 1 in 18.
-    assert [done for done in kinds if kinds[done] == "teacher"] == list(range(100))
-    assert [done for done in kinds if kinds[done] == "first"] == list(range(100, 370))
+    assert [done for done in kinds if kinds[done] == "teacher"] == [0, 99]
+    assert [done for done in kinds if kinds[done] == "first"] == [100, 369]
     assert seen[369][0] == {"code": 0, "cycle": 0, "prim": 0, "fine": 0}
     assert seen[379][0] == pytest.approx({"code": 0.5, "cycle": 0.5, "prim": 0.5, "fine": 0.1})
     assert seen[500][0] == pytest.approx({"code": 1, "cycle": 2, "prim": 2, "fine": 0.4})
@@ -328,3 +330,25 @@ def test_erases_rectangles_of_some_images() -> None:
         rows, columns = one.any(dim=1), one.any(dim=0)
         assert one.sum() == rows.sum() * columns.sum()
     assert torch.equal(erased(images, 0.0), images)
+
+
+@pytest.mark.slow
+def test_a_stopped_training_goes_on_bit_for_bit() -> None:
+    """Stopped while the teacher learns, and continued through all kinds of steps."""
+    sampler = small_sampler()
+    geis = GeiSet(sampler.images.numpy(), sampler.labels)
+    config = small(paired=True, ema_decay=0.9, ramp_start=0.2, teacher_share=0.5)
+    options = TrainingOptions(iterations=8, batch_size=4, log_every=2, sample_every=100)
+
+    def training() -> Training:
+        return Training(DGNet(config, device="cpu", precision="fp32", threads=1), geis, options)
+
+    whole, first, second = training(), training(), training()
+    whole.run()
+    first.run(Callbacks(stop_requested=lambda: first.step >= 3))
+    second.load_arrays({name: np.asarray(value) for name, value in first.arrays().items()})
+    second.run()
+    assert second.step == 8
+    expected = whole.translator.state_arrays()
+    for name, values in second.translator.state_arrays().items():
+        np.testing.assert_array_equal(values, expected[name], err_msg=name)
