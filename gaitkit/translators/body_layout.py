@@ -111,11 +111,11 @@ class BodyLayout(nn.Module):
         if self.boxes == "measured":
             return own
         look = self._look(images.to(self.looks.dtype))
-        distance = (look.unsqueeze(1) - self.looks).square().sum(dim=-1)
+        distance = (look.unsqueeze(1) - self.looks.unsqueeze(0)).square().sum(dim=-1)
         # Farther than anything in [-1, 1] can be.
         nearest = (distance + self.absent * (5.0 * LOOK * LOOK)).argmin(dim=1)
         return blend_columns(
-            own, self.columns[nearest], BLEND if self.boxes == "blend" else 0.0,
+            own, self.columns.index_select(0, nearest), BLEND if self.boxes == "blend" else 0.0,
             centred=self.boxes == "blend",
         )  # fmt: skip
 
