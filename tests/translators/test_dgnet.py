@@ -50,7 +50,8 @@ def small_sampler(dtype: torch.dtype = torch.float32) -> TripleSampler:
 
 def met(config: DGNetConfig, iterations: int = 100, **options: Any) -> DGNet:
     """A model that has seen the data and has not trained."""
-    model = DGNet(config, device="cpu", **({"precision": "fp32", "threads": 1} | options))
+    how: dict[str, Any] = {"precision": "fp32", "threads": 1}
+    model = DGNet(config, device="cpu", **(how | options))
     model.meet(small_sampler(), iterations)
     return model
 
@@ -106,7 +107,7 @@ def plain_reference(config: DGNetConfig, batches: list[Batch], model: DGNet) -> 
     """DG-Net from its loss formulas alone, a pass for each use; all weights have grown."""
     nets = model.networks
     E_a, E_s, G, D, T = (nets[name] for name in ("E_a", "E_s", "G", "D", "T"))
-    common = {"weight_decay": config.weight_decay}
+    common: dict[str, Any] = {"weight_decay": config.weight_decay}
     adam_g, adam_d = (
         torch.optim.Adam(weights, 1e-4, betas=(0.0, 0.999), **common)
         for weights in ([*E_s.parameters(), *G.parameters()], list(D.parameters()))
@@ -142,7 +143,7 @@ def plain_reference(config: DGNetConfig, batches: list[Batch], model: DGNet) -> 
             loss_d = loss_d + ((real - 1) ** 2).mean() + (fake**2).mean()
             loss_d = loss_d + 0.01 * (gradient**2).sum() / len(x)
         D.zero_grad()
-        loss_d.backward()
+        torch.autograd.backward(loss_d)
         adam_d.step()
 
         seen, found = E_a(cross), E_s(shrink(cross))
@@ -322,7 +323,7 @@ def test_erases_rectangles_of_some_images() -> None:
     images = torch.ones(2000, 1, 32, 16)
     result = erased(images, 0.5)
     holes = (result == -1).flatten(1).float().mean(dim=1)
-    assert set(result.unique().tolist()) == {-1.0, 1.0}
+    assert set(torch.unique(result).tolist()) == {-1.0, 1.0}
     assert 0.45 < (holes > 0).float().mean() < 0.55
     assert holes.max() < 0.5
     assert holes[holes > 0].mean() == pytest.approx(0.2, abs=0.04)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -56,7 +58,8 @@ def test_each_stripe_drives_its_own_block() -> None:
     layout = torch.randn(2, 16, 8, 8, dtype=torch.float64)
     identity = torch.randn(2, 4, 32, dtype=torch.float64)
     values = layout
-    for stripe, block in enumerate(composer.blocks):
+    for stripe, each in enumerate(composer.blocks):
+        block: Any = each
         scale, shift = (
             part(identity[:, stripe]).reshape(2, 2, 16, 1, 1) for part in (block.scale, block.shift)
         )

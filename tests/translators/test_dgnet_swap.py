@@ -111,7 +111,8 @@ def test_a_swap_keeps_the_identity_of_one_and_the_layout_of_the_other(
         return code.flatten(1)
 
     def nearer(coded: torch.Tensor, this: torch.Tensor, that: torch.Tensor) -> float:
-        return ((coded - this).norm(dim=1) < (coded - that).norm(dim=1)).float().mean().item()
+        found = (coded - this).norm(dim=1) < (coded - that).norm(dim=1)
+        return float(found.float().mean())
 
     assert len(pairs) > 200
     assert nearer(identity(cross), identity(real), identity(other)) > 0.8
