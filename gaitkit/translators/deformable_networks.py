@@ -150,7 +150,8 @@ class DeformableGenerator(nn.Module):
         """Maps of sources of shape (n, 1, height, width), from fine to coarse, not warped."""
         seen = [source, layout.own.to(source.dtype)]
         if not self.deformable:
-            seen.append(layout.target.to(source.dtype).expand(len(source), -1, -1, -1))
+            count = source.shape[0]  # len() would fix the number of images in an exported graph.
+            seen.append(layout.target.to(source.dtype).expand(count, -1, -1, -1))
         maps: list[torch.Tensor] = self.source(torch.cat(seen, dim=1))
         return maps
 

@@ -14,6 +14,7 @@ from gaitkit.labels import Labels, SequenceKey
 from gaitkit.translators import DeformableConfig, DeformableGAN
 from gaitkit.translators.body_layout import BodyLayout
 from gaitkit.translators.deformable_networks import PatchCritic
+from gaitkit.translators.onnx import onnx_model
 from gaitkit.translators.sampling import TripleSampler
 
 VIEWS, CONDITIONS = (0.0, 90.0), ("cl", "nm")
@@ -223,3 +224,16 @@ def test_any_multiples_of_16_are_image_sizes(size: tuple[int, int]) -> None:
 def test_even_windows_are_refused() -> None:
     with pytest.raises(OptionError, match="nn_window must be odd, got 4"):
         DeformableConfig(nn_window=4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", [{"variant": "baseline"}, {"boxes": "blend"}])
+def test_an_exported_model_takes_any_number_of_images(settings: dict[str, Any]) -> None:
+    pytest.importorskip("onnxscript")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    config = DeformableConfig(**(SMALL | settings))
+    network = DeformableGAN(config, device="cpu", precision="fp32", threads=1)
+    session = onnxruntime.InferenceSession(onnx_model(network, {}))
+    grey = np.random.default_rng(0).integers(0, 256, (5, 32, 32), dtype=np.uint8)
+    (found,) = session.run(None, {"geis": grey.astype(np.float32)})
+    np.testing.assert_allclose(found, network.translate(grey), rtol=0, atol=1e-4 * 255)
