@@ -20,6 +20,7 @@ from gaitkit.reporting.page.matrices import matrix_table, outcomes
 from gaitkit.reporting.page.mistakes import mistakes_section
 from gaitkit.reporting.page.people import people_section
 from gaitkit.reporting.page.provenance import dropped_section, provenance_section
+from gaitkit.reporting.page.side_by_side import side_by_side_section
 
 __all__ = ["page", "write_report"]
 
@@ -80,6 +81,7 @@ def page(entries: Sequence[Entry], geis: Sequence[GeiFile] = (), people: Sequenc
         angle_section(entries),
         figures_section(entries),
         curves_section(entries),
+        side_by_side_section(entries, geis, people),
         people_section(entries, geis, people),
         mistakes_section(entries),
         dropped_section(entries),
@@ -134,6 +136,7 @@ def _navigation(sections: Sequence[Html | None]) -> Html:
         "angles": "Angles",
         "figures": "All figures",
         "curves": "Curves",
+        "side-by-side": "Side by side",
         "people": "People",
         "mistakes": "Mistakes",
         "dropped": "Left out",

@@ -13,6 +13,7 @@ from gaitkit.dropped import DroppedRow
 from gaitkit.errors import OptionError
 from gaitkit.identification.paired import check_comparable
 from gaitkit.identification.results import EvaluationResult, read_results
+from gaitkit.reporting.page.systems import translation_of
 
 __all__ = ["Entry", "ResultsFile", "read_entries"]
 
@@ -59,7 +60,7 @@ class Entry:
     key : str
         A letter by which the page refers to it.
     name : str
-        File, feature and metric.
+        File, translator where there is one, feature and metric.
     result : EvaluationResult
         The numbers.
     file : ResultsFile
@@ -119,12 +120,20 @@ def read_entries(paths: Sequence[Path]) -> list[Entry]:
             hint="Make several pages.",
         )
     entries = [
-        Entry(key, f"{file.name}, {result.feature}, {result.metric}", result, file)
+        Entry(key, f"{_described(file)}, {result.feature}, {result.metric}", result, file)
         for key, (file, result) in zip(string.ascii_uppercase, found, strict=False)
     ]
     for entry in entries[1:]:
         check_comparable(entries[0].result, entry.result)
     return entries
+
+
+def _described(file: ResultsFile) -> str:
+    translation = translation_of(file.parameters.get("input", {}))
+    # With several inputs the parameters are those of the first one alone.
+    if translation is None or len(file.inputs) != 1:
+        return file.name
+    return f"{file.name} ({translation.title})"
 
 
 def _read_file(path: Path, name: str) -> ResultsFile:

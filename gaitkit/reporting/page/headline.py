@@ -14,6 +14,8 @@ from gaitkit.reporting.page.html import Child, Html, tag
 
 __all__ = ["figures_section", "headline_section"]
 
+_MOST_COLUMNS = 4
+
 _SURE = (
     "In small print: 95 % bootstrap intervals over people. Had other people been tested, the "
     "figure would probably lie there. They do not contain the variance of training: where a model "
@@ -141,15 +143,25 @@ def _set_table(name: str, entries: Sequence[Entry]) -> Html:
             for index, (entry, figure) in enumerate(zip(entries, figures, strict=True))
         ]
         rows.append(tag("tr", tag("th", label, scope="row"), cells))
-    pooled = [tag("td", f"{item.pooled_rank1:.1f}") for item in numbers]
+    keys = [entry.key for entry in entries]
+    pooled = [
+        tag("td", f"{item.pooled_rank1:.1f}", data_label=key)
+        for key, item in zip(keys, numbers, strict=True)
+    ]
     rows.append(tag("tr", tag("th", "pooled rank-1", scope="row"), pooled))
     failures = [item.failures_to_acquire for item in numbers]
     cells = [
-        tag("td", f"{item.count} of {item.of}" + (", count as errors" if item.counted else ""))
-        for item in failures
+        tag(
+            "td",
+            f"{item.count} of {item.of}" + (", count as errors" if item.counted else ""),
+            data_label=key,
+        )
+        for key, item in zip(keys, failures, strict=True)
     ]
     rows.append(tag("tr", tag("th", "failures to acquire", scope="row"), cells))
-    return _table(f"{name}, per cent", ["", *(entry.key for entry in entries)], rows, "plain")
+    # More columns than fit: each row's figures then flow into as many lines as they need.
+    flow = " many" if len(entries) > _MOST_COLUMNS else " wide" if len(entries) > 2 else ""
+    return _table(f"{name}, per cent", ["", *keys], rows, f"plain{flow}")
 
 
 def _figure(figure: Interval, *, sign: bool = False, best: bool = False) -> Child:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from gaitkit.errors import MixtureError
 from gaitkit.labels import SequenceKey
 from gaitkit.reporting.page.entries import Entry
 from gaitkit.reporting.page.html import Html, tag
+from gaitkit.reporting.page.systems import Translation, translation_of
 
-__all__ = ["GeiFile", "grey_image", "read_geis"]
+__all__ = ["GeiFile", "grey_image", "read_geis", "true_image"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +30,10 @@ class GeiFile:
     ----------
     name : str
         File name.
-    role : str
-        ``measured`` or ``translated``.
+    title : str
+        For people: ``measured``, or by which translator, each title once.
+    translation : Translation or None
+        How they were made from measured ones; `None` where they are measured.
     content_sha256, version : str
         Root attributes.
     inputs : sequence of InputRef
@@ -42,7 +45,8 @@ class GeiFile:
     """
 
     name: str
-    role: str
+    title: str
+    translation: Translation | None
     content_sha256: str
     version: str
     inputs: Sequence[InputRef]
@@ -85,7 +89,7 @@ def read_geis(paths: Sequence[Path], entries: Sequence[Entry]) -> list[GeiFile]:
     ArtifactError
         It cannot be used.
     """
-    files = [_read(path) for path in paths]
+    files = _told_apart([_read(path) for path in paths])
     evaluated = {ref for entry in entries for ref in entry.file.inputs}
     behind = {ref for file in files if file.ref in evaluated for ref in file.inputs}
     for path, file in zip(paths, files, strict=True):
@@ -103,15 +107,48 @@ def read_geis(paths: Sequence[Path], entries: Sequence[Entry]) -> list[GeiFile]:
 def _read(path: Path) -> GeiFile:
     with open_artifact(path, kind="gei", guarded=True) as artifact:
         images = artifact.read("gei")
+        translation = translation_of(artifact.parameters)
+        if translation is None and images.dtype.kind == "f":
+            translation = Translation("translated")
         return GeiFile(
             name=path.name,
-            role="translated" if images.dtype.kind == "f" else "measured",
+            title="measured" if translation is None else translation.title,
+            translation=translation,
             content_sha256=artifact.content_sha256,
             version=artifact.gaitkit_version,
             inputs=artifact.inputs,
             images=images,
             rows={key: row for row, key in enumerate(artifact.labels.keys())},
         )
+
+
+def _told_apart(files: Sequence[GeiFile]) -> list[GeiFile]:
+    """Add the files' names to titles that several of them have."""
+    titles = [file.title for file in files]
+    return [
+        replace(file, title=f"{file.title} ({Path(file.name).stem})")
+        if titles.count(file.title) > 1
+        else file
+        for file in files
+    ]
+
+
+def true_image(
+    key: SequenceKey, files: Sequence[GeiFile], view: float, condition: str
+) -> NDArray[np.uint8] | None:
+    """The person's first other measured walk of a view and condition."""
+    for file in files:
+        if file.translation is not None:
+            continue
+        walks = sorted(
+            other
+            for other in file.rows
+            if (other.subject, other.condition, other.view) == (key.subject, condition, view)
+            and other != key
+        )
+        if walks:
+            return file.image(walks[0])
+    return None
 
 
 def grey_image(image: NDArray[np.uint8], alt: str) -> Html:

@@ -14,12 +14,12 @@ from gaitkit.identification.results import EvaluationResult
 from gaitkit.labels import SequenceKey, format_view, sequence_name
 from gaitkit.reporting.page.entries import Entry
 from gaitkit.reporting.page.html import Child, Html, tag
-from gaitkit.reporting.page.images import GeiFile, grey_image
+from gaitkit.reporting.page.images import GeiFile, grey_image, true_image
+from gaitkit.reporting.page.systems import TARGET
 
-__all__ = ["Chosen", "choose_probes", "people_section"]
+__all__ = ["Chosen", "choose_probes", "people_section", "probe_of", "shown_gallery"]
 
-_TARGET_VIEW = 90.0
-_NORMAL = "nm"
+_MOST_STRIPS = 6
 
 
 class Chosen(NamedTuple):
@@ -95,7 +95,7 @@ def choose_probes(result: EvaluationResult, people: Sequence[str] = ()) -> list[
 
 def _candidates(result: EvaluationResult, member: NDArray[np.bool_]) -> _Candidates:
     matches = result.matches
-    column = _shown_gallery(result)
+    column = shown_gallery(result)
     other_view = matches.probe_views != matches.gallery_views[column]
     if len(matches.gallery_views) == 1 and not other_view.any():
         other_view = np.ones_like(other_view)
@@ -107,8 +107,14 @@ def _candidates(result: EvaluationResult, member: NDArray[np.bool_]) -> _Candida
     return _Candidates(rows, matches.rank[rows, column], distance, excess)
 
 
-def _shown_gallery(result: EvaluationResult) -> int:
-    return int(np.abs(result.gallery_views - _TARGET_VIEW).argmin())
+def shown_gallery(result: EvaluationResult) -> int:
+    """The gallery view next to 90°, as an index."""
+    return int(np.abs(result.gallery_views - TARGET[0]).argmin())
+
+
+def probe_of(result: EvaluationResult, key: SequenceKey) -> int:
+    """Where a probe stands in the result's matches."""
+    return [result.labels.key(int(row)) for row in result.matches.probe_rows].index(key)
 
 
 def _range_of_outcomes(found: _Candidates) -> list[tuple[str, list[int]]]:
@@ -147,10 +153,15 @@ def people_section(
     ]
     if not shown:
         return None
+    # So many strips of pictures that nobody looks at them: one for each file of results.
+    brief = len(shown) > _MOST_STRIPS
+    if brief:
+        firsts = {id(entry.file): entry for entry, _ in reversed(shown)}
+        shown = [(entry, file) for entry, file in shown if firsts[id(entry.file)] is entry]
     first = shown[0][0].result
     chosen = choose_probes(first, people)
     cards = [_card(pick, shown, files) for pick in chosen]
-    gallery = format_view(float(first.gallery_views[_shown_gallery(first)]))
+    gallery = format_view(float(first.gallery_views[shown_gallery(first)]))
     return tag(
         "section",
         tag("h2", "People"),
@@ -158,7 +169,7 @@ def people_section(
             "p",
             f"Probes searched in the gallery of view {gallery}°, and the five nearest rows of it. "
             "A green frame and ✓: the right person; red and ✗: somebody else. "
-            f"Chosen by {shown[0][0].title}.",
+            f"Chosen by {shown[0][0].title}. {'Of each file, its first result.' if brief else ''}",
         ),
         tag("div", cards, class_="people"),
         id="people",
@@ -170,11 +181,13 @@ def _card(
 ) -> Html | None:
     key = pick.key
     own: list[Child] = []
+    # Of several translators, another section shows what each makes of it.
+    several = sum(file.translation is not None for file in files) > 1
     for file in files:
         image = file.image(key)
-        if image is not None:
-            own.append(_picture(image, file.role, f"{file.role} GEI of {key}"))
-    truth = _true_image(key, files)
+        if image is not None and not (several and file.translation):
+            own.append(_picture(image, file.title, f"{file.title} GEI of {key}"))
+    truth = true_image(key, files, *TARGET)
     if truth is not None:
         own.append(_picture(truth, "true 90°, normal", f"true 90° normal GEI of {key.subject}"))
     rows = [_neighbours(key, entry, file) for entry, file in shown]
@@ -188,28 +201,12 @@ def _card(
     )
 
 
-def _true_image(key: SequenceKey, files: Sequence[GeiFile]) -> NDArray[np.uint8] | None:
-    """The person's first other measured normal walk seen from the side."""
-    for file in files:
-        if file.role != "measured":
-            continue
-        walks = sorted(
-            other
-            for other in file.rows
-            if (other.subject, other.condition, other.view) == (key.subject, _NORMAL, _TARGET_VIEW)
-            and other != key
-        )
-        if walks:
-            return file.image(walks[0])
-    return None
-
-
 def _neighbours(key: SequenceKey, entry: Entry, file: GeiFile) -> list[Html]:
     result, matches = entry.result, entry.result.matches
     assert matches.neighbours is not None
     assert matches.neighbour_distances is not None
-    probe = [result.labels.key(int(row)) for row in matches.probe_rows].index(key)
-    column = _shown_gallery(result)
+    probe = probe_of(result, key)
+    column = shown_gallery(result)
     pictures = []
     for place, (row, distance) in enumerate(
         zip(
@@ -233,7 +230,7 @@ def _neighbours(key: SequenceKey, entry: Entry, file: GeiFile) -> list[Html]:
             pictures.append(_picture(image, caption, alt, word))
     rank = int(matches.rank[probe, column])
     place_text = f"true person at rank {rank}" if rank else "true person not enrolled"
-    which = f", {file.role}" if len(entry.file.inputs) > 1 else ""
+    which = f", {file.title}" if len(entry.file.inputs) > 1 else ""
     heading = tag("div", f"{entry.title}{which}: {place_text}", class_="soft")
     return [heading, tag("div", pictures, class_="strip")]
 

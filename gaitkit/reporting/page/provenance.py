@@ -14,6 +14,7 @@ from gaitkit.labels import SequenceKey
 from gaitkit.reporting.page.entries import Entry, ResultsFile
 from gaitkit.reporting.page.html import Child, Html, tag
 from gaitkit.reporting.page.images import GeiFile
+from gaitkit.reporting.page.systems import TARGET, Translation, translation_of
 
 __all__ = ["commands", "dropped_section", "provenance_section"]
 
@@ -104,7 +105,7 @@ def provenance_section(entries: Sequence[Entry], images: Sequence[GeiFile]) -> H
             "made from": inputs,
             "gaitkit": gei.version,
         }
-        parts += [tag("h3", f"{gei.name} ({gei.role})"), _facts(facts)]
+        parts += [tag("h3", f"{gei.name} ({gei.title})"), _facts(facts)]
     return tag(
         "section",
         tag("h2", "Where this comes from"),
@@ -156,18 +157,50 @@ def commands(entries: Sequence[Entry]) -> list[str]:
         made = file.parameters.get("input", {})
         protocol = str(file.parameters["protocol"]["name"])
         lines.append(_line("make-gei", "FRAMES", "-o", "gei.h5", *_gei_options(made)))
-        if file.trained_on or "translator" in made:
-            lines.append(
-                _line("train-gan", "gei.h5", "-o", "model.h5", "--protocol", protocol)
-                + "   # its options: gaitkit inspect model.h5"
-            )
-            lines.append(_line("translate", "gei.h5", "--model", "model.h5", "-o", _TRANSLATED))
-        lines.append(_evaluate(file, result, _TRANSLATED if "translator" in made else "gei.h5"))
+        translation = translation_of(made)
+        if file.trained_on or translation is not None:
+            lines += _translating(translation, protocol)
+        source = "gei.h5" if translation is None else _stand_in(translation)
+        lines.append(_evaluate(file, result, source))
     files = [f"{file.name}.h5" for file in _files(entries)]
     return [*dict.fromkeys(lines), _line("report", *files, "-o", "report.html")]
 
 
 _TRANSLATED = "translated.h5"
+
+
+def _stand_in(translation: Translation) -> str:
+    return f"{_model_name(translation)}-translated.h5"
+
+
+def _model_name(translation: Translation) -> str:
+    return translation.system + ("-paired" if translation.mode == "paired" else "")
+
+
+def _translating(translation: Translation | None, protocol: str) -> list[str]:
+    """The commands that train a model and use it; `None` where nothing says which it was."""
+    model, output, options, asked = "model.h5", _TRANSLATED, [], []
+    if translation is not None:
+        model, output = f"{_model_name(translation)}.h5", _stand_in(translation)
+        options = ["--model", translation.system]
+        options += ["--paired"] if translation.mode == "paired" else []
+        asked = _asked(translation)
+    train = _line("train-gan", "gei.h5", "-o", model, *options, "--protocol", protocol)
+    return [
+        f"{train}   # its options: gaitkit inspect {shlex.quote(model)}",
+        _line("translate", "gei.h5", "--model", model, *asked, "-o", output),
+    ]
+
+
+def _asked(translation: Translation) -> list[str]:
+    words: list[str] = []
+    if translation.view != TARGET[0]:
+        words += ["--to-view", f"{translation.view:g}"]
+    if translation.condition != TARGET[1]:
+        words += ["--to-condition", translation.condition]
+    if translation.strength != 1.0:
+        words += ["--strength", f"{translation.strength:g}"]
+    return words
 
 
 def _evaluate(file: ResultsFile, result: EvaluationResult, source: str) -> str:

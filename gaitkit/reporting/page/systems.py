@@ -1,0 +1,81 @@
+"""Which translator made the images behind a result, by what their artefact's parameters say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gaitkit.labels import format_view
+
+__all__ = ["TARGET", "Translation", "translation_of"]
+
+TARGET = (90.0, "nm")
+"""View and condition of what a translator shows unless it is asked for another."""
+
+_LONGEST_NAME = 40
+
+
+@dataclass(frozen=True)
+class Translation:
+    """How translated GEIs were made.
+
+    Attributes
+    ----------
+    system : str
+        Name of the translator's system.
+    mode : str
+        ``paired`` or ``faithful``; empty where the artefact does not say.
+    view : float
+        What it shows, degrees.
+    condition : str
+        Likewise.
+    strength : float
+        How strongly the change was asked for.
+    """
+
+    system: str
+    mode: str = ""
+    view: float = TARGET[0]
+    condition: str = TARGET[1]
+    strength: float = 1.0
+
+    @property
+    def title(self) -> str:
+        """System and mode, and what it was asked for beyond the target.
+
+        Examples
+        --------
+        >>> Translation("stargan", "paired", view=54.0).title
+        'stargan, paired, to 054 nm'
+        """
+        parts = [self.system, self.mode]
+        if (self.view, self.condition) != TARGET:
+            parts.append(f"to {format_view(self.view)} {self.condition}")
+        if self.strength != 1.0:
+            parts.append(f"strength {self.strength:g}")
+        return ", ".join(filter(None, parts))
+
+
+def translation_of(parameters: Mapping[str, Any]) -> Translation | None:
+    """What the parameters of a GEI artefact say of its translator.
+
+    Returns
+    -------
+    Translation or None
+        `None` for measured GEIs, and where a file by somebody else says nothing that makes sense.
+    """
+    described = parameters.get("translator")
+    if not isinstance(described, Mapping) or not isinstance(described.get("name"), str):
+        return None
+    aim = described.get("aim")
+    asked = aim if isinstance(aim, Mapping) else {}
+    view, condition, strength = (asked.get(name) for name in ("view", "condition", "strength"))
+    mode = described.get("mode")
+    return Translation(
+        described["name"][:_LONGEST_NAME],
+        mode if mode in ("paired", "faithful") else "",
+        float(view) if isinstance(view, int | float) else TARGET[0],
+        condition[:_LONGEST_NAME] if isinstance(condition, str) else TARGET[1],
+        float(strength) if isinstance(strength, int | float) else 1.0,
+    )
