@@ -37,7 +37,8 @@ def command(
 
     The page needs nothing but a browser: figures with intervals, matrices whose cells show their
     probes, curves, people, mistakes, what was left out, and where all of it comes from. Several
-    results stand side by side with paired differences from the first.
+    results stand side by side with paired differences from the first. With the GEIs of several
+    translators, so do the same people's source, translations and truth.
     """
     from gaitkit.reporting.page.document import write_report
 

@@ -10,6 +10,7 @@ from headless_chromium import CHROMIUM, Chromium
 from made_up_results import Files, write_files
 
 from gaitkit.identification.results import read_results
+from gaitkit.identification.stage import evaluate
 from gaitkit.reporting.page.document import write_report
 
 pytestmark = [
@@ -71,6 +72,22 @@ def test_the_page_does_not_scroll_sideways(chromium: Chromium, page: Path, width
     chromium.run("document.querySelector('.matrix button').click()")
     assert chromium.run("document.documentElement.scrollWidth") == width
     assert chromium.run("[...document.images].every(image => image.naturalWidth > 0)")
+
+
+def test_many_results_do_not_widen_the_page(
+    chromium: Chromium, files: Files, tmp_path: Path
+) -> None:
+    many, page = tmp_path / "many.h5", tmp_path / "many.html"
+    features, metrics = ("pixels", "pca"), ("euclidean", "manhattan", "cosine")
+    evaluate(files.translated, protocol="halves", features=features, metrics=metrics, output=many)
+    write_report([files.raw, many], page, geis=[files.geis, files.translated])
+    for width in (380, 1000):
+        chromium.open(page, width=width)
+        assert chromium.run("document.documentElement.scrollWidth") == width
+    cards = chromium.run("document.querySelectorAll('.person').length")
+    assert chromium.run("document.querySelectorAll('#side-by-side tbody').length") == cards
+    # Beside the probe's own strip one for each of the two files, not for each of seven results.
+    assert chromium.run("document.querySelectorAll('.person .strip').length") == 3 * cards
 
 
 def test_on_paper_it_is_light_and_fits(chromium: Chromium, page: Path) -> None:
