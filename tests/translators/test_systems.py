@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,7 +34,7 @@ from gaitkit.translators.training import Training
 SYSTEMS = translator_names()
 PEOPLE = ("001", "002")
 OPTIONS = {"iterations": 12, "batch_size": 4, "log_every": 5, "sample_every": 100}
-SMALL = {"width": 2, "pair_width": 2, "ema_decay": 0.5}
+SMALL = {"width": 2, "identity_width": 2, "pair_width": 2, "ema_decay": 0.5}
 """What makes any of them small; a system takes what it has."""
 
 
@@ -98,6 +101,29 @@ def test_stopped_and_continued_it_gives_the_same_bytes(
             train(geis, tmp_path / "parts.h5", callbacks=calls, **how)
     train(geis, tmp_path / "parts.h5", **how)
     assert (tmp_path / "parts.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
+
+
+@pytest.mark.slow
+def test_killed_it_goes_on_from_its_checkpoint(system: str, geis: Path, tmp_path: Path) -> None:
+    def command(output: Path) -> list[str]:
+        small = [f"{name}={value}" for name, value in SMALL.items() if name in known]
+        given = ["train-gan", geis, "-o", output, "--model", system, "--protocol", "halves"]
+        given += [word for setting in small for word in ("--set", setting)]
+        given += ["--iterations", 30, "--batch-size", 4, "--threads", 1, "--device", "cpu"]
+        return [sys.executable, "-m", "gaitkit", *map(str, given), "--checkpoint-every", "2"]
+
+    known = set(vars(translator_class(system).config_class()))
+    whole, killed = tmp_path / "whole.h5", tmp_path / "killed.h5"
+    subprocess.run(command(whole), check=True, capture_output=True)
+    checkpoint = tmp_path / "killed.h5.parts" / "checkpoint.h5"
+    with subprocess.Popen(command(killed), stderr=subprocess.DEVNULL) as running:
+        while not checkpoint.exists() and running.poll() is None:
+            time.sleep(0.01)
+        running.kill()
+    assert checkpoint.exists()
+    assert not killed.exists()
+    subprocess.run(command(killed), check=True, capture_output=True)
+    assert killed.read_bytes() == whole.read_bytes()
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp64"])
@@ -180,6 +206,7 @@ def test_its_own_feature_goes_into_the_artefact_and_is_evaluated(
     assert any(0 <= rate <= 100 for rate in rates)
 
 
+@pytest.mark.slow
 def test_it_is_the_same_in_onnx(system: str, model: Path, geis: Path, tmp_path: Path) -> None:
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
