@@ -184,6 +184,7 @@ def test_translate_writes_geis_with_all_that_is_known_of_them(
             assert made.inputs == (source.ref(), trained.ref())
             assert made.parameters["translator"] == {
                 "name": "gaitgan",
+                "mode": "faithful",
                 "content_sha256": trained.content_sha256,
                 "weights": "last",
             }
