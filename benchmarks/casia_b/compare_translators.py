@@ -78,6 +78,38 @@ SMALL: dict[str, dict[str, Settings]] = {
             {"batch_size": 32, **VARIED},
         ),
     },
+    "stargan": {
+        "faithful": (
+            {
+                "width": 8,
+                "residual_blocks": 1,
+                "depth": 4,
+                "n_critic": 2,
+                "learning_rate_g": 5e-4,
+                "learning_rate_d": 5e-4,
+                "forced": 0.5,
+                "classification_weight": 3.0,
+                "cycle_weight": 20.0,
+                "ema_decay": 0.98,
+            },
+            {"batch_size": 8},
+        ),
+        "paired": (
+            {
+                "width": 8,
+                "residual_blocks": 3,
+                "n_critic": 1,
+                "learning_rate_g": 1e-3,
+                "learning_rate_d": 3e-4,
+                "forced": 0.75,
+                "pair_width": 8,
+                "pair_l1_weight": 30.0,
+                "pair_contrast_weight": 1.0,
+                "ema_decay": 0.98,
+            },
+            {"batch_size": 16},
+        ),
+    },
     "attgan": {
         "faithful": (
             {
@@ -102,6 +134,30 @@ SMALL: dict[str, dict[str, Settings]] = {
                 "ema_decay": 0.99,
             },
             {"batch_size": 16, **VARIED},
+        ),
+    },
+    "deformable": {
+        "faithful": (
+            {
+                "width": 16,
+                "learning_rate_g": 1e-3,
+                "nn_weight": 10.0,
+                "dropout": 0.1,
+                "ema_decay": 0.99,
+            },
+            {"batch_size": 16},
+        ),
+        "paired": (
+            {
+                "width": 16,
+                "learning_rate_g": 1e-3,
+                "nn_weight": 3.5,
+                "dropout": 0.1,
+                "pair_width": 8,
+                "pair_contrast_weight": 3.0,
+                "ema_decay": 0.99,
+            },
+            {"batch_size": 16},
         ),
     },
 }
@@ -322,8 +378,9 @@ def _seeds_table(
 ) -> str:
     """Rank-1 by pixels and SSIM, mean over the seeds and half their range; what was trained."""
     sets = list(raw[0].tables)
-    head = f"{'pixels, different views':<24}" + "".join(f"{name:>13}" for name in sets)
-    lines = [f"{head}{'SSIM':>8}{'seeds':>7}{'iterations':>16}{'samples':>9}{'s/iter':>8}"]
+    head = f"{'':<12}" + "".join(f"{name:>13.11}" for name in sets)
+    lines = ["pixels, different views: mean over the seeds, half of their range"]
+    lines.append(f"{head}{'SSIM':>8}{'seeds':>6}{'iterations':>13}{'samples':>9}{'s/iter':>7}")
     lines.append(_seed_line("raw", [raw[0]], sets, []))
     for system in dict.fromkeys(system for system, _ in rows):
         paths = [(seed, path) for (name, seed), path in rows.items() if name == system]
@@ -352,14 +409,14 @@ def _seed_line(
     ssim = [float(np.nanmean(r.quality.ssim)) for r in results if r.quality is not None]
     cells += f"{statistics.mean(ssim):8.3f}" if ssim else f"{'-':>8}"
     if not notes:
-        return f"{name:<24}{cells}".rstrip()
+        return f"{name:<12}{cells}".rstrip()
     iterations = [note["iterations"] for note in notes]
     told = (
         f"{min(iterations)}-{max(iterations)}" if len(set(iterations)) > 1 else f"{iterations[0]}"
     )
     samples = statistics.mean(note["samples"] for note in notes)
     seconds = statistics.median(note["seconds"] / note["iterations"] for note in notes)
-    return f"{name:<24}{cells}{len(results):7}{told:>16}{samples:9.0f}{seconds:8.3f}"
+    return f"{name:<12}{cells}{len(results):6}{told:>13}{samples:9.0f}{seconds:7.3f}"
 
 
 def _angle_table(found: dict[str, Sequence[EvaluationResult]]) -> str:

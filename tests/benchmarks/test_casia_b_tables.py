@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -83,6 +84,26 @@ def test_measured_geis_are_trained_on(run: Callable[..., str], work: Path, tmp_p
     assert (tmp_path / "again" / "translated.h5").read_bytes() == (
         work / "translated.h5"
     ).read_bytes()
+
+
+def test_translators_are_compared_and_finished_rows_skipped(walkers: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, str(SCRIPTS / "compare_translators.py"), str(walkers)]
+    command += ["--out", str(out), "--protocol", "halves", "--minutes", "0.02"]
+    command += ["--only", "stargan", "--modes", "paired", "--device", "cpu"]
+    ran = subprocess.run(command, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    lines = ran.stdout.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert {"== paired ==", "pixels, first seed", "embedding, first seed"} <= set(lines)
+    note = json.loads((out / "stargan-paired-0.json").read_text(encoding="utf-8"))
+    assert note["samples"] == 16 * note["iterations"]
+    assert (out / "report-paired.html").stat().st_size > 10_000
+    made = (out / "results-stargan-paired-0.h5").stat().st_mtime_ns
+    again = subprocess.run(command, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout in ran.stdout
+    assert (out / "results-stargan-paired-0.h5").stat().st_mtime_ns == made
 
 
 def test_people_whom_the_protocol_does_not_know(walkers: Path, tmp_path: Path) -> None:
