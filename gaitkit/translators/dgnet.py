@@ -10,8 +10,7 @@ identity of the other.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar, NamedTuple, cast
 
 import torch
@@ -21,16 +20,12 @@ from gaitkit.errors import TrainingError
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.blocks import frozen
 from gaitkit.translators.dgnet_config import DGNetConfig
-from gaitkit.translators.dgnet_encoders import (
-    Identity,
-    IdentityEncoder,
-    LayoutEncoder,
-    shrink,
-)
+from gaitkit.translators.dgnet_encoders import IdentityEncoder, LayoutEncoder, shrink
 from gaitkit.translators.dgnet_generator import Composer, ScalesCritic
 from gaitkit.translators.dgnet_init import init_kaiming, mean_layouts
-from gaitkit.translators.dgnet_losses import cross_entropy, erased, kl_divergence, least_squares
-from gaitkit.translators.domains import aim_labels, group_cross_entropy
+from gaitkit.translators.dgnet_losses import cross_entropy, erased, least_squares
+from gaitkit.translators.dgnet_naming import accuracy, judging, naming_loss
+from gaitkit.translators.domains import aim_labels
 from gaitkit.translators.extras import Extras
 from gaitkit.translators.losses import l1, relative_spread
 from gaitkit.translators.sampling import Batch, TripleSampler
@@ -56,7 +51,8 @@ class DGNet(Extras[DGNetConfig]):
     """The system of the paper; see `Translator` for the parameters.
 
     Networks: ``E_a`` (identity encoder), ``E_s`` (layout encoder), ``G`` (generator), ``D``
-    (critic), ``T`` (the teacher, left out where `teacher_share` is 0).
+    (critic, left out where `adversarial_weight` is 0), ``T`` (the teacher, left out where
+    `teacher_share` is 0).
     """
 
     name: ClassVar[str] = "dgnet"
@@ -80,8 +76,9 @@ class DGNet(Extras[DGNetConfig]):
             "E_a": IdentityEncoder(config.identity_width, config.classes),
             "E_s": LayoutEncoder(config.width, config.image_size, domains),
             "G": Composer(config.width, config.identity_width),
-            "D": ScalesCritic(config.width),
         }
+        if config.adversarial_weight > 0:
+            networks["D"] = ScalesCritic(config.width)
         if config.teacher_share > 0:
             networks["T"] = IdentityEncoder(config.identity_width, config.classes[:1])
         return DGNet.with_extras(config, networks)
@@ -91,7 +88,8 @@ class DGNet(Extras[DGNetConfig]):
         for name in ("E_a", "E_s", "G", "T"):
             if name in self.networks:
                 init_kaiming(self.networks[name], generator)
-        init_kaiming(self.networks["D"], generator, spread=0.02)
+        if "D" in self.networks:
+            init_kaiming(self.networks["D"], generator, spread=0.02)
         self.init_extras(generator)
 
     def build_optimizers(self) -> dict[str, torch.optim.Optimizer]:
@@ -100,11 +98,13 @@ class DGNet(Extras[DGNetConfig]):
         common: dict[str, Any] = {"weight_decay": config.weight_decay, "fused": True}
         drawing = [*self.networks["E_s"].parameters(), *self.networks["G"].parameters()]
         optimizers: dict[str, torch.optim.Optimizer] = {
-            "G": torch.optim.Adam(drawing, config.learning_rate, betas=config.betas, **common),
-            "D": torch.optim.Adam(
-                self.networks["D"].parameters(), config.learning_rate, betas=config.betas, **common
-            ),
+            "G": torch.optim.Adam(drawing, config.learning_rate, betas=config.betas, **common)
         }
+        if "D" in self.networks:
+            weights = self.networks["D"].parameters()
+            optimizers["D"] = torch.optim.Adam(
+                weights, config.learning_rate, betas=config.betas, **common
+            )
         for name in ("E_a", "T"):
             if name in self.networks:
                 weights = self.networks[name].parameters()
@@ -154,7 +154,8 @@ class DGNet(Extras[DGNetConfig]):
         passed = sum(done >= part for part in config.decay_at)
         for name in ("G", "D", "E_a"):
             rate = config.learning_rate_identity if name == "E_a" else config.learning_rate
-            self.set_learning_rate(name, rate * 0.1**passed)
+            if name in self.optimizers:
+                self.set_learning_rate(name, rate * 0.1**passed)
 
     def train_step(self, batch: Batch) -> dict[str, torch.Tensor]:
         """One step each of D, of G with E_s, and of E_a; or one of the teacher.
@@ -183,7 +184,7 @@ class DGNet(Extras[DGNetConfig]):
                 batch.source, batch.target, batch.unrelated, drawn.aimed.detach()
             )
         drawing, drawing_terms = self._drawing_loss(batch, drawn, again=kind == "all")
-        naming, naming_terms = self._naming_loss(batch, seen, fake, taught=kind == "all")
+        naming, naming_terms = naming_loss(self, batch, seen, fake, taught=kind == "all")
         values |= drawing_terms | naming_terms
         # One backward pass: the two losses have no weight in common, unless paired.
         steps = self.update_together(("G", "E_a"), drawing + naming)
@@ -197,14 +198,14 @@ class DGNet(Extras[DGNetConfig]):
             (scores,) = self.networks["T"](self._erased(batch)).scores
         subject = torch.cat([batch.subject, batch.subject])
         loss = cross_entropy(scores, subject)
-        values = {"T.identity": loss.detach(), "accuracy.T": _accuracy(scores, subject)}
+        values = {"T.identity": loss.detach(), "accuracy.T": accuracy(scores, subject)}
         return values | {"gradient.T": self.update("T", loss)}
 
     def _draw(self, batch: Batch) -> _Drawn:
         """All images that are drawn from measured ones, in one pass of each network."""
         count = len(batch.source)
         with self.runtime.autocast():
-            with _judging(self.networks["E_a"]):
+            with judging(self.networks["E_a"]):
                 with torch.set_grad_enabled(self.config.paired):
                     attached = self.networks["E_a"](batch.source).code
                 with torch.no_grad():
@@ -223,6 +224,8 @@ class DGNet(Extras[DGNetConfig]):
         return _Drawn(code, layout, own, same, cross, aimed)
 
     def _critic_step(self, real: torch.Tensor, fake: torch.Tensor) -> dict[str, torch.Tensor]:
+        if "D" not in self.networks:
+            return {}
         critic = cast(ScalesCritic, self.networks["D"])
         with self.runtime.autocast():
             scores = [each.chunk(2) for each in critic(torch.cat([real, fake.to(real.dtype)]))]
@@ -246,10 +249,10 @@ class DGNet(Extras[DGNetConfig]):
         config = self.config
         with (
             self.runtime.autocast(),
-            frozen(self.networks["D"], self.networks["E_a"]),
-            _judging(self.networks["E_a"]),
+            frozen(*(self.networks[name] for name in ("D", "E_a") if name in self.networks)),
+            judging(self.networks["E_a"]),
         ):
-            scores = self.networks["D"](drawn.cross)
+            scores = self.networks["D"](drawn.cross) if "D" in self.networks else None
             seen = self.networks["E_a"](drawn.cross)
             if again:
                 found = self.networks["E_s"](shrink(drawn.cross))
@@ -257,15 +260,16 @@ class DGNet(Extras[DGNetConfig]):
         terms = {
             "G.self": l1(drawn.own, batch.source),
             "G.same": l1(drawn.same, batch.source),
-            "G.D": least_squares(scores, 1.0),
             "G.identity": cross_entropy(seen.scores[0], batch.subject),
         }
         loss = (
             config.self_weight * terms["G.self"]
             + config.same_weight * terms["G.same"]
-            + _GENERATOR_SIDE * config.adversarial_weight * terms["G.D"]
             + config.identity_weight * terms["G.identity"]
         )
+        if scores is not None:
+            terms["G.D"] = least_squares(scores, 1.0)
+            loss = loss + _GENERATOR_SIDE * config.adversarial_weight * terms["G.D"]
         if again:
             terms["G.code"] = l1(seen.code, drawn.code)
             terms["G.layout"] = l1(found, drawn.layout.roll(1, dims=0))
@@ -277,54 +281,6 @@ class DGNet(Extras[DGNetConfig]):
             loss = loss + torch.stack(list(paired.values())).sum()
             terms |= paired
         return loss, {name: term.detach() for name, term in terms.items()}
-
-    def _naming_loss(
-        self, batch: Batch, seen: Identity, fake: torch.Tensor, *, taught: bool
-    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """The loss of E_a alone."""
-        encoder = self.networks["E_a"]
-        opinion = None
-        with self.runtime.autocast():
-            if taught and ("T" in self.networks or self.config.fine != "off"):
-                # As measured images are judged, or the generated ones' statistics would mix in.
-                with _judging(encoder):
-                    drawn = encoder(fake)
-                opinion = self._opinion(fake)
-        own, positive = seen.scores[0].chunk(2)
-        terms = {
-            "E_a.identity": cross_entropy(own, batch.subject),
-            "E_a.positive": cross_entropy(positive, batch.subject),
-        }
-        loss = terms["E_a.identity"] + terms["E_a.positive"]
-        if self.config.fine != "off":
-            terms["E_a.fine"] = self._fine(seen.scores[1].chunk(2)[0], batch, shown=0)
-            loss = loss + self.schedules["fine"] * terms["E_a.fine"]
-        if taught and opinion is not None:
-            terms["E_a.teacher"] = kl_divergence(opinion, drawn.scores[0])
-            loss = loss + self.schedules["prim"] * terms["E_a.teacher"]
-        if taught and self.config.fine != "off":
-            terms["E_a.layout"] = self._fine(drawn.scores[1], batch, shown=1)
-            loss = loss + self.schedules["fine"] * terms["E_a.layout"]
-        values = {name: term.detach() for name, term in terms.items()}
-        values["accuracy.E_a"] = _accuracy(own, batch.subject)
-        return loss, values
-
-    def _opinion(self, fake: torch.Tensor) -> torch.Tensor | None:
-        """What the teacher says of generated images, by their own batch's statistics."""
-        if "T" not in self.networks:
-            return None
-        teacher = self.networks["T"]
-        with torch.no_grad(), _judging(teacher, own_statistics=True):
-            seen: Identity = teacher(fake)
-        return seen.scores[0]
-
-    def _fine(self, scores: torch.Tensor, batch: Batch, *, shown: int) -> torch.Tensor:
-        """How badly head 2 names the layout, that of the row `shown` before: which, or whose."""
-        if self.config.fine == "id":
-            return cross_entropy(scores, batch.subject.roll(shown))
-        view, condition = batch.view.roll(shown), batch.condition.roll(shown)
-        of_view, of_condition = group_cross_entropy(scores, view, condition, self.config)
-        return of_view + of_condition
 
     def _erased(self, batch: Batch) -> torch.Tensor:
         return erased(torch.cat([batch.source, batch.positive]), self.config.erase_probability)
@@ -344,24 +300,3 @@ class DGNet(Extras[DGNetConfig]):
         """Both heads' features, each of length 1, one behind the other."""
         features = self.used("E_a")(images).features
         return torch.cat([nn.functional.normalize(each, dim=1) for each in features], dim=1)
-
-
-def _accuracy(scores: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
-    return (scores.detach().argmax(dim=1) == label).float().mean()
-
-
-@contextmanager
-def _judging(network: nn.Module, *, own_statistics: bool = False) -> Iterator[None]:
-    """Judge with a network that is in training as it is after training.
-
-    Without dropout, and with running statistics instead of the batch's, unless `own_statistics`.
-    """
-    network.eval()
-    if own_statistics:
-        for module in network.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                module.train()
-    try:
-        yield
-    finally:
-        network.train()

@@ -61,7 +61,7 @@ class DGNetConfig(LabelledConfig, ExtrasConfig):
     identity_weight: float = setting(
         0.5, 0, 1e3, "weight of naming the person of a generated image"
     )
-    adversarial_weight: float = setting(1.0, 0, 1e3, "weight of the critic's loss")
+    adversarial_weight: float = setting(1.0, 0, 1e3, "weight of the critic's loss; 0: no critic")
     r1_weight: float = setting(
         0.01, 0, 1e3, "weight of the critic's squared gradient at true images"
     )

@@ -243,6 +243,15 @@ def test_without_a_teacher_nobody_is_asked() -> None:
     assert "E_a.teacher" not in values
 
 
+def test_without_a_weight_there_is_no_critic() -> None:
+    model = met(small(adversarial_weight=0.0), iterations=20)
+    assert "D" not in model.networks
+    model.steps_done = 18
+    values = one_step(model, small_sampler().draw(4))
+    assert "G.cycle" in values
+    assert not [name for name in values if name.startswith("D.") or name.endswith(".D")]
+
+
 def test_no_loss_of_an_image_goes_into_the_identity_encoder() -> None:
     """Two models whose images are judged differently have the same identity encoder after."""
     sampler = small_sampler()

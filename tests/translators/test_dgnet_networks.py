@@ -28,6 +28,14 @@ def test_doubling_convolution_is_a_convolution_of_the_doubled_image() -> None:
     torch.testing.assert_close(layer(values), plain)
 
 
+def test_identity_encoder_leaves_pixels_out_as_strided_convolutions_do() -> None:
+    block: Any = IdentityEncoder(4, (5,)).eval().blocks[1]
+    values = torch.randn(2, 8, 16, 16)
+    strided = functional.conv2d(values, block.shortcut[0].weight, stride=2)
+    passed = block.shortcut[1](strided)
+    torch.testing.assert_close(block(values), functional.relu(block.layers(values) + passed))
+
+
 def test_identity_code_is_the_largest_value_of_each_of_four_stripes() -> None:
     encoder = IdentityEncoder(2, (5, 3)).double().eval()
     found = encoder.blocks(images(side=64))
