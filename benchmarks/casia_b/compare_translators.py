@@ -40,6 +40,7 @@ from gaitkit.identification.results import EvaluationResult, read_results
 from gaitkit.identification.stage import evaluate
 from gaitkit.reporting.page.angles import rate_by_angle
 from gaitkit.reporting.page.document import write_report
+from gaitkit.reporting.sheet import contact_sheet, save_png
 from gaitkit.translators import GeiSet, translate, translator_class
 from gaitkit.translators.callbacks import Callbacks
 from gaitkit.translators.options import TrainingOptions
@@ -432,13 +433,52 @@ def _angle_table(found: dict[str, Sequence[EvaluationResult]]) -> str:
 
 
 def _write_page(out: Path, mode: str, first: dict[str, Path], measured: list[Path]) -> None:
-    translated = [
-        out / f"{path.stem.removeprefix('results-')}-translated.h5" for path in first.values()
-    ]
-    geis = measured + [path for path in translated if path.exists()]
+    translated = {
+        system: out / f"{path.stem.removeprefix('results-')}-translated.h5"
+        for system, path in first.items()
+    }
+    translated = {system: path for system, path in translated.items() if path.exists()}
+    geis = [*measured, *translated.values()]
+    if measured:
+        _draw(out, mode, translated, measured[0])
     page = out / f"report-{mode}.html"
     write_report([out / "results-raw.h5", *first.values()], page, geis=geis, overwrite=True)
     print(f"Wrote {page}.\n")
+
+
+def _draw(out: Path, mode: str, files: dict[str, Path], truth: Path) -> None:
+    """A few walks of two tested people: measured, by each system, and the true 90° normal walk."""
+    with open_artifact(truth, "gei") as artifact:
+        labels, measured = artifact.labels, artifact.read("gei")
+    last = labels.subjects()[-2:]
+    wanted = [("nm", 0.0), ("nm", 54.0), ("bg", 36.0), ("cl", 90.0), ("cl", 144.0)]
+    walks = [(name, condition, view) for name in last for condition, view in wanted]
+
+    def row_of(name: str, condition: str, view: float) -> int | None:
+        found = np.flatnonzero(
+            (labels.subject == name) & (labels.condition == condition) & (labels.view == view)
+        )
+        return int(found[0]) if len(found) else None
+
+    rows = [row_of(*walk) for walk in walks]
+    shown = {"source": [None if row is None else measured[row] for row in rows]}
+    for system, path in files.items():
+        with open_artifact(path, "gei") as artifact:
+            shown[system] = [
+                None
+                if row is None
+                else np.rint(artifact.read_rows("gei", row, row + 1)[0]).astype(np.uint8)
+                for row in rows
+            ]
+    true = [row_of(name, "nm", 90.0) for name, _, _ in walks]
+    shown["truth"] = [None if row is None else measured[row] for row in true]
+    sheet = contact_sheet(
+        list(shown.values()),
+        rows=list(shown),
+        columns=[f"{condition} {view:g}°" for _, condition, view in walks],
+        title=f"{mode}: people {' and '.join(last)}, whom no system has seen",
+    )
+    save_png(out / f"translators-{mode}.png", sheet)
 
 
 def _line(name: str, result: EvaluationResult) -> str:
