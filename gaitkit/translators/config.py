@@ -127,6 +127,26 @@ class TranslatorConfig:
         """
         return {"image_size": geis.image_size}
 
+    def check_data(self, geis: GeiSet, options: TrainingOptions) -> None:
+        """Refuse GEIs that networks built for these settings cannot learn from.
+
+        Parameters
+        ----------
+        geis, options
+            As in `of_data`.
+
+        Raises
+        ------
+        OptionError
+            The data would decide otherwise.
+        """
+        if geis.image_size != self.image_size:
+            raise OptionError(
+                f"The networks take GEIs of {self.image_size} pixels, these have "
+                f"{geis.image_size}.",
+                hint="Give the config the GEIs' size: image_size=(height, width).",
+            )
+
     @classmethod
     def paired_settings(cls) -> dict[str, Any]:
         """What ``--paired`` sets: each person's own target GEI goes into the loss.

@@ -53,7 +53,13 @@ class LabelledConfig(TranslatorConfig):
         if list(self.views) != sorted(self.views):
             raise OptionError("views must be in ascending order")
         if self.target_view not in self.views or self.target_condition not in self.conditions:
-            raise OptionError("the target's view and condition must be among those of the data")
+            raise OptionError(
+                f"The targets' view {format_view(self.target_view)}° and condition "
+                f"{self.target_condition!r} must be among those of the data, which have the views "
+                f"{', '.join(map(format_view, self.views))} and the conditions "
+                f"{', '.join(self.conditions)}.",
+                hint="gaitkit inspect shows the views and conditions of an artefact.",
+            )
 
     @property
     def labels(self) -> int:
@@ -70,6 +76,24 @@ class LabelledConfig(TranslatorConfig):
             "target_condition": options.target_condition,
             "datasets": len(geis.datasets),
         }
+
+    def check_data(self, geis: GeiSet, options: TrainingOptions) -> None:
+        """Also refuse other views and conditions: labels are places in the config's lists.
+
+        Raises
+        ------
+        OptionError
+            The data would decide otherwise.
+        """
+        super().check_data(geis, options)
+        for name, needed in LabelledConfig.of_data(geis, options).items():
+            if vars(self)[name] != needed:
+                raise OptionError(
+                    f"The networks were built for {name} {vars(self)[name]}, the data have "
+                    f"{needed}.",
+                    hint="Let the data decide: config_class.of_data(geis, options) gives the "
+                    "settings.",
+                )
 
 
 def target_labels(config: LabelledConfig) -> tuple[int, int]:

@@ -45,7 +45,7 @@ class Training:
     Raises
     ------
     OptionError
-        When the GEIs have another size than the networks.
+        When the GEIs have another size, or other views or conditions, than the networks.
     TrainingError
         When fewer than two people have a target, or too few can be held out for validation.
 
@@ -63,12 +63,7 @@ class Training:
 
     def __init__(self, translator: Translator[Any], geis: GeiSet, options: TrainingOptions) -> None:
         runtime = translator.runtime
-        expected = translator.config.image_size
-        if geis.image_size != expected:
-            raise OptionError(
-                f"The networks take GEIs of {expected} pixels, these have {geis.image_size}.",
-                hint="Give the config the GEIs' size: image_size=(height, width).",
-            )
+        translator.config.check_data(geis, options)
         translator.world.check_batch_size(options.batch_size)
         self.translator = translator
         translator.training = self
