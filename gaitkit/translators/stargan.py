@@ -147,7 +147,9 @@ class StarGAN(Extras[StarGANConfig]):
         """Learn which labels each data set has; refuse more people than E has rows for."""
         super().meet(sampler, iterations)
         if self.config.datasets > 1:
-            cast(LabelledGenerator, self.networks["G"]).known.copy_(sampler.label_known)
+            known = cast(LabelledGenerator, self.networks["G"]).known
+            # The last data sets are not in the sampler where all their people are held out.
+            known.zero_()[: len(sampler.label_known)] = sampler.label_known
             self.start_averages()
         if "E" in self.networks and self.people > MAX_PEOPLE:
             raise TrainingError(

@@ -64,6 +64,16 @@ def test_the_labels_that_each_data_set_has_come_from_its_geis() -> None:
     assert array.tolist() == KNOWN.tolist()
 
 
+def test_a_data_set_whose_people_are_all_held_out_has_no_labels() -> None:
+    drawn = sampler_of_two()
+    alone = TripleSampler(
+        drawn.images[:12].numpy(), drawn.labels.select(np.arange(12)), domains=(VIEWS, CONDITIONS)
+    )
+    model = StarGAN(CONFIG, device="cpu")
+    model.meet(alone, 10)
+    assert model.networks["G"].known.tolist() == [KNOWN[0].tolist(), [0] * 5]
+
+
 def test_a_single_data_set_has_no_mask() -> None:
     one = StarGANConfig(width=4, views=VIEWS, conditions=CONDITIONS)
     shapes = StarGAN.expected_shapes(one)
