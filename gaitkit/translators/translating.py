@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -88,8 +89,11 @@ class Translating(ABC, Generic[ConfigT]):
         Raises
         ------
         OptionError
-            It offers no such choice, or never saw that view or condition.
+            It offers no such choice, or never saw that view or condition; the strength is not a
+            number.
         """
+        if not math.isfinite(aim.strength):
+            raise OptionError(f"strength must be a number, got {aim.strength}")
         for offer, asked in (
             ("views", aim.view is not None or aim.condition is not None),
             ("strength", aim.strength != 1.0),

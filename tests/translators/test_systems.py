@@ -179,6 +179,8 @@ def test_what_it_offers_it_does_and_the_rest_it_refuses(
         else:
             with pytest.raises(OptionError, match="cannot be asked for another"):
                 translator.translate(images, aim)
+    with pytest.raises(OptionError, match="strength must be a number, got nan"):
+        translator.translate(images, Aim(strength=math.nan))
     if "views" in translator.offers:
         np.testing.assert_array_equal(translator.translate(images, Aim(90.0, "nm")), plain)
         with pytest.raises(OptionError, match="never seen the view 045°") as refused:
