@@ -188,7 +188,7 @@ class AttGAN(Extras[AttGANConfig]):
             terms = {"G.reconstruction": l1(returned, batch.source)}
             terms |= self._editing_terms(generated, asked)
             terms |= self.pair_terms(batch, generated[forced], forced)
-            values |= self._descend(
+            values |= self.descend(
                 "G",
                 terms,
                 {
@@ -219,7 +219,7 @@ class AttGAN(Extras[AttGANConfig]):
             "D.attributes": self.config.attribute_weight_d,
             "D.penalty": self.config.penalty_weight,
         }
-        return self._descend("D", terms, weights)
+        return self.descend("D", terms, weights)
 
     def _editing_terms(
         self, generated: torch.Tensor, asked: tuple[torch.Tensor, torch.Tensor]
@@ -231,14 +231,6 @@ class AttGAN(Extras[AttGANConfig]):
             "G.adversarial": fooling_loss(scores, self.config.adversarial),
             "G.attributes": attribute_loss(logits, *asked, self.config),
         }
-
-    def _descend(
-        self, network: str, terms: Mapping[str, torch.Tensor], weights: Mapping[str, float]
-    ) -> dict[str, torch.Tensor]:
-        """A step down the weighted sum of terms; what is not in `weights` counts once."""
-        weighted = [weights.get(name, 1.0) * term for name, term in terms.items()]
-        gradient = {f"gradient.{network}": self.update(network, torch.stack(weighted).sum())}
-        return {name: term.detach() for name, term in terms.items()} | gradient
 
     def _attributes(
         self, view: torch.Tensor, condition: torch.Tensor, dtype: torch.dtype

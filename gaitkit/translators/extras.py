@@ -8,6 +8,7 @@ section 3.3). Figures of the two modes must not be mixed in one table.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
@@ -188,6 +189,29 @@ class Extras(Translator[ConfigT]):
                 config.pair_contrast_temperature,
             )
         return terms
+
+    def descend(
+        self, network: str, terms: Mapping[str, torch.Tensor], weights: Mapping[str, float]
+    ) -> dict[str, torch.Tensor]:
+        """One step of a network's optimiser down the weighted sum of terms.
+
+        Parameters
+        ----------
+        network : str
+            Its name, and its optimiser's.
+        terms : mapping of str to Tensor
+            The loss's terms, scalars.
+        weights : mapping of str to float
+            What is not in it counts once.
+
+        Returns
+        -------
+        dict of str to Tensor
+            The terms without their weights, and the gradient's norm; detached.
+        """
+        weighted = [weights.get(name, 1.0) * term for name, term in terms.items()]
+        gradient = {f"gradient.{network}": self.update(network, torch.stack(weighted).sum())}
+        return {name: term.detach() for name, term in terms.items()} | gradient
 
     def update_averages(self) -> None:
         """Move the averages: the end of a step that has changed what is averaged."""

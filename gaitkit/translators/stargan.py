@@ -220,7 +220,7 @@ class StarGAN(Extras[StarGANConfig]):
             "D.condition": self.config.classification_weight,
             "D.penalty": self.config.penalty_weight,
         }
-        values = self._descend("D", terms, weights)
+        values = self.descend("D", terms, weights)
         right = accuracies(logits[:count], own, self.config)
         return values | dict(zip(("accuracy.D.view", "accuracy.D.condition"), right, strict=True))
 
@@ -249,17 +249,9 @@ class StarGAN(Extras[StarGANConfig]):
             terms["G.identity"] = self._identity_loss(generated, batch)
             weights["G.identity"] = self.config.identity_weight
         terms |= self.pair_terms(batch, generated[forced], forced)
-        values = self._descend("G", terms, weights)
+        values = self.descend("G", terms, weights)
         right = accuracies(logits, asked, self.config)
         return values | dict(zip(("accuracy.G.view", "accuracy.G.condition"), right, strict=True))
-
-    def _descend(
-        self, network: str, terms: Mapping[str, torch.Tensor], weights: Mapping[str, float]
-    ) -> dict[str, torch.Tensor]:
-        """A step down the weighted sum of terms; what is not in `weights` counts once."""
-        weighted = [weights.get(name, 1.0) * term for name, term in terms.items()]
-        gradient = {f"gradient.{network}": self.update(network, torch.stack(weighted).sum())}
-        return {name: term.detach() for name, term in terms.items()} | gradient
 
     def _identity_loss(self, images: torch.Tensor, batch: Batch) -> torch.Tensor:
         """How badly E tells whom GEIs show.
