@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from gaitkit.translators.domains import LabelledConfig, group_cross_entropy
-from gaitkit.translators.losses import bce_with_logits
+from gaitkit.translators.losses import bce_with_logits, precise
 
 __all__ = ["ADVERSARIAL", "attribute_loss", "critic_loss", "fooling_loss"]
 
@@ -24,14 +24,14 @@ def critic_loss(real: torch.Tensor, generated: torch.Tensor, kind: str) -> torch
         One of `ADVERSARIAL`.
     """
     if kind == "wgan-gp":
-        return _precise(generated).mean() - _precise(real).mean()
+        return precise(generated).mean() - precise(real).mean()
     return _distance(real, 1.0, kind) + _distance(generated, 0.0, kind)
 
 
 def fooling_loss(generated: torch.Tensor, kind: str) -> torch.Tensor:
     """What the generator minimises to be taken for real; see `critic_loss`."""
     if kind == "wgan-gp":
-        return -_precise(generated).mean()
+        return -precise(generated).mean()
     return _distance(generated, 1.0, kind)
 
 
@@ -57,9 +57,5 @@ def attribute_loss(
 
 def _distance(scores: torch.Tensor, label: float, kind: str) -> torch.Tensor:
     if kind == "lsgan":
-        return (_precise(scores) - label).square().mean()
+        return (precise(scores) - label).square().mean()
     return bce_with_logits(scores, label)
-
-
-def _precise(values: torch.Tensor) -> torch.Tensor:
-    return values if values.dtype == torch.float64 else values.float()

@@ -18,6 +18,7 @@ from gaitkit.labels import format_view
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.config import TranslatorConfig, listing, setting, word
 from gaitkit.translators.geis import GeiSet
+from gaitkit.translators.losses import precise
 from gaitkit.translators.options import TrainingOptions
 from gaitkit.translators.sampling import Batch
 
@@ -250,7 +251,7 @@ def group_cross_entropy(
     view, condition : Tensor, shape ()
         0 where no row's label is known.
     """
-    scores = logits if logits.dtype == torch.float64 else logits.float()
+    scores = precise(logits)
     views = len(config.views)
     return (
         _mean_cross_entropy(scores[:, :views], view),

@@ -13,6 +13,7 @@ __all__ = [
     "l1",
     "l1_of_rows",
     "line_penalty",
+    "precise",
     "relative_spread",
 ]
 
@@ -31,18 +32,18 @@ def bce_with_logits(logits: torch.Tensor, label: float) -> torch.Tensor:
     label : float
         1 for "real" or "same person", 0 for the contrary.
     """
-    scores = _precise(logits)
+    scores = precise(logits)
     return functional.binary_cross_entropy_with_logits(scores, torch.full_like(scores, label))
 
 
 def l1(generated: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Mean absolute difference of two batches of images in [-1, 1], in float32 at least."""
-    return (_precise(generated) - _precise(target)).abs().mean()
+    return (precise(generated) - precise(target)).abs().mean()
 
 
 def l1_of_rows(generated: torch.Tensor, target: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
     """As `l1`, of the rows that count (bool, shape (n,)) alone; 0 where none does."""
-    each = (_precise(generated) - _precise(target)).abs().mean(dim=(1, 2, 3))
+    each = (precise(generated) - precise(target)).abs().mean(dim=(1, 2, 3))
     return torch.where(counts, each, 0.0).sum() / counts.sum().clamp_min(1)
 
 
@@ -101,9 +102,10 @@ def relative_spread(generated: torch.Tensor, target: torch.Tensor) -> torch.Tens
     generated, target : Tensor, shape (n, 1, height, width)
         n ≥ 2.
     """
-    spread = _precise(generated.detach()).std(dim=0).mean()
-    return spread / _precise(target).std(dim=0).mean().clamp_min(1e-6)
+    spread = precise(generated.detach()).std(dim=0).mean()
+    return spread / precise(target).std(dim=0).mean().clamp_min(1e-6)
 
 
-def _precise(values: torch.Tensor) -> torch.Tensor:
+def precise(values: torch.Tensor) -> torch.Tensor:
+    """Values as float64 where they are, else as float32: what losses are computed in."""
     return values if values.dtype == torch.float64 else values.float()
