@@ -70,8 +70,9 @@ def not_finite(what: str, value: str, step: int) -> TrainingError:
     """The error for a value that is no number, with what to change."""
     return TrainingError(
         f"Training failed before iteration {step:,}: {what} is {value}.",
-        hint="Use --precision fp32, a lower learning rate (--set learning_rate_g=…) or a larger "
-        "batch, with --restart; the last checkpoint, if there is one, is from before.",
+        hint="Use --precision fp32, a lower learning rate (--set; gaitkit models NAME lists the "
+        "settings) or a larger batch, with --restart; the last checkpoint, if there is one, is "
+        "from before.",
     )
 
 
@@ -106,9 +107,9 @@ def check_spread(
                 f"Training has collapsed by iteration {steps[-1]:,}: the generated images differ "
                 f"from each other {spreads[-1]:.1%} as much as the true ones ({name}), everybody "
                 f"gets the same one.",
-                hint="Train again with --restart and lower learning rates (--set "
-                "learning_rate_g=5e-5), a term that ties images to the true ones (--set "
-                "l1_weight=30), or R1 on the discriminators (--set r1_weight=10).",
+                hint="Train again with --restart and lower learning rates, a term that ties images "
+                "to the true ones (--paired), or a stronger gradient penalty, by --set; gaitkit "
+                "models NAME lists the settings.",
             )
 
 
