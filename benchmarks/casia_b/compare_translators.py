@@ -54,6 +54,23 @@ Settings = tuple[dict[str, Any], dict[str, Any]]
 VARIED = {"balanced": True, "shift": 2, "warp": 1.0}
 """Conditions equally often; shifted sources; bodies of other proportions."""
 
+SMALL_DGNET = {
+    "width": 4,
+    "identity_width": 4,
+    "teacher_share": 0.0,
+    "fine": "off",
+    "adversarial_weight": 0.0,
+    "ramp_start": 1.0,
+    "learning_rate": 3e-3,
+    "learning_rate_identity": 3e-3,
+    "betas": (0.5, 0.999),
+    "weight_decay": 0.0,
+    "erase_probability": 0.0,
+    "decay_at": (0.75, 0.95),
+    "ema_decay": 0.97,
+}
+"""DG-Net is too long a training for minutes: no critic, no teacher, and nothing grows."""
+
 SMALL: dict[str, dict[str, Settings]] = {
     "gaitgan": {
         "faithful": (
@@ -135,6 +152,25 @@ SMALL: dict[str, dict[str, Settings]] = {
                 "ema_decay": 0.99,
             },
             {"batch_size": 16, **VARIED},
+        ),
+    },
+    "dgnet": {
+        "faithful": (
+            SMALL_DGNET | {"self_weight": 5.0, "same_weight": 5.0, "identity_weight": 0.5},
+            {"batch_size": 8},
+        ),
+        "paired": (
+            SMALL_DGNET
+            | {
+                "identity_weight": 0.0,
+                "self_weight": 1.0,
+                "same_weight": 1.0,
+                "pair_width": 8,
+                "pair_l1_weight": 30.0,
+                "pair_adversarial_weight": 0.0,
+                "pair_contrast_weight": 5.0,
+            },
+            {"batch_size": 8, "balanced": True},
         ),
     },
     "deformable": {
