@@ -118,6 +118,8 @@ def measure(system: str, options: argparse.Namespace) -> list[str]:
     for kind in KINDS:
         pipes[kind], there = context.Pipe()
         context.Process(target=work, args=(there, system, kind, options), daemon=True).start()
+        # Only the process has its end then: where it fails, there is an error and no waiting.
+        there.close()
     told = [pipe.recv() for pipe in pipes.values()][-1]
     timed: dict[str, list[float]] = {kind: [] for kind in KINDS}
     memory = {}
