@@ -58,7 +58,7 @@ class _Encoder(nn.Module):
 
 
 class _Decoder(nn.Module):
-    """8w, 4w, 2w, w channels and the image; each layer sees the maps of its size as well.
+    """8w, 8w, 4w, 2w channels and the image; each layer sees the maps of its size as well.
 
     The maps of the target's pose are the same for all images of a batch. A convolution of maps side
     by side is the sum of convolutions of each: theirs is computed once.
@@ -67,16 +67,16 @@ class _Decoder(nn.Module):
     def __init__(self, width: int, streams: int, dropout: float) -> None:
         super().__init__()
         channels = [width * times for times in _WIDENING]
-        inside = [channels[level] * (1 + streams) for level in range(LEVELS)]
-        inside[-1] -= channels[-1]
+        # From below comes what is as wide as the encoder's map there; beside it, the skips.
+        below = [*channels[1:], 0]
+        inside = [below[level] + channels[level] * streams for level in range(LEVELS)]
         self._shared = [count if streams == 2 else 0 for count in channels]
         self.ups = nn.ModuleList(
-            nn.ConvTranspose2d(inside[level], channels[level - 1], 4, 2, 1, bias=False)
+            nn.ConvTranspose2d(inside[level], channels[level], 4, 2, 1, bias=False)
             for level in reversed(range(1, LEVELS))
         )
         self.norms = nn.ModuleList(
-            nn.InstanceNorm2d(channels[level - 1], affine=True)
-            for level in reversed(range(1, LEVELS))
+            nn.InstanceNorm2d(channels[level], affine=True) for level in reversed(range(1, LEVELS))
         )
         self.dropouts = nn.ModuleList(nn.Dropout(dropout) for _ in range(2))
         self.out = nn.Conv2d(inside[0], 1, 3, 1, 1)

@@ -56,9 +56,10 @@ def test_parameter_counts_are_those_of_the_layers() -> None:
     after = w * 2 * w * 16 + 2 * w * 4 * w * 16 + 4 * w * 8 * w * 16 + 8 * w * 8 * w * 16
     after += 2 * (2 * w + 4 * w + 8 * w)
     source, pose = (1 + 10) * w * 9 + w + after, 10 * w * 9 + w + after
-    # Each layer sees what lies below it, the source's and the pose's maps of its size.
-    up = 16 * w * 8 * w * 16 + 24 * w * 4 * w * 16 + 12 * w * 2 * w * 16 + 6 * w * w * 16
-    up += 2 * (8 * w + 4 * w + 2 * w + w) + 3 * w * 9 + 1
+    # Each layer sees what lies below it, the source's and the pose's maps of its size: 512+512 to
+    # 512, 512+512+512 to 512, 512+256+256 to 256, 256+128+128 to 128; then 128+64+64 to the image.
+    up = (1024 * 512 + 1536 * 512 + 1024 * 256 + 512 * 128) * 16
+    up += 2 * (512 + 512 + 256 + 128) + 256 * 9 + 1
     # Source, ten masks, candidate, ten masks.
     critic = 22 * w * 16 + w + w * 2 * w * 16 + 2 * w * 4 * w * 16 + 4 * w * 8 * w * 16
     critic += 2 * (2 * w + 4 * w + 8 * w) + 8 * w * 16 + 1
