@@ -256,7 +256,9 @@ def fill(given: argparse.Namespace) -> None:
         for system in given.only:
             for mode in given.modes:
                 row = _Row(given, geis, protocol.name, system, mode, seed)
-                if not row.results.exists():
+                if row.results.exists():
+                    row.check()
+                else:
                     row.make()
 
 
@@ -327,16 +329,20 @@ class _Row:
             self.translated.unlink()
         print(_line(self.results.stem, read_results(self.results)[0]), flush=True)
 
+    def check(self) -> dict[str, Any]:
+        """The note of a row that was begun: rows of one table have the same settings."""
+        note: dict[str, Any] = json.loads(self.note.read_text(encoding="utf-8"))
+        asked = json.loads(json.dumps(self.asked))
+        if {name: note.get(name) for name in asked} != asked:
+            raise OptionError(
+                f"{self.note} was made with other settings.", hint="Give another --out."
+            )
+        return note
+
     def _note(self) -> dict[str, Any]:
         """What was decided about the row: kept, so that a stopped run goes on with it."""
         if self.note.exists():
-            note: dict[str, Any] = json.loads(self.note.read_text(encoding="utf-8"))
-            asked = json.loads(json.dumps(self.asked))
-            if {name: note.get(name) for name in asked} != asked:
-                raise OptionError(
-                    f"{self.note} was made with other settings.", hint="Give another --out."
-                )
-            return note
+            return self.check()
         iterations = self.training.get("iterations", TrainingOptions().iterations)
         if self.minutes:
             iterations = max(1, int(60 * self.minutes / self._seconds_per_iteration()))
