@@ -54,7 +54,8 @@ if TYPE_CHECKING:
 @click.option(
     "--resume",
     is_flag=True,
-    help="Train the finished OUTPUT on to more --iterations; what else is not given is as it was.",
+    help="Train the finished OUTPUT on to more --iterations; what else is not given is as it was. "
+    "What grows or falls over a training goes by the new length.",
 )
 @options.restart
 @options.overwrite
@@ -87,8 +88,12 @@ def command(
     several processes on CPUs).
     """
     from gaitkit.translators.callbacks import Callbacks
+    from gaitkit.translators.records import recorded_training
     from gaitkit.workflow import train_translator
 
+    if resume and output.exists() and values["system"] is None and values["recipe"] is None:
+        # Settings are those of the system that is trained on.
+        values["system"] = recorded_training(output).system
     chosen = training_choice(values)
     every = {} if sample_every is None else {"sample_every": sample_every}
     with stop_on_signal() as stop_requested, console.progress("train", "iterations") as progress:

@@ -32,8 +32,8 @@ from gaitkit.cli import console, options
     "--strength",
     type=click.FloatRange(0, 10),
     default=1.0,
-    help="How strongly the change is asked for: 1 as usual, 0 not at all, 2 twice; for systems "
-    "that can.",
+    help="How strongly the change is asked for: 1 as usual, 0.5 half, 2 twice; for systems that "
+    "can.",
 )
 @options.device
 @options.restart

@@ -18,8 +18,8 @@ class Aim:
     condition : str or None
         Likewise.
     strength : float
-        How strongly the change is asked for, where a system can: 1 as the system does by itself, 0
-        not at all, beyond 1 exaggerated.
+        How strongly the change is asked for, where a system can: 1 as the system does by itself,
+        below 1 halfway, beyond 1 exaggerated.
     """
 
     view: float | None = None

@@ -48,7 +48,7 @@ class DeformableConfig(LabelledConfig, ExtrasConfig):
 
     `nn_weight` is not: the paper's 0.01 belongs to another bank of 64 filters. With 3.5 its
     gradient at the image is as large as that of 100 times the L1 distance (3.1 to 4.1 for blurred
-    images and for those of others); 10 weakens the discriminator by a factor of three.
+    images and for those of others), the paper's weight without this loss.
     """
 
     width: int = setting(64, 1, 512, "channels of the first layer")
@@ -63,7 +63,7 @@ class DeformableConfig(LabelledConfig, ExtrasConfig):
         BODY_BOXES,
         "boxes of the source: its own, those of the mean GEI most like it, or between",
     )
-    nn_weight: float = setting(10.0, 0, 1e4, "weight of the nearest-neighbour loss; full only")
+    nn_weight: float = setting(3.5, 0, 1e4, "weight of the nearest-neighbour loss; full only")
     nn_window: int = setting(3, 1, 9, "side of its window, pixels, odd; the paper has 3 and 5")
     l1_weight: float = setting(100.0, 0, 1e4, "weight of |f - t|; baseline and dsc only")
     adversarial_weight: float = setting(1.0, 0, 1e3, "weight of D's say in the generator's loss")
@@ -227,7 +227,7 @@ class DeformableGAN(Extras[DeformableConfig]):
         else:
             terms["G.L1"] = l1(generated, batch.target)
             weights["G.L1"] = config.l1_weight
-        paired = {f"G.{name}": term for name, term in self.pair_terms(batch, generated).items()}
+        paired = self.pair_terms(batch, generated)
         losses = [weights[name] * term for name, term in terms.items()]
         gradient = self.update("G", torch.stack([*losses, *paired.values()]).sum())
         return {

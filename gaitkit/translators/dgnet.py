@@ -278,7 +278,8 @@ class DGNet(Extras[DGNetConfig]):
             loss = loss + self.schedules["cycle"] * terms["G.cycle"]
         if drawn.aimed is not None:
             paired = self.pair_terms(batch, drawn.aimed)
-            loss = loss + torch.stack(list(paired.values())).sum()
+            for term in paired.values():
+                loss = loss + term
             terms |= paired
         return loss, {name: term.detach() for name, term in terms.items()}
 

@@ -70,11 +70,14 @@ def mean_layouts(sampler: TripleSampler, config: LabelledConfig) -> torch.Tensor
             for start in range(0, len(sampler.images), _AT_ONCE)
         ]
     ).squeeze(1)
+    anything = torch.ones(len(small), dtype=torch.bool, device=device)
     layouts = []
     for view in config.views:
         of_view = torch.from_numpy(views == view).to(device)
         for condition in config.conditions:
             rows = of_view & torch.from_numpy(conditions == condition).to(device)
-            chosen = rows if bool(rows.any()) else of_view
+            # What nobody walked looks like the view, what nobody was filmed from like all views:
+            # people who are held out may be the only ones who have it.
+            chosen = next(choice for choice in (rows, of_view, anything) if bool(choice.any()))
             layouts.append(small[chosen].mean(dim=0))
     return torch.stack(layouts).reshape(len(config.views), len(config.conditions), *small.shape[1:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
@@ -29,6 +30,8 @@ __all__ = ["translate"]
 
 _GEIS_PER_PIECE = 1024
 _EMBEDDING = "features/embedding"
+USUAL_AIM = Aim(90.0, "nm")
+"""What translations show unless their parameters say otherwise."""
 
 
 def translate(
@@ -86,6 +89,7 @@ def translate(
         translator = load_opened(artifact, device=device, threads=threads, weights=weights)
         model_ref: InputRef = artifact.ref()
         seen = artifact.trained_on
+        shown = _shown(artifact, aim or Aim())
         chosen = choose_weights(artifact, weights)
     aim = aim or Aim()
     translator.check_aim(aim)
@@ -105,14 +109,14 @@ def translate(
             "mode": translator.config.mode,
             "content_sha256": model_ref.content_sha256,
             "weights": chosen,
-        } | ({} if aim.is_default else {"aim": vars(aim)})
+        } | ({} if shown == USUAL_AIM else {"aim": vars(shown)})
         parameters = {**source.parameters, "translator": described}
         plan = {
             "stage": "translate",
             "version": __version__,
             "inputs": [source.content_sha256, model_ref.content_sha256],
             "weights": chosen,
-            "aim": vars(aim),
+            "aim": vars(shown),
             "runtime": translator.runtime.as_parameters(),
         }
         pieces = Pieces.of(output, plan, restart=restart)
@@ -143,6 +147,20 @@ def translate(
             writer.write_trained_on([*source.trained_on, *seen])
     pieces.discard()
     return writer.content_sha256
+
+
+def _shown(model: Artifact, aim: Aim) -> Aim:
+    """What will be seen: what is asked for, and for the rest what the model was trained for."""
+    training = model.parameters.get("training")
+    told = training if isinstance(training, Mapping) else {}
+    view, condition = told.get("target_view"), told.get("target_condition")
+    return Aim(
+        float(view if isinstance(view, int | float) else 90.0) if aim.view is None else aim.view,
+        (condition if isinstance(condition, str) else "nm")
+        if aim.condition is None
+        else aim.condition,
+        aim.strength,
+    )
 
 
 def _columns_of(source: Artifact) -> list[str]:

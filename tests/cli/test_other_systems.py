@@ -74,6 +74,21 @@ def test_paired_adds_the_discriminator_of_pairs(
         assert artifact.names("weights/A/")
 
 
+def test_training_on_reads_settings_of_the_models_own_system(
+    gaitkit: Callable, geis: Path, stargan: Path
+) -> None:
+    more = ["--resume", "--iterations", 8, "--threads", 1, "--device", "cpu"]
+    ran = gaitkit("train-gan", geis, "-o", stargan, *more, "--set", "l1_weight=1")
+    assert ran.code == 2
+    assert "there is no setting 'l1_weight'" in ran.stderr
+    ran = gaitkit("train-gan", geis, "-o", stargan, *more, "--set", "forced=0.5")
+    assert ran.code == 2
+    assert "translator.config.forced was 0.25, now it is 0.5" in ran.stderr
+    assert gaitkit("train-gan", geis, "-o", stargan, *more).code == 0
+    with open_artifact(stargan, "translator") as artifact:
+        assert int(artifact.read("step")) == 8
+
+
 def test_a_recipe_of_another_system_is_refused(
     gaitkit: Callable, geis: Path, tmp_path: Path
 ) -> None:
@@ -102,7 +117,8 @@ def test_any_view_and_condition_can_be_asked_for(
             aim = artifact.parameters["translator"].get("aim")
             # The labels stay those of the walk that it was made from.
             assert set(artifact.labels.conditions()) == {"nm", "cl"}
-        assert (aim is None) is (name == "target")
+        # The same images have the same parameters, however they were asked for.
+        assert (aim is None) is (name in ("target", "same"))
     np.testing.assert_array_equal(shown["target"], shown["same"])
     assert not np.array_equal(shown["target"], shown["coat"])
     assert not np.array_equal(shown["target"], shown["front"])

@@ -183,7 +183,7 @@ def test_pairing_adds_an_l1_and_a() -> None:
     network.meet(sampler(), 10)
     network.before_step()
     values = network.train_step(sampler().draw(4))
-    assert {"G.NN", "G.D", "G.pair.L1", "G.pair.A", "A.target"} <= {*values}
+    assert {"G.NN", "G.D", "pair.L1", "pair.A", "A.target"} <= {*values}
     assert network.translating() == ("G_average", "layout")
 
 

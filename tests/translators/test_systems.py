@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from gaitkit.translators import (
 )
 from gaitkit.translators.callbacks import Callbacks
 from gaitkit.translators.options import TrainingOptions
+from gaitkit.translators.sampling import TripleSampler
 from gaitkit.translators.training import Training
 
 SYSTEMS = translator_names()
@@ -207,6 +209,25 @@ def test_its_own_feature_goes_into_the_artefact_and_is_evaluated(
     (result,) = evaluate(output, protocol="halves", features=["embedding"])
     rates = [figure.rank1.estimate for figure in result.numbers.values()]
     assert any(0 <= rate <= 100 for rate in rates)
+
+
+def test_a_view_of_held_out_people_only_spoils_nothing(
+    system: str, write_geis: Callable[..., Path], tmp_path: Path
+) -> None:
+    learned = GeiSet.open(write_geis())
+    view = learned.labels.view.copy()
+    view[(learned.labels.subject == "004") & (view == 0.0)] = 45.0
+    moved = replace(learned, labels=replace(learned.labels, view=view))
+    model = small_model(system, moved)
+    training = Training(model, moved, TrainingOptions(**OPTIONS))
+    # As when 004 is held out for validation: the networks know the view, no batch shows it.
+    others = moved.of_subjects(["001", "002", "003"])
+    domains = (moved.labels.views(), moved.labels.conditions())
+    sampler = TripleSampler(others.images, others.labels, domains=domains)
+    model.meet(sampler, 12)
+    training.run()
+    model.save(tmp_path / "model.h5")
+    assert np.isfinite(load(tmp_path / "model.h5").translate(learned)).all()
 
 
 @pytest.mark.slow
