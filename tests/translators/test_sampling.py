@@ -148,3 +148,58 @@ def test_grey_values_go_to_the_network_and_back() -> None:
     inside = to_network(grey)
     assert (inside.shape, inside.min().item(), inside.max().item()) == ((1, 1, 16, 16), -1.0, 1.0)
     assert torch.equal(from_network(inside).round().to(torch.uint8), grey)
+
+
+MIXED = [
+    *(SequenceKey(name, "nm", 1, view) for name in ("a", "b") for view in (0.0, 90.0)),
+    SequenceKey("other/a", "hat", 1, 45.0),
+    SequenceKey("other/a", "hat", 1, None),
+]
+"""Two people of one data set, and one of another, whom nobody saw from the side."""
+
+
+def test_people_without_a_target_are_drawn_where_none_is_needed() -> None:
+    images, labels = numbered(len(MIXED)), Labels.from_keys(MIXED)
+    dataset = np.array([0, 0, 0, 0, 1, 1])
+    sampler = TripleSampler(images, labels, dataset=dataset, need_targets=False)
+    assert sampler.subjects == ("a", "b", "other/a")
+    assert sampler.left_out == ()
+    batch = sampler.draw(300)
+    for row, target_row, unrelated_row, has_target, data_set in zip(
+        batch.rows.tolist(),
+        batch.target_rows.tolist(),
+        batch.unrelated_rows.tolist(),
+        batch.has_target.tolist(),
+        batch.dataset.tolist(),
+    ):
+        source, target, unrelated = MIXED[row], MIXED[target_row], MIXED[unrelated_row]
+        assert has_target is (source.subject in ("a", "b"))
+        assert data_set == dataset[row]
+        # Somebody has to stand where a target would.
+        assert (target.condition, target.view) == ("nm", 90.0)
+        assert (target.subject == source.subject) is has_target
+        assert unrelated.subject != source.subject
+    assert set(batch.rows.tolist()) == set(range(len(MIXED)))
+
+
+def test_what_each_data_set_knows() -> None:
+    labels = Labels.from_keys(MIXED)
+    dataset = np.array([0, 0, 0, 0, 1, 1])
+    sampler = TripleSampler(numbered(6), labels, dataset=dataset, need_targets=False)
+    assert (sampler.views, sampler.conditions) == ((0.0, 45.0, 90.0), ("hat", "nm"))
+    known = [[True, False, True, False, True], [False, True, False, True, False]]
+    assert sampler.label_known.tolist() == known
+
+
+def test_a_positive_is_any_gei_of_the_same_person_and_changes_no_other_draw() -> None:
+    labels = Labels.from_keys(MIXED[:4])
+    plain = TripleSampler(numbered(4), labels, seed=3).draw(100)
+    batch = TripleSampler(numbered(4), labels, seed=3, positives=True).draw(100)
+    assert plain.positive.shape == (0, 1, 16, 16)
+    for name in ("rows", "target_rows", "unrelated_rows"):
+        assert torch.equal(vars(batch)[name], vars(plain)[name])
+    pairs = set(zip(batch.rows.tolist(), batch.positive_rows.tolist()))
+    # Rows 0 and 1 are one person's, 2 and 3 the other's; one may be its own positive.
+    assert pairs == {(0, 0), (0, 1), (1, 0), (1, 1), (2, 2), (2, 3), (3, 2), (3, 3)}
+    expected = to_network(torch.from_numpy(numbered(4))[batch.positive_rows])
+    assert torch.equal(batch.positive, expected)
