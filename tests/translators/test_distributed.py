@@ -292,7 +292,7 @@ def test_a_stop_ends_all_processes_with_a_checkpoint(geis: Path, tmp_path: Path)
     _, said = running.communicate(timeout=120)
     assert "Error: Stopped after" in said
     assert said.count("Stopped after") == 1
-    assert "process 1" not in said
+    assert "(process 1)" not in said
     with open_artifact(checkpoint, "checkpoint") as artifact:
         assert int(np.asarray(artifact.read("step"))) > 0
 
