@@ -4,12 +4,12 @@ r"""One training iteration of StarGAN, AttGAN, DG-Net and the deformable GAN bes
     python benchmarks/speed/train_translators.py --device cuda --batch-size 64 --iterations 50 \
         --out benchmarks/results/translators-speed-gpu.txt
 
-Networks have their published sizes, training goes by the published losses. The plain loops in
-`plain/` are what one writes first from the papers: float32, a forward pass for every use, every
-loss read at every step. Each loop has a process of its own, whose memory is told (above that of
-the imported libraries, at its peak; on a GPU the allocator's peak); they take turns in every round,
-and the medians of times and ratios over the rounds are printed: of processor time with one thread
-on a CPU, else of wall time. GaitGAN has its own script, `train_gaitgan.py`.
+Networks and batches are those of `gaitkit train-gan`, training goes by the published losses. The
+plain loops in `plain/` are what one writes first from the papers: float32, a forward pass for every
+use, every loss read at every step. Each loop has a process of its own, whose memory is told (above
+that of the imported libraries, at its peak; on a GPU the allocator's peak); they take turns in
+every round, and the medians of times and ratios over the rounds are printed: of processor time with
+one thread on a CPU, else of wall time. GaitGAN has its own script, `train_gaitgan.py`.
 """
 
 from __future__ import annotations
@@ -57,6 +57,12 @@ def drawn_geis() -> tuple[NDArray[np.uint8], Labels]:
     return images, Labels.from_keys(keys)
 
 
+def batch_size_of(system: str, options: argparse.Namespace) -> int:
+    """The batch that was asked for, or the system's own."""
+    own = translator_class(system).default_training["batch_size"]
+    return int(options.batch_size or own)
+
+
 def our_steps(system: str, options: argparse.Namespace) -> tuple[Callable[[], None], Any]:
     """Gaitkit's own iteration, and the translator."""
     images, labels = drawn_geis()
@@ -72,11 +78,12 @@ def our_steps(system: str, options: argparse.Namespace) -> tuple[Callable[[], No
     )
     model.meet(sampler, LENGTH)
     model.steps_done = LENGTH * 4 // 5
+    batch_size = batch_size_of(system, options)
     steps, history = Steps(model), History()
 
     def step() -> None:
         with model.runtime.active(training=True):
-            history.add(steps(sampler.draw(options.batch_size)))
+            history.add(steps(sampler.draw(batch_size)))
         model.steps_done += 1
 
     return step, model
@@ -97,7 +104,8 @@ def work(pipe: Connection, system: str, kind: str, options: argparse.Namespace) 
         device, config = model.runtime.device, model.config
         del model
         plain = importlib.import_module(f"plain.{system}")
-        step = plain.plain_steps(config, *drawn_geis(), options.batch_size, device)
+        batch_size = batch_size_of(system, options)
+        step = plain.plain_steps(config, *drawn_geis(), batch_size, device)
     on_gpu = device == "cuda"
     # On one core, what else the machine does must not count; several threads wait for each other.
     clock = time.process_time if options.threads == 1 and not on_gpu else time.perf_counter
@@ -136,7 +144,10 @@ def measure(system: str, options: argparse.Namespace) -> list[str]:
     for pipe in pipes.values():
         pipe.send(0)
     ratios = [a / b for a, b in zip(timed["plain"], timed["gaitkit"], strict=True)]
-    line = f"{system:<12}" + "".join(f"{median(timed[kind]):10.3f}" for kind in KINDS)
+    batch_size = batch_size_of(system, options)
+    line = f"{system:<10}{batch_size:>6}" + "".join(
+        f"{median(timed[kind]):10.3f}" for kind in KINDS
+    )
     line += f"{median(ratios):9.2f}x  ({min(ratios):.2f}-{max(ratios):.2f})"
     return [line + "".join(f"{memory[kind]:10.0f}" for kind in KINDS), told]
 
@@ -147,7 +158,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", nargs="+", choices=SYSTEMS, default=SYSTEMS)
-    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--batch-size", type=int, help="[default: each system's own]")
     parser.add_argument("--device", choices=DEVICES, default="cpu")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     parser.add_argument("--threads", type=int, default=1)
@@ -157,11 +168,12 @@ def main() -> None:
     options = parser.parse_args()
     where = torch.cuda.get_device_name() if options.device == "cuda" else platform.machine()
     lines = [
-        f"batch {options.batch_size}, {where}, torch {torch.__version__}, {options.threads} "
+        f"{where}, torch {torch.__version__}, {options.threads} "
         f"thread(s); {options.rounds} rounds of {options.iterations} iterations in turn, medians",
         "",
-        f"{'':<12}{'s/iteration':>20}{'':>24}{'memory, MiB':>20}",
-        f"{'':<12}{'plain':>10}{'gaitkit':>10}{'plain / gaitkit':>20}{'plain':>14}{'gaitkit':>10}",
+        f"{'':<16}{'s/iteration':>20}{'':>24}{'memory, MiB':>20}",
+        f"{'':<10}{'batch':>6}{'plain':>10}{'gaitkit':>10}{'plain / gaitkit':>20}"
+        f"{'plain':>14}{'gaitkit':>10}",
     ]
     notes = []
     for system in options.only:

@@ -25,7 +25,13 @@ from gaitkit.artifacts import open_artifact
 from gaitkit.errors import OptionError
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.parallel import process_rank
-from gaitkit.translators import GaitGAN, GaitGANConfig, GeiSet
+from gaitkit.translators import (
+    GaitGAN,
+    GaitGANConfig,
+    GeiSet,
+    translator_class,
+    translator_names,
+)
 from gaitkit.translators.distributed import World, joined
 from gaitkit.translators.sampling import TripleSampler
 from gaitkit.translators.training import Training, TrainingOptions
@@ -70,17 +76,42 @@ def take_part(rank: int, port: int, device: str, folder: Path) -> None:
         np.savez(folder / f"{rank}.npz", **arrays)
 
 
-def train_in_two_processes(folder: Path, device: str = "cpu") -> list[dict[str, Any]]:
+def take_part_in_all(rank: int, port: int, device: str, folder: Path) -> None:
+    """The same for every system, in paired mode and with averages: all networks that there are."""
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    with joined(device) as world:
+        for system in translator_names():
+            config_class = translator_class(system).config_class
+            settings = config_class.of_data(drawn_geis(), OPTIONS) | config_class.paired_settings()
+            small = {"width": 2, "identity_width": 2, "pair_width": 2, "ema_decay": 0.5}
+            known = vars(config_class())
+            settings |= {name: value for name, value in small.items() if name in known}
+            model = translator_class(system)(
+                config_class.from_parameters(settings), device=device, threads=1, mode="eager"
+            )
+            model.join(world)
+            Training(model, drawn_geis(), OPTIONS).run()
+            np.savez(folder / f"{system}-{rank}.npz", **model.state_arrays())
+
+
+def train_in_two_processes(
+    folder: Path,
+    device: str = "cpu",
+    part: Callable[[int, int, str, Path], None] = take_part,
+) -> None:
     context, port = multiprocessing.get_context("spawn"), free_port()
-    processes = [
-        context.Process(target=take_part, args=(rank, port, device, folder)) for rank in (0, 1)
-    ]
+    processes = [context.Process(target=part, args=(rank, port, device, folder)) for rank in (0, 1)]
     for process in processes:
         process.start()
     for process in processes:
         process.join(120)
     assert [process.exitcode for process in processes] == [0, 0]
-    return [dict(np.load(folder / f"{rank}.npz")) for rank in (0, 1)]
+
+
+def ends(folder: Path, prefix: str = "") -> list[dict[str, Any]]:
+    """What each process ended with."""
+    return [dict(np.load(folder / f"{prefix}{rank}.npz")) for rank in (0, 1)]
 
 
 def train_the_halves_in_one_process() -> list[dict[str, nn.Module]]:
@@ -139,7 +170,8 @@ def train_the_halves_in_one_process() -> list[dict[str, nn.Module]]:
 @pytest.mark.slow
 def test_two_processes_equal_one_that_normalises_the_halves_separately(tmp_path: Path) -> None:
     """All weights and running statistics, in float64, to 1e-10 after four iterations."""
-    both = train_in_two_processes(tmp_path)
+    train_in_two_processes(tmp_path)
+    both = ends(tmp_path)
     for name, values in both[0].items():
         np.testing.assert_array_equal(both[1][name], values, err_msg=name)
     halves = train_the_halves_in_one_process()
@@ -156,11 +188,24 @@ def test_two_processes_equal_one_that_normalises_the_halves_separately(tmp_path:
 
 
 @pytest.mark.slow
+def test_two_processes_keep_every_system_the_same(tmp_path: Path) -> None:
+    """All weights, running statistics, averages and optimiser states: nobody goes its own way."""
+    train_in_two_processes(tmp_path, part=take_part_in_all)
+    for system in translator_names():
+        one, other = ends(tmp_path, f"{system}-")
+        assert one.keys() == other.keys()
+        for name, values in one.items():
+            np.testing.assert_array_equal(other[name], values, err_msg=f"{system} {name}")
+            assert np.isfinite(values).all(), f"{system} {name}"
+
+
+@pytest.mark.slow
 @pytest.mark.cuda
 @needs_two_gpus
 def test_two_gpus_equal_one_that_sees_the_whole_batch(tmp_path: Path) -> None:
     """SyncBatchNorm normalises the whole batch."""
-    both = train_in_two_processes(tmp_path, "cuda")
+    train_in_two_processes(tmp_path, "cuda")
+    both = ends(tmp_path)
     alone = new_model("cuda").fit(drawn_geis(), **vars(OPTIONS))
     for name, expected in alone.state_arrays().items():
         if name.startswith("weights/") and "tracked" not in name:
