@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
+from gaitkit.translators.losses import precise
+
 __all__ = ["cross_entropy", "erased", "kl_divergence", "least_squares"]
 
 _ERASED_SHARE = (0.02, 0.4)
@@ -26,7 +28,7 @@ def least_squares(scores: Sequence[torch.Tensor], label: float) -> torch.Tensor:
     label : float
         1 for "real", 0 for the contrary.
     """
-    return torch.stack([(_precise(each) - label).square().mean() for each in scores]).sum()
+    return torch.stack([(precise(each) - label).square().mean() for each in scores]).sum()
 
 
 def kl_divergence(teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:
@@ -38,8 +40,8 @@ def kl_divergence(teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:
         Logits; computed in float32 at least.
     """
     return functional.kl_div(
-        _precise(student).log_softmax(dim=1),
-        _precise(teacher).log_softmax(dim=1),
+        precise(student).log_softmax(dim=1),
+        precise(teacher).log_softmax(dim=1),
         reduction="batchmean",
         log_target=True,
     )
@@ -47,7 +49,7 @@ def kl_divergence(teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:
 
 def cross_entropy(scores: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
     """Softmax cross-entropy of logits (n, classes) against labels (n,), in float32 at least."""
-    return functional.cross_entropy(_precise(scores), label)
+    return functional.cross_entropy(precise(scores), label)
 
 
 def erased(images: torch.Tensor, probability: float) -> torch.Tensor:
@@ -78,7 +80,3 @@ def erased(images: torch.Tensor, probability: float) -> torch.Tensor:
         inside.append((at >= start) & (at < start + pixels))
     hole = inside[0][:, :, None] & inside[1][:, None, :] & (draws[4] < probability)[:, :, None]
     return images.masked_fill(hole.unsqueeze(1), _BACKGROUND)
-
-
-def _precise(values: torch.Tensor) -> torch.Tensor:
-    return values if values.dtype == torch.float64 else values.float()

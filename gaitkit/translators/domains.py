@@ -67,9 +67,23 @@ class LabelledConfig(TranslatorConfig):
 
     @classmethod
     def of_data(cls, geis: GeiSet, options: TrainingOptions) -> dict[str, Any]:
-        """Size, views, conditions and target of a training."""
+        """Size, views, conditions and target of a training.
+
+        Raises
+        ------
+        OptionError
+            No view is known.
+        """
+        views = tuple(geis.labels.views())
+        if not views:
+            raise OptionError(
+                "This system is told which view to show, but none of the "
+                f"{len(geis.labels):,} GEIs to learn from has a known view.",
+                hint="Name the views when the frames are read; gaitkit models says what a system "
+                "needs.",
+            )
         return super().of_data(geis, options) | {
-            "views": tuple(geis.labels.views()),
+            "views": views,
             "conditions": tuple(geis.labels.conditions()),
             "target_view": float(options.target_view),
             "target_condition": options.target_condition,

@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from gaitkit.translators.blocks import LEAKY_SLOPE
+from gaitkit.translators.losses import precise
 
 __all__ = [
     "IDENTITY_FEATURES",
@@ -90,7 +91,7 @@ def softmax_loss(scores: torch.Tensor, subject: torch.Tensor) -> torch.Tensor:
     subject : Tensor of int64, shape (n,)
         The true people's columns.
     """
-    return functional.cross_entropy(scores.float(), subject)
+    return functional.cross_entropy(precise(scores), subject)
 
 
 def centre_loss(embedded: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
@@ -104,7 +105,7 @@ def centre_loss(embedded: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
     embedded, centres : Tensor, shape (n, features)
         Each embedding, and its person's centre.
     """
-    return 0.5 * (embedded.float() - centres.float()).square().sum(dim=1).mean()
+    return 0.5 * (precise(embedded) - precise(centres)).square().sum(dim=1).mean()
 
 
 def contrastive_loss(
@@ -135,8 +136,7 @@ def contrastive_loss(
     """
     count = len(generated)
     ours, theirs = (
-        functional.normalize(values if values.dtype == torch.float64 else values.float(), dim=1)
-        for values in (generated, candidates)
+        functional.normalize(precise(values), dim=1) for values in (generated, candidates)
     )
     scores = ours @ theirs.T / temperature
     own = torch.arange(count, device=scores.device)

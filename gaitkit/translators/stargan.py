@@ -213,8 +213,9 @@ class StarGAN(Extras[StarGANConfig]):
             "D.generated": patches[count:].mean(dtype=dtype),
             "D.view": view,
             "D.condition": condition,
-            "D.penalty": line_penalty(D.reality, batch.source, fake),
         }
+        if self.config.penalty_weight > 0:
+            terms["D.penalty"] = line_penalty(D.reality, batch.source, fake)
         weights = {
             "D.view": self.config.classification_weight,
             "D.condition": self.config.classification_weight,

@@ -17,6 +17,7 @@ from gaitkit.translators.domains import (
     group_cross_entropy,
     one_hot,
 )
+from gaitkit.translators.options import TrainingOptions
 from gaitkit.translators.sampling import TripleSampler
 
 CONFIG = LabelledConfig(views=(0.0, 45.0, 90.0), conditions=("cl", "nm"))
@@ -94,3 +95,9 @@ def test_a_target_that_nobody_has_and_views_out_of_order_are_refused(
 ) -> None:
     with pytest.raises(OptionError, match=r"among those of the data|ascending order"):
         LabelledConfig(**{"views": (0.0, 90.0), "conditions": ("cl", "nm")} | settings)
+
+
+def test_data_without_any_known_view_are_refused() -> None:
+    unknown = geis(views=(float("nan"),))
+    with pytest.raises(OptionError, match="none of the 4 GEIs to learn from has a known view"):
+        LabelledConfig.of_data(unknown, TrainingOptions())
