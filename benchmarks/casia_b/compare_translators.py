@@ -162,15 +162,14 @@ SMALL: dict[str, dict[str, Settings]] = {
         "paired": (
             SMALL_DGNET
             | {
-                "identity_weight": 0.0,
-                "self_weight": 1.0,
-                "same_weight": 1.0,
+                "self_weight": 5.0,
+                "same_weight": 5.0,
+                "identity_weight": 0.5,
                 "pair_width": 8,
-                "pair_l1_weight": 30.0,
-                "pair_adversarial_weight": 0.0,
-                "pair_contrast_weight": 5.0,
+                "pair_l1_weight": 5.0,
+                "pair_contrast_weight": 1.0,
             },
-            {"batch_size": 8, "balanced": True},
+            {"batch_size": 8},
         ),
     },
     "deformable": {
