@@ -105,6 +105,36 @@ def test_stopped_and_continued_it_gives_the_same_bytes(
     assert (tmp_path / "parts.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
 
 
+@pytest.mark.parametrize(
+    "system", [name for name in SYSTEMS if "data sets" in translator_class(name).offers]
+)
+def test_several_data_sets_are_continued_and_none_may_be_exchanged(
+    system: str, geis: Path, write_geis: Callable[..., Path], tmp_path: Path
+) -> None:
+    other = write_geis("other.h5", dataset="another")
+    both = GeiSet.open(geis).of_subjects(PEOPLE).beside([GeiSet.open(other)])
+    how: dict[str, Any] = {
+        "subjects": PEOPLE,
+        "system": system,
+        "also": [other],
+        "config": settings_of(system, both),
+        "options": TrainingOptions(**OPTIONS),
+        "device": "cpu",
+        "precision": "fp32",
+        "threads": 1,
+    }
+    train(geis, tmp_path / "whole.h5", **how)
+    seen = iter(range(1, 100))
+    calls = Callbacks(stop_requested=lambda: next(seen) > 5)
+    with pytest.raises(StoppedError):
+        train(geis, tmp_path / "parts.h5", callbacks=calls, **how)
+    exchanged = write_geis("exchanged.h5", dataset="a third")
+    with pytest.raises(OptionError, match="another"):
+        train(geis, tmp_path / "parts.h5", **how | {"also": [exchanged]})
+    train(geis, tmp_path / "parts.h5", **how)
+    assert (tmp_path / "parts.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
+
+
 @pytest.mark.slow
 def test_killed_it_goes_on_from_its_checkpoint(system: str, geis: Path, tmp_path: Path) -> None:
     def command(output: Path) -> list[str]:
