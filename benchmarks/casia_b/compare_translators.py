@@ -25,8 +25,9 @@ import logging
 import statistics
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from time import process_time
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -299,7 +300,11 @@ class _Row:
     def make(self) -> None:
         """Train, translate, evaluate."""
         note = self._note()
-        began = process_time()
+        # Minutes are processor time and go by without a checkpoint, days are neither.
+        clock = process_time if self.minutes else perf_counter
+        steps: list[int] = []
+        calls = Callbacks(on_step=lambda step, total: steps.append(step))
+        began = clock()
         train_translator(
             self.geis,
             self.model,
@@ -307,11 +312,12 @@ class _Row:
             system=self.system,
             config=self.config,
             training={**self.training, "iterations": note["iterations"]},
-            callbacks=Callbacks(checkpoint_every=1_000_000),
+            callbacks=replace(calls, checkpoint_every=10**9) if self.minutes else calls,
             overwrite=True,
             **self.how,
         )
-        note["seconds"] = process_time() - began
+        # Of the whole training, also when this is the rest of a stopped one.
+        note["seconds"] = (clock() - began) * note["iterations"] / max(len(steps), 1)
         self._keep(note)
         translate(self.geis, self.model, self.translated, overwrite=True, **self.how)
         with open_artifact(self.translated, "gei") as artifact:
