@@ -62,7 +62,7 @@ SMALL_DGNET = {
     "fine": "off",
     "adversarial_weight": 0.0,
     "ramp_start": 1.0,
-    "learning_rate": 3e-3,
+    "learning_rate": 1e-3,
     "learning_rate_identity": 3e-3,
     "betas": (0.5, 0.999),
     "weight_decay": 0.0,

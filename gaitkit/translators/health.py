@@ -7,6 +7,7 @@ batch that D judges rightly), ``gradient.G`` (L2 norm of that optimiser's gradie
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,10 @@ __all__ = [
     "losses_by_network",
     "not_finite",
     "panel_of",
+    "warn_of_equal_images",
 ]
+
+_log = logging.getLogger(__name__)
 
 PANELS = ("accuracy", "gradient", "spread")
 
@@ -110,6 +114,18 @@ def check_spread(
                 hint="Train again with --restart and lower learning rates, a term that ties images "
                 "to the true ones (--paired), or a stronger gradient penalty, by --set; gaitkit "
                 "models NAME lists the settings.",
+            )
+
+
+def warn_of_equal_images(values: Mapping[str, float]) -> None:
+    """Say so when a training that was too short for `check_spread` ends with one image for all."""
+    for name, value in values.items():
+        if panel_of(name) == "spread" and value < MIN_SPREAD:
+            _log.warning(
+                "the generated images differ from each other %.1f %% as much as the true ones "
+                "(%s): everybody gets nearly the same one",
+                100 * value,
+                name,
             )
 
 

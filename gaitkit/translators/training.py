@@ -13,7 +13,12 @@ from gaitkit.errors import DamagedArtifactError, OptionError
 from gaitkit.translators.best import Best
 from gaitkit.translators.callbacks import Callbacks
 from gaitkit.translators.capture import Steps
-from gaitkit.translators.health import check_finite, check_spread, device_failures_told
+from gaitkit.translators.health import (
+    check_finite,
+    check_spread,
+    device_failures_told,
+    warn_of_equal_images,
+)
 from gaitkit.translators.history import History
 from gaitkit.translators.images import from_network
 from gaitkit.translators.options import TrainingOptions
@@ -173,6 +178,8 @@ class Training:
         if self.step % self.options.log_every == 0:
             self.history.close_window(self.step, values)
             check_spread(self.history.names, self.history.steps, self.history.losses)
+        if self.finished and self.translator.world.is_main:
+            warn_of_equal_images(values)
         if calls.on_progress is not None:
             calls.on_progress(self.step, self.options.iterations, values)
 

@@ -314,6 +314,17 @@ def test_a_collapse_stops_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
     assert training.step == 14
 
 
+def test_one_image_for_all_is_told_at_the_end_of_a_short_training(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for system in (Blur, Flat):
+        model = system(BlurConfig(image_size=(32, 32)), device="cpu")
+        Training(model, small_geis(), TrainingOptions(**OPTIONS)).run()
+        told = [record.getMessage() for record in caplog.records]
+        assert len(told) == (system is Flat)
+    assert "differ from each other 1.0 % as much as the true ones (spread.blur)" in told[0]
+
+
 class Lost(Blur):
     """Its device goes away in the fourth step."""
 
