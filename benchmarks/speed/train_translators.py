@@ -21,6 +21,7 @@ import platform
 import resource
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
@@ -82,8 +83,7 @@ def our_steps(system: str, options: argparse.Namespace) -> tuple[Callable[[], No
     steps, history = Steps(model), History()
 
     def step() -> None:
-        with model.runtime.active(training=True):
-            history.add(steps(sampler.draw(batch_size)))
+        history.add(steps(sampler.draw(batch_size)))
         model.steps_done += 1
 
     return step, model
@@ -93,9 +93,10 @@ def work(pipe: Connection, system: str, kind: str, options: argparse.Namespace) 
     """A process: build one loop, do as many iterations as are asked for, tell time and memory."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     torch.set_num_threads(options.threads)
-    told = ""
+    told, active = "", ExitStack()
     if kind == "gaitkit":
         step, model = our_steps(system, options)
+        active.enter_context(model.runtime.active(training=True))
         device = model.runtime.device
         sizes = ", ".join(f"{k} {v / 1e6:.1f} M" for k, v in model.parameter_counts().items())
         told = f"{system}: {sizes}; {model.runtime.precision}, {model.runtime.mode}"
@@ -110,15 +111,16 @@ def work(pipe: Connection, system: str, kind: str, options: argparse.Namespace) 
     # On one core, what else the machine does must not count; several threads wait for each other.
     clock = time.process_time if options.threads == 1 and not on_gpu else time.perf_counter
     pipe.send(told)
-    while (count := pipe.recv()) > 0:
-        began = clock()
-        for _ in range(count):
-            step()
-        if on_gpu:
-            torch.cuda.synchronize()
-        taken = (clock() - began) / count
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-        pipe.send((taken, torch.cuda.max_memory_allocated() / 2**20 if on_gpu else peak / 1024))
+    with active:
+        while (count := pipe.recv()) > 0:
+            began = clock()
+            for _ in range(count):
+                step()
+            if on_gpu:
+                torch.cuda.synchronize()
+            taken = (clock() - began) / count
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+            pipe.send((taken, torch.cuda.max_memory_allocated() / 2**20 if on_gpu else peak / 1024))
 
 
 def measure(system: str, options: argparse.Namespace) -> list[str]:

@@ -11,6 +11,7 @@ import torch
 
 from gaitkit.errors import OptionError
 from gaitkit.parallel import available_cores
+from gaitkit.translators.allocator import freed_memory_kept
 from gaitkit.translators.processor import cpu_computes_bf16, gpu_computes_bf16, gpu_computes_tf32
 
 __all__ = ["DEVICES", "MODES", "PRECISIONS", "Runtime"]
@@ -132,16 +133,18 @@ class Runtime:
         Parameters
         ----------
         training : bool
-            Whether to use tf32 if chosen, and the fastest of cuDNN's algorithms by trial. Without
-            it everything is plain float32, as translations always are.
+            Whether to use tf32 if chosen, and the fastest of cuDNN's algorithms by trial; on the
+            processor, to keep freed memory. Without it everything is plain float32, as
+            translations always are.
         """
         threads, benchmark = torch.get_num_threads(), torch.backends.cudnn.benchmark
         if self.device == "cpu":
             torch.set_num_threads(self.threads)
         else:
             torch.backends.cudnn.benchmark = training
+        memory = freed_memory_kept if training and self.device == "cpu" else nullcontext
         try:
-            with _float32_arithmetic(self, tf32=training and self.precision == "tf32"):
+            with memory(), _float32_arithmetic(self, tf32=training and self.precision == "tf32"):
                 yield
         finally:
             torch.set_num_threads(threads)
