@@ -13,6 +13,7 @@ from gaitkit.artifacts import Artifact, open_artifact
 from gaitkit.errors import ArtifactError
 from gaitkit.labels import SequenceKey, format_view
 from gaitkit.reporting.sheet import contact_sheet
+from gaitkit.translators.aim import Aim, trained_target
 from gaitkit.translators.preprocessing import preprocessing_of, refuse_other_preprocessing
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["choose_source", "translation_grid", "true_row"]
 
-_TARGET = (90.0, "nm")
 _CELL_PX, _LARGE_CELL_PX = 72, 144
 _PAPER = 255
 
@@ -106,16 +106,9 @@ def _load(path: Path, device: str) -> _Model:
     from gaitkit.translators.store import load_opened
 
     with open_artifact(path, "translator", guarded=True) as artifact:
-        training = artifact.parameters.get("training")
-        options = training if isinstance(training, dict) else {}
-        view, condition = (
-            options.get(name, default)
-            for name, default in zip(("target_view", "target_condition"), _TARGET, strict=True)
-        )
-        if not isinstance(view, int | float) or not isinstance(condition, str):
-            raise ArtifactError(f"{path} does not say what its targets were.")
+        target = trained_target(artifact.parameters)
         seen = frozenset((row.dataset, row.subject) for row in artifact.trained_on)
-        return _Model(load_opened(artifact, device=device), float(view), condition, seen)
+        return _Model(load_opened(artifact, device=device), *target, seen)
 
 
 def choose_source(artifact: Artifact, chosen: NDArray[np.intp], model: _Model) -> int:
@@ -159,8 +152,6 @@ def true_row(artifact: Artifact, source: SequenceKey, view: float, condition: st
 
 
 def _grid(artifact: Artifact, model: _Model, source: int, caption: str) -> NDArray[np.uint8]:
-    from gaitkit.translators.aim import Aim
-
     config, key = model.translator.config, artifact.labels.key(source)
     image = _measured(artifact, source)
     nothing = np.full_like(image, _PAPER)

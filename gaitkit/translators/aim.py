@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["Aim"]
+__all__ = ["USUAL_TARGET", "Aim", "trained_target"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,23 @@ class Aim:
     condition: str | None = None
     strength: float = 1.0
 
-    @property
-    def is_default(self) -> bool:
-        """Whether nothing in particular is asked for."""
-        return self == Aim()
+
+USUAL_TARGET = (90.0, "nm")
+"""View, degrees, and condition of what a translator is trained to show by default."""
+
+
+def trained_target(parameters: Mapping[str, Any]) -> tuple[float, str]:
+    """View, degrees, and condition that a translator was trained to show.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Of its artefact. Where they do not say, or nothing that makes sense, it is the usual.
+    """
+    training = parameters.get("training")
+    told = training if isinstance(training, Mapping) else {}
+    view, condition = told.get("target_view"), told.get("target_condition")
+    return (
+        float(view) if isinstance(view, int | float) else USUAL_TARGET[0],
+        condition if isinstance(condition, str) else USUAL_TARGET[1],
+    )

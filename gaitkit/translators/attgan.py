@@ -195,7 +195,8 @@ class AttGAN(Extras[AttGANConfig]):
                     "G.reconstruction": self.config.reconstruction_weight,
                     "G.adversarial": self.config.adversarial_weight,
                     "G.attributes": self.config.attribute_weight_g,
-                },
+                }
+                | self.pair_weights(),
             )
             self.update_averages()
         values["spread.G"] = relative_spread(fake[forced], batch.target)

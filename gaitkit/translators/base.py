@@ -75,7 +75,7 @@ class Translator(Translating[ConfigT]):
     default_training: ClassVar[Mapping[str, Any]] = {}
     """Fields of `TrainingOptions` whose defaults are others than GaitGAN's."""
     wants_positive: ClassVar[bool] = False
-    """Whether a batch is to hold another GEI of each source's person."""
+    """Whether a batch is to hold any GEI of each source's person beside it."""
 
     def __init__(
         self,

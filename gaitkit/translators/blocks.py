@@ -20,6 +20,7 @@ __all__ = [
     "LEAKY_SLOPE",
     "Critic",
     "Generator",
+    "beside",
     "decoder",
     "encoder",
     "frozen",
@@ -161,6 +162,11 @@ class Critic(nn.Module):
         """Logits of shape (n,) for images of shape (n, in_channels, height, width)."""
         logits: torch.Tensor = self.layers(image)
         return logits.flatten()
+
+
+def beside(source: torch.Tensor, candidate: torch.Tensor) -> torch.Tensor:
+    """Source and candidate as the two channels of one image: what a critic of pairs sees."""
+    return torch.cat([source, candidate.to(source.dtype)], dim=1)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ one: there the decoder has to invent it. Views near the side, bags and coats gai
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
@@ -95,7 +96,7 @@ class DeformableGAN(Extras[DeformableConfig]):
     source: ClassVar[str] = "Siarohin et al., Deformable GANs, CVPR 2018"
     offers: ClassVar[frozenset[str]] = frozenset({"embedding"})
     config_class: ClassVar[type[TranslatorConfig]] = DeformableConfig
-    default_training: ClassVar[dict[str, Any]] = {"iterations": 90_000, "batch_size": 4}
+    default_training: ClassVar[Mapping[str, Any]] = {"iterations": 90_000, "batch_size": 4}
     averaged: ClassVar[tuple[str, ...]] = ("G",)
     also_translating: ClassVar[tuple[str, ...]] = ("layout",)
 
@@ -201,12 +202,9 @@ class DeformableGAN(Extras[DeformableConfig]):
             "D.target": bce_with_logits(real, 1.0),
             "D.generated": bce_with_logits(generated, 0.0),
         }
-        gradient = self.update("D", terms["D.target"] + terms["D.generated"])
-        return {
-            **{name: term.detach() for name, term in terms.items()},
+        return self.descend("D", terms, {}) | {
             "accuracy.D.target": (real.detach() > 0).float().mean(),
             "accuracy.D.generated": (generated.detach() <= 0).float().mean(),
-            "gradient.D": gradient,
         }
 
     def _generator_step(
@@ -227,13 +225,8 @@ class DeformableGAN(Extras[DeformableConfig]):
         else:
             terms["G.L1"] = l1(generated, batch.target)
             weights["G.L1"] = config.l1_weight
-        paired = self.pair_terms(batch, generated)
-        losses = [weights[name] * term for name, term in terms.items()]
-        gradient = self.update("G", torch.stack([*losses, *paired.values()]).sum())
-        return {
-            **{name: term.detach() for name, term in (terms | paired).items()},
-            "gradient.G": gradient,
-        }
+        terms |= self.pair_terms(batch, generated)
+        return self.descend("G", terms, weights | self.pair_weights())
 
     def _nearest_neighbours(self, generated: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         bank = self.networks["bank"]

@@ -23,10 +23,11 @@ from gaitkit.translators.dgnet_config import DGNetConfig
 from gaitkit.translators.dgnet_encoders import IdentityEncoder, LayoutEncoder, shrink
 from gaitkit.translators.dgnet_generator import Composer, ScalesCritic
 from gaitkit.translators.dgnet_init import init_kaiming, mean_layouts
-from gaitkit.translators.dgnet_losses import cross_entropy, erased, least_squares
+from gaitkit.translators.dgnet_losses import erased, least_squares
 from gaitkit.translators.dgnet_naming import accuracy, judging, naming_loss
 from gaitkit.translators.domains import aim_labels
 from gaitkit.translators.extras import Extras
+from gaitkit.translators.identity import softmax_loss
 from gaitkit.translators.losses import l1, relative_spread
 from gaitkit.translators.sampling import Batch, TripleSampler
 
@@ -68,8 +69,8 @@ class DGNet(Extras[DGNetConfig]):
     wants_positive: ClassVar[bool] = True
     averaged: ClassVar[tuple[str, ...]] = ("E_a", "E_s", "G")
 
-    @staticmethod
-    def build_networks(config: DGNetConfig) -> dict[str, nn.Module]:
+    @classmethod
+    def build_networks(cls, config: DGNetConfig) -> dict[str, nn.Module]:
         """E_a, E_s, G, D, the teacher, and what the extras add."""
         domains = (len(config.views), len(config.conditions))
         networks: dict[str, nn.Module] = {
@@ -81,7 +82,7 @@ class DGNet(Extras[DGNetConfig]):
             networks["D"] = ScalesCritic(config.width)
         if config.teacher_share > 0:
             networks["T"] = IdentityEncoder(config.identity_width, config.classes[:1])
-        return DGNet.with_extras(config, networks)
+        return cls.with_extras(config, networks)
 
     def init_weights(self, generator: torch.Generator) -> None:
         """N(0, 2 / inputs), as He et al. (2015); D's N(0, 0.02)."""
@@ -197,7 +198,7 @@ class DGNet(Extras[DGNetConfig]):
         with self.runtime.autocast():
             (scores,) = self.networks["T"](self._erased(batch)).scores
         subject = torch.cat([batch.subject, batch.subject])
-        loss = cross_entropy(scores, subject)
+        loss = softmax_loss(scores, subject)
         values = {"T.identity": loss.detach(), "accuracy.T": accuracy(scores, subject)}
         return values | {"gradient.T": self.update("T", loss)}
 
@@ -260,7 +261,7 @@ class DGNet(Extras[DGNetConfig]):
         terms = {
             "G.self": l1(drawn.own, batch.source),
             "G.same": l1(drawn.same, batch.source),
-            "G.identity": cross_entropy(seen.scores[0], batch.subject),
+            "G.identity": softmax_loss(seen.scores[0], batch.subject),
         }
         loss = (
             config.self_weight * terms["G.self"]
@@ -277,10 +278,10 @@ class DGNet(Extras[DGNetConfig]):
             loss = loss + self.schedules["code"] * (terms["G.code"] + terms["G.layout"])
             loss = loss + self.schedules["cycle"] * terms["G.cycle"]
         if drawn.aimed is not None:
-            paired = self.pair_terms(batch, drawn.aimed)
-            for term in paired.values():
-                loss = loss + term
-            terms |= paired
+            weights = self.pair_weights()
+            for name, term in self.pair_terms(batch, drawn.aimed).items():
+                terms[name] = term
+                loss = loss + weights[name] * term
         return loss, {name: term.detach() for name, term in terms.items()}
 
     def _erased(self, batch: Batch) -> torch.Tensor:

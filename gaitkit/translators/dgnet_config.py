@@ -10,11 +10,11 @@ from gaitkit.translators.config import choice, setting
 from gaitkit.translators.domains import LabelledConfig
 from gaitkit.translators.extras import ExtrasConfig
 from gaitkit.translators.geis import GeiSet
+from gaitkit.translators.identity import MAX_PEOPLE
 from gaitkit.translators.options import TrainingOptions
 
 __all__ = ["DGNetConfig"]
 
-MAX_PEOPLE = 4096
 MAX_DOMAINS = 4096
 
 

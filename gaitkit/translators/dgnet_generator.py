@@ -6,6 +6,8 @@ Re-identification", CVPR 2019, section 3 and its supplement.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -100,12 +102,26 @@ class ScalesCritic(nn.Module):
         return scores
 
     def gradient_penalty(self, images: torch.Tensor) -> torch.Tensor:
-        """Squared gradient of each scale's summed map at images, batch mean, summed over scales."""
-        penalties = []
-        for scale in self.scales:
-            penalties.append(gradient_penalty(scale, images))
-            images = _halved(images)
+        """Squared gradient of each scale's summed map at the images, at their full size.
+
+        Its batch mean, summed over the scales. To be called outside autocast.
+        """
+        penalties = [
+            gradient_penalty(_after(k, scale), images) for k, scale in enumerate(self.scales)
+        ]
         return torch.stack(penalties).sum()
+
+
+def _after(halvings: int, scale: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A scale's scores of images at their full size."""
+
+    def scores(images: torch.Tensor) -> torch.Tensor:
+        for _ in range(halvings):
+            images = _halved(images)
+        found: torch.Tensor = scale(images)
+        return found
+
+    return scores
 
 
 def _halved(images: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from gaitkit.translators.losses import precise
 
-__all__ = ["cross_entropy", "erased", "kl_divergence", "least_squares"]
+__all__ = ["erased", "kl_divergence", "least_squares"]
 
 _ERASED_SHARE = (0.02, 0.4)
 _ERASED_ASPECT = (0.3, 1 / 0.3)
@@ -45,11 +45,6 @@ def kl_divergence(teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:
         reduction="batchmean",
         log_target=True,
     )
-
-
-def cross_entropy(scores: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
-    """Softmax cross-entropy of logits (n, classes) against labels (n,), in float32 at least."""
-    return functional.cross_entropy(precise(scores), label)
 
 
 def erased(images: torch.Tensor, probability: float) -> torch.Tensor:

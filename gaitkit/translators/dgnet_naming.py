@@ -14,9 +14,10 @@ from torch import nn
 
 from gaitkit.translators.dgnet_config import DGNetConfig
 from gaitkit.translators.dgnet_encoders import Identity
-from gaitkit.translators.dgnet_losses import cross_entropy, kl_divergence
+from gaitkit.translators.dgnet_losses import kl_divergence
 from gaitkit.translators.domains import group_cross_entropy
 from gaitkit.translators.extras import Extras
+from gaitkit.translators.identity import softmax_loss
 from gaitkit.translators.sampling import Batch
 
 __all__ = ["accuracy", "judging", "naming_loss"]
@@ -61,8 +62,8 @@ def naming_loss(
             opinion = _opinion(model.networks["T"], fake) if "T" in model.networks else None
     own, positive = seen.scores[0].chunk(2)
     terms = {
-        "E_a.identity": cross_entropy(own, batch.subject),
-        "E_a.positive": cross_entropy(positive, batch.subject),
+        "E_a.identity": softmax_loss(own, batch.subject),
+        "E_a.positive": softmax_loss(positive, batch.subject),
     }
     loss = terms["E_a.identity"] + terms["E_a.positive"]
     if config.fine != "off":
@@ -111,7 +112,7 @@ def _opinion(teacher: nn.Module, fake: torch.Tensor) -> torch.Tensor:
 def _fine(scores: torch.Tensor, batch: Batch, config: DGNetConfig, *, shown: int) -> torch.Tensor:
     """How badly head 2 names the layout, that of the row `shown` before: which, or whose."""
     if config.fine == "id":
-        return cross_entropy(scores, batch.subject.roll(shown))
+        return softmax_loss(scores, batch.subject.roll(shown))
     view, condition = batch.view.roll(shown), batch.condition.roll(shown)
     of_view, of_condition = group_cross_entropy(scores, view, condition, config)
     return of_view + of_condition

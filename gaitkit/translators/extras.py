@@ -17,7 +17,7 @@ from torch import nn
 
 from gaitkit.translators.averaging import average_of, average_weight, update_average
 from gaitkit.translators.base import Translator
-from gaitkit.translators.blocks import Critic, frozen, init_normal
+from gaitkit.translators.blocks import Critic, beside, frozen, init_normal
 from gaitkit.translators.config import TranslatorConfig, setting
 from gaitkit.translators.identity import pixel_contrast
 from gaitkit.translators.losses import bce_with_logits, l1
@@ -139,7 +139,7 @@ class Extras(Translator[ConfigT]):
         terms, accuracies = {}, {}
         named = (("target", target, 1), ("unrelated", unrelated, 0), ("generated", fake, 0))
         with self.runtime.autocast():
-            scores = [critic(_pair(source, image)) for _, image, _ in named]
+            scores = [critic(beside(source, image)) for _, image, _ in named]
         for (what, _, label), score in zip(named, scores, strict=True):
             terms[f"A.{what}"] = bce_with_logits(score, float(label))
             right = score.detach() > 0 if label else score.detach() <= 0
@@ -151,7 +151,7 @@ class Extras(Translator[ConfigT]):
     def pair_terms(
         self, batch: Batch, generated: torch.Tensor, rows: slice = slice(None)
     ) -> dict[str, torch.Tensor]:
-        """What pairing adds to the generator's loss, weighted.
+        """What pairing adds to the generator's loss, before the `pair_weights`.
 
         Parameters
         ----------
@@ -173,14 +173,14 @@ class Extras(Translator[ConfigT]):
             return {}
         terms: dict[str, torch.Tensor] = {}
         if config.pair_l1_weight > 0:
-            terms["pair.L1"] = config.pair_l1_weight * l1(generated, batch.target[rows])
+            terms["pair.L1"] = l1(generated, batch.target[rows])
         if "A" in self.networks:
             critic = self.networks["A"]
             with self.runtime.autocast(), frozen(critic):
-                same = critic(_pair(batch.source[rows], generated))
-            terms["pair.A"] = config.pair_adversarial_weight * bce_with_logits(same, 1.0)
+                same = critic(beside(batch.source[rows], generated))
+            terms["pair.A"] = bce_with_logits(same, 1.0)
         if config.pair_contrast_weight > 0:
-            terms["pair.contrast"] = config.pair_contrast_weight * pixel_contrast(
+            terms["pair.contrast"] = pixel_contrast(
                 generated,
                 batch.target[rows],
                 batch.unrelated[rows],
@@ -189,6 +189,14 @@ class Extras(Translator[ConfigT]):
                 config.pair_contrast_temperature,
             )
         return terms
+
+    def pair_weights(self) -> dict[str, float]:
+        """The weights of all `pair_terms` there may be."""
+        return {
+            "pair.L1": self.config.pair_l1_weight,
+            "pair.A": self.config.pair_adversarial_weight,
+            "pair.contrast": self.config.pair_contrast_weight,
+        }
 
     def descend(
         self, network: str, terms: Mapping[str, torch.Tensor], weights: Mapping[str, float]
@@ -232,7 +240,3 @@ class Extras(Translator[ConfigT]):
         """The averages, or what they would be of, and what else translates."""
         ending = "_average" if self.config.ema_decay > 0 else ""
         return (*(f"{name}{ending}" for name in self.averaged), *self.also_translating)
-
-
-def _pair(source: torch.Tensor, candidate: torch.Tensor) -> torch.Tensor:
-    return torch.cat([source, candidate.to(source.dtype)], dim=1)

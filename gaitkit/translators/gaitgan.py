@@ -18,7 +18,7 @@ from gaitkit.errors import OptionError, TrainingError
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.averaging import average_of, average_weight, update_average
 from gaitkit.translators.base import Translator
-from gaitkit.translators.blocks import Critic, Generator, frozen, init_normal, init_uniform
+from gaitkit.translators.blocks import Critic, Generator, beside, frozen, init_normal, init_uniform
 from gaitkit.translators.config import TranslatorConfig, choice, setting
 from gaitkit.translators.extras import PAIR_L1_WEIGHT
 from gaitkit.translators.identity import (
@@ -214,7 +214,7 @@ class GaitGAN(Translator[GaitGANConfig]):
         if self.config.adversarial_weight > 0:
             images = [batch.target, batch.unrelated, fake]
             values |= self._critic_step("D", images, (1, 1, 0))
-            pairs = [_pair(batch.source, image) for image in images]
+            pairs = [beside(batch.source, image) for image in images]
             values |= self._critic_step("A", pairs, (1, 0, 0))
         if self.config.identity_weight > 0:
             loss = self._identity_loss(fake, batch)
@@ -253,7 +253,7 @@ class GaitGAN(Translator[GaitGANConfig]):
         if self.config.adversarial_weight > 0:
             D, A = self.networks["D"], self.networks["A"]
             with self.runtime.autocast(), frozen(D, A):
-                real, same = D(generated), A(_pair(batch.source, generated))
+                real, same = D(generated), A(beside(batch.source, generated))
             terms |= {"G.D": bce_with_logits(real, 1.0), "G.A": bce_with_logits(same, 1.0)}
             weights |= dict.fromkeys(("G.D", "G.A"), self.config.adversarial_weight)
         if self.config.l1_weight > 0:
@@ -308,7 +308,3 @@ class GaitGAN(Translator[GaitGANConfig]):
         """G, or its average where one is kept; it has one aim only."""
         generated: torch.Tensor = self.networks[self.translating()[0]](images)
         return generated
-
-
-def _pair(source: torch.Tensor, candidate: torch.Tensor) -> torch.Tensor:
-    return torch.cat([source, candidate.to(source.dtype)], dim=1)

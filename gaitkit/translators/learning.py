@@ -71,7 +71,7 @@ def train(
     config : mapping, optional
         Settings of the networks and optimisers; the image size comes from the GEIs.
     options : TrainingOptions, optional
-        How long and on what to train.
+        How long and on what to train; by default as the system's paper does.
     also : sequence of Path
         Measured GEIs of other data sets, of which everybody is learned from as well.
     refit : bool
@@ -114,7 +114,7 @@ def train(
             subjects=subjects,
             system=system,
             config=config or {},
-            options=options or TrainingOptions(),
+            options=options or TrainingOptions(**translator_class(system).default_training),
             also=also,
             refit=refit,
             how={"device": device, "precision": precision, "threads": threads},

@@ -34,7 +34,8 @@ class Batch:
     Attributes
     ----------
     source, target, unrelated : Tensor, shape (n, 1, height, width)
-        In [-1, 1]: a GEI of person p, a target GEI of p, a target GEI of another person.
+        In [-1, 1]: a GEI of person p, a target GEI of p (of somebody else where p has none), a
+        target GEI of another person.
     rows, target_rows, unrelated_rows : Tensor of int64, shape (n,)
         Their rows in the sampler's GEIs.
     subject, view, condition : Tensor of int64, shape (n,)
@@ -46,8 +47,6 @@ class Batch:
         Where they are asked for: any GEI of p.
     positive_rows : Tensor of int64, shape (n or 0,)
         Likewise.
-    has_target : Tensor of bool, shape (n,)
-        Whether p has a target; otherwise `target` shows somebody else.
     dataset : Tensor of int64, shape (n,)
         Which data set p is of.
     """
@@ -64,7 +63,6 @@ class Batch:
     unrelated_subject: torch.Tensor
     positive: torch.Tensor
     positive_rows: torch.Tensor
-    has_target: torch.Tensor
     dataset: torch.Tensor
 
 
@@ -103,7 +101,7 @@ class TripleSampler:
     dataset : ndarray of int64, shape (n,), optional
         Which data set each GEI is of, from 0.
     positives : bool
-        Also draw another GEI of each source's person.
+        Also draw any GEI of each source's person, which may be the source itself.
     need_targets : bool
         Leave out people who have no target.
 
@@ -252,7 +250,6 @@ class TripleSampler:
         person = self._subject[rows]
         start, count = self._start[person], self._count[person]
         # Somebody without targets is given anybody's: their start is where theirs would be.
-        has_target = count > 0
         target_rows = self._targets[(start + draws[2] % count.clamp_min(1)) % len(self._targets)]
         # Draw among the others' targets as if the person's own run were cut out.
         other = draws[3] % (len(self._targets) - count)
@@ -274,7 +271,6 @@ class TripleSampler:
             unrelated_subject=self._subject[unrelated_rows],
             positive=self._gather(positive_rows),
             positive_rows=positive_rows,
-            has_target=has_target,
             dataset=self._dataset[rows],
         )
         return self._vary(batch, random) if varied else batch

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from gaitkit.artifacts import (
 from gaitkit.errors import ArtifactError
 from gaitkit.labels import Labels
 from gaitkit.parallel import Progress
-from gaitkit.translators.aim import Aim
+from gaitkit.translators.aim import USUAL_TARGET, Aim, trained_target
 from gaitkit.translators.geis import refuse_translated
 from gaitkit.translators.preprocessing import preprocessing_of, refuse_other_preprocessing
 from gaitkit.translators.store import choose_weights, load_opened
@@ -30,8 +29,6 @@ __all__ = ["translate"]
 
 _GEIS_PER_PIECE = 1024
 _EMBEDDING = "features/embedding"
-USUAL_AIM = Aim(90.0, "nm")
-"""What translations show unless their parameters say otherwise."""
 
 
 def translate(
@@ -109,7 +106,7 @@ def translate(
             "mode": translator.config.mode,
             "content_sha256": model_ref.content_sha256,
             "weights": chosen,
-        } | ({} if shown == USUAL_AIM else {"aim": vars(shown)})
+        } | ({} if shown == Aim(*USUAL_TARGET) else {"aim": vars(shown)})
         parameters = {**source.parameters, "translator": described}
         plan = {
             "stage": "translate",
@@ -151,14 +148,10 @@ def translate(
 
 def _shown(model: Artifact, aim: Aim) -> Aim:
     """What will be seen: what is asked for, and for the rest what the model was trained for."""
-    training = model.parameters.get("training")
-    told = training if isinstance(training, Mapping) else {}
-    view, condition = told.get("target_view"), told.get("target_condition")
+    view, condition = trained_target(model.parameters)
     return Aim(
-        float(view if isinstance(view, int | float) else 90.0) if aim.view is None else aim.view,
-        (condition if isinstance(condition, str) else "nm")
-        if aim.condition is None
-        else aim.condition,
+        view if aim.view is None else aim.view,
+        condition if aim.condition is None else aim.condition,
         aim.strength,
     )
 

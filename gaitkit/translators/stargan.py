@@ -198,7 +198,7 @@ class StarGAN(Extras[StarGANConfig]):
             )
             values |= self._generator_step(batch, generated, asked, slice(forced))
             self.update_averages()
-        values["spread.G"] = relative_spread(fake[:forced], batch.target[:forced])
+        values["spread.G"] = relative_spread(fake[:forced], batch.target)
         return values
 
     def _critic_step(self, batch: Batch, fake: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -250,6 +250,7 @@ class StarGAN(Extras[StarGANConfig]):
             terms["G.identity"] = self._identity_loss(generated, batch)
             weights["G.identity"] = self.config.identity_weight
         terms |= self.pair_terms(batch, generated[forced], forced)
+        weights |= self.pair_weights()
         values = self.descend("G", terms, weights)
         right = accuracies(logits, asked, self.config)
         return values | dict(zip(("accuracy.G.view", "accuracy.G.condition"), right, strict=True))

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from gaitkit.translators.dgnet_encoders import IdentityEncoder, LayoutEncoder, shrink
 from gaitkit.translators.dgnet_generator import Composer, DoublingConv2d, ScalesCritic
-from gaitkit.translators.dgnet_losses import cross_entropy, kl_divergence, least_squares
+from gaitkit.translators.dgnet_losses import kl_divergence, least_squares
 
 
 def images(count: int = 3, side: int = 32) -> torch.Tensor:
@@ -90,19 +90,18 @@ def test_critic_looks_at_three_sizes() -> None:
 
 
 def test_gradient_penalty_is_the_squared_slope_found_by_differences() -> None:
+    """The slope of every scale's sum by each pixel of the images at their full size."""
     critic = ScalesCritic(1).double()
     at, step = images(2, side=16), 1e-6
     penalty = 0.0
-    small = at
-    for scale in critic.scales:
-        with torch.no_grad():
-            for index in np.ndindex(*small.shape):
-                ahead, behind = small.clone(), small.clone()
-                ahead[index] += step
-                behind[index] -= step
-                slope = (scale(ahead).sum() - scale(behind).sum()) / (2 * step)
+    with torch.no_grad():
+        for index in np.ndindex(*at.shape):
+            ahead, behind = at.clone(), at.clone()
+            ahead[index] += step
+            behind[index] -= step
+            for above, below in zip(critic(ahead), critic(behind), strict=True):
+                slope = (above.sum() - below.sum()) / (2 * step)
                 penalty += slope.item() ** 2 / len(at)
-        small = functional.avg_pool2d(small, 3, 2, 1, count_include_pad=False)
     assert critic.gradient_penalty(at).item() == pytest.approx(penalty, rel=1e-5)
 
 
@@ -113,6 +112,3 @@ def test_losses_are_their_formulas() -> None:
     t, s = teacher.softmax(dim=1), student.softmax(dim=1)
     by_hand = sum((t[i, j] * (t[i, j] / s[i, j]).log()).item() for i in range(4) for j in range(5))
     assert kl_divergence(teacher, student).item() == pytest.approx(by_hand / 4)
-    label = torch.tensor([0, 3, 4, 1])
-    by_hand = -sum(s[i, label[i]].log().item() for i in range(4)) / 4
-    assert cross_entropy(student, label).item() == pytest.approx(by_hand)

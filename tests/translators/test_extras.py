@@ -41,15 +41,16 @@ def test_faithful_means_nothing_is_added() -> None:
     assert model.pair_step(batch.source, batch.target, batch.unrelated, batch.target) == {}
 
 
-def test_the_pairs_terms_are_their_weighted_formulas() -> None:
+def test_the_pairs_terms_are_their_formulas_and_have_their_weights() -> None:
     model, batch = model_and_batch(paired=True, pair_l1_weight=7.0, pair_adversarial_weight=3.0)
     generated = torch.zeros(2, 1, 32, 32, dtype=torch.float64)
     model.networks["A"].eval()
     terms = model.pair_terms(batch, generated, slice(0, 2))
     assert list(terms) == ["pair.L1", "pair.A"]
-    assert terms["pair.L1"].item() == pytest.approx(7 * batch.target[:2].abs().mean().item())
+    assert terms["pair.L1"].item() == pytest.approx(batch.target[:2].abs().mean().item())
     score = model.networks["A"](torch.cat([batch.source[:2], generated], dim=1))
-    assert terms["pair.A"].item() == pytest.approx(3 * softplus(-score).mean().item())
+    assert terms["pair.A"].item() == pytest.approx(softplus(-score).mean().item())
+    assert model.pair_weights() == {"pair.L1": 7.0, "pair.A": 3.0, "pair.contrast": 0.0}
     # The generator's loss asks nothing of A's weights.
     assert all(weight.requires_grad for weight in model.networks["A"].parameters())
 

@@ -282,6 +282,7 @@ def test_it_says_what_it_is(system: str) -> None:
     assert set(found.default_training) <= set(vars(TrainingOptions()))
 
 
+@pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("mode", ["eager", "cuda-graph"])
 def test_it_trains_on_a_gpu(system: str, mode: str, geis: Path) -> None:

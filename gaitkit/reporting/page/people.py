@@ -15,7 +15,7 @@ from gaitkit.labels import SequenceKey, format_view, sequence_name
 from gaitkit.reporting.page.entries import Entry
 from gaitkit.reporting.page.html import Child, Html, tag
 from gaitkit.reporting.page.images import GeiFile, grey_image, true_image
-from gaitkit.reporting.page.systems import TARGET
+from gaitkit.translators.aim import USUAL_TARGET
 
 __all__ = ["Chosen", "choose_probes", "people_section", "probe_of", "shown_gallery"]
 
@@ -109,7 +109,7 @@ def _candidates(result: EvaluationResult, member: NDArray[np.bool_]) -> _Candida
 
 def shown_gallery(result: EvaluationResult) -> int:
     """The gallery view next to 90°, as an index."""
-    return int(np.abs(result.gallery_views - TARGET[0]).argmin())
+    return int(np.abs(result.gallery_views - USUAL_TARGET[0]).argmin())
 
 
 def probe_of(result: EvaluationResult, key: SequenceKey) -> int:
@@ -187,7 +187,7 @@ def _card(
         image = file.image(key)
         if image is not None and not (several and file.translation):
             own.append(_picture(image, file.title, f"{file.title} GEI of {key}"))
-    truth = true_image(key, files, *TARGET)
+    truth = true_image(key, files, *USUAL_TARGET)
     if truth is not None:
         own.append(_picture(truth, "true 90°, normal", f"true 90° normal GEI of {key.subject}"))
     rows = [_neighbours(key, entry, file) for entry, file in shown]

@@ -14,7 +14,8 @@ from gaitkit.labels import SequenceKey
 from gaitkit.reporting.page.entries import Entry, ResultsFile
 from gaitkit.reporting.page.html import Child, Html, tag
 from gaitkit.reporting.page.images import GeiFile
-from gaitkit.reporting.page.systems import TARGET, Translation, translation_of
+from gaitkit.reporting.page.systems import Translation, translation_of
+from gaitkit.translators.aim import USUAL_TARGET
 
 __all__ = ["commands", "dropped_section", "provenance_section"]
 
@@ -194,9 +195,9 @@ def _translating(translation: Translation | None, protocol: str) -> list[str]:
 
 def _asked(translation: Translation) -> list[str]:
     words: list[str] = []
-    if translation.view != TARGET[0]:
+    if translation.view != USUAL_TARGET[0]:
         words += ["--to-view", f"{translation.view:g}"]
-    if translation.condition != TARGET[1]:
+    if translation.condition != USUAL_TARGET[1]:
         words += ["--to-condition", translation.condition]
     if translation.strength != 1.0:
         words += ["--strength", f"{translation.strength:g}"]

@@ -12,7 +12,7 @@ from gaitkit.reporting.page.entries import Entry
 from gaitkit.reporting.page.html import Child, Html, tag
 from gaitkit.reporting.page.images import GeiFile, grey_image, true_image
 from gaitkit.reporting.page.people import choose_probes, probe_of, shown_gallery
-from gaitkit.reporting.page.systems import TARGET
+from gaitkit.translators.aim import USUAL_TARGET
 
 __all__ = ["side_by_side_section"]
 
@@ -90,7 +90,8 @@ def _truths(files: Sequence[GeiFile]) -> dict[tuple[float, str], str]:
     """What the translations are to show, and the heading of its truth."""
     aims = sorted({(f.translation.view, f.translation.condition) for f in files if f.translation})
     return {
-        aim: "truth" if aim == TARGET else f"truth, {format_view(aim[0])} {aim[1]}" for aim in aims
+        aim: "truth" if aim == USUAL_TARGET else f"truth, {format_view(aim[0])} {aim[1]}"
+        for aim in aims
     }
 
 

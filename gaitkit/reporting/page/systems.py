@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gaitkit.labels import format_view
+from gaitkit.translators.aim import USUAL_TARGET
 
-__all__ = ["TARGET", "Translation", "translation_of"]
-
-TARGET = (90.0, "nm")
-"""View and condition of what a translator shows unless it is asked for another."""
+__all__ = ["Translation", "translation_of"]
 
 _LONGEST_NAME = 40
 
@@ -36,8 +34,8 @@ class Translation:
 
     system: str
     mode: str = ""
-    view: float = TARGET[0]
-    condition: str = TARGET[1]
+    view: float = USUAL_TARGET[0]
+    condition: str = USUAL_TARGET[1]
     strength: float = 1.0
 
     @property
@@ -50,7 +48,7 @@ class Translation:
         'stargan, paired, to 054 nm'
         """
         parts = [self.system, self.mode]
-        if (self.view, self.condition) != TARGET:
+        if (self.view, self.condition) != USUAL_TARGET:
             parts.append(f"to {format_view(self.view)} {self.condition}")
         if self.strength != 1.0:
             parts.append(f"strength {self.strength:g}")
@@ -75,7 +73,7 @@ def translation_of(parameters: Mapping[str, Any]) -> Translation | None:
     return Translation(
         described["name"][:_LONGEST_NAME],
         mode if mode in ("paired", "faithful") else "",
-        float(view) if isinstance(view, int | float) else TARGET[0],
-        condition[:_LONGEST_NAME] if isinstance(condition, str) else TARGET[1],
+        float(view) if isinstance(view, int | float) else USUAL_TARGET[0],
+        condition[:_LONGEST_NAME] if isinstance(condition, str) else USUAL_TARGET[1],
         float(strength) if isinstance(strength, int | float) else 1.0,
     )
