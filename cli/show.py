@@ -48,7 +48,8 @@ def command(
 
     With --model, one GEI becomes a grid of every view and condition that the translator knows,
     above the person's true GEIs; of a translator to one view, source, translation and truth. Of
-    the chosen GEIs it is the first normal walk at the lowest view.
+    the chosen GEIs it is that of a person whom the model has not seen, if there is one, in the
+    condition that it was trained to show, at the lowest view; --rows and --frames are for sheets.
     """
     from gaitkit.artifacts import free_to_write, open_artifact
     from gaitkit.cli.selection import choose

@@ -18,7 +18,7 @@ from gaitkit.translators.registry import translator_names
 
 __all__ = ["TrainingChoice", "training_choice", "training_options"]
 
-_FROM_RECIPE = "[default: the recipe's]"
+_FROM_RECIPE = "[default: the recipe's, or the system's]"
 
 _TRAINING = (
     "iterations",
@@ -26,6 +26,8 @@ _TRAINING = (
     "balanced",
     "shift",
     "warp",
+    "target_view",
+    "target_condition",
     "validation_subjects",
     "validate_every",
 )
@@ -68,6 +70,17 @@ def training_options(command: options.Function) -> options.Function:
             "that score highest.  [default: 0]",
         ),
         click.option(
+            "--target-condition",
+            metavar="NAME",
+            help="Condition of the GEIs that sources are translated to.  [default: nm]",
+        ),
+        click.option(
+            "--target-view",
+            type=click.FloatRange(0, 360),
+            metavar="DEGREES",
+            help="View of the GEIs that sources are translated to.  [default: 90]",
+        ),
+        click.option(
             "--warp",
             type=click.FloatRange(0, 3),
             help=f"Strength of random changes of body proportions.  {_FROM_RECIPE}",
@@ -100,8 +113,8 @@ def training_options(command: options.Function) -> options.Function:
             "settings",
             multiple=True,
             metavar="NAME=VALUE",
-            help="Change a setting of the system, such as l1_weight=30; gaitkit models lists "
-            "them. May be repeated.",
+            help="Change a setting of the system, such as l1_weight=30; gaitkit models SYSTEM "
+            "lists them. May be repeated.",
         ),
         click.option(
             "--paired",
@@ -171,6 +184,12 @@ def training_choice(values: Mapping[str, Any]) -> TrainingChoice:
 
         config_class = translator_class(chosen.system).config_class
         if values["paired"]:
+            if config_class.from_parameters(chosen.config).mode == "paired":
+                raise click.UsageError(
+                    f"The recipe {chosen.name} compares with a person's own targets already. Leave "
+                    "out --paired.",
+                    ctx,
+                )
             config |= config_class.paired_settings()
         config |= parse_settings(config_class, values["settings"])
     if values["width"] is not None:

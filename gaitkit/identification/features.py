@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -236,7 +237,7 @@ def fit_lda(
     return LinearProjection(mean, basis @ np.asarray(lda.scalings_[:, :kept], dtype=np.float64))
 
 
-def get_feature(name: str, columns: Collection[str] = ()) -> str:
+def get_feature(name: str, columns: Collection[str], where: Path) -> str:
     """Check the name of a feature.
 
     Parameters
@@ -245,6 +246,8 @@ def get_feature(name: str, columns: Collection[str] = ()) -> str:
         Of `FEATURES`, or a column.
     columns : collection of str
         Vector columns that the artefact has.
+    where : Path
+        The artefact, for the message.
 
     Raises
     ------
@@ -253,8 +256,9 @@ def get_feature(name: str, columns: Collection[str] = ()) -> str:
     """
     if name not in FEATURES and name not in columns:
         raise OptionError(
-            f"There is no feature {name!r}.",
-            hint=f"Choose one of {', '.join([*FEATURES, *columns])}.",
+            f"{where} has no feature {name!r}.",
+            hint=f"Choose one of {', '.join([*FEATURES, *columns])}. GEIs have an embedding when "
+            "a system that has one has translated them: see gaitkit models.",
         )
     return name
 

@@ -78,7 +78,7 @@ def feature_vectors(
     ArtifactError
         NaN in a row that is used, or a column that does not fit the sequences.
     """
-    get_feature(feature, vector_columns(artifact))
+    get_feature(feature, vector_columns(artifact), artifact.path)
     stored = "gei" if feature in FEATURES else _COLUMNS + feature
     vectors = artifact.read(stored)
     if len(vectors) != len(artifact.labels) or vectors.ndim < 2 or vectors.dtype.kind not in "uif":

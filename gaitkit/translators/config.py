@@ -159,7 +159,8 @@ class TranslatorConfig:
         if "paired" in {item.name for item in fields(cls)}:
             return {"paired": True}
         raise OptionError(
-            f"{cls.__name__} has no paired mode", hint="gaitkit models says which systems have."
+            "this system has no paired mode",
+            hint="Leave out --paired; gaitkit models SYSTEM lists what can be set.",
         )
 
     @property

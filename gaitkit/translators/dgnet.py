@@ -94,7 +94,7 @@ class DGNet(Extras[DGNetConfig]):
         self.init_extras(generator)
 
     def build_optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Adam for G with E_s, for D, for E_a, for the teacher, and what the extras add."""
+        """Adam for G with E_s and for D, AdamW for E_a and for the teacher, and the extras'."""
         config = self.config
         common: dict[str, Any] = {"weight_decay": config.weight_decay, "fused": True}
         drawing = [*self.networks["E_s"].parameters(), *self.networks["G"].parameters()]
@@ -109,7 +109,9 @@ class DGNet(Extras[DGNetConfig]):
         for name in ("E_a", "T"):
             if name in self.networks:
                 weights = self.networks[name].parameters()
-                optimizers[name] = torch.optim.Adam(
+                # Not Adam, which divides a decay by its own size where there is no gradient: the
+                # second head would be nothing before its loss begins to count.
+                optimizers[name] = torch.optim.AdamW(
                     weights, config.learning_rate_identity, **common
                 )
         return optimizers | self.extra_optimizers()
@@ -161,8 +163,8 @@ class DGNet(Extras[DGNetConfig]):
     def train_step(self, batch: Batch) -> dict[str, torch.Tensor]:
         """One step each of D, of G with E_s, and of E_a; or one of the teacher.
 
-        With x a GEI, p another one of the same person, a = E_a(x), s = E_s(x), and y the next
-        person's GEI in the batch: G draws G(a, s) and G(E_a(p), s), which are to be x, and the
+        With x a GEI, p another one of the same person, a = E_a(x), s = E_s(x), and y the GEI of
+        the row before: G draws G(a, s) and G(E_a(p), s), which are to be x, and the
         cross images G(a, E_s(y)), which D has to take for real ones and E_a for x's person. Once
         the weights have begun to grow, cross images must also give back the codes that they were
         made of, and from those, x. E_a learns to name x and p, partly erased, and from cross

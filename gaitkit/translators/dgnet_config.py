@@ -85,8 +85,12 @@ class DGNetConfig(LabelledConfig, ExtrasConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.image_size[0] < 32:
-            raise OptionError("DG-Net needs GEIs at least 32 pixels high: it sees four stripes")
+        if self.image_size[0] % 32:
+            raise OptionError(
+                "DG-Net sees four stripes of an eighth of the height: GEIs must be a multiple of "
+                f"32 pixels high, these are {self.image_size[0]}",
+                hint="Make the GEIs again with --size 64 64, for instance.",
+            )
         if len(self.views) * len(self.conditions) > MAX_DOMAINS:
             raise OptionError(f"more than {MAX_DOMAINS} pairs of view and condition")
 

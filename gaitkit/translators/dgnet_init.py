@@ -62,12 +62,14 @@ def mean_layouts(sampler: TripleSampler, config: LabelledConfig) -> torch.Tensor
     Tensor, shape (views, conditions, height / 4, width / 4)
         In [-1, 1], as `LayoutEncoder` takes them.
     """
-    views, conditions = sampler.labels.view, sampler.labels.condition
+    views = sampler.labels.view[sampler.shown]
+    conditions = sampler.labels.condition[sampler.shown]
     device = sampler.images.device
+    images = sampler.images[torch.from_numpy(sampler.shown).to(device)]
     small = torch.cat(
         [
-            shrink(to_network(sampler.images[start : start + _AT_ONCE])).to(torch.float64)
-            for start in range(0, len(sampler.images), _AT_ONCE)
+            shrink(to_network(images[start : start + _AT_ONCE])).to(torch.float64)
+            for start in range(0, len(images), _AT_ONCE)
         ]
     ).squeeze(1)
     anything = torch.ones(len(small), dtype=torch.bool, device=device)

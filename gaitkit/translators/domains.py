@@ -56,8 +56,9 @@ class LabelledConfig(TranslatorConfig):
         if self.target_view not in self.views or self.target_condition not in self.conditions:
             raise OptionError(
                 f"The targets' view {format_view(self.target_view)}° and condition "
-                f"{self.target_condition!r} must be among those of the data.",
-                hint="gaitkit inspect shows the views and conditions of an artefact.",
+                f"{self.target_condition!r} must be among those of the data, which are "
+                f"{', '.join(map(format_view, self.views))} and {', '.join(self.conditions)}.",
+                hint="Choose others with --target-view and --target-condition.",
             )
 
     @property

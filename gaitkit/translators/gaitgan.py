@@ -101,6 +101,11 @@ class GaitGANConfig(TranslatorConfig):
         """GaitGAN has pairs of its own; what the others add to theirs is the L1 alone."""
         return {"l1_weight": PAIR_L1_WEIGHT}
 
+    @property
+    def mode(self) -> str:
+        """``paired`` where the loss compares with a person's own target by pixels."""
+        return "paired" if self.l1_weight or self.contrast_weight else "faithful"
+
     def __post_init__(self) -> None:
         super().__post_init__()
         weights = [item.name for item in fields(self) if item.name.endswith("_weight")]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gaitkit.artifacts import open_artifact
 from gaitkit.errors import DamagedArtifactError, MixtureError
 from gaitkit.labels import Labels
-from gaitkit.translators.preprocessing import preprocessing_of, refuse_other_preprocessing
+from gaitkit.translators.preprocessing import first_difference, preprocessing_of
 
 __all__ = ["GeiSet", "refuse_translated"]
 
@@ -119,13 +119,16 @@ class GeiSet:
                 hint="Make the GEIs again with another --dataset name.",
             )
         for other in others:
-            refuse_other_preprocessing(
-                Path(other.dataset),
-                other.preprocessing,
-                other.image_size,
-                self.preprocessing,
-                self.image_size,
+            difference = first_difference(
+                other.preprocessing, other.image_size, self.preprocessing, self.image_size
             )
+            if difference is not None:
+                raise MixtureError(
+                    f"The GEIs of {other.dataset!r} were made differently from those of "
+                    f"{self.dataset!r}, to be learned from together: {difference}.",
+                    hint="Make one of them again with the other's options; gaitkit inspect shows "
+                    "them.",
+                )
         parts: tuple[GeiSet, ...] = (self, *others)
         keys = self.labels.keys()
         for other in others:

@@ -123,7 +123,8 @@ def warn_of_equal_images(values: Mapping[str, float]) -> None:
         if panel_of(name) == "spread" and value < MIN_SPREAD:
             _log.warning(
                 "the generated images differ from each other %.1f %% as much as the true ones "
-                "(%s): everybody gets nearly the same one",
+                "(%s): everybody gets nearly the same one; train for more iterations, or with "
+                "smaller step sizes",
                 100 * value,
                 name,
             )

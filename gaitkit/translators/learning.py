@@ -205,6 +205,8 @@ class _Plan:
         The processes that do it together.
     begun : Path or None
         Where there is no checkpoint, a finished model to go on from.
+    length : int or None
+        Iterations of the training whose course it follows, where it ends before that one.
     parameters : dict
         What its files record beside `parameters_of`.
     """
@@ -219,6 +221,7 @@ class _Plan:
     threads: int | None
     world: World
     begun: Path | None = None
+    length: int | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
 
     def run(self, callbacks: Callbacks) -> Training:
@@ -264,7 +267,7 @@ class _Plan:
         with device_failures_told(lambda: 0):
             translator = self.system(self.settings, seed=self.options.seed, **how)
             translator.join(self.world)
-            training = Training(translator, self.geis, self.options)
+            training = Training(translator, self.geis, self.options, length=self.length)
             if source is not None:
                 continue_from(training, source, self.parameters)
         return training
@@ -319,6 +322,8 @@ def _refit(plan: _Plan, callbacks: Callbacks) -> _Plan:
         precision=runtime.precision,
         threads=runtime.threads,
         options=replace(plan.options, iterations=best.step, validation_subjects=0),
+        # Step sizes that fall, and whatever else goes by parts of a training, as they were then.
+        length=plan.options.iterations,
         checkpoint=plan.checkpoint.with_name(REFIT_CHECKPOINT),
         parameters={"refit": record},
     )

@@ -8,7 +8,13 @@ from typing import Any
 
 from gaitkit.errors import MixtureError
 
-__all__ = ["PREPROCESSING", "brief", "preprocessing_of", "refuse_other_preprocessing"]
+__all__ = [
+    "PREPROCESSING",
+    "brief",
+    "first_difference",
+    "preprocessing_of",
+    "refuse_other_preprocessing",
+]
 
 PREPROCESSING = ("silhouettes", "gei")
 """Sections of a GEI artefact's parameters that say how its GEIs were made."""
@@ -44,19 +50,39 @@ def refuse_other_preprocessing(
     MixtureError
         Naming the first parameter that differs, with both values.
     """
-    differences = []
-    if found_size != learned_size:
-        differences.append(("size", "{}×{}".format(*found_size), "{}×{}".format(*learned_size)))
-    differences += _differences(found, learned)
-    if differences:
-        name, here, there = differences[0]
-        more = f" ({len(differences) - 1} more differ)" if len(differences) > 1 else ""
+    difference = first_difference(found, found_size, learned, learned_size)
+    if difference is not None:
         raise MixtureError(
-            f"{path} was made differently from what the model learned: {name} is {here} here, "
-            f"{there} there{more}.",
+            f"{path} was made differently from what the model learned: {difference}.",
             hint="Make the GEIs again with the model's options (gaitkit inspect shows them), or "
             "train a model on these GEIs.",
         )
+
+
+def first_difference(
+    found: Mapping[str, Any],
+    found_size: tuple[int, int],
+    other: Mapping[str, Any],
+    other_size: tuple[int, int],
+) -> str | None:
+    """In what two sets of GEIs were made differently, for a message; `None` where in nothing.
+
+    Parameters
+    ----------
+    found, other : mapping
+        What `preprocessing_of` gives.
+    found_size, other_size : tuple of int
+        Height and width, pixels.
+    """
+    differences = []
+    if found_size != other_size:
+        differences.append(("size", "{}×{}".format(*found_size), "{}×{}".format(*other_size)))
+    differences += _differences(found, other)
+    if not differences:
+        return None
+    name, here, there = differences[0]
+    more = f" ({len(differences) - 1} more differ)" if len(differences) > 1 else ""
+    return f"{name} is {here} here, {there} there{more}"
 
 
 def _differences(

@@ -9,7 +9,7 @@ from typing import Any
 
 from gaitkit.errors import OptionError
 
-__all__ = ["DEFAULT_RECIPE", "RECIPES", "Recipe", "choose_recipe", "get_recipe"]
+__all__ = ["DEFAULT_RECIPE", "RECIPES", "Recipe", "choose_recipe", "get_recipe", "recipe_of"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,38 @@ def get_recipe(name: str) -> Recipe:
     except KeyError:
         known = ", ".join(RECIPES)
         raise OptionError(f"there is no recipe {name!r}; known: {known}") from None
+
+
+def recipe_of(system: str, config: Mapping[str, Any]) -> str:
+    """Name of the recipe whose settings a model has; empty where it is none, or as published.
+
+    Parameters
+    ----------
+    system : str
+        A name of `gaitkit.translators.registry`.
+    config : mapping
+        All settings of the model.
+
+    Examples
+    --------
+    >>> recipe_of("gaitgan", dict(RECIPES["best"].config))
+    'best'
+    """
+    having = [
+        recipe
+        for recipe in RECIPES.values()
+        if recipe.system == system
+        and all(
+            _plain(config.get(name)) == _plain(wanted) for name, wanted in recipe.config.items()
+        )
+    ]
+    found = max(having, key=lambda recipe: len(recipe.config), default=None)
+    return found.name if found is not None and found.config else ""
+
+
+def _plain(value: Any) -> Any:
+    # A file has lists where a config has tuples.
+    return list(value) if isinstance(value, tuple) else value
 
 
 def choose_recipe(system: str | None, recipe: str | None) -> Recipe:

@@ -115,6 +115,8 @@ class TripleSampler:
         Vocabulary of the indices in a batch.
     views : tuple of float
         Likewise, degrees ascending.
+    shown : ndarray of bool, shape (n,)
+        Rows of people who are drawn; the others' are not learned from.
     target_rows : ndarray of int64
         The targets' rows.
     label_known : Tensor of bool, shape (data sets, views + conditions)
@@ -164,7 +166,8 @@ class TripleSampler:
             raise TrainingError(
                 f"Training needs at least two people who have a {what}; found {len(with_target)} "
                 f"among {len(labels)} GEIs of {len(everybody)} people.",
-                hint="Check the protocol, and the views and conditions that gaitkit inspect shows.",
+                hint="Check the protocol, and the views and conditions that gaitkit inspect shows; "
+                "--target-view and --target-condition choose other targets.",
             )
         self.subjects = tuple(usable)
         views, conditions = domains or (labels.views(), labels.conditions())
@@ -196,15 +199,16 @@ class TripleSampler:
         view = np.where(np.isnan(labels.view), -1, np.searchsorted(views, labels.view))
         # Sources in groups of which each is equally likely: the conditions, or only one group.
         group = condition if balanced else np.zeros(len(labels), dtype=np.int64)
-        sources = np.flatnonzero(subject >= 0)
+        self.shown = subject >= 0
+        sources = np.flatnonzero(self.shown)
         sources = sources[np.argsort(group[sources], kind="stable")]
         _, group_start, group_count = np.unique(
             group[sources], return_index=True, return_counts=True
         )
         # Targets in order of person: a person's are one run, everybody else's are the rest.
-        targets = np.flatnonzero(is_target & (subject >= 0))
+        targets = np.flatnonzero(is_target & self.shown)
         targets, start, count = self._runs(targets, subject)
-        own, own_start, own_count = self._runs(np.flatnonzero(subject >= 0), subject)
+        own, own_start, own_count = self._runs(np.flatnonzero(self.shown), subject)
         self.target_rows = targets
         known = np.zeros((dataset.max(initial=0) + 1, len(self.views) + len(self.conditions)))
         known[dataset[view >= 0], view[view >= 0]] = 1

@@ -79,7 +79,8 @@ def parse_settings(config_class: type[TranslatorConfig], texts: Iterable[str]) -
             close = difflib.get_close_matches(name, known, n=1)
             guess = f"Did you mean {close[0]}? " if close else ""
             raise OptionError(
-                f"there is no setting {name!r}", hint=f"{guess}gaitkit models lists the settings."
+                f"there is no setting {name!r}",
+                hint=f"{guess}gaitkit models SYSTEM lists the settings.",
             )
         if name in values:
             raise OptionError(f"{name} is set twice")

@@ -23,6 +23,7 @@ from gaitkit.parallel import Progress
 from gaitkit.translators.aim import USUAL_TARGET, Aim, trained_target
 from gaitkit.translators.geis import refuse_translated
 from gaitkit.translators.preprocessing import preprocessing_of, refuse_other_preprocessing
+from gaitkit.translators.recipes import recipe_of
 from gaitkit.translators.store import choose_weights, load_opened
 
 __all__ = ["translate"]
@@ -106,7 +107,10 @@ def translate(
             "mode": translator.config.mode,
             "content_sha256": model_ref.content_sha256,
             "weights": chosen,
-        } | ({} if shown == Aim(*USUAL_TARGET) else {"aim": vars(shown)})
+        }
+        recipe = recipe_of(translator.name, translator.config.as_parameters())
+        described |= {"recipe": recipe} if recipe else {}
+        described |= {} if shown == Aim(*USUAL_TARGET) else {"aim": vars(shown)}
         parameters = {**source.parameters, "translator": described}
         plan = {
             "stage": "translate",

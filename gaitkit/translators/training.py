@@ -46,6 +46,9 @@ class Training:
         The training people's GEIs, of the size in its config.
     options : TrainingOptions
         How to train.
+    length : int, optional
+        Of the training whose course this one follows: the iterations that falling step sizes and
+        the like are parts of. By default its own.
 
     Raises
     ------
@@ -66,7 +69,14 @@ class Training:
         The weights that scored highest.
     """
 
-    def __init__(self, translator: Translator[Any], geis: GeiSet, options: TrainingOptions) -> None:
+    def __init__(
+        self,
+        translator: Translator[Any],
+        geis: GeiSet,
+        options: TrainingOptions,
+        *,
+        length: int | None = None,
+    ) -> None:
         runtime = translator.runtime
         translator.config.check_data(geis, options)
         translator.world.check_batch_size(options.batch_size)
@@ -106,7 +116,7 @@ class Training:
             positives=translator.wants_positive,
             need_targets=translator.needs_targets(),
         )
-        translator.meet(self.sampler, options.iterations)
+        translator.meet(self.sampler, length or options.iterations)
         self._random = GlobalRandomStates(options.seed, runtime.device)
 
     @property

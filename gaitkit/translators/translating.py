@@ -93,13 +93,18 @@ class Translating(ABC, Generic[ConfigT]):
             number.
         """
         if not math.isfinite(aim.strength):
-            raise OptionError(f"strength must be a number, got {aim.strength}")
+            raise OptionError(
+                f"strength must be a number, got {aim.strength}",
+                hint="1 is what the system does by itself, 0.5 goes halfway.",
+            )
+        if aim.view is not None and not math.isfinite(aim.view):
+            raise OptionError(f"a view must be a number of degrees, got {aim.view}")
         for offer, asked in (
             ("views", aim.view is not None or aim.condition is not None),
             ("strength", aim.strength != 1.0),
         ):
             if asked and offer not in self.offers:
-                what = "another view or condition" if offer == "views" else "another strength"
+                what = "a view or condition" if offer == "views" else "another strength"
                 raise OptionError(
                     f"The system {self.name!r} cannot be asked for {what}.",
                     hint="gaitkit models says which systems can.",

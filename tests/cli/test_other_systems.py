@@ -124,6 +124,41 @@ def test_any_view_and_condition_can_be_asked_for(
     assert not np.array_equal(shown["target"], shown["front"])
 
 
+def test_other_targets_than_90_nm(gaitkit: Callable, tmp_path: Path) -> None:
+    geis = write_geis(tmp_path / "hall.h5", "hall", [("plain", 45.0), ("plain", 0.0), ("hat", 0.0)])
+    model, translated = tmp_path / "m.h5", tmp_path / "t.h5"
+    ran = gaitkit("train-gan", geis, "-o", model, "--model", "stargan", *SMALL)
+    assert ran.code == 2
+    assert "must be among those of the data, which are 000, 045 and hat, plain" in ran.stderr
+    assert "Choose others with --target-view and --target-condition." in ran.stderr
+    target = ("--target-view", 45, "--target-condition", "plain")
+    for system in ("stargan", "gaitgan"):
+        ran = gaitkit(
+            *("train-gan", geis, "-o", model, "--model", system, "--overwrite", *SMALL), *target
+        )
+        assert ran.code == 0, ran.stderr
+        ran = gaitkit("translate", geis, "--model", model, "-o", translated, "--overwrite")
+        assert ran.code == 0, ran.stderr
+        with open_artifact(translated, "gei") as artifact:
+            aim = artifact.parameters["translator"]["aim"]
+        assert (aim["view"], aim["condition"]) == (45.0, "plain")
+
+
+def test_a_recipe_with_pairs_of_its_own_is_not_paired_again(
+    gaitkit: Callable, geis: Path, tmp_path: Path
+) -> None:
+    best = ("--recipe", "best")
+    ran = gaitkit("train-gan", geis, "-o", tmp_path / "m.h5", *best, "--paired", *SMALL)
+    assert ran.code == 2
+    assert "The recipe best compares with a person's own targets already" in ran.stderr
+    assert gaitkit("train-gan", geis, "-o", tmp_path / "m.h5", *best, *SMALL).code == 0
+    ran = gaitkit("translate", geis, "--model", tmp_path / "m.h5", "-o", tmp_path / "t.h5")
+    assert ran.code == 0, ran.stderr
+    with open_artifact(tmp_path / "t.h5", "gei") as artifact:
+        told = artifact.parameters["translator"]
+    assert (told["name"], told["mode"], told["recipe"]) == ("gaitgan", "paired", "best")
+
+
 def test_a_view_that_the_model_never_saw_is_refused_with_those_it_knows(
     gaitkit: Callable, geis: Path, stargan: Path, tmp_path: Path
 ) -> None:

@@ -1,5 +1,7 @@
 """Features: pixels untouched; PCA and LDA equal to scikit-learn's own chain."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
@@ -110,6 +112,8 @@ def test_nan_is_counted():
 
 
 def test_an_unknown_feature_names_the_known_ones():
-    assert get_feature("lda") == "lda"
-    with pytest.raises(OptionError, match="pixels, pca, lda"):
-        get_feature("sift")
+    assert get_feature("lda", [], Path("x.h5")) == "lda"
+    assert get_feature("own", ["own"], Path("x.h5")) == "own"
+    with pytest.raises(OptionError, match=r"x\.h5 has no feature 'sift'\.\n?.*") as refused:
+        get_feature("sift", ["own"], Path("x.h5"))
+    assert "Choose one of pixels, pca, lda, own." in (refused.value.hint or "")

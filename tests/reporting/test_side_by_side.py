@@ -170,3 +170,9 @@ def test_who_says_nothing_that_makes_sense_is_no_translator(described: object) -
 def test_what_makes_no_sense_of_a_translator_is_left_out() -> None:
     said = {"name": "n" * 99, "mode": "wild", "aim": {"view": "no", "strength": 0.5}}
     assert translation_of({"translator": said}) == Translation("n" * 40, strength=0.5)
+
+
+def test_a_recipe_goes_before_the_mode() -> None:
+    said = {"name": "gaitgan", "mode": "paired", "recipe": "best"}
+    assert translation_of({"translator": said}) == Translation("gaitgan", "paired", "best")
+    assert Translation("gaitgan", "paired", "best").title == "gaitgan, best"

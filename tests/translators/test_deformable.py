@@ -50,6 +50,23 @@ def sampler(size: int = 32) -> TripleSampler:
     return TripleSampler(np.stack(images).astype(np.uint8), labels, dtype=torch.float64)
 
 
+def test_who_is_not_drawn_leaves_no_trace() -> None:
+    """Somebody without a 90° normal walk is left out, of the templates too."""
+    drawn = sampler()
+    keys = [*drawn.labels.keys(), SequenceKey("d", "nm", 1, 0.0)]
+    images = np.concatenate([drawn.images.numpy(), np.full((1, 32, 32), 255, np.uint8)])
+    more = TripleSampler(images, Labels.from_keys(keys), dtype=torch.float64)
+    assert more.left_out == ("d",)
+    states = []
+    for given in (drawn, more):
+        met = model(boxes="template")
+        met.meet(given, 10)
+        states.append(met.networks["layout"].state_dict())
+    assert states[0]
+    for name, value in states[0].items():
+        assert torch.equal(value, states[1][name])
+
+
 def test_parameter_counts_are_those_of_the_layers() -> None:
     w = 64
     # A first convolution 3×3 with biases, four 4×4 without; three of their results are normalised.

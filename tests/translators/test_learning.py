@@ -117,6 +117,23 @@ def test_a_refit_is_a_plain_training_of_the_best_length(tmp_path: Path, write_ge
     assert sorted(item.name for item in tmp_path.glob("refit*")) == ["refit.h5"]
 
 
+def test_a_refit_takes_the_course_of_the_training_that_was_validated(
+    tmp_path: Path, write_geis: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What goes by parts of a training, as falling step sizes, is not pressed together."""
+    lengths = []
+    meet = GaitGAN.meet
+
+    def told(self: GaitGAN, sampler: Any, iterations: int) -> None:
+        lengths.append(iterations)
+        meet(self, sampler, iterations)
+
+    monkeypatch.setattr(GaitGAN, "meet", told)
+    output = tmp_path / "refit.h5"
+    train_small(write_geis(), output, options=VALIDATED, refit=True)
+    assert lengths == [6, 6]
+
+
 def test_a_refit_stopped_in_either_phase_continues_to_the_same_bytes(
     tmp_path: Path, write_geis: Write
 ) -> None:

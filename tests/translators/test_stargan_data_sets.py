@@ -44,6 +44,7 @@ def sampler_of_two(seed: int = 0) -> TripleSampler:
     ]
     first = len(keys)
     keys += [SequenceKey(subject, "nm", 1, view) for subject in ("d", "e") for view in (0.0, 45.0)]
+    keys += [SequenceKey("d", "nm", 2, None)]
     images = np.random.default_rng(1).integers(0, 256, (len(keys), 32, 32), dtype=np.uint8)
     dataset: NDArray[np.int64] = (np.arange(len(keys)) >= first).astype(np.int64)
     return TripleSampler(

@@ -209,7 +209,7 @@ def test_what_it_offers_it_does_and_the_rest_it_refuses(
         if offer in translator.offers:
             assert not np.array_equal(translator.translate(images, aim), plain)
         else:
-            with pytest.raises(OptionError, match="cannot be asked for another"):
+            with pytest.raises(OptionError, match="cannot be asked for"):
                 translator.translate(images, aim)
     with pytest.raises(OptionError, match="strength must be a number, got nan"):
         translator.translate(images, Aim(strength=math.nan))

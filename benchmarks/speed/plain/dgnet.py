@@ -42,7 +42,7 @@ def plain_steps(
         )
         for weights in (drawing, list(D.parameters()))
     )
-    adam_a = torch.optim.Adam(
+    adam_a = torch.optim.AdamW(
         E_a.parameters(), config.learning_rate_identity, weight_decay=config.weight_decay
     )
     names = labels.subjects()

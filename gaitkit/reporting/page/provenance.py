@@ -175,7 +175,8 @@ def _stand_in(translation: Translation) -> str:
 
 
 def _model_name(translation: Translation) -> str:
-    return translation.system + ("-paired" if translation.mode == "paired" else "")
+    kind = translation.recipe or ("paired" if translation.mode == "paired" else "")
+    return translation.system + (f"-{kind}" if kind else "")
 
 
 def _translating(translation: Translation | None, protocol: str) -> list[str]:
@@ -184,7 +185,10 @@ def _translating(translation: Translation | None, protocol: str) -> list[str]:
     if translation is not None:
         model, output = f"{_model_name(translation)}.h5", _stand_in(translation)
         options = ["--model", translation.system]
-        options += ["--paired"] if translation.mode == "paired" else []
+        if translation.recipe:
+            options = ["--recipe", translation.recipe]
+        elif translation.mode == "paired":
+            options.append("--paired")
         asked = _asked(translation)
     train = _line("train-gan", "gei.h5", "-o", model, *options, "--protocol", protocol)
     return [

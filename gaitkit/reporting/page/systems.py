@@ -24,6 +24,8 @@ class Translation:
         Name of the translator's system.
     mode : str
         ``paired`` or ``faithful``; empty where the artefact does not say.
+    recipe : str
+        Whose settings the model has; empty where it was trained otherwise.
     view : float
         What it shows, degrees.
     condition : str
@@ -34,20 +36,21 @@ class Translation:
 
     system: str
     mode: str = ""
+    recipe: str = ""
     view: float = USUAL_TARGET[0]
     condition: str = USUAL_TARGET[1]
     strength: float = 1.0
 
     @property
     def title(self) -> str:
-        """System and mode, and what it was asked for beyond the target.
+        """System, recipe or mode, and what it was asked for beyond the target.
 
         Examples
         --------
         >>> Translation("stargan", "paired", view=54.0).title
         'stargan, paired, to 054 nm'
         """
-        parts = [self.system, self.mode]
+        parts = [self.system, self.recipe or self.mode]
         if (self.view, self.condition) != USUAL_TARGET:
             parts.append(f"to {format_view(self.view)} {self.condition}")
         if self.strength != 1.0:
@@ -69,10 +72,11 @@ def translation_of(parameters: Mapping[str, Any]) -> Translation | None:
     aim = described.get("aim")
     asked = aim if isinstance(aim, Mapping) else {}
     view, condition, strength = (asked.get(name) for name in ("view", "condition", "strength"))
-    mode = described.get("mode")
+    mode, recipe = described.get("mode"), described.get("recipe")
     return Translation(
         described["name"][:_LONGEST_NAME],
         mode if mode in ("paired", "faithful") else "",
+        recipe[:_LONGEST_NAME] if isinstance(recipe, str) else "",
         float(view) if isinstance(view, int | float) else USUAL_TARGET[0],
         condition[:_LONGEST_NAME] if isinstance(condition, str) else USUAL_TARGET[1],
         float(strength) if isinstance(strength, int | float) else 1.0,
