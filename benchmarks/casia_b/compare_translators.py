@@ -14,7 +14,7 @@ discriminator added). All figures come from `gaitkit evaluate`: pixels, PCA + LD
 own feature where it has one.
 
 What is finished is kept in --out and skipped when the command is given again; several processes
-may work there on different --only or --seeds. Translated GEIs are kept of the first seed only.
+may work there on different --only or --seeds. Translated GEIs are kept of the first of --seeds.
 """
 
 from __future__ import annotations
@@ -34,7 +34,12 @@ import numpy as np
 
 from gaitkit.artifacts import open_artifact
 from gaitkit.aside import written_aside
-from gaitkit.datasets.protocols import default_protocol, get_protocol, split_subjects
+from gaitkit.datasets.protocols import (
+    Protocol,
+    default_protocol,
+    get_protocol,
+    split_subjects,
+)
 from gaitkit.errors import GaitkitError, OptionError
 from gaitkit.identification.overview import differences_text, rank1_of, summary_text
 from gaitkit.identification.results import EvaluationResult, read_results
@@ -247,19 +252,34 @@ def fill(given: argparse.Namespace) -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     geis = measured_geis(given.data, Workshop(given.out), PipelineOptions())
     with open_artifact(geis, "gei") as artifact:
-        labels = artifact.labels
+        labels, digest = artifact.labels, artifact.content_sha256
     protocol = get_protocol(given.protocol) if given.protocol else default_protocol(labels)
+    _same_data(given.out, {"data set": digest, "protocol": protocol.as_parameters()})
     raw = given.out / "results-raw.h5"
     if not raw.exists():
         evaluate(geis, protocol=protocol, features=("pixels", "lda"), truth=geis, output=raw)
     for seed in given.seeds:
         for system in given.only:
             for mode in given.modes:
-                row = _Row(given, geis, protocol.name, system, mode, seed)
+                row = _Row(given, geis, protocol, system, mode, seed)
                 if row.results.exists():
                     row.check()
                 else:
                     row.make()
+
+
+def _same_data(out: Path, asked: dict[str, Any]) -> None:
+    """Note on what data and by which protocol a folder compares; refuse others later on."""
+    note, asked = out / "data.json", json.loads(json.dumps(asked))
+    before = json.loads(note.read_text(encoding="utf-8")) if note.exists() else asked
+    for name, value in asked.items():
+        if before.get(name) != value:
+            raise OptionError(
+                f"{out} holds results of another {name}, says {note.name}.",
+                hint="Give another --out.",
+            )
+    with written_aside(note) as aside:
+        aside.write_text(json.dumps(asked, indent=1) + "\n", encoding="utf-8")
 
 
 class _Row:
@@ -269,7 +289,7 @@ class _Row:
         self,
         given: argparse.Namespace,
         geis: Path,
-        protocol: str,
+        protocol: Protocol,
         system: str,
         mode: str,
         seed: int,
@@ -286,6 +306,7 @@ class _Row:
         self.config = config
         self.training = {**translator_class(system).default_training, **training, "seed": seed}
         self.minutes = given.minutes
+        self.keeps_images = seed == given.seeds[0]
         threads = given.threads or (1 if given.minutes else None)
         self.how = {"device": given.device, "threads": threads}
         self.asked = {
@@ -330,7 +351,7 @@ class _Row:
             output=self.results,
             threads=self.how["threads"],
         )
-        if self.seed:
+        if not self.keeps_images:
             self.translated.unlink()
         print(_line(self.results.stem, read_results(self.results)[0]), flush=True)
 
@@ -365,7 +386,7 @@ class _Row:
     def _seconds_per_iteration(self) -> float:
         """Processor time: wall time would depend on what else the machine does."""
         geis = GeiSet.open(self.geis)
-        people = split_subjects(get_protocol(self.protocol), geis.labels).train
+        people = split_subjects(self.protocol, geis.labels).train
         system = translator_class(self.system)
         options = TrainingOptions(**{**self.training, "iterations": TRIAL[1]})
         geis = geis.of_subjects(people)
@@ -386,11 +407,13 @@ def tables(out: Path, data: Path | None) -> None:
     raw = read_results(out / "results-raw.h5")
     for mode in MODES:
         rows = {
-            (system, seed): out / f"results-{system}-{mode}-{seed}.h5"
+            (system, seed): path
             for system in SYSTEMS
-            for seed in range(100)
+            for seed, path in sorted(
+                (int(path.stem.rpartition("-")[2]), path)
+                for path in out.glob(f"results-{system}-{mode}-*.h5")
+            )
         }
-        rows = {key: path for key, path in rows.items() if path.exists()}
         if not rows:
             continue
         first = {system: path for (system, seed), path in reversed(rows.items())}
@@ -497,7 +520,11 @@ def _draw(out: Path, mode: str, files: dict[str, Path], truth: Path) -> None:
     """A few walks of two tested people: measured, by each system, and the true 90° normal walk."""
     with open_artifact(truth, "gei") as artifact:
         labels, measured = artifact.labels, artifact.read("gei")
-    last = labels.subjects()[-2:]
+    seen: set[str] = set()
+    for path in files.values():
+        with open_artifact(path, "gei") as artifact:
+            seen |= {row.subject for row in artifact.trained_on}
+    last = [name for name in labels.subjects() if name not in seen][-2:]
     wanted = [("nm", 0.0), ("nm", 54.0), ("bg", 36.0), ("cl", 90.0), ("cl", 144.0)]
     walks = [(name, condition, view) for name in last for condition, view in wanted]
 

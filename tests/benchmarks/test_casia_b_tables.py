@@ -104,6 +104,23 @@ def test_translators_are_compared_and_finished_rows_skipped(walkers: Path, tmp_p
     assert again.returncode == 0, again.stderr
     assert again.stdout in ran.stdout
     assert (out / "results-stargan-paired-0.h5").stat().st_mtime_ns == made
+    mine = tmp_path / "mine.toml"
+    told = subprocess.run(
+        [sys.executable, "-m", "gaitkit", "protocol", "show", "halves"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    mine.write_text(told.replace('name = "halves"', 'name = "mine"'), encoding="utf-8")
+    command[command.index("halves")] = str(mine)
+    other = subprocess.run(command, capture_output=True, text=True)
+    assert other.returncode == 2
+    assert f"{out} holds results of another protocol, says data.json." in other.stderr
+    assert other.stdout == ""
+    command[command.index(str(out))] = str(tmp_path / "by-mine")
+    by_mine = subprocess.run(command, capture_output=True, text=True)
+    assert by_mine.returncode == 0, by_mine.stderr
+    assert "pixels, first seed" in by_mine.stdout
 
 
 def test_people_whom_the_protocol_does_not_know(walkers: Path, tmp_path: Path) -> None:
