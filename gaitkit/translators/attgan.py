@@ -106,7 +106,7 @@ class AttGAN(Extras[AttGANConfig]):
     config_class: ClassVar[type[TranslatorConfig]] = AttGANConfig
     summary: ClassVar[str] = "view and condition as attributes to be edited, and how strongly"
     source: ClassVar[str] = "He et al., IEEE TIP 2019"
-    needs: ClassVar[str] = "views and conditions; no pairs"
+    needs: ClassVar[str] = "views and conditions, some GEIs of the target's; no pairs"
     offers: ClassVar[frozenset[str]] = frozenset({"views", "strength", "embedding"})
     default_training: ClassVar[Mapping[str, Any]] = {"iterations": 200_000, "batch_size": 32}
     averaged: ClassVar[tuple[str, ...]] = ("G",)

@@ -172,7 +172,8 @@ class PatchCritic(nn.Module):
 
     Source, its pose, candidate and the target's pose go in side by side. Four layers of w, 2w, 4w,
     8w channels halve the image, the first one without padding, and one more gives the logits.
-    Images of fewer than 64 pixels take fewer layers.
+    Images of fewer than 64 pixels take fewer layers; of 64 pixels a single patch is left, which
+    sees nearly all of the image.
 
     Parameters
     ----------

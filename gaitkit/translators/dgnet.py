@@ -63,7 +63,7 @@ class DGNet(Extras[DGNetConfig]):
         "Zheng et al., Joint Discriminative and Generative Learning for Person "
         "Re-identification, CVPR 2019"
     )
-    needs: ClassVar[str] = "several GEIs of each person; views and conditions"
+    needs: ClassVar[str] = "several GEIs of each person; views and conditions, some of the target's"
     offers: ClassVar[frozenset[str]] = frozenset({"views", "embedding"})
     default_training: ClassVar[Mapping[str, Any]] = {"iterations": 100_000, "batch_size": 16}
     wants_positive: ClassVar[bool] = True

@@ -93,7 +93,7 @@ class StarGAN(Extras[StarGANConfig]):
     config_class: ClassVar[type[TranslatorConfig]] = StarGANConfig
     summary: ClassVar[str] = "one generator told the view and condition; cycles keep the person"
     source: ClassVar[str] = "Choi et al., CVPR 2018"
-    needs: ClassVar[str] = "views and conditions; no pairs"
+    needs: ClassVar[str] = "views and conditions, some GEIs of the target's; no pairs"
     offers: ClassVar[frozenset[str]] = frozenset({"views", "embedding", "data sets"})
     default_training: ClassVar[Mapping[str, Any]] = {"iterations": 200_000, "batch_size": 64}
     averaged: ClassVar[tuple[str, ...]] = ("G",)
