@@ -49,16 +49,22 @@ def test_identity_code_is_the_largest_value_of_each_of_four_stripes() -> None:
 
 
 def test_layout_does_not_tell_grey_from_white() -> None:
-    """What differs in grey alone nearly has one layout; what differs in place has not."""
+    """What differs in grey alone nearly has one layout; what differs in place has not.
+
+    Half of the body is greyer: what is greyer as a whole is the same to instance normalisation.
+    """
+    torch.manual_seed(0)
     encoder = LayoutEncoder(2, (32, 32), (1, 1)).double()
     silhouette = torch.full((1, 1, 32, 32), -1.0, dtype=torch.float64)
     silhouette[..., 8:24, 8:16] = 1.0
-    greyer = silhouette.clamp_max(0.7)
+    greyer = silhouette.clone()
+    greyer[..., 16:24, 8:16] = 0.7
     moved = silhouette.roll(8, dims=3)
     codes = [encoder(shrink(image)) for image in (silhouette, greyer, moved)]
     assert codes[0].shape == (1, 16, 8, 8)
     by_grey, by_place = ((codes[0] - other).abs().mean().item() for other in codes[1:])
-    assert by_grey < 0.05 * by_place
+    # By 20 seeds 0.001 to 0.005; with grey values as they are 0.06 to 0.21.
+    assert by_grey < 0.015 * by_place
 
 
 def test_each_stripe_drives_its_own_block() -> None:
