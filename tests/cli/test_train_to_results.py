@@ -160,12 +160,14 @@ def test_a_killed_make_gei_continues_to_the_same_bytes(
     time.sleep(delay)
     if running.poll() is None:
         os.killpg(running.pid, signal.SIGKILL)
-        assert not output.exists()
     running.wait()
-    if not output.exists():
+    # A fast machine may be done by then: what has the output's name is whole at any time.
+    finished = output.exists()
+    if not finished:
         subprocess.run(arguments, cwd=root, check=True)
     assert output.read_bytes() == geis.read_bytes()
-    assert [path.name for path in tmp_path.iterdir()] == ["gei.h5"]
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"gei.h5"} or (finished and left == {"gei.h5", "gei.h5.parts"})
 
 
 @pytest.mark.slow
