@@ -87,10 +87,16 @@ def translate(
         translator = load_opened(artifact, device=device, threads=threads, weights=weights)
         model_ref: InputRef = artifact.ref()
         seen = artifact.trained_on
-        shown = _shown(artifact, aim or Aim())
+        target = trained_target(artifact.parameters)
         chosen = choose_weights(artifact, weights)
     aim = aim or Aim()
     translator.check_aim(aim)
+    # What is asked for, and for the rest what the model was trained to show.
+    shown = Aim(
+        target[0] if aim.view is None else aim.view,
+        target[1] if aim.condition is None else aim.condition,
+        aim.strength,
+    )
     embeds = "embedding" in translator.offers
     with open_artifact(geis, "gei") as source:
         refuse_translated(geis, source.parameters, source.dtype("gei"))
@@ -110,6 +116,7 @@ def translate(
         }
         recipe = recipe_of(translator.name, translator.config.as_parameters())
         described |= {"recipe": recipe} if recipe else {}
+        described |= {} if target == USUAL_TARGET else {"target": list(target)}
         described |= {} if shown == Aim(*USUAL_TARGET) else {"aim": vars(shown)}
         parameters = {**source.parameters, "translator": described}
         plan = {
@@ -148,16 +155,6 @@ def translate(
             writer.write_trained_on([*source.trained_on, *seen])
     pieces.discard()
     return writer.content_sha256
-
-
-def _shown(model: Artifact, aim: Aim) -> Aim:
-    """What will be seen: what is asked for, and for the rest what the model was trained for."""
-    view, condition = trained_target(model.parameters)
-    return Aim(
-        view if aim.view is None else aim.view,
-        condition if aim.condition is None else aim.condition,
-        aim.strength,
-    )
 
 
 def _columns_of(source: Artifact) -> list[str]:

@@ -140,8 +140,9 @@ def test_other_targets_than_90_nm(gaitkit: Callable, tmp_path: Path) -> None:
         ran = gaitkit("translate", geis, "--model", model, "-o", translated, "--overwrite")
         assert ran.code == 0, ran.stderr
         with open_artifact(translated, "gei") as artifact:
-            aim = artifact.parameters["translator"]["aim"]
-        assert (aim["view"], aim["condition"]) == (45.0, "plain")
+            told = artifact.parameters["translator"]
+        assert told["target"] == [45.0, "plain"]
+        assert (told["aim"]["view"], told["aim"]["condition"]) == (45.0, "plain")
 
 
 def test_a_recipe_with_pairs_of_its_own_is_not_paired_again(

@@ -15,6 +15,7 @@ from PIL import Image
 from gaitkit.artifacts import InputRef, open_artifact, write_artifact
 from gaitkit.identification.results import read_results
 from gaitkit.identification.stage import evaluate
+from gaitkit.reporting.page import provenance
 from gaitkit.reporting.page.document import write_report
 from gaitkit.reporting.page.entries import read_entries
 from gaitkit.reporting.page.people import choose_probes
@@ -170,6 +171,23 @@ def test_who_says_nothing_that_makes_sense_is_no_translator(described: object) -
 def test_what_makes_no_sense_of_a_translator_is_left_out() -> None:
     said = {"name": "n" * 99, "mode": "wild", "aim": {"view": "no", "strength": 0.5}}
     assert translation_of({"translator": said}) == Translation("n" * 40, strength=0.5)
+
+
+@pytest.mark.parametrize("target", [None, 45.0, [45.0], ["x", 45.0], [45.0, "plain", 1]])
+def test_a_target_that_makes_no_sense_is_the_usual(target: object) -> None:
+    found = translation_of({"translator": {"name": "toy", "target": target}})
+    assert found is not None
+    assert found.target == (90.0, "nm")
+
+
+def test_the_commands_say_what_the_model_was_trained_to_show() -> None:
+    said = {"name": "toy", "target": [45.0, "plain"], "aim": {"view": 45.0, "condition": "hat"}}
+    found = translation_of({"translator": said})
+    assert provenance._translating(found, "halves") == [
+        "gaitkit train-gan gei.h5 -o toy.h5 --model toy --target-view 45 --target-condition plain "
+        "--protocol halves   # its options: gaitkit inspect toy.h5",
+        "gaitkit translate gei.h5 --model toy.h5 --to-condition hat -o toy-translated.h5",
+    ]
 
 
 def test_a_recipe_goes_before_the_mode() -> None:

@@ -189,6 +189,7 @@ def _translating(translation: Translation | None, protocol: str) -> list[str]:
             options = ["--recipe", translation.recipe]
         elif translation.mode == "paired":
             options.append("--paired")
+        options += _chosen("target", translation.target, USUAL_TARGET)
         asked = _asked(translation)
     train = _line("train-gan", "gei.h5", "-o", model, *options, "--protocol", protocol)
     return [
@@ -197,12 +198,18 @@ def _translating(translation: Translation | None, protocol: str) -> list[str]:
     ]
 
 
-def _asked(translation: Translation) -> list[str]:
+def _chosen(verb: str, chosen: tuple[float, str], usual: tuple[float, str]) -> list[str]:
+    """The options of a view and a condition, where they are not the usual ones."""
     words: list[str] = []
-    if translation.view != USUAL_TARGET[0]:
-        words += ["--to-view", f"{translation.view:g}"]
-    if translation.condition != USUAL_TARGET[1]:
-        words += ["--to-condition", translation.condition]
+    if chosen[0] != usual[0]:
+        words += [f"--{verb}-view", f"{chosen[0]:g}"]
+    if chosen[1] != usual[1]:
+        words += [f"--{verb}-condition", chosen[1]]
+    return words
+
+
+def _asked(translation: Translation) -> list[str]:
+    words = _chosen("to", (translation.view, translation.condition), translation.target)
     if translation.strength != 1.0:
         words += ["--strength", f"{translation.strength:g}"]
     return words

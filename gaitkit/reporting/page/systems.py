@@ -32,6 +32,8 @@ class Translation:
         Likewise.
     strength : float
         How strongly the change was asked for.
+    target : tuple of (float, str)
+        View, degrees, and condition that it was trained to show.
     """
 
     system: str
@@ -40,6 +42,7 @@ class Translation:
     view: float = USUAL_TARGET[0]
     condition: str = USUAL_TARGET[1]
     strength: float = 1.0
+    target: tuple[float, str] = USUAL_TARGET
 
     @property
     def title(self) -> str:
@@ -80,4 +83,12 @@ def translation_of(parameters: Mapping[str, Any]) -> Translation | None:
         float(view) if isinstance(view, int | float) else USUAL_TARGET[0],
         condition[:_LONGEST_NAME] if isinstance(condition, str) else USUAL_TARGET[1],
         float(strength) if isinstance(strength, int | float) else 1.0,
+        _target_of(described),
     )
+
+
+def _target_of(described: Mapping[str, Any]) -> tuple[float, str]:
+    match described.get("target"):
+        case [int() | float() as view, str() as condition]:
+            return float(view), condition[:_LONGEST_NAME]
+    return USUAL_TARGET
