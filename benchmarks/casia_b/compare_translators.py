@@ -6,12 +6,12 @@ r"""Raw GEIs and all five translators under one protocol: rates, intervals, diff
     python benchmarks/casia_b/compare_translators.py --out results/walkers --table
 
 The first form trains every system at its published size and length, which wants a GPU. `--minutes`
-instead gives each training the same processor time on one thread, at the small sizes of `SMALL`:
-the iterations that fit are measured first and are printed with the samples seen, since time alone
-reproduces nothing. Each system is trained in two modes that never share a table: *faithful* (its
-own supervision) and *paired* (with the L1 to the own target and GaitGAN's identification
-discriminator added). All figures come from `gaitkit evaluate`: pixels, PCA + LDA, and the system's
-own feature where it has one.
+instead gives each training the same processor time on one thread, at the small sizes of
+`small_settings.py`: the iterations that fit are measured first and are printed with the samples
+seen, since time alone reproduces nothing. Each system is trained in two modes that never share a
+table: *faithful* (its own supervision) and *paired* (with the L1 to the own target and GaitGAN's
+identification discriminator added). All figures come from `gaitkit evaluate`: pixels, PCA + LDA,
+and the system's own feature where it has one.
 
 What is finished is kept in --out and skipped when the command is given again; several processes
 may work there on different --only or --seeds. Translated GEIs are kept of the first of --seeds.
@@ -31,15 +31,11 @@ from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
+from small_settings import SMALL
 
 from gaitkit.artifacts import open_artifact
 from gaitkit.aside import written_aside
-from gaitkit.datasets.protocols import (
-    Protocol,
-    default_protocol,
-    get_protocol,
-    split_subjects,
-)
+from gaitkit.datasets.protocols import Protocol, default_protocol, get_protocol, split_subjects
 from gaitkit.errors import GaitkitError, OptionError
 from gaitkit.identification.overview import differences_text, rank1_of, summary_text
 from gaitkit.identification.results import EvaluationResult, read_results
@@ -55,159 +51,6 @@ from gaitkit.workshop import Workshop
 
 SYSTEMS = ("gaitgan", "stargan", "attgan", "dgnet", "deformable")
 MODES = ("faithful", "paired")
-Settings = tuple[dict[str, Any], dict[str, Any]]
-
-VARIED = {"balanced": True, "shift": 2, "warp": 1.0}
-"""Conditions equally often; shifted sources; bodies of other proportions."""
-
-SMALL_DGNET = {
-    "width": 4,
-    "identity_width": 4,
-    "teacher_share": 0.0,
-    "fine": "off",
-    "adversarial_weight": 0.0,
-    "ramp_start": 1.0,
-    "learning_rate": 1e-3,
-    "learning_rate_identity": 3e-3,
-    "betas": (0.5, 0.999),
-    "weight_decay": 0.0,
-    "erase_probability": 0.0,
-    "decay_at": (0.75, 0.95),
-    "ema_decay": 0.97,
-}
-"""DG-Net is too long a training for minutes: no critic, no teacher, and nothing grows."""
-
-SMALL: dict[str, dict[str, Settings]] = {
-    "gaitgan": {
-        "faithful": (
-            {
-                "width": 16,
-                "learning_rate_g": 4e-4,
-                "learning_rate_d": 2.67e-4,
-                "learning_rate_a": 2.67e-4,
-                "betas": (0.5, 0.999),
-                "ema_decay": 0.99,
-            },
-            {"batch_size": 32},
-        ),
-        "paired": (
-            {
-                "width": 16,
-                "learning_rate_g": 1e-3,
-                "betas": (0.5, 0.999),
-                "contrast_weight": 10.0,
-                "contrast_temperature": 0.05,
-                "ema_decay": 0.99,
-            },
-            {"batch_size": 32, **VARIED},
-        ),
-    },
-    "stargan": {
-        "faithful": (
-            {
-                "width": 8,
-                "residual_blocks": 1,
-                "depth": 4,
-                "n_critic": 2,
-                "learning_rate_g": 5e-4,
-                "learning_rate_d": 5e-4,
-                "forced": 0.5,
-                "classification_weight": 3.0,
-                "cycle_weight": 20.0,
-                "ema_decay": 0.98,
-            },
-            {"batch_size": 8},
-        ),
-        "paired": (
-            {
-                "width": 8,
-                "residual_blocks": 3,
-                "n_critic": 1,
-                "learning_rate_g": 1e-3,
-                "learning_rate_d": 3e-4,
-                "forced": 0.75,
-                "pair_width": 8,
-                "pair_l1_weight": 30.0,
-                "pair_contrast_weight": 1.0,
-                "ema_decay": 0.98,
-            },
-            {"batch_size": 16},
-        ),
-    },
-    "attgan": {
-        "faithful": (
-            {
-                "width": 16,
-                "n_critic": 1,
-                "learning_rate": 1e-3,
-                "forced": 0.5,
-                "shortcut": 2,
-                "inject": 2,
-                "ema_decay": 0.99,
-            },
-            {"batch_size": 16},
-        ),
-        "paired": (
-            {
-                "width": 16,
-                "n_critic": 1,
-                "learning_rate": 1e-3,
-                "forced": 0.75,
-                "pair_width": 8,
-                "pair_contrast_weight": 10.0,
-                "ema_decay": 0.99,
-            },
-            {"batch_size": 16, **VARIED},
-        ),
-    },
-    "dgnet": {
-        "faithful": (
-            SMALL_DGNET | {"self_weight": 5.0, "same_weight": 5.0, "identity_weight": 0.5},
-            {"batch_size": 8},
-        ),
-        "paired": (
-            SMALL_DGNET
-            | {
-                "self_weight": 5.0,
-                "same_weight": 5.0,
-                "identity_weight": 0.5,
-                "pair_width": 8,
-                "pair_l1_weight": 5.0,
-                "pair_contrast_weight": 1.0,
-            },
-            {"batch_size": 8},
-        ),
-    },
-    "deformable": {
-        "faithful": (
-            {
-                "width": 16,
-                "learning_rate_g": 1e-3,
-                "nn_weight": 10.0,
-                "dropout": 0.1,
-                "ema_decay": 0.99,
-            },
-            {"batch_size": 16},
-        ),
-        "paired": (
-            {
-                "width": 16,
-                "learning_rate_g": 1e-3,
-                "nn_weight": 3.5,
-                "dropout": 0.1,
-                "pair_width": 8,
-                "pair_contrast_weight": 3.0,
-                "ema_decay": 0.99,
-            },
-            {"batch_size": 16},
-        ),
-    },
-}
-"""Settings and training options of each system and mode for minutes on one core.
-
-Larger step sizes, fewer steps of the critics, smaller batches. The paired ones also have each image
-find its own target among the batch's by pixels: without it three minutes do not suffice.
-"""
 
 TRIAL = (20, 60)
 """Iterations before the clock starts, and in all, of the trial that measures their length."""
@@ -278,8 +121,12 @@ def _same_data(out: Path, asked: dict[str, Any]) -> None:
                 f"{out} holds results of another {name}, says {note.name}.",
                 hint="Give another --out.",
             )
-    with written_aside(note) as aside:
-        aside.write_text(json.dumps(asked, indent=1) + "\n", encoding="utf-8")
+    _keep(note, asked)
+
+
+def _keep(path: Path, note: dict[str, Any]) -> None:
+    with written_aside(path) as aside:
+        aside.write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
 
 
 class _Row:
@@ -339,7 +186,7 @@ class _Row:
         )
         # Of the whole training, also when this is the rest of a stopped one.
         note["seconds"] = (clock() - began) * note["iterations"] / max(len(steps), 1)
-        self._keep(note)
+        _keep(self.note, note)
         translate(self.geis, self.model, self.translated, overwrite=True, **self.how)
         with open_artifact(self.translated, "gei") as artifact:
             own = ["embedding"] if "features/embedding" in artifact.names() else []
@@ -376,12 +223,8 @@ class _Row:
             "iterations": iterations,
             "samples": iterations * self.training.get("batch_size", TrainingOptions().batch_size),
         }
-        self._keep(note)
+        _keep(self.note, note)
         return note
-
-    def _keep(self, note: dict[str, Any]) -> None:
-        with written_aside(self.note) as aside:
-            aside.write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
 
     def _seconds_per_iteration(self) -> float:
         """Processor time: wall time would depend on what else the machine does."""

@@ -21,7 +21,7 @@ import platform
 import resource
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, nullcontext
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
@@ -93,10 +93,12 @@ def work(pipe: Connection, system: str, kind: str, options: argparse.Namespace) 
     """A process: build one loop, do as many iterations as are asked for, tell time and memory."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     torch.set_num_threads(options.threads)
-    told, active = "", ExitStack()
+    told = ""
+    # Beside the number of threads, the plain loops take torch's defaults.
+    active: AbstractContextManager[None] = nullcontext()
     if kind == "gaitkit":
         step, model = our_steps(system, options)
-        active.enter_context(model.runtime.active(training=True))
+        active = model.runtime.active(training=True)
         device = model.runtime.device
         sizes = ", ".join(f"{k} {v / 1e6:.1f} M" for k, v in model.parameter_counts().items())
         told = f"{system}: {sizes}; {model.runtime.precision}, {model.runtime.mode}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["USUAL_TARGET", "Aim", "trained_target"]
+__all__ = ["USUAL_TARGET", "Aim", "told_target", "trained_target"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,14 @@ USUAL_TARGET = (90.0, "nm")
 """View, degrees, and condition of what a translator is trained to show by default."""
 
 
+def told_target(view: object, condition: object) -> tuple[float, str]:
+    """What a file says of view and condition; the usual where it says nothing that makes sense."""
+    return (
+        float(view) if isinstance(view, int | float) else USUAL_TARGET[0],
+        condition if isinstance(condition, str) else USUAL_TARGET[1],
+    )
+
+
 def trained_target(parameters: Mapping[str, Any]) -> tuple[float, str]:
     """View, degrees, and condition that a translator was trained to show.
 
@@ -43,8 +51,4 @@ def trained_target(parameters: Mapping[str, Any]) -> tuple[float, str]:
     """
     training = parameters.get("training")
     told = training if isinstance(training, Mapping) else {}
-    view, condition = told.get("target_view"), told.get("target_condition")
-    return (
-        float(view) if isinstance(view, int | float) else USUAL_TARGET[0],
-        condition if isinstance(condition, str) else USUAL_TARGET[1],
-    )
+    return told_target(told.get("target_view"), told.get("target_condition"))

@@ -163,14 +163,13 @@ class DGNet(Extras[DGNetConfig]):
     def train_step(self, batch: Batch) -> dict[str, torch.Tensor]:
         """One step each of D, of G with E_s, and of E_a; or one of the teacher.
 
-        With x a GEI, p another one of the same person, a = E_a(x), s = E_s(x), and y the GEI of
-        the row before: G draws G(a, s) and G(E_a(p), s), which are to be x, and the
-        cross images G(a, E_s(y)), which D has to take for real ones and E_a for x's person. Once
-        the weights have begun to grow, cross images must also give back the codes that they were
-        made of, and from those, x. E_a learns to name x and p, partly erased, and from cross
-        images what the teacher sees in them and what their layout is (or whose). No loss of an
-        image goes into E_a's weights, but in paired mode that of the translation, which E_a is a
-        part of.
+        With x a GEI, p any GEI of the same person, a = E_a(x), s = E_s(x), and y the GEI of the row
+        before: G draws G(a, s) and G(E_a(p), s), which are to be x, and the cross images G(a,
+        E_s(y)), which D has to take for real ones and E_a for x's person. Once the weights have
+        begun to grow, cross images must also give back the codes that they were made of, and from
+        those, x. E_a learns to name x and p, partly erased, and from cross images what the teacher
+        sees in them and what their layout is (or whose). No loss of an image goes into E_a's
+        weights, but in paired mode that of the translation, which E_a is a part of.
         """
         kind = self.step_kind()
         if kind == "teacher":

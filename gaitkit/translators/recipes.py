@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gaitkit.errors import OptionError
+
+if TYPE_CHECKING:
+    from gaitkit.translators.config import TranslatorConfig
 
 __all__ = ["DEFAULT_RECIPE", "RECIPES", "Recipe", "choose_recipe", "get_recipe", "recipe_of"]
 
@@ -90,36 +93,31 @@ def get_recipe(name: str) -> Recipe:
         raise OptionError(f"there is no recipe {name!r}; known: {known}") from None
 
 
-def recipe_of(system: str, config: Mapping[str, Any]) -> str:
+def recipe_of(system: str, config: TranslatorConfig) -> str:
     """Name of the recipe whose settings a model has; empty where it is none, or as published.
 
     Parameters
     ----------
     system : str
         A name of `gaitkit.translators.registry`.
-    config : mapping
+    config : TranslatorConfig
         All settings of the model.
 
     Examples
     --------
-    >>> recipe_of("gaitgan", dict(RECIPES["best"].config))
+    >>> from gaitkit.translators import GaitGANConfig
+    >>> recipe_of("gaitgan", GaitGANConfig(**RECIPES["best"].config, width=16))
     'best'
     """
-    having = [
+    having = (
         recipe
         for recipe in RECIPES.values()
         if recipe.system == system
-        and all(
-            _plain(config.get(name)) == _plain(wanted) for name, wanted in recipe.config.items()
-        )
-    ]
+        and all(vars(config)[name] == value for name, value in recipe.config.items())
+    )
+    # One that changes nothing is what every model has.
     found = max(having, key=lambda recipe: len(recipe.config), default=None)
     return found.name if found is not None and found.config else ""
-
-
-def _plain(value: Any) -> Any:
-    # A file has lists where a config has tuples.
-    return list(value) if isinstance(value, tuple) else value
 
 
 def choose_recipe(system: str | None, recipe: str | None) -> Recipe:

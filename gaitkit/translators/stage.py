@@ -114,7 +114,7 @@ def translate(
             "content_sha256": model_ref.content_sha256,
             "weights": chosen,
         }
-        recipe = recipe_of(translator.name, translator.config.as_parameters())
+        recipe = recipe_of(translator.name, translator.config)
         described |= {"recipe": recipe} if recipe else {}
         described |= {} if target == USUAL_TARGET else {"target": list(target)}
         described |= {} if shown == Aim(*USUAL_TARGET) else {"aim": vars(shown)}

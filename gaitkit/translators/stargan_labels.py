@@ -75,7 +75,7 @@ def asked_domain(
         return Domain(*asked_labels(batch, config, forced), batch.dataset)
     view, condition = asked_labels(batch, config, 0)
     # The target's view stands for an unknown one; a data set without it is asked for its first.
-    own_views = known[:, : len(config.views)].to(torch.int64)[batch.dataset]
+    own_views = known[batch.dataset, : len(config.views)]
     has_view = own_views.gather(1, view[:, None]).squeeze(1) > 0
     view = torch.where(has_view, view, own_views.argmax(dim=1))
     target_view, target_condition = target_labels(config)

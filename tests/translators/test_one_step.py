@@ -19,7 +19,6 @@ from torch.nn.functional import cross_entropy, softplus
 
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.translators import translator_class
-from gaitkit.translators.attgan_networks import AttributeCritic
 from gaitkit.translators.body_boxes import PARTS
 from gaitkit.translators.body_layout import BodyLayout
 from gaitkit.translators.deformable_networks import LEVELS, WARPED
@@ -331,19 +330,20 @@ def test_a_step_goes_down_the_gradient_of_the_loss(
             )
 
 
-def test_attgan_s_penalty_is_computed_in_float32_under_bfloat16(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(("system", "scoring"), [("stargan", "reality"), ("attgan", "realness")])
+def test_the_penalty_is_computed_in_float32_under_bfloat16(
+    system: str, scoring: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = met("attgan", "bf16")
-    critic, seen = cast(AttributeCritic, model.networks["D"]), []
-    before, realness = copy.deepcopy(critic), critic.realness
+    model = met(system, "bf16")
+    critic, seen = model.networks["D"], []
+    before, score = copy.deepcopy(critic), getattr(critic, scoring)
 
     def watched(images: torch.Tensor) -> torch.Tensor:
-        scores = realness(images)
+        scores: torch.Tensor = score(images)
         seen.append((images.detach().clone(), scores.dtype))
         return scores
 
-    monkeypatch.setattr(critic, "realness", watched)
+    monkeypatch.setattr(critic, scoring, watched)
     values = model.train_step(sampler(torch.float32).draw(4))
     ((images, dtype),) = seen
     assert dtype == torch.float32
@@ -351,6 +351,8 @@ def test_attgan_s_penalty_is_computed_in_float32_under_bfloat16(
     (gradient,) = torch.autograd.grad(before(at)[0].sum(), at)
     expected = (gradient.square().sum(dim=(1, 2, 3)).sqrt() - 1).square().mean()
     assert values["D.penalty"].item() == pytest.approx(expected.item(), rel=1e-5)
+    assert {value.dtype for value in values.values()} == {torch.float32}
+    assert {weight.dtype for weight in model.networks["G"].parameters()} == {torch.float32}
 
 
 class Step(NamedTuple):

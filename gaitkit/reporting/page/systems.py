@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gaitkit.labels import format_view
-from gaitkit.translators.aim import USUAL_TARGET
+from gaitkit.translators.aim import USUAL_TARGET, told_target
 
 __all__ = ["Translation", "translation_of"]
 
@@ -74,14 +74,15 @@ def translation_of(parameters: Mapping[str, Any]) -> Translation | None:
         return None
     aim = described.get("aim")
     asked = aim if isinstance(aim, Mapping) else {}
-    view, condition, strength = (asked.get(name) for name in ("view", "condition", "strength"))
+    view, condition = told_target(asked.get("view"), asked.get("condition"))
+    strength = asked.get("strength")
     mode, recipe = described.get("mode"), described.get("recipe")
     return Translation(
         described["name"][:_LONGEST_NAME],
         mode if mode in ("paired", "faithful") else "",
         recipe[:_LONGEST_NAME] if isinstance(recipe, str) else "",
-        float(view) if isinstance(view, int | float) else USUAL_TARGET[0],
-        condition[:_LONGEST_NAME] if isinstance(condition, str) else USUAL_TARGET[1],
+        view,
+        condition[:_LONGEST_NAME],
         float(strength) if isinstance(strength, int | float) else 1.0,
         _target_of(described),
     )
