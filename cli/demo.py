@@ -46,9 +46,9 @@ def command(
     The model is GaitGAN's generator at a sixth of the paper's width, trained by the recipe best for
     a minute or two. Given again, the command does only what is missing.
     """
-    from gaitkit.datasets.synthetic import WalkerOptions, write_tree
-    from gaitkit.workflow import PipelineOptions
-    from gaitkit.workshop import Workshop
+    from gaitkit.stages.run import PipelineOptions
+    from gaitkit.stages.workshop import Workshop
+    from gaitkit.walkers import WalkerOptions, write_tree
 
     workshop = Workshop(output)
     walkers = WalkerOptions(subjects=subjects, seed=seed, frames=24)

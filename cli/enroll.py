@@ -20,7 +20,7 @@ def command(gallery: Path, new: Path, as_json: bool) -> None:
     Both must have been made by the same options and, when translated, by the same model. A
     sequence that is enrolled already is refused. GALLERY is replaced when everything is written.
     """
-    from gaitkit.identification.enrol import enrol
+    from gaitkit.stages.enroll import enrol
 
     done = enrol(gallery, new)
     if as_json:

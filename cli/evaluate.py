@@ -10,8 +10,8 @@ import click
 from gaitkit.cli import console, options
 
 if TYPE_CHECKING:
-    from gaitkit.datasets.protocols import Protocol
     from gaitkit.identification.results import EvaluationResult
+    from gaitkit.protocols import Protocol
 
 
 @click.command("evaluate", short_help="Identify people across views.")
@@ -94,7 +94,7 @@ def command(
     """
     from gaitkit.identification.formats import FORMATS
     from gaitkit.identification.results import to_json
-    from gaitkit.identification.stage import evaluate
+    from gaitkit.stages.evaluate import evaluate
 
     if output is not None and len(geis) > 1 and not fuse:
         raise click.UsageError(
@@ -132,7 +132,8 @@ def command(
 
 
 def _text(results: list[EvaluationResult], probe_view: float | None) -> str:
-    from gaitkit.identification import overview, tables
+    from gaitkit.identification import tables
+    from gaitkit.identification.figures import overview
 
     parts = []
     for result in results:

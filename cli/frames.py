@@ -12,7 +12,7 @@ from gaitkit.cli import console, options
 if TYPE_CHECKING:
     from gaitkit.datasets.sources import FrameSource
     from gaitkit.silhouettes.options import SilhouetteOptions
-    from gaitkit.silhouettes.stage import StageSummary
+    from gaitkit.stages.normalize import StageSummary
 
 __all__ = ["describe_source", "manifest_option", "one_source", "report_stage", "silhouette_choice"]
 

@@ -10,8 +10,8 @@ import click
 from gaitkit.cli import console, options
 
 if TYPE_CHECKING:
-    from gaitkit.identification.identify import Answer, Identification
     from gaitkit.labels import SequenceKey
+    from gaitkit.stages.identify import Answer, Identification
 
 
 @click.command("identify", short_help="Who is this?")
@@ -56,7 +56,7 @@ def command(probe: Path, gallery: Path, as_json: bool, **how: Any) -> None:
     Both are GEI artefacts made in the same way (make-gei, and translate with the same model).
     All walks and views of the gallery are searched together.
     """
-    from gaitkit.identification.identify import identify
+    from gaitkit.stages.identify import identify
 
     found = identify(probe, gallery, **how)
     if as_json:

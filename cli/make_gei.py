@@ -65,8 +65,8 @@ def command(
     (001/nm-01/001-nm-01-090.png). A stopped run continues when the same command is given again.
     """
     from gaitkit.artifacts import free_to_write
-    from gaitkit.gei import stage
     from gaitkit.gei.options import GeiOptions
+    from gaitkit.stages import make_gei as stage
 
     free_to_write(output, overwrite=overwrite)
     kind = _kind(input, manifest, input_kind)
@@ -132,7 +132,7 @@ def _kind(path: Path | None, manifest: Path | None, given: str) -> str:
         return given
     if path is None or manifest is not None:
         return "frames"
-    from gaitkit.gei.inputs import input_kind
+    from gaitkit.stages.inputs import input_kind
 
     return input_kind(path)
 

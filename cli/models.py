@@ -21,9 +21,9 @@ def command(name: str | None, as_json: bool) -> None:
     A setting is changed by gaitkit train-gan --set NAME=VALUE. A recipe is a system with some of
     its settings, and of the training's options, changed.
     """
+    from gaitkit.training.settings import describe_settings
     from gaitkit.translators.recipes import RECIPES
     from gaitkit.translators.registry import translator_class, translator_names
-    from gaitkit.translators.settings import describe_settings
     from gaitkit.translators.translating import OFFERS
 
     systems = translator_names()

@@ -49,7 +49,7 @@ def command(
     command is given again.
     """
     from gaitkit.artifacts import free_to_write
-    from gaitkit.silhouettes.stage import normalize
+    from gaitkit.stages.normalize import normalize
 
     free_to_write(output, overwrite=overwrite)
     source = one_source(frames, manifest, name)

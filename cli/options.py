@@ -171,8 +171,8 @@ class _ProtocolName(click.ParamType):  # type: ignore[type-arg]  # generic in th
     ) -> str | Any:
         if not isinstance(value, str):
             return value
-        from gaitkit.datasets.protocols import get_protocol
         from gaitkit.errors import OptionError
+        from gaitkit.protocols import get_protocol
 
         try:
             chosen = get_protocol(value)
@@ -187,7 +187,7 @@ class _ProtocolName(click.ParamType):  # type: ignore[type-arg]  # generic in th
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        from gaitkit.datasets.protocols import PROTOCOLS
+        from gaitkit.protocols import PROTOCOLS
 
         names = [CompletionItem(name) for name in PROTOCOLS if name.startswith(incomplete)]
         return [*names, *click.File().shell_complete(ctx, param, incomplete)]

@@ -11,8 +11,8 @@ from gaitkit.cli import console
 from gaitkit.cli.train_gan import stop_on_signal, training_progress
 
 if TYPE_CHECKING:
-    from gaitkit.workflow import PipelineOptions
-    from gaitkit.workshop import Workshop
+    from gaitkit.stages.run import PipelineOptions
+    from gaitkit.stages.workshop import Workshop
 
 __all__ = ["run_and_print"]
 
@@ -27,10 +27,10 @@ def run_and_print(
     as_json: bool,
 ) -> None:
     """Run the pipeline and print its results, as a table or as JSON."""
-    from gaitkit.identification.overview import summary_text
+    from gaitkit.identification.figures.overview import summary_text
     from gaitkit.identification.results import to_json
-    from gaitkit.translators.callbacks import Callbacks
-    from gaitkit.workflow import run_pipeline
+    from gaitkit.stages.run import run_pipeline
+    from gaitkit.training.callbacks import Callbacks
 
     with stop_on_signal() as stop_requested, console.progress(title, "done") as progress:
         callbacks = Callbacks(

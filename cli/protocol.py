@@ -21,7 +21,7 @@ def command() -> None:
 @options.verbosity
 def list_command(as_json: bool) -> None:
     """Name and purpose of each protocol."""
-    from gaitkit.datasets.protocols import PROTOCOLS
+    from gaitkit.protocols import PROTOCOLS
 
     if as_json:
         console.print_json({name: item.as_parameters() for name, item in PROTOCOLS.items()})
@@ -36,7 +36,7 @@ def list_command(as_json: bool) -> None:
 @options.verbosity
 def show_command(name: str, as_json: bool) -> None:
     """Print a protocol as TOML, ready to copy and edit; a file is checked and printed whole."""
-    from gaitkit.datasets.protocols import get_protocol, protocol_toml
+    from gaitkit.protocols import get_protocol, protocol_toml
 
     protocol = get_protocol(name)
     if as_json:

@@ -12,7 +12,7 @@ from gaitkit.cli.pipeline import run_and_print
 from gaitkit.cli.training_options import training_choice, training_options
 
 if TYPE_CHECKING:
-    from gaitkit.datasets.protocols import Protocol
+    from gaitkit.protocols import Protocol
 
 
 @click.command("run", short_help="Everything from frames to the tables.")
@@ -54,8 +54,8 @@ def command(
     missing or out of date, by digest. Training has the paper's size unless told otherwise: for a
     quick try, --width 24 --batch-size 32 --iterations 1000.
     """
-    from gaitkit.workflow import PipelineOptions
-    from gaitkit.workshop import Workshop
+    from gaitkit.stages.run import PipelineOptions
+    from gaitkit.stages.workshop import Workshop
 
     model = training_choice(values)
     chosen = PipelineOptions(

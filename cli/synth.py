@@ -54,8 +54,8 @@ def command(
     and in a coat (cl), and are drawn as noisy silhouettes. The same seed gives the same bytes; a
     stopped run continues when the same command is given again.
     """
-    from gaitkit.datasets.synthetic import WalkerOptions, sequence_keys, write_tree
-    from gaitkit.datasets.synthetic.options import CASIA_B_VIEWS
+    from gaitkit.walkers import WalkerOptions, sequence_keys, write_tree
+    from gaitkit.walkers.options import CASIA_B_VIEWS
 
     chosen = WalkerOptions(
         subjects=subjects,

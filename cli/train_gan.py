@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from gaitkit.datasets.protocols import Protocol
+    from gaitkit.protocols import Protocol
 
 
 @click.command("train-gan", short_help="Train GaitGAN or another translator.")
@@ -87,9 +87,9 @@ def command(
     Several GPUs share each batch under torchrun --nproc-per-node=2 -m gaitkit train-gan … (or
     several processes on CPUs).
     """
-    from gaitkit.translators.callbacks import Callbacks
-    from gaitkit.translators.records import recorded_training
-    from gaitkit.workflow import train_translator
+    from gaitkit.stages.run import train_translator
+    from gaitkit.training.callbacks import Callbacks
+    from gaitkit.training.records import recorded_training
 
     if resume and output.exists() and values["system"] is None and values["recipe"] is None:
         # Settings are those of the system that is trained on.
@@ -129,7 +129,7 @@ def training_progress(progress: console.Bar | None) -> dict[str, Any]:
     """Callbacks that move a progress bar, with the losses and the last score beside it."""
     if progress is None:
         return {}
-    from gaitkit.translators.health import losses_by_network
+    from gaitkit.training.health import losses_by_network
 
     note = {"losses": "", "score": ""}
 
@@ -151,7 +151,7 @@ def training_progress(progress: console.Bar | None) -> dict[str, Any]:
 
 def _told(output: Path, summary: dict[str, Any]) -> list[str]:
     """How the training went, in a few lines."""
-    from gaitkit.translators.health import panel_of
+    from gaitkit.training.health import panel_of
 
     people = len(summary["subjects"])
     validation, refit = summary["validation"], summary["refit"]

@@ -179,8 +179,8 @@ def training_choice(values: Mapping[str, Any]) -> TrainingChoice:
     config: dict[str, Any] = {}
     chosen = choose_recipe(values["system"], values["recipe"])
     if values["settings"] or values["paired"]:
+        from gaitkit.training.settings import parse_settings
         from gaitkit.translators.registry import translator_class
-        from gaitkit.translators.settings import parse_settings
 
         config_class = translator_class(chosen.system).config_class
         if values["paired"]:

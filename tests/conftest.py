@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from made_up_people import people_images, people_labels
 from numpy.typing import NDArray
+
+from gaitkit.artifacts import TrainedOn, write_artifact
+from gaitkit.dropped import DroppedRow
+from gaitkit.labels import Labels, SequenceKey
 
 VIEWS = (0, 54, 90)
 WALKS = [f"nm-{take:02d}" for take in range(1, 7)] + ["bg-01", "bg-02", "cl-01", "cl-02"]
@@ -77,3 +83,64 @@ def gaitkit(
 
     monkeypatch.setenv("COLUMNS", "100")
     return run
+
+
+PREPROCESSING = {
+    "silhouettes": {"alignment": "person", "height": 32, "width": 32},
+    "gei": {"min_frames": 5},
+}
+KEYS = [
+    SequenceKey(subject, condition, take, view)
+    for subject in ("001", "002", "003", "004")
+    for condition, take in (("nm", 1), ("nm", 2), ("cl", 1))
+    for view in (0.0, 90.0)
+]
+DROPPED = [DroppedRow.of(SequenceKey("001", "bg", 1, 0.0), "too-few-frames", detail="2 of 5")]
+
+
+@pytest.fixture
+def write_geis(tmp_path: Path) -> Callable[..., Path]:
+    """Write drawn GEIs of four people; keyword arguments replace those of `write_artifact`."""
+
+    def write(name: str = "gei.h5", size: tuple[int, int] = (32, 32), **changes: Any) -> Path:
+        images = np.random.default_rng(1).integers(0, 256, (len(KEYS), *size), dtype=np.uint8)
+        options: dict[str, Any] = {
+            "kind": "gei",
+            "arrays": {
+                "gei": images,
+                "frames_used": np.arange(len(KEYS), dtype=np.int64),
+                "mirrored": np.zeros(len(KEYS), dtype=np.bool_),
+            },
+            "labels": Labels.from_keys(KEYS),
+            "dropped": DROPPED,
+            "parameters": PREPROCESSING,
+            "dataset": "drawn",
+            "trained_on": [TrainedOn("other", "x", "training")],
+        }
+        write_artifact(tmp_path / name, **(options | changes))
+        return tmp_path / name
+
+    return write
+
+
+@pytest.fixture
+def write_gei(tmp_path):
+    def write(name="gei.h5", labels=None, images=None, **options):
+        labels = people_labels([f"p{n}" for n in range(8)]) if labels is None else labels
+        images = people_images(labels) if images is None else images
+        path = tmp_path / name
+        options = {
+            "parameters": {"alignment": "person"},
+            "dataset": "made-up",
+            "dropped": [],
+        } | options
+        write_artifact(
+            path,
+            kind="gei",
+            arrays={"gei": images, "frames_used": np.full(len(labels), 30)},
+            labels=labels,
+            **options,
+        )
+        return path
+
+    return write

@@ -11,10 +11,10 @@ import click
 import pytest
 
 from gaitkit.cli.main import COMMANDS, cli
-from gaitkit.datasets.protocols import get_protocol, split_subjects
+from gaitkit.protocols import get_protocol, split_subjects
+from gaitkit.training.options import TrainingOptions
+from gaitkit.training.store import load_history
 from gaitkit.translators import GeiSet, registry, train
-from gaitkit.translators.options import TrainingOptions
-from gaitkit.translators.store import load_history
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -16,12 +16,12 @@ from pathlib import Path
 
 from gaitkit.artifacts import open_artifact
 from gaitkit.errors import GaitkitError
-from gaitkit.identification.bootstrap import Interval
+from gaitkit.identification.figures.bootstrap import Interval
 from gaitkit.identification.results import EvaluationResult
-from gaitkit.identification.stage import evaluate
 from gaitkit.parallel import available_cores
-from gaitkit.workflow import PipelineOptions, run_pipeline
-from gaitkit.workshop import Workshop
+from gaitkit.stages.evaluate import evaluate
+from gaitkit.stages.run import PipelineOptions, run_pipeline
+from gaitkit.stages.workshop import Workshop
 
 TAKEN_AS_FIXED = (
     "In brackets: 95 % intervals over our people; the published figures are taken as fixed. "

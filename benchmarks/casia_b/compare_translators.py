@@ -35,19 +35,19 @@ from small_settings import SMALL
 
 from gaitkit.artifacts import open_artifact
 from gaitkit.aside import written_aside
-from gaitkit.datasets.protocols import Protocol, default_protocol, get_protocol, split_subjects
 from gaitkit.errors import GaitkitError, OptionError
-from gaitkit.identification.overview import differences_text, rank1_of, summary_text
+from gaitkit.identification.figures.overview import differences_text, rank1_of, summary_text
 from gaitkit.identification.results import EvaluationResult, read_results
-from gaitkit.identification.stage import evaluate
+from gaitkit.protocols import Protocol, default_protocol, get_protocol, split_subjects
 from gaitkit.reporting.page.angles import rate_by_angle
 from gaitkit.reporting.page.document import write_report
 from gaitkit.reporting.sheet import contact_sheet, save_png
+from gaitkit.stages.evaluate import evaluate
+from gaitkit.stages.run import PipelineOptions, measured_geis, train_translator
+from gaitkit.stages.workshop import Workshop
+from gaitkit.training.callbacks import Callbacks
+from gaitkit.training.options import TrainingOptions
 from gaitkit.translators import GeiSet, translate, translator_class
-from gaitkit.translators.callbacks import Callbacks
-from gaitkit.translators.options import TrainingOptions
-from gaitkit.workflow import PipelineOptions, measured_geis, train_translator
-from gaitkit.workshop import Workshop
 
 SYSTEMS = ("gaitgan", "stargan", "attgan", "dgnet", "deformable")
 MODES = ("faithful", "paired")

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from common import HEAD, TAKEN_AS_FIXED, beside, identified, run
 
-from gaitkit.datasets.published import PublishedSystem, published_system
 from gaitkit.identification.crossview import CrossViewTable
-from gaitkit.identification.overview import rank1_of
+from gaitkit.identification.figures.overview import rank1_of
+from gaitkit.identification.published import PublishedSystem, published_system
 from gaitkit.identification.results import EvaluationResult
 from gaitkit.identification.tables import cross_view_text, title
 from gaitkit.labels import format_view

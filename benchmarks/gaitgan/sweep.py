@@ -31,9 +31,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.datasets.protocols import default_protocol, get_protocol, split_subjects
 from gaitkit.identification.components import choose_components
 from gaitkit.identification.features import fit_lda, pixels
+from gaitkit.protocols import default_protocol, get_protocol, split_subjects
 from gaitkit.translators import GaitGAN, GaitGANConfig, GeiSet
 from gaitkit.translators.recipes import get_recipe
 from gaitkit.translators.validation import cross_view_rates, enrolled_rows

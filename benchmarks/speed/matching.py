@@ -26,11 +26,11 @@ from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier
 
 from gaitkit.artifacts import open_artifact
-from gaitkit.datasets.protocols import Split, get_protocol, resolve
 from gaitkit.identification.matching import search
 from gaitkit.identification.metrics import get_metric
 from gaitkit.identification.products import get_product
 from gaitkit.labels import Labels, SequenceKey
+from gaitkit.protocols import Split, get_protocol, resolve
 
 VIEWS = tuple(range(0, 181, 18))
 WALKS = [("nm", take) for take in range(1, 7)] + [("bg", 1), ("bg", 2), ("cl", 1), ("cl", 2)]

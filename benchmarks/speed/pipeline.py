@@ -22,11 +22,11 @@ import numpy as np
 
 from gaitkit._opencv import cv2
 from gaitkit.datasets.sources import open_source
-from gaitkit.datasets.synthetic import WalkerOptions, write_tree
 from gaitkit.gei.options import GeiOptions
-from gaitkit.gei.stage import gei_from_frames, gei_from_silhouettes
 from gaitkit.silhouettes.options import SilhouetteOptions
-from gaitkit.silhouettes.stage import normalize
+from gaitkit.stages.make_gei import gei_from_frames, gei_from_silhouettes
+from gaitkit.stages.normalize import normalize
+from gaitkit.walkers import WalkerOptions, write_tree
 
 
 def seconds(function: Callable[[], object]) -> float:

@@ -32,12 +32,12 @@ from PIL import Image
 from torch import nn
 
 from gaitkit.labels import Labels, SequenceKey
+from gaitkit.training.capture import WARM_UP_STEPS, Steps
+from gaitkit.training.history import History
+from gaitkit.training.processor import cpu_computes_bf16
+from gaitkit.training.runtime import DEVICES, PRECISIONS, Runtime
+from gaitkit.training.sampling import TripleSampler
 from gaitkit.translators import GaitGAN, GaitGANConfig
-from gaitkit.translators.capture import WARM_UP_STEPS, Steps
-from gaitkit.translators.history import History
-from gaitkit.translators.processor import cpu_computes_bf16
-from gaitkit.translators.runtime import DEVICES, PRECISIONS, Runtime
-from gaitkit.translators.sampling import TripleSampler
 
 SUBJECTS = [f"{number:03d}" for number in range(1, 63)]
 VIEWS = [float(view) for view in range(0, 181, 18)]

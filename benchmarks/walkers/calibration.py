@@ -16,16 +16,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.datasets.protocols import Split, get_protocol, resolve
-from gaitkit.datasets.synthetic import WalkerOptions, render_sequence, sequence_keys
 from gaitkit.gei.energy import gait_energy_image
 from gaitkit.identification.crossview import CrossViewTable, cross_view_table, match_views
 from gaitkit.identification.features import fit_lda, pixels
 from gaitkit.identification.metrics import get_metric
 from gaitkit.labels import Labels
 from gaitkit.parallel import map_unordered
+from gaitkit.protocols import Split, get_protocol, resolve
 from gaitkit.silhouettes.normalize import normalize_sequence
 from gaitkit.silhouettes.options import SilhouetteOptions
+from gaitkit.walkers import WalkerOptions, render_sequence, sequence_keys
 
 BANDS = {"nm": (95, 100), "bg": (50, 80), "cl": (20, 50)}
 BAND_DIFFERENT_VIEWS = (15, 30)

@@ -1,1 +1,1 @@
-"""Where frames come from, and who trains, who is gallery, who is probe."""
+"""Where frames come from: readers of trees, archives, manifests, videos and ready-made GEIs."""

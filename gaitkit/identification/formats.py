@@ -11,9 +11,9 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from math import isnan
 
-from gaitkit.identification.bootstrap import Interval
 from gaitkit.identification.crossview import CrossViewTable
-from gaitkit.identification.overview import figures_of, name_of, rank1_of
+from gaitkit.identification.figures.bootstrap import Interval
+from gaitkit.identification.figures.overview import figures_of, name_of, rank1_of
 from gaitkit.identification.results import EvaluationResult
 from gaitkit.labels import format_view
 

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact
-from gaitkit.datasets.protocols import Split
 from gaitkit.errors import DamagedArtifactError
 from gaitkit.identification.components import choose_components
 from gaitkit.identification.features import (
@@ -26,6 +25,7 @@ from gaitkit.identification.features import (
 from gaitkit.identification.fusion import Fusion, fit_fusion, fuse
 from gaitkit.identification.metrics import Metric
 from gaitkit.labels import Labels
+from gaitkit.protocols import Split
 
 __all__ = ["feature_vectors", "for_metric", "vector_columns"]
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact, open_artifact
-from gaitkit.datasets.protocols import Protocol, Split, split_subjects
 from gaitkit.errors import DamagedArtifactError, ProtocolError
 from gaitkit.identification.crossview import CrossViewTable, ViewMatches
 from gaitkit.identification.features import LinearProjection
@@ -20,6 +19,7 @@ from gaitkit.identification.quality import QualityTable
 from gaitkit.identification.result import EvaluationResult
 from gaitkit.identification.stored_numbers import read_numbers
 from gaitkit.labels import Labels
+from gaitkit.protocols import Protocol, Split, split_subjects
 
 __all__ = ["read_results"]
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.datasets.protocols import Protocol, Split
 from gaitkit.identification.crossview import CrossViewTable, ViewMatches
 from gaitkit.identification.features import LinearProjection
+from gaitkit.identification.figures.numbers import Numbers
 from gaitkit.identification.fusion import Fusion
-from gaitkit.identification.numbers import Numbers
 from gaitkit.identification.quality import QualityTable
 from gaitkit.labels import Labels
+from gaitkit.protocols import Protocol, Split
 
 __all__ = ["EvaluationResult"]
 

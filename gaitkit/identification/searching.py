@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.datasets.protocols import Split
 from gaitkit.dropped import DroppedRow
 from gaitkit.identification.crossview import cross_view_table, match_views
+from gaitkit.identification.figures.summarise import all_numbers, failed_probes
 from gaitkit.identification.metrics import Metric
 from gaitkit.identification.scores import ScoreKeeper
-from gaitkit.identification.summarise import all_numbers, failed_probes
 from gaitkit.labels import Labels
+from gaitkit.protocols import Split
 
 __all__ = ["NEIGHBOURS", "ProtocolSearch"]
 

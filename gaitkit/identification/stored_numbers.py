@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact
-from gaitkit.identification.bootstrap import Interval
-from gaitkit.identification.closed_set import FIGURES
-from gaitkit.identification.numbers import (
+from gaitkit.identification.figures.bootstrap import Interval
+from gaitkit.identification.figures.closed_set import FIGURES
+from gaitkit.identification.figures.numbers import (
     FMR_POINTS,
     FPIR_POINTS,
     Failures,

@@ -12,10 +12,10 @@ from math import isnan
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.datasets.published import MARK, PublishedSystem, published_system
 from gaitkit.errors import OptionError
 from gaitkit.identification.crossview import CrossViewTable
-from gaitkit.identification.overview import WIDTH, figures_text
+from gaitkit.identification.figures.overview import WIDTH, figures_text
+from gaitkit.identification.published import MARK, PublishedSystem, published_system
 from gaitkit.identification.quality import QualityTable
 from gaitkit.identification.results import EvaluationResult
 from gaitkit.labels import format_view

@@ -15,7 +15,7 @@ from gaitkit.reporting.figures import Panel, curve_panels
 from gaitkit.reporting.sheet import contact_sheet
 
 if TYPE_CHECKING:
-    from gaitkit.translators.history import History
+    from gaitkit.training.history import History
 
 __all__ = ["training_page"]
 
@@ -38,7 +38,7 @@ def training_page(path: Path) -> NDArray[np.uint8]:
     ArtifactError
         The file cannot be used, or the training was too short to leave a history.
     """
-    from gaitkit.translators.store import load_history
+    from gaitkit.training.store import load_history
 
     history = load_history(path)
     panels = list(_panels(history))
@@ -53,7 +53,7 @@ def training_page(path: Path) -> NDArray[np.uint8]:
 
 
 def _panels(history: History) -> Iterator[Panel]:
-    from gaitkit.translators.health import panel_of
+    from gaitkit.training.health import panel_of
 
     steps = np.array(history.steps, dtype=np.int64)
     values = np.array(history.losses, dtype=np.float64)

@@ -13,8 +13,8 @@ from gaitkit.artifacts import Artifact, open_artifact
 from gaitkit.errors import ArtifactError
 from gaitkit.labels import SequenceKey, format_view
 from gaitkit.reporting.sheet import contact_sheet
+from gaitkit.training.preprocessing import preprocessing_of, refuse_other_preprocessing
 from gaitkit.translators.aim import Aim, trained_target
-from gaitkit.translators.preprocessing import preprocessing_of, refuse_other_preprocessing
 
 if TYPE_CHECKING:
     from gaitkit.translators.base import Translator
@@ -79,7 +79,7 @@ def translation_grid(
     ArtifactError
         A file cannot be used, or the model gives values that are not numbers.
     """
-    from gaitkit.translators.geis import refuse_translated
+    from gaitkit.training.geis import refuse_translated
 
     refuse_translated(artifact.path, artifact.parameters, artifact.dtype("gei"))
     loaded = _load(model, device)
@@ -103,7 +103,7 @@ def translation_grid(
 
 
 def _load(path: Path, device: str) -> _Model:
-    from gaitkit.translators.store import load_opened
+    from gaitkit.training.store import load_opened
 
     with open_artifact(path, "translator", guarded=True) as artifact:
         target = trained_target(artifact.parameters)

@@ -9,18 +9,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gaitkit.stages.train import train
+    from gaitkit.stages.translate import translate
+    from gaitkit.training.geis import GeiSet
+    from gaitkit.training.store import load
     from gaitkit.translators.aim import Aim
-    from gaitkit.translators.attgan import AttGAN, AttGANConfig
     from gaitkit.translators.base import Translator
-    from gaitkit.translators.deformable import DeformableConfig, DeformableGAN
-    from gaitkit.translators.dgnet import DGNet, DGNetConfig
-    from gaitkit.translators.gaitgan import GaitGAN, GaitGANConfig
-    from gaitkit.translators.geis import GeiSet
-    from gaitkit.translators.learning import train
     from gaitkit.translators.registry import translator_class, translator_names
-    from gaitkit.translators.stage import translate
-    from gaitkit.translators.stargan import StarGAN, StarGANConfig
-    from gaitkit.translators.store import load
+    from gaitkit.translators.systems.attgan import AttGAN, AttGANConfig
+    from gaitkit.translators.systems.deformable import DeformableConfig, DeformableGAN
+    from gaitkit.translators.systems.dgnet import DGNet, DGNetConfig
+    from gaitkit.translators.systems.gaitgan import GaitGAN, GaitGANConfig
+    from gaitkit.translators.systems.stargan import StarGAN, StarGANConfig
 
 __all__ = [
     "Aim",
@@ -44,28 +44,28 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Aim": "aim",
-    "AttGAN": "attgan",
-    "AttGANConfig": "attgan",
-    "DGNet": "dgnet",
-    "DGNetConfig": "dgnet",
-    "DeformableConfig": "deformable",
-    "DeformableGAN": "deformable",
-    "GaitGAN": "gaitgan",
-    "GaitGANConfig": "gaitgan",
-    "GeiSet": "geis",
-    "StarGAN": "stargan",
-    "StarGANConfig": "stargan",
-    "Translator": "base",
-    "load": "store",
-    "train": "learning",
-    "translate": "stage",
-    "translator_class": "registry",
-    "translator_names": "registry",
+    "Aim": "gaitkit.translators.aim",
+    "AttGAN": "gaitkit.translators.systems.attgan",
+    "AttGANConfig": "gaitkit.translators.systems.attgan",
+    "DGNet": "gaitkit.translators.systems.dgnet",
+    "DGNetConfig": "gaitkit.translators.systems.dgnet",
+    "DeformableConfig": "gaitkit.translators.systems.deformable",
+    "DeformableGAN": "gaitkit.translators.systems.deformable",
+    "GaitGAN": "gaitkit.translators.systems.gaitgan",
+    "GaitGANConfig": "gaitkit.translators.systems.gaitgan",
+    "GeiSet": "gaitkit.training.geis",
+    "StarGAN": "gaitkit.translators.systems.stargan",
+    "StarGANConfig": "gaitkit.translators.systems.stargan",
+    "Translator": "gaitkit.translators.base",
+    "load": "gaitkit.training.store",
+    "train": "gaitkit.stages.train",
+    "translate": "gaitkit.stages.translate",
+    "translator_class": "gaitkit.translators.registry",
+    "translator_names": "gaitkit.translators.registry",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return vars(importlib.import_module(f"{__name__}.{_HOMES[name]}"))[name]
+    return vars(importlib.import_module(_HOMES[name]))[name]

@@ -18,16 +18,16 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from gaitkit.translators import state
+from gaitkit.training import state
+from gaitkit.training.distributed import World
+from gaitkit.training.runtime import Runtime
+from gaitkit.training.sampling import Batch, TripleSampler
 from gaitkit.translators.config import TranslatorConfig
-from gaitkit.translators.distributed import World
-from gaitkit.translators.runtime import Runtime
-from gaitkit.translators.sampling import Batch, TripleSampler
 from gaitkit.translators.translating import ConfigT, Translating
 
 if TYPE_CHECKING:
-    from gaitkit.translators.geis import GeiSet
-    from gaitkit.translators.training import Training
+    from gaitkit.training.geis import GeiSet
+    from gaitkit.training.loop import Training
 
 __all__ = ["Translator"]
 
@@ -44,7 +44,7 @@ class Translator(Translating[ConfigT]):
     device : {"auto", "cpu", "cuda"}
         Where to compute.
     precision : {"auto", "fp32", "tf32", "bf16", "fp64"}
-        How precisely to train: see `gaitkit.translators.runtime.Runtime.choose`.
+        How precisely to train: see `gaitkit.training.runtime.Runtime.choose`.
     threads : int, optional
         Threads of one operation on the CPU; torch's own number when left out.
     mode : {"auto", "eager", "cuda-graph"}
@@ -303,16 +303,16 @@ class Translator(Translating[ConfigT]):
         return {name: tuple(tensor.shape) for name, tensor in state.named_tensors(networks).items()}
 
     def fit(self, geis: GeiSet, **options: Any) -> Self:
-        """Train on GEIs; see `gaitkit.translators.training.fit` for the options."""
+        """Train on GEIs; see `gaitkit.training.loop.fit` for the options."""
         # Imported late: the loop is built on this class, not this class on the loop.
-        from gaitkit.translators.training import fit
+        from gaitkit.training.loop import fit
 
         fit(self, geis, **options)
         return self
 
     def save(self, path: Path | str, *, overwrite: bool = False) -> None:
-        """Write a translator artefact; see `gaitkit.translators.store.save`."""
-        from gaitkit.translators.store import save
+        """Write a translator artefact; see `gaitkit.training.store.save`."""
+        from gaitkit.training.store import save
 
         save(self, Path(path), overwrite=overwrite)
 
@@ -325,9 +325,9 @@ class Translator(Translating[ConfigT]):
         threads: int | None = None,
         weights: str | None = None,
     ) -> Self:
-        """Read a translator artefact; see `gaitkit.translators.store.load`."""
+        """Read a translator artefact; see `gaitkit.training.store.load`."""
         from gaitkit.errors import WrongKindError
-        from gaitkit.translators.store import load
+        from gaitkit.training.store import load
 
         translator = load(Path(path), device=device, threads=threads, weights=weights)
         if not isinstance(translator, cls):

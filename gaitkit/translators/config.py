@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from gaitkit.errors import OptionError
 
 if TYPE_CHECKING:
-    from gaitkit.translators.geis import GeiSet
-    from gaitkit.translators.options import TrainingOptions
+    from gaitkit.training.geis import GeiSet
+    from gaitkit.training.options import TrainingOptions
 
 __all__ = ["MAX_IMAGE_SIDE", "TranslatorConfig", "choice", "listing", "setting", "word"]
 

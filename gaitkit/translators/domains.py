@@ -15,12 +15,12 @@ from torch.nn import functional
 
 from gaitkit.errors import OptionError
 from gaitkit.labels import format_view
+from gaitkit.training.geis import GeiSet
+from gaitkit.training.options import TrainingOptions
+from gaitkit.training.sampling import Batch
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.config import TranslatorConfig, listing, setting, word
-from gaitkit.translators.geis import GeiSet
-from gaitkit.translators.losses import precise
-from gaitkit.translators.options import TrainingOptions
-from gaitkit.translators.sampling import Batch
+from gaitkit.translators.networks.losses import precise
 
 __all__ = [
     "LabelledConfig",

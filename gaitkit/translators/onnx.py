@@ -27,9 +27,9 @@ from gaitkit.artifacts import Artifact, free_to_write, open_artifact
 from gaitkit.artifacts.schema import canonical_json
 from gaitkit.aside import written_aside
 from gaitkit.errors import LibraryError, OptionError
+from gaitkit.training.images import from_network, to_network
+from gaitkit.training.store import choose_weights, load_opened
 from gaitkit.translators.base import Translator
-from gaitkit.translators.images import from_network, to_network
-from gaitkit.translators.store import choose_weights, load_opened
 
 __all__ = ["OPSET", "export_onnx", "onnx_model"]
 

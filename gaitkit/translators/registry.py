@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 __all__ = ["TRANSLATORS", "translator_class", "translator_names"]
 
 TRANSLATORS: dict[str, str] = {
-    "attgan": "gaitkit.translators.attgan:AttGAN",
-    "deformable": "gaitkit.translators.deformable:DeformableGAN",
-    "dgnet": "gaitkit.translators.dgnet:DGNet",
-    "gaitgan": "gaitkit.translators.gaitgan:GaitGAN",
-    "stargan": "gaitkit.translators.stargan:StarGAN",
+    "attgan": "gaitkit.translators.systems.attgan:AttGAN",
+    "deformable": "gaitkit.translators.systems.deformable:DeformableGAN",
+    "dgnet": "gaitkit.translators.systems.dgnet:DGNet",
+    "gaitgan": "gaitkit.translators.systems.gaitgan:GaitGAN",
+    "stargan": "gaitkit.translators.systems.stargan:StarGAN",
 }
 """Name of a system, and the class that is it; the module is imported when it is first wanted."""
 

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from gaitkit.errors import OptionError
+from gaitkit.training.images import from_network, to_network
+from gaitkit.training.runtime import Runtime
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.config import TranslatorConfig
 from gaitkit.translators.domains import LabelledConfig, check_aim
-from gaitkit.translators.images import from_network, to_network
-from gaitkit.translators.runtime import Runtime
 
 if TYPE_CHECKING:
-    from gaitkit.translators.geis import GeiSet
+    from gaitkit.training.geis import GeiSet
 
 __all__ = ["OFFERS", "TRANSLATION_BATCH", "ConfigT", "Translating"]
 

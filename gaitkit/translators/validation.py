@@ -21,11 +21,11 @@ from gaitkit.identification.crossview import cross_view_table, match_views
 from gaitkit.identification.features import pixels
 from gaitkit.identification.metrics import get_metric
 from gaitkit.labels import Labels, format_view
-from gaitkit.translators.health import not_finite
+from gaitkit.training.health import not_finite
 
 if TYPE_CHECKING:
+    from gaitkit.training.geis import GeiSet
     from gaitkit.translators.base import Translator
-    from gaitkit.translators.geis import GeiSet
 
 __all__ = ["Score", "Validation", "cross_view_rates", "enrolled_rows", "hold_out"]
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def walkers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from gaitkit.datasets.synthetic import WalkerOptions, write_tree
+    from gaitkit.walkers import WalkerOptions, write_tree
 
     folder = tmp_path_factory.mktemp("data") / "walkers"
     write_tree(folder, WalkerOptions(subjects=4, frames=12, views=(54.0, 90.0)), workers=1)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from gaitkit.datasets.synthetic import WalkerOptions, render_sequence
-from gaitkit.datasets.synthetic.walks import FRAMES_PER_SECOND, plan_walk
 from gaitkit.gei.direction import walking_direction
 from gaitkit.gei.period import gait_period
 from gaitkit.silhouettes.normalize import normalize_sequence
 from gaitkit.silhouettes.options import SilhouetteOptions
+from gaitkit.walkers import WalkerOptions, render_sequence
+from gaitkit.walkers.walks import FRAMES_PER_SECOND, plan_walk
 
 OPTIONS = WalkerOptions(subjects=3, frames=60, views=(18.0, 54.0, 90.0, 144.0, 270.0))
 

@@ -11,12 +11,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gaitkit.identification.bootstrap import Interval
+from gaitkit.identification.figures.bootstrap import Interval
+from gaitkit.identification.figures.numbers import Failures, Numbers, OpenSet, Verification
+from gaitkit.identification.figures.overview import differences_text, figures_text, summary_text
 from gaitkit.identification.formats import csv_text, latex_text, markdown_text
-from gaitkit.identification.numbers import Failures, Numbers, OpenSet, Verification
-from gaitkit.identification.overview import differences_text, figures_text, summary_text
 from gaitkit.identification.results import EvaluationResult
-from gaitkit.identification.stage import evaluate
+from gaitkit.stages.evaluate import evaluate
 
 
 def numbers(rank1: float) -> Numbers:

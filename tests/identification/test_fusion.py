@@ -9,7 +9,7 @@ from gaitkit.errors import MixtureError, SeenPeopleError
 from gaitkit.identification.fusion import Fusion, fuse
 from gaitkit.identification.metrics import get_metric
 from gaitkit.identification.results import read_results, to_json
-from gaitkit.identification.stage import evaluate
+from gaitkit.stages.evaluate import evaluate
 
 
 @pytest.mark.parametrize("name", ["euclidean", "manhattan", "cosine"])

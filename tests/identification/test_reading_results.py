@@ -11,7 +11,7 @@ from gaitkit.artifacts import open_artifact, write_artifact
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import DamagedArtifactError
 from gaitkit.identification.results import read_results
-from gaitkit.identification.stage import evaluate
+from gaitkit.stages.evaluate import evaluate
 
 
 def assert_equal(one, other, where="result"):

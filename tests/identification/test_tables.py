@@ -9,15 +9,15 @@ from made_up_people import people_labels
 
 from gaitkit.errors import OptionError
 from gaitkit.identification.crossview import CrossViewTable
-from gaitkit.identification.overview import summary_text
+from gaitkit.identification.figures.overview import summary_text
 from gaitkit.identification.quality import QualityTable
-from gaitkit.identification.stage import evaluate
 from gaitkit.identification.tables import (
     cross_view_text,
     probe_view_text,
     quality_text,
     results_text,
 )
+from gaitkit.stages.evaluate import evaluate
 
 CASIA_VIEWS = np.arange(0.0, 181.0, 18.0)
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from gaitkit.artifacts import InputRef, write_artifact
 from gaitkit.dropped import DroppedRow
-from gaitkit.identification.stage import evaluate
 from gaitkit.labels import Labels, SequenceKey
+from gaitkit.stages.evaluate import evaluate
 
 VIEWS = tuple(float(view) for view in range(0, 181, 18))
 WALKS = [("nm", take) for take in range(1, 7)] + [("bg", 1), ("bg", 2), ("cl", 1), ("cl", 2)]

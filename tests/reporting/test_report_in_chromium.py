@@ -10,8 +10,8 @@ from headless_chromium import CHROMIUM, Chromium
 from made_up_results import Files, write_files
 
 from gaitkit.identification.results import read_results
-from gaitkit.identification.stage import evaluate
 from gaitkit.reporting.page.document import write_report
+from gaitkit.stages.evaluate import evaluate
 
 pytestmark = [
     pytest.mark.slow,

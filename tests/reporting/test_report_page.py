@@ -15,7 +15,6 @@ from made_up_results import Files, write_files
 from gaitkit.errors import MixtureError, OptionError, OutputExistsError
 from gaitkit.identification.crossview import CrossViewTable
 from gaitkit.identification.results import read_results
-from gaitkit.identification.stage import evaluate
 from gaitkit.reporting.page.angles import rate_by_angle
 from gaitkit.reporting.page.document import write_report
 from gaitkit.reporting.page.entries import read_entries
@@ -23,6 +22,7 @@ from gaitkit.reporting.page.html import data_block, tag
 from gaitkit.reporting.page.mistakes import confusions, subject_rates
 from gaitkit.reporting.page.people import choose_probes
 from gaitkit.reporting.page.provenance import commands
+from gaitkit.stages.evaluate import evaluate
 
 
 @pytest.fixture(scope="module")

@@ -14,13 +14,13 @@ from PIL import Image
 
 from gaitkit.artifacts import InputRef, open_artifact, write_artifact
 from gaitkit.identification.results import read_results
-from gaitkit.identification.stage import evaluate
 from gaitkit.reporting.page import provenance
 from gaitkit.reporting.page.document import write_report
 from gaitkit.reporting.page.entries import read_entries
 from gaitkit.reporting.page.people import choose_probes
 from gaitkit.reporting.page.provenance import commands
 from gaitkit.reporting.page.systems import Translation, translation_of
+from gaitkit.stages.evaluate import evaluate
 
 SYSTEMS = {
     "toy-paired": {"name": "toy", "mode": "paired"},

@@ -11,7 +11,7 @@ import torch
 from gaitkit.artifacts import write_artifact
 from gaitkit.errors import ArtifactError
 from gaitkit.reporting.training_page import training_page
-from gaitkit.translators.history import History
+from gaitkit.training.history import History
 
 LOSSES = {"D.target": 0.7, "G.D": 1.5}
 HEALTH = {"accuracy.D.target": 0.9, "gradient.G": 3.0, "spread.G": 0.4}

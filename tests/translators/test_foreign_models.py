@@ -13,10 +13,10 @@ from gaitkit.artifacts import open_artifact
 from gaitkit.artifacts.summary import describe
 from gaitkit.errors import DamagedArtifactError, GaitkitError
 from gaitkit.labels import Labels, SequenceKey
+from gaitkit.training.history import History
+from gaitkit.training.state import named_tensors
+from gaitkit.training.store import HISTORY_GROUPS, load_opened, read_arrays
 from gaitkit.translators import GaitGAN, GaitGANConfig, GeiSet, load
-from gaitkit.translators.history import History
-from gaitkit.translators.state import named_tensors
-from gaitkit.translators.store import HISTORY_GROUPS, load_opened, read_arrays
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gaitkit.errors import DamagedArtifactError, OptionError
+from gaitkit.training.runtime import Runtime
 from gaitkit.translators import GaitGAN, GaitGANConfig, translator_class, translator_names
-from gaitkit.translators.runtime import Runtime
 from gaitkit.translators.translating import TRANSLATION_BATCH
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from gaitkit.errors import TrainingError
 from gaitkit.labels import Labels, SequenceKey
+from gaitkit.training.loop import Training, TrainingOptions
 from gaitkit.translators import GaitGAN, GaitGANConfig, GeiSet
-from gaitkit.translators.training import Training, TrainingOptions
 from gaitkit.translators.validation import Validation, enrolled_rows, hold_out
 
 VIEWS = (0.0, 54.0, 90.0)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from gaitkit.labels import Labels
-from gaitkit.translators.attgan import AttGAN, AttGANConfig
-from gaitkit.translators.attgan_networks import AttributeCritic, EncoderDecoder
+from gaitkit.translators.systems.attgan import AttGAN, AttGANConfig
+from gaitkit.translators.systems.attgan_networks import AttributeCritic, EncoderDecoder
 
 __all__ = ["plain_steps"]
 

@@ -11,9 +11,9 @@ from torch import nn
 from torch.nn import functional
 
 from gaitkit.labels import Labels
-from gaitkit.translators.body_layout import BodyLayout
-from gaitkit.translators.deformable import DeformableConfig, DeformableGAN
-from gaitkit.translators.part_warp import column_transforms
+from gaitkit.translators.networks.body_layout import BodyLayout
+from gaitkit.translators.networks.part_warp import column_transforms
+from gaitkit.translators.systems.deformable import DeformableConfig, DeformableGAN
 
 __all__ = ["plain_steps"]
 

@@ -13,10 +13,10 @@ from torch import nn
 from torch.nn import functional
 
 from gaitkit.labels import Labels
-from gaitkit.translators.dgnet import DGNet, DGNetConfig
-from gaitkit.translators.dgnet_encoders import shrink
-from gaitkit.translators.dgnet_generator import DoublingConv2d
-from gaitkit.translators.dgnet_losses import erased
+from gaitkit.translators.systems.dgnet import DGNet, DGNetConfig
+from gaitkit.translators.systems.dgnet_encoders import shrink
+from gaitkit.translators.systems.dgnet_generator import DoublingConv2d
+from gaitkit.translators.systems.dgnet_losses import erased
 
 __all__ = ["plain_steps"]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from gaitkit.labels import Labels
-from gaitkit.translators.stargan import StarGAN, StarGANConfig
+from gaitkit.translators.systems.stargan import StarGAN, StarGANConfig
 
 __all__ = ["plain_steps"]
 

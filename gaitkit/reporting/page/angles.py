@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.datasets.published import MARK, published_systems
 from gaitkit.identification.crossview import CrossViewTable
+from gaitkit.identification.published import MARK, published_systems
 from gaitkit.reporting.page.charts import Curve, chart, legend
 from gaitkit.reporting.page.entries import Entry
 from gaitkit.reporting.page.html import Html, tag

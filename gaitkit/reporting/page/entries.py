@@ -11,7 +11,7 @@ from typing import Any
 from gaitkit.artifacts import InputRef, TrainedOn, open_artifact
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import OptionError
-from gaitkit.identification.paired import check_comparable
+from gaitkit.identification.figures.paired import check_comparable
 from gaitkit.identification.results import EvaluationResult, read_results
 from gaitkit.reporting.page.systems import translation_of
 
@@ -96,7 +96,7 @@ def read_entries(paths: Sequence[Path]) -> list[Entry]:
     ArtifactError
         A file cannot be used.
     MixtureError
-        They are not of the same searches: see `gaitkit.identification.paired`.
+        They are not of the same searches: see `gaitkit.identification.figures.paired`.
     OptionError
         More than 26 results, or a file given twice.
     """

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isnan
 
-from gaitkit.identification.bootstrap import Interval
-from gaitkit.identification.overview import figures_of, rank1_of
-from gaitkit.identification.paired import paired_difference
+from gaitkit.identification.figures.bootstrap import Interval
+from gaitkit.identification.figures.overview import figures_of, rank1_of
+from gaitkit.identification.figures.paired import paired_difference
 from gaitkit.identification.results import EvaluationResult
 from gaitkit.reporting.page.entries import Entry
 from gaitkit.reporting.page.html import Child, Html, tag

@@ -1,0 +1,215 @@
+"""From a search's outcomes and scores to all figures of every probe set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaitkit.dropped import DroppedRow
+from gaitkit.identification.crossview import ViewMatches
+from gaitkit.identification.figures.bootstrap import DRAWS, draw_people
+from gaitkit.identification.figures.closed_set import Outcomes, closed_set
+from gaitkit.identification.figures.numbers import Failures, Numbers
+from gaitkit.identification.figures.open_set import open_set, open_set_searches
+from gaitkit.identification.figures.verification import PairDraws, verification
+from gaitkit.identification.scores import Scores
+from gaitkit.labels import Labels
+from gaitkit.protocols import Protocol, Split
+
+__all__ = ["all_numbers", "failed_probes", "headline_cells", "outcomes_of", "searched_people"]
+
+
+def failed_probes(
+    split: Split, dropped: list[DroppedRow], labels: Labels, views: NDArray[np.float64]
+) -> dict[str, Labels]:
+    """Failures to acquire: probes that were dropped before matching.
+
+    Parameters
+    ----------
+    split : Split
+        Whose protocol says what a probe is.
+    dropped : list of DroppedRow
+        What the stages before left out; duplicates and single frames are no failures.
+    labels : Labels
+        What is there: a sequence that is, did not fail.
+    views : ndarray of float64
+        Probe views that are evaluated.
+
+    Returns
+    -------
+    dict of str to Labels
+        Key columns of the failed probes of each probe set.
+    """
+    there = set(labels.keys())
+    keys = {row.key for row in dropped if not row.frame and row.reason != "duplicate"} - there
+    failed = Labels.from_keys(sorted(keys, key=lambda key: key.order))
+    tested = np.array([_is_tested(split, name) for name in failed.subject], dtype=bool)
+    tested &= np.isin(failed.view, views)
+    return {
+        probe.name: failed.select(
+            tested & np.logical_or.reduce([walks.mask(failed) for walks in probe.walks])
+        )
+        for probe in split.protocol.probes
+    }
+
+
+def _is_tested(split: Split, subject: str) -> bool:
+    test = split.protocol.test
+    if subject in split.subjects.test:
+        return True
+    # Somebody of whom nothing is left; halves cannot say on which side they would be.
+    return not isinstance(test, str) and any(subject in people for people in test)
+
+
+def searched_people(
+    matches: ViewMatches, labels: Labels, failed: Mapping[str, Labels]
+) -> list[str]:
+    """Everybody who is searched, or would have been, sorted: those whom the bootstrap redraws."""
+    names = set(labels.subject[matches.probe_rows].tolist())
+    return sorted(names.union(*(item.subjects() for item in failed.values())))
+
+
+def headline_cells(
+    gallery_views: NDArray[np.float64], probe_views: NDArray[np.float64], protocol: Protocol
+) -> NDArray[np.bool_]:
+    """Cells that count in the protocol's headline, shape (g, v)."""
+    different: NDArray[np.bool_] = gallery_views[:, None] != probe_views
+    return np.ones_like(different) if protocol.identical_view else different
+
+
+def outcomes_of(
+    matches: ViewMatches,
+    probe: NDArray[np.bool_],
+    labels: Labels,
+    probe_views: NDArray[np.float64],
+    protocol: Protocol,
+    people: list[str],
+    failed: Labels | None = None,
+) -> Outcomes:
+    """The searches of one probe set.
+
+    Parameters
+    ----------
+    matches : ViewMatches
+        All outcomes.
+    probe : ndarray of bool, shape (n,)
+        Rows of the artefact that belong to the set.
+    labels : Labels
+        Key columns of the artefact.
+    probe_views : ndarray of float64, shape (v,)
+        Columns of the table.
+    protocol : Protocol
+        Says whether identical views count.
+    people : list of str
+        From `searched_people`.
+    failed : Labels, optional
+        Failures to acquire that count as errors.
+
+    Returns
+    -------
+    Outcomes
+    """
+    member = probe[matches.probe_rows]
+    subjects = labels.subject[matches.probe_rows[member]].tolist()
+    views = matches.probe_views[member]
+    searched = np.asarray(matches.nearest_row[member] >= 0)
+    rank = matches.rank[member]
+    precision = matches.average_precision
+    precision = np.full(rank.shape, np.nan) if precision is None else precision[member]
+    if failed is not None and len(failed):
+        subjects += failed.subject.tolist()
+        views = np.concatenate([views, failed.view])
+        galleries = np.asarray((matches.nearest_row >= 0).any(axis=0))
+        shape = (len(failed), len(matches.gallery_views))
+        searched = np.concatenate([searched, np.broadcast_to(galleries, shape)])
+        rank = np.concatenate([rank, np.zeros(shape, dtype=np.int64)])
+        precision = np.concatenate([precision, np.zeros(shape)])
+    return Outcomes(
+        person=np.searchsorted(np.array(people, dtype=str), np.array(subjects, dtype=str)),
+        view=np.searchsorted(probe_views, views),
+        searched=searched,
+        rank=rank,
+        average_precision=precision,
+        cells=headline_cells(matches.gallery_views, probe_views, protocol),
+    )
+
+
+def all_numbers(
+    matches: ViewMatches,
+    scores: Scores,
+    split: Split,
+    labels: Labels,
+    probe_views: NDArray[np.float64],
+    failed: Mapping[str, Labels],
+    *,
+    count_failures: bool = False,
+    rounding: str = "none",
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> dict[str, Numbers]:
+    """All figures of every probe set.
+
+    Parameters
+    ----------
+    matches : ViewMatches
+        Outcomes of all probes, with average precision.
+    scores : Scores
+        Comparisons of the same probes.
+    split : Split
+        The protocol and its rows.
+    labels : Labels
+        Key columns of the artefact.
+    probe_views : ndarray of float64, shape (v,)
+        Columns of the tables.
+    failed : mapping of str to Labels
+        From `failed_probes`.
+    count_failures : bool
+        Count them as errors in the identification rates. Error rates of comparisons (FMR, FNMR,
+        EER) and open-set rates are about samples that there are, and leave them out.
+    rounding : {"none", "opengait"}
+        Of the cells behind the identification rates.
+    draws, seed : int
+        Of the bootstrap, and of the folds of the open set.
+
+    Returns
+    -------
+    dict of str to Numbers
+    """
+    everybody = np.union1d(scores.people, scores.probe_people)
+    pairs = PairDraws(everybody, draws=draws, seed=seed)
+    searches = open_set_searches(scores, seed=seed)
+    people = searched_people(matches, labels, failed if count_failures else {})
+    drawn = draw_people(max(1, len(people)), draws=draws, seed=seed)
+    view = np.searchsorted(probe_views, matches.probe_views)
+    person = np.searchsorted(
+        np.array(people, dtype=str), labels.subject[matches.probe_rows].astype(str)
+    )
+    cells = headline_cells(matches.gallery_views, probe_views, split.protocol)
+    numbers = {}
+    for name, probe in split.probes.items():
+        member = probe[matches.probe_rows]
+        lost = failed[name] if count_failures else None
+        outcomes = outcomes_of(matches, probe, labels, probe_views, split.protocol, people, lost)
+        closed = closed_set(outcomes, drawn, enrolled=scores.enrolled, rounding=rounding)
+        numbers[name] = Numbers(
+            rank1=closed.headline["rank1"],
+            rank5=closed.headline["rank5"],
+            rank10=closed.headline["rank10"],
+            mean_ap=closed.headline["mean_ap"],
+            pooled_rank1=closed.pooled["rank1"],
+            pooled_rank5=closed.pooled["rank5"],
+            pooled_rank10=closed.pooled["rank10"],
+            pooled_mean_ap=closed.pooled["mean_ap"],
+            cmc=closed.cmc,
+            pooled_cmc=closed.pooled_cmc,
+            verification=verification(scores, member, view, cells, pairs),
+            open_set=(
+                None if searches is None else open_set(searches, member, person, view, cells, drawn)
+            ),
+            failures_to_acquire=Failures(
+                len(failed[name]), int(member.sum()) + len(failed[name]), count_failures
+            ),
+        )
+    return numbers

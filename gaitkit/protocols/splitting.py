@@ -1,0 +1,242 @@
+"""A protocol applied to the rows of an artefact: masks, or an error that says what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaitkit.errors import ProtocolError
+from gaitkit.labels import Labels, format_view
+from gaitkit.protocols.model import Protocol, Walks
+from gaitkit.protocols.wording import describe_labels, listed, people_text
+
+__all__ = ["Split", "SubjectSplit", "resolve", "split_subjects"]
+
+
+class SubjectSplit(NamedTuple):
+    """The people of a data set, divided by a protocol; both sorted, never overlapping."""
+
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The rows of an artefact, divided by a protocol.
+
+    Attributes
+    ----------
+    protocol : Protocol
+        By which.
+    subjects : SubjectSplit
+        The people behind the rows.
+    train : ndarray of bool, shape (n,)
+        All rows of the training people: every condition, take and view.
+    gallery : ndarray of bool, shape (n,)
+        Enrolled rows.
+    probes : mapping of str to ndarray of bool, shape (n,)
+        Searched rows of each probe set, in the protocol's order; a set may be empty, not all.
+    """
+
+    protocol: Protocol
+    subjects: SubjectSplit
+    train: NDArray[np.bool_]
+    gallery: NDArray[np.bool_]
+    probes: Mapping[str, NDArray[np.bool_]]
+
+    @property
+    def probe(self) -> NDArray[np.bool_]:
+        """Rows that are in any probe set, shape (n,)."""
+        rows: NDArray[np.bool_] = np.logical_or.reduce(list(self.probes.values()))
+        return rows
+
+
+def split_subjects(protocol: Protocol, labels: Labels) -> SubjectSplit:
+    """Divide the people of a data set.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        Who trains and who is tested.
+    labels : Labels
+        Key columns of the artefact.
+
+    Returns
+    -------
+    SubjectSplit
+        Either part may be empty: whether that matters is for the caller to say.
+
+    Raises
+    ------
+    ProtocolError
+        A subject is on both sides, on neither where the protocol is for everybody, or in the
+        protocol by name and not in the artefact.
+    """
+    subjects = labels.subjects()
+    _refuse_absent(protocol, labels)
+    if protocol.train == "first-half":
+        train = subjects[: len(subjects) // 2]
+    else:
+        train = [s for s in subjects if any(s in people for people in protocol.train)]
+    if protocol.test == "rest":
+        test = sorted(set(subjects) - set(train))
+    else:
+        test = [s for s in subjects if any(s in people for people in protocol.test)]
+    both = sorted(set(train) & set(test))
+    if both:
+        raise ProtocolError(
+            f"Protocol {protocol.name} puts {listed(both)} among the training people and among "
+            f"the tested people.",
+            hint="Give it ranges that do not overlap.",
+        )
+    strangers = sorted(set(subjects) - set(train) - set(test))
+    if strangers and protocol.covers_everybody:
+        raise ProtocolError(
+            f"Protocol {protocol.name} is for subjects {people_text(protocol.train)} and "
+            f"{people_text(protocol.test)}; the artefact has "
+            f"{len(strangers)} of {len(subjects)} subjects outside them: {listed(strangers)}.",
+            hint="Use --protocol halves, which takes any subjects.",
+        )
+    return SubjectSplit(tuple(train), tuple(test))
+
+
+def _refuse_absent(protocol: Protocol, labels: Labels) -> None:
+    """Raise for people who are named one by one and are not there: a slip of the pen, mostly."""
+    there = set(labels.subjects())
+    for key, people in (("train", protocol.train), ("test", protocol.test)):
+        if isinstance(people, str):
+            continue
+        absent = [one.first for one in people if one.first == one.last and one.first not in there]
+        if absent:
+            raise ProtocolError(
+                f"Protocol {protocol.name}, {key}: the artefact has no subject {listed(absent)}. "
+                f"It has {describe_labels(labels)}.",
+                hint=f"Correct the names in {key}, or leave them out.",
+            )
+
+
+def resolve(protocol: Protocol, labels: Labels) -> Split:
+    """Apply a protocol to the rows of an artefact.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        Who trains, what is enrolled and what is searched.
+    labels : Labels
+        Key columns of the artefact, n rows.
+
+    Returns
+    -------
+    Split
+        Masks over the rows. Where the protocol allows it, a probe set without rows stays, empty.
+
+    Raises
+    ------
+    ProtocolError
+        Nobody is tested, the gallery is empty or has one subject only, a probe set is empty that
+        may not be, or every one is; the message says which condition, take or view left nothing,
+        and what the artefact has.
+    """
+    people = split_subjects(protocol, labels)
+    if not people.test:
+        raise ProtocolError(
+            f"Protocol {protocol.name} tests subjects {people_text(protocol.test)}, and the "
+            f"artefact has none of them. It has {describe_labels(labels)}.",
+            hint="Use --protocol halves, which divides whatever subjects there are.",
+        )
+    train = np.isin(labels.subject.astype(str), people.train)
+    test = np.isin(labels.subject.astype(str), people.test)
+    gallery = _chosen(test, protocol.gallery, protocol.gallery_views, labels)
+    if not gallery.any():
+        walks = ", ".join(map(str, protocol.gallery))
+        why = _what_emptied(test, protocol.gallery, protocol.gallery_views, labels)
+        raise ProtocolError(
+            f"Protocol {protocol.name} enrols {walks} of the tested people, and the gallery is "
+            f"empty: {why}.",
+            hint="Add these walks, or use a protocol that enrols what there is.",
+        )
+    if len(set(labels.subject[gallery])) < 2:
+        raise ProtocolError(
+            f"Protocol {protocol.name}: the gallery holds one subject only, "
+            f"{labels.subject[gallery][0]}; identification needs at least two. Of the tested "
+            f"people the artefact has {describe_labels(labels.select(test))}.",
+            hint="Add people, or use a protocol that tests more of them.",
+        )
+    probes = {
+        probe.name: _chosen(test, probe.walks, protocol.probe_views, labels)
+        for probe in protocol.probes
+    }
+    _refuse_empty_probes(protocol, probes, test, labels)
+    return Split(protocol, people, train, gallery, probes)
+
+
+def _refuse_empty_probes(
+    protocol: Protocol,
+    probes: Mapping[str, NDArray[np.bool_]],
+    test: NDArray[np.bool_],
+    labels: Labels,
+) -> None:
+    empty = [probe for probe in protocol.probes if not probes[probe.name].any()]
+    if not empty or (protocol.empty_probes and len(empty) < len(probes)):
+        return
+    first = empty[0]
+    why = _what_emptied(test, first.walks, protocol.probe_views, labels)
+    others = f" So are {listed([probe.name for probe in empty[1:]])}." if empty[1:] else ""
+    raise ProtocolError(
+        f"Protocol {protocol.name} searches {first} of the tested people as probe set "
+        f"{first.name}, which is empty: {why}.{others}",
+        hint="Add these walks (a walk cannot be its own probe), or use a protocol whose probes are "
+        "among them; gaitkit protocol show prints one to edit.",
+    )
+
+
+def _chosen(
+    test: NDArray[np.bool_],
+    walks: Sequence[Walks],
+    views: tuple[float, ...] | None,
+    labels: Labels,
+) -> NDArray[np.bool_]:
+    """Rows that pass every filter, shape (n,)."""
+    rows: NDArray[np.bool_] = np.logical_and.reduce(
+        [test, *(mask for _, mask in _filters(walks, views, labels))]
+    )
+    return rows
+
+
+def _filters(
+    walks: Sequence[Walks], views: tuple[float, ...] | None, labels: Labels
+) -> list[tuple[str, NDArray[np.bool_]]]:
+    """What a row must be, one after the other, with the rows that are."""
+    conditions = list(dict.fromkeys(item.condition for item in walks))
+    named = "conditions" if len(conditions) > 1 else "condition"
+    some = [item.mask(labels) for item in walks]
+    filters = [
+        (f"of {named} {', '.join(conditions)}", np.isin(labels.condition.astype(str), conditions)),
+        (f"take {', '.join(map(str, walks))}", np.logical_or.reduce(some)),
+    ]
+    if views is not None:
+        names = ", ".join(map(format_view, views))
+        filters.append((f"seen from {names}", np.isin(labels.view, views)))
+    return filters
+
+
+def _what_emptied(
+    test: NDArray[np.bool_],
+    walks: Sequence[Walks],
+    views: tuple[float, ...] | None,
+    labels: Labels,
+) -> str:
+    """The first filter that nothing passes, and what there was before it."""
+    rows = test
+    for name, mask in _filters(walks, views, labels):
+        if not np.any(rows & mask):
+            there = describe_labels(labels.select(rows))
+            return (
+                f"of the {int(rows.sum())} sequences left by then none is {name}; they are {there}"
+            )
+        rows = rows & mask
+    raise AssertionError("something is left")

@@ -1,0 +1,1 @@
+"""The steps between the artefacts: each reads one kind of file and writes one kind."""

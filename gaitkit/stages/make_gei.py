@@ -1,0 +1,378 @@
+"""The stage `make-gei`: frames, silhouettes or ready-made images to a GEI artefact."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaitkit._version import __version__
+from gaitkit.artifacts import (
+    ArtifactWriter,
+    InputRef,
+    Pieces,
+    Provenance,
+    free_to_write,
+    open_artifact,
+)
+from gaitkit.datasets.gei_images import GeiImageSource
+from gaitkit.datasets.sources import FrameSource, SequenceFrames, Unit
+from gaitkit.dropped import DroppedRow
+from gaitkit.gei.options import GeiOptions
+from gaitkit.gei.sequence import GeiResult, sequence_gei
+from gaitkit.labels import Labels, SequenceKey
+from gaitkit.parallel import Progress
+from gaitkit.png import DecodeError, decode_grey
+from gaitkit.silhouettes.options import SilhouetteOptions
+from gaitkit.stages.normalize import StageSummary, normalize_frames, refuse_empty
+from gaitkit.stages.units import (
+    Record,
+    UnitTask,
+    frames_digest,
+    ignored_files,
+    ordered,
+    run_units,
+    source_digest,
+)
+
+__all__ = ["collect_geis", "gei_from_frames", "gei_from_silhouettes"]
+
+_SEQUENCES_PER_UNIT = 64
+_COLUMNS = ("gei", "frames_used", "period_frames", "mirrored")
+
+
+class _Geis:
+    """The GEIs of one unit, growing sequence by sequence."""
+
+    def __init__(self, height: int, width: int) -> None:
+        self._shape = (height, width)
+        self.records: list[Record] = []
+        self._kept: list[GeiResult] = []
+
+    def add(
+        self,
+        key: SequenceKey,
+        digest: str,
+        result: GeiResult | None,
+        dropped: list[DroppedRow],
+        warnings: Sequence[str] = (),
+        ignored: Mapping[str, int] | None = None,
+    ) -> None:
+        """Add one sequence; `result` is `None` when not one frame was usable."""
+        kept = result is not None and result.gei is not None
+        if result is not None and result.reason:
+            dropped = [*dropped, DroppedRow.of(key, result.reason, detail=result.detail)]
+        if kept:
+            self._kept.append(result)  # type: ignore[arg-type]
+            key = key._replace(view=result.view)  # type: ignore[union-attr]
+        self.records.append(
+            Record(key, digest, kept, tuple(dropped), tuple(warnings), ignored or {})
+        )
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The columns of the piece."""
+        geis = [result.gei for result in self._kept if result.gei is not None]
+        periods = [result.period_frames for result in self._kept]
+        return {
+            "gei": np.array(geis, dtype=np.uint8).reshape(-1, *self._shape),
+            "frames_used": np.array([r.frames_used for r in self._kept], dtype=np.int64),
+            "period_frames": np.array(
+                [np.nan if period is None else period for period in periods], dtype=np.float32
+            ),
+            "mirrored": np.array([r.mirrored for r in self._kept], dtype=np.bool_),
+        }
+
+
+@dataclass(frozen=True)
+class _GeiFromFrames:
+    source: FrameSource
+    silhouettes: SilhouetteOptions
+    options: GeiOptions
+
+    def __call__(self, unit: Unit) -> tuple[list[Record], dict[str, NDArray[Any]]]:
+        geis = _Geis(self.silhouettes.height, self.silhouettes.width)
+        for sequence in self.source.read(unit):
+            key, normalized, digest, dropped = normalize_frames(sequence, self.silhouettes)
+            result = None
+            if len(normalized.silhouettes):
+                result = sequence_gei(
+                    normalized.silhouettes,
+                    normalized.track_x_px,
+                    normalized.height_px,
+                    key.view,
+                    self.options,
+                    frame_index=normalized.frame_index,
+                )
+            geis.add(key, digest, result, dropped, normalized.warnings, sequence.ignored)
+        return geis.records, geis.arrays()
+
+
+def gei_from_frames(
+    source: FrameSource,
+    output: Path,
+    silhouettes: SilhouetteOptions,
+    options: GeiOptions,
+    *,
+    workers: int = 1,
+    overwrite: bool = False,
+    restart: bool = False,
+    progress: Progress | None = None,
+) -> StageSummary:
+    """Make GEIs straight from frames, streaming; no silhouettes are stored.
+
+    Parameters
+    ----------
+    source : FrameSource
+        Where the frames come from.
+    output : Path
+        The GEI artefact.
+    silhouettes : SilhouetteOptions
+        How the silhouettes are normalised.
+    options : GeiOptions
+        How they are averaged.
+    workers : int
+        Processes; the bytes of the artefact do not depend on it.
+    overwrite, restart : bool
+        Replace an existing output; discard finished pieces of an earlier run.
+    progress : callable, optional
+        Called with the number of finished units and their total.
+
+    Returns
+    -------
+    StageSummary
+        What was kept and dropped.
+
+    Raises
+    ------
+    DatasetError
+        The source cannot be read, or not one sequence gave a GEI.
+    OutputError
+        The output exists or cannot be written.
+    """
+    free_to_write(output, overwrite=overwrite)
+    parameters = {"silhouettes": silhouettes.as_parameters(), "gei": options.as_parameters()}
+    plan = {"stage": "make-gei", "version": __version__, "parameters": parameters}
+    units = source.units()
+    pieces = Pieces.of(output, plan | {"units": [unit.label for unit in units]}, restart=restart)
+    task = UnitTask(_GeiFromFrames(source, silhouettes, options), pieces, source)
+    result = run_units(units, task, workers=workers, progress=progress)
+    records = [record for _, unit_records in result for record in unit_records]
+    inputs = [InputRef("frames", source_digest([(r.key, r.digest) for r in records]))]
+    ignored = ignored_files(source, records)
+    provenance = Provenance("gei", parameters, source.name, None, inputs, ignored)
+    return _write(output, provenance, pieces, result, source.description, overwrite=overwrite)
+
+
+@dataclass(frozen=True)
+class _GeiFromSilhouettes:
+    path: Path
+    options: GeiOptions
+
+    def __call__(self, unit: Unit) -> tuple[list[Record], dict[str, NDArray[Any]]]:
+        first = unit.index * _SEQUENCES_PER_UNIT
+        with open_artifact(self.path, "silhouettes", verified=True) as artifact:
+            labels = artifact.labels
+            starts, lengths = artifact.read("start"), artifact.read("length")
+            geis = _Geis(*artifact.shape("frames")[1:])
+            for row in range(first, min(first + _SEQUENCES_PER_UNIT, len(labels))):
+                span = int(starts[row]), int(starts[row] + lengths[row])
+                key = labels.key(row)
+                result = sequence_gei(
+                    artifact.read_rows("frames", *span),
+                    artifact.read_rows("track_x_px", *span),
+                    artifact.read_rows("height_px", *span),
+                    key.view,
+                    self.options,
+                    frame_index=artifact.read_rows("frame_index", *span),
+                )
+                geis.add(key, artifact.content_sha256, result, [])
+        return geis.records, geis.arrays()
+
+
+def gei_from_silhouettes(
+    path: Path,
+    output: Path,
+    options: GeiOptions,
+    *,
+    workers: int = 1,
+    overwrite: bool = False,
+    restart: bool = False,
+    progress: Progress | None = None,
+) -> StageSummary:
+    """Make GEIs from a silhouettes artefact.
+
+    Parameters
+    ----------
+    path : Path
+        The silhouettes artefact.
+    output, options, workers, overwrite, restart, progress
+        As in `gei_from_frames`; the content digest of the result is the same as there.
+
+    Returns
+    -------
+    StageSummary
+        What was kept and dropped, the silhouettes' own dropped table included.
+
+    Raises
+    ------
+    ArtifactError
+        The input is not a silhouettes artefact.
+    DatasetError
+        Not one sequence gave a GEI.
+    OutputError
+        The output exists or cannot be written.
+    """
+    free_to_write(output, overwrite=overwrite)
+    with open_artifact(path, "silhouettes") as artifact:
+        parameters = {**artifact.parameters, "gei": options.as_parameters()}
+        provenance = Provenance(
+            "gei", parameters, artifact.dataset, None, [artifact.ref()], artifact.ignored
+        )
+        inherited = artifact.dropped
+        sequences = len(artifact.labels)
+    plan = {
+        "stage": "make-gei",
+        "version": __version__,
+        "parameters": parameters,
+        "input": provenance.inputs[0].content_sha256,
+    }
+    units = [
+        Unit(index, f"sequences from {first}")
+        for index, first in enumerate(range(0, sequences, _SEQUENCES_PER_UNIT))
+    ]
+    pieces = Pieces.of(output, plan, restart=restart)
+    task = UnitTask(_GeiFromSilhouettes(path, options), pieces)
+    result = run_units(units, task, workers=workers, progress=progress)
+    return _write(
+        output, provenance, pieces, result, str(path), overwrite=overwrite, inherited=inherited
+    )
+
+
+def _write(
+    output: Path,
+    provenance: Provenance,
+    pieces: Pieces,
+    result: list[tuple[int, list[Record]]],
+    description: str,
+    *,
+    overwrite: bool,
+    inherited: list[DroppedRow] | None = None,
+) -> StageSummary:
+    rows, dropped, load = ordered(pieces, result)
+    dropped = sorted([*(inherited or []), *dropped], key=lambda row: row.order)
+    refuse_empty(len(rows), dropped, description)
+    frames = 0
+    with ArtifactWriter(output, provenance, overwrite=overwrite) as writer:
+        for start in range(0, len(rows), _SEQUENCES_PER_UNIT):
+            block = rows[start : start + _SEQUENCES_PER_UNIT]
+            for name in _COLUMNS:
+                column = np.array([load(index)[name][position] for _, index, position in block])
+                writer.append(name, column)
+                if name == "frames_used":
+                    frames += int(column.sum())
+        writer.append_labels(Labels.from_keys([key for key, _, _ in rows]))
+        writer.append_dropped(dropped)
+    pieces.discard()
+    lost = sum(not row.frame for row in dropped)
+    return StageSummary(
+        len(rows) + lost, len(rows), frames, dropped, writer.content_sha256, provenance.ignored
+    )
+
+
+def collect_geis(
+    source: GeiImageSource,
+    output: Path,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> StageSummary:
+    """Collect ready-made GEIs, one image per sequence and view, into an artefact.
+
+    Images of another size than most are dropped (``not-a-gei``), as are those that cannot be
+    decoded; nothing is resized. How the GEIs were made is not known, which the parameters say, so
+    that they are never mixed with gaitkit's own.
+
+    Parameters
+    ----------
+    source : GeiImageSource
+        The images.
+    output : Path
+        The GEI artefact.
+    overwrite : bool
+        Replace an existing output.
+    progress : callable, optional
+        Called with the number of finished units and their total.
+
+    Returns
+    -------
+    StageSummary
+        What was kept and dropped; ready-made GEIs do not tell of how many frames they are.
+
+    Raises
+    ------
+    DatasetError
+        There is not one usable image.
+    OutputError
+        The output exists or cannot be written.
+    """
+    free_to_write(output, overwrite=overwrite)
+    images: dict[SequenceKey, NDArray[np.uint8]] = {}
+    dropped: list[DroppedRow] = list(source.dropped)
+    records: list[tuple[SequenceKey, str]] = []
+    units = source.units()
+    for done, unit in enumerate(units, start=1):
+        for sequence in source.read(unit):
+            _collect_one(sequence, images, dropped, records)
+        if progress:
+            progress(done, len(units))
+    shapes = Counter(image.shape for image in images.values())
+    if not shapes:
+        refuse_empty(0, dropped, source.description)
+    expected = shapes.most_common(1)[0][0]
+    for key in [key for key, image in images.items() if image.shape != expected]:
+        detail = "{}×{}, most are {}×{}".format(*images.pop(key).shape, *expected)
+        dropped.append(DroppedRow.of(key, "not-a-gei", detail=detail))
+    keys = sorted(images, key=lambda key: key.order)
+    parameters = {
+        "silhouettes": {"alignment": "unknown", "height": expected[0], "width": expected[1]},
+        "gei": {"source": "ready-made"},
+    }
+    inputs = [InputRef("frames", source_digest(records))]
+    provenance = Provenance("gei", parameters, source.name, None, inputs, source.ignored)
+    with ArtifactWriter(output, provenance, overwrite=overwrite) as writer:
+        writer.write("gei", np.array([images[key] for key in keys], dtype=np.uint8))
+        writer.write("frames_used", np.full(len(keys), -1, dtype=np.int64))
+        writer.append_labels(Labels.from_keys(keys))
+        writer.append_dropped(sorted(dropped, key=lambda row: row.order))
+    return StageSummary(
+        len(records) + len(source.dropped),
+        len(keys),
+        0,
+        dropped,
+        writer.content_sha256,
+        source.ignored,
+    )
+
+
+def _collect_one(
+    sequence: SequenceFrames,
+    images: dict[SequenceKey, NDArray[np.uint8]],
+    dropped: list[DroppedRow],
+    records: list[tuple[SequenceKey, str]],
+) -> None:
+    frames, digest = frames_digest(sequence)
+    key = sequence.key
+    for name, data in frames:
+        if key in images:
+            dropped.append(DroppedRow.of(key, "duplicate", frame=name))
+            continue
+        try:
+            images[key] = data if isinstance(data, np.ndarray) else decode_grey(data)
+        except DecodeError as error:
+            dropped.append(DroppedRow.of(key, error.reason, frame=name, detail=str(error)))
+    records.append((key, digest()))

@@ -1,0 +1,228 @@
+"""The stage `normalize`: frames from a source to a silhouettes artefact."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaitkit._version import __version__
+from gaitkit.artifacts import ArtifactWriter, InputRef, Pieces, Provenance, free_to_write
+from gaitkit.datasets.sources import FrameSource, SequenceFrames, Unit
+from gaitkit.dropped import DroppedRow
+from gaitkit.errors import DatasetError
+from gaitkit.labels import Labels, SequenceKey
+from gaitkit.parallel import Progress
+from gaitkit.png import DecodeError, decode_grey
+from gaitkit.silhouettes.normalize import NormalizedSequence, normalize_sequence
+from gaitkit.silhouettes.options import SilhouetteOptions
+from gaitkit.stages.units import (
+    Record,
+    UnitTask,
+    frames_digest,
+    ignored_files,
+    ordered,
+    run_units,
+    source_digest,
+)
+
+__all__ = ["StageSummary", "normalize", "normalize_frames"]
+
+
+class StageSummary(NamedTuple):
+    """What a stage did, for its closing line.
+
+    Attributes
+    ----------
+    sequences : int
+        Sequences that went in.
+    kept : int
+        Sequences that came out.
+    frames : int
+        Frames that came out, or were averaged.
+    dropped : list of DroppedRow
+        What was left out.
+    content_sha256 : str
+        Content digest of the artefact.
+    ignored : mapping of str to int
+        Stray files that were passed over, by class.
+    """
+
+    sequences: int
+    kept: int
+    frames: int
+    dropped: list[DroppedRow]
+    content_sha256: str
+    ignored: Mapping[str, int]
+
+
+class ReadSequence(NamedTuple):
+    """A normalised sequence, the digest of its frames, and what was dropped."""
+
+    key: SequenceKey
+    normalized: NormalizedSequence
+    digest: str
+    dropped: list[DroppedRow]
+
+
+def normalize_frames(sequence: SequenceFrames, options: SilhouetteOptions) -> ReadSequence:
+    """Decode and normalise the frames of one sequence.
+
+    Parameters
+    ----------
+    sequence : SequenceFrames
+        Key and encoded frames.
+    options : SilhouetteOptions
+        How to normalise.
+
+    Returns
+    -------
+    ReadSequence
+        With one dropped row per frame left out, and one for the sequence if no frame is left.
+    """
+    frames, digest = frames_digest(sequence)
+    undecodable: list[tuple[str, str, str]] = []
+
+    def decoded() -> Any:
+        for name, data in frames:
+            if isinstance(data, np.ndarray):
+                yield name, data
+                continue
+            try:
+                image = decode_grey(data)
+            except DecodeError as error:
+                undecodable.append((name, error.reason, str(error)))
+                continue
+            yield name, image
+
+    normalized = normalize_sequence(decoded(), options)
+    dropped = [
+        DroppedRow.of(sequence.key, reason, frame=frame, detail=detail)
+        for frame, reason, detail in sorted([*undecodable, *normalized.dropped])
+    ]
+    if not len(normalized.silhouettes):
+        dropped.append(DroppedRow.of(sequence.key, "no-frames", detail=f"{len(dropped)} dropped"))
+    return ReadSequence(sequence.key, normalized, digest(), dropped)
+
+
+@dataclass(frozen=True)
+class _NormalizeUnit:
+    source: FrameSource
+    options: SilhouetteOptions
+
+    def __call__(self, unit: Unit) -> tuple[list[Record], dict[str, NDArray[Any]]]:
+        records, kept = [], []
+        for sequence in self.source.read(unit):
+            read = normalize_frames(sequence, self.options)
+            has_frames = len(read.normalized.silhouettes) > 0
+            warnings = tuple(read.normalized.warnings)
+            records.append(Record(read.key, read.digest, has_frames, tuple(read.dropped), warnings))
+            if has_frames:
+                kept.append(read.normalized)
+        shape = (0, self.options.height, self.options.width)
+        return records, {
+            "length": np.array([len(item.silhouettes) for item in kept], dtype=np.int64),
+            "frames": np.concatenate([np.empty(shape, np.uint8), *(k.silhouettes for k in kept)]),
+            "frame_index": np.concatenate(
+                [np.empty(0, np.int32), *(item.frame_index for item in kept)]
+            ),
+            "track_x_px": _joined([item.track_x_px for item in kept]),
+            "height_px": _joined([item.height_px for item in kept]),
+            "name": np.array([name for item in kept for name in item.names], dtype=np.str_),
+        }
+
+
+def _joined(columns: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return np.concatenate([np.empty(0, np.float32), *columns])
+
+
+def normalize(
+    source: FrameSource,
+    output: Path,
+    options: SilhouetteOptions,
+    *,
+    workers: int = 1,
+    overwrite: bool = False,
+    restart: bool = False,
+    progress: Progress | None = None,
+) -> StageSummary:
+    """Normalise every sequence of a source into a silhouettes artefact.
+
+    Parameters
+    ----------
+    source : FrameSource
+        Where the frames come from.
+    output : Path
+        The artefact.
+    options : SilhouetteOptions
+        How to normalise.
+    workers : int
+        Processes; the bytes of the artefact do not depend on it.
+    overwrite, restart : bool
+        Replace an existing output; discard finished pieces of an earlier run.
+    progress : callable, optional
+        Called with the number of finished units and their total.
+
+    Returns
+    -------
+    StageSummary
+        What was kept and dropped.
+
+    Raises
+    ------
+    DatasetError
+        The source cannot be read, or not one sequence has a usable frame.
+    OutputError
+        The output exists or cannot be written.
+    """
+    free_to_write(output, overwrite=overwrite)
+    parameters = {"silhouettes": options.as_parameters()}
+    plan = {"stage": "normalize", "version": __version__, "parameters": parameters}
+    units = source.units()
+    pieces = Pieces.of(output, plan | {"units": [unit.label for unit in units]}, restart=restart)
+    task = UnitTask(_NormalizeUnit(source, options), pieces, source)
+    result = run_units(units, task, workers=workers, progress=progress)
+    rows, dropped, load = ordered(pieces, result)
+    refuse_empty(len(rows), dropped, source.description)
+    records = [record for _, unit_records in result for record in unit_records]
+    inputs = [InputRef("frames", source_digest([(r.key, r.digest) for r in records]))]
+    ignored = ignored_files(source, records)
+    provenance = Provenance("silhouettes", parameters, source.name, None, inputs, ignored)
+    start = 0
+    with ArtifactWriter(output, provenance, overwrite=overwrite) as writer:
+        starts, lengths = [], []
+        for _, index, position in rows:
+            piece = load(index)
+            ends = np.cumsum(piece["length"])
+            stop = int(ends[position])
+            length = int(piece["length"][position])
+            span = slice(stop - length, stop)
+            for name in ("frames", "frame_index", "track_x_px", "height_px"):
+                writer.append(name, piece[name][span])
+            writer.append_text("frame_name", piece["name"][span].tolist())
+            starts.append(start)
+            lengths.append(length)
+            start += length
+        writer.write("start", np.array(starts, dtype=np.int64))
+        writer.write("length", np.array(lengths, dtype=np.int64))
+        writer.append_labels(Labels.from_keys([key for key, _, _ in rows]))
+        writer.append_dropped(dropped)
+    pieces.discard()
+    return StageSummary(len(records), len(rows), start, dropped, writer.content_sha256, ignored)
+
+
+def refuse_empty(kept: int, dropped: list[DroppedRow], description: str) -> None:
+    """Raise where a run would produce nothing."""
+    if kept:
+        return
+    reasons = Counter(row.reason for row in dropped).most_common(3)
+    text = ", ".join(f"{count:,} × {reason}" for reason, count in reasons) or "there were none"
+    raise DatasetError(
+        f"No sequence of {description} could be used: {text}.",
+        hint="Look at a few frames: gaitkit expects silhouettes, a white person on black.",
+    )

@@ -1,0 +1,362 @@
+"""The whole pipeline in one folder: what `gaitkit run` and `gaitkit demo` do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gaitkit.artifacts import open_artifact
+from gaitkit.errors import OptionError, ProtocolError
+from gaitkit.protocols import (
+    PROTOCOLS,
+    Protocol,
+    default_protocol,
+    get_protocol,
+    split_subjects,
+)
+from gaitkit.stages.workshop import Workshop, content_of
+from gaitkit.translators.recipes import choose_recipe
+
+if TYPE_CHECKING:
+    from gaitkit.identification.results import EvaluationResult
+    from gaitkit.parallel import Progress
+    from gaitkit.training.loop import Callbacks
+
+__all__ = ["PipelineOptions", "measured_geis", "run_pipeline", "train_translator"]
+
+
+def train_translator(
+    geis: Path,
+    output: Path,
+    *,
+    protocol: Protocol | str | None,
+    config: Mapping[str, Any],
+    training: Mapping[str, Any],
+    system: str | None = None,
+    recipe: str | None = None,
+    resume: bool = False,
+    **how: Any,
+) -> dict[str, Any]:
+    """Train a translator on the training people of a protocol.
+
+    Parameters
+    ----------
+    geis, output : Path
+        Measured GEIs, and the translator artefact.
+    protocol : Protocol, str or None
+        A protocol or the name of one; `None` chooses `default_protocol`.
+    config, training : mapping
+        Fields of the system's config and of `TrainingOptions`; they go before the recipe's.
+    system : str or None
+        A name of `gaitkit.translators.registry`; `None` leaves it to the recipe.
+    recipe : str or None
+        A name of `gaitkit.translators.recipes`.
+    resume : bool
+        Train a finished `output` on. Whatever is not given (protocol, recipe, config, training) is
+        as it was.
+    **how
+        Also, refit, device, precision, threads, callbacks, restart, overwrite: see
+        `gaitkit.stages.train.train`.
+
+    Returns
+    -------
+    dict
+        Protocol, training people and content digest, and what `training_summary` says.
+
+    Raises
+    ------
+    ProtocolError
+        The protocol has nobody to train on.
+    """
+    from gaitkit.stages.train import train
+    from gaitkit.training.options import TrainingOptions
+    from gaitkit.training.records import recorded_training, training_summary
+    from gaitkit.translators.registry import translator_class
+
+    named = choose_recipe(system, recipe)
+    name: str = named.system
+    subjects: tuple[str, ...] = ()
+    if resume and output.exists():
+        before = recorded_training(output)
+        if system not in (None, before.system):
+            raise OptionError(
+                f"{output} is a model of the system {before.system!r}, not {system!r}.",
+                hint="Train it on without --model, or write to another output.",
+            )
+        name, subjects = before.system, before.subjects
+        config, training = {**before.config, **config}, {**before.options, **training}
+    else:
+        defaults = translator_class(name).default_training
+        config = {**named.config, **config}
+        training = {**defaults, **named.training, **training}
+    if protocol is not None or not subjects:
+        protocol, subjects = _training_people(geis, protocol)
+    digest = train(
+        geis,
+        output,
+        subjects=subjects,
+        system=name,
+        config=config,
+        options=TrainingOptions(**training),
+        resume=resume,
+        **how,
+    )
+    told = {"protocol": protocol, "subjects": list(subjects), "content_sha256": digest}
+    return told | training_summary(output)
+
+
+def _training_people(geis: Path, protocol: Protocol | str | None) -> tuple[str, tuple[str, ...]]:
+    """Name of the protocol, and whom it lets models see."""
+    with open_artifact(geis, "gei") as artifact:
+        labels = artifact.labels
+    chosen = default_protocol(labels) if protocol is None else get_protocol(protocol)
+    subjects = split_subjects(chosen, labels).train
+    if not subjects:
+        raise ProtocolError(
+            f"Protocol {chosen.name} has nobody to train on in {geis}.",
+            hint="Use --protocol halves, which divides whatever subjects there are.",
+        )
+    return chosen.name, subjects
+
+
+@dataclass(frozen=True)
+class PipelineOptions:
+    """What `run_pipeline` is to do.
+
+    Attributes
+    ----------
+    protocol : Protocol, str or None
+        `None` chooses by the subjects.
+    silhouettes, gei : mapping
+        Fields of `SilhouetteOptions` and `GeiOptions`.
+    system, recipe : str or None
+        Names of `gaitkit.translators.registry` and of `gaitkit.translators.recipes`.
+    config, training : mapping
+        Fields of the system's config and of `TrainingOptions`; they go before the recipe's.
+    refit : bool
+        Train again on all training people for the number of iterations that validation chose.
+    device, precision : str
+        Where and how precisely to train.
+    threads : int or None
+        Threads of the training on the CPU; the last bits of the weights depend on it.
+    workers : int
+        Processes of `make-gei`.
+    """
+
+    protocol: Protocol | str | None = None
+    silhouettes: Mapping[str, Any] = field(default_factory=dict)
+    gei: Mapping[str, Any] = field(default_factory=dict)
+    system: str | None = None
+    recipe: str | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    refit: bool = False
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+    workers: int = 1
+
+
+def run_pipeline(
+    source: Path,
+    workshop: Workshop,
+    options: PipelineOptions,
+    *,
+    callbacks: Callbacks | None = None,
+    progress: Progress | None = None,
+) -> list[tuple[str, EvaluationResult]]:
+    """Do every step from frames to results, each only if missing or out of date.
+
+    Parameters
+    ----------
+    source : Path
+        Frames, ready-made GEIs, or an artefact of silhouettes or measured GEIs.
+    workshop : Workshop
+        The folder: ``gei.h5``, ``SYSTEM.h5``, ``translated.h5``, ``results-raw.h5``,
+        ``results.h5`` and sheets.
+    options : PipelineOptions
+        What to do.
+    callbacks : Callbacks, optional
+        Of the training.
+    progress : callable, optional
+        Of the other steps.
+
+    Returns
+    -------
+    list of (str, EvaluationResult)
+        ``raw`` and ``translated`` GEIs, each by pixels and by LDA.
+    """
+    from gaitkit.identification.results import read_results
+    from gaitkit.stages.evaluate import evaluate
+    from gaitkit.stages.translate import translate
+
+    gei = measured_geis(source, workshop, options, progress)
+    with open_artifact(gei, "gei") as artifact:
+        labels, geis = artifact.labels, artifact.content_sha256
+    protocol = get_protocol(options.protocol or default_protocol(labels))
+    known = PROTOCOLS.get(protocol.name) == protocol
+    told = protocol.name if known else protocol.as_parameters()
+    plan: dict[str, Any] = {"protocol": told, "geis": geis}
+    recipe = choose_recipe(options.system, options.recipe)
+    model = workshop.step(
+        f"{recipe.system}.h5",
+        {
+            **plan,
+            "recipe": recipe.as_parameters(),
+            "config": options.config,
+            "training": options.training,
+            "refit": options.refit,
+            "precision": options.precision,
+        },
+        lambda path: train_translator(
+            gei,
+            path,
+            protocol=protocol,
+            system=options.system,
+            recipe=options.recipe,
+            config=options.config,
+            training=options.training,
+            refit=options.refit,
+            precision=options.precision,
+            threads=options.threads,
+            callbacks=callbacks,
+            device=options.device,
+            overwrite=True,
+        ),
+        say=f"Training {recipe.system}",
+    )
+    translated = workshop.step(
+        "translated.h5",
+        {"geis": geis, "model": content_of(model)},
+        lambda path: translate(
+            gei, model, path, device=options.device, overwrite=True, progress=progress
+        ),
+        say="Translating",
+    )
+    for name, path, truth in (
+        ("results-raw.h5", gei, None),
+        ("results.h5", translated, gei),
+    ):
+        workshop.step(
+            name,
+            {"protocol": told, "geis": content_of(path)},
+            lambda out, path=path, truth=truth: evaluate(  # type: ignore[misc]
+                path,
+                protocol=protocol,
+                features=("pixels", "lda"),
+                truth=truth,
+                output=out,
+                overwrite=True,
+            ),
+            say=f"Identifying by {path.name}",
+        )
+    _sheets(workshop, gei, translated)
+    names = {"results-raw.h5": "raw", "results.h5": "translated"}
+    return [
+        (name, result)
+        for file, name in names.items()
+        for result in read_results(workshop.path(file))
+    ]
+
+
+def _holds_geis(source: Path) -> bool:
+    from gaitkit.stages.inputs import input_kind
+
+    if input_kind(source) != "silhouettes":
+        return False
+    with open_artifact(source, ("gei", "silhouettes")) as artifact:
+        return artifact.kind == "gei"
+
+
+def measured_geis(
+    source: Path,
+    workshop: Workshop,
+    options: PipelineOptions,
+    progress: Progress | None = None,
+) -> Path:
+    """The GEIs of any input: itself when it is some, else ``gei.h5`` in the workshop.
+
+    Parameters
+    ----------
+    source, workshop, options, progress
+        As for `run_pipeline`.
+    """
+    if _holds_geis(source):
+        return source
+    return workshop.step(
+        "gei.h5",
+        {
+            "input": _input_digest(source, options.workers),
+            "silhouettes": options.silhouettes,
+            "gei": options.gei,
+        },
+        lambda path: _make_gei(source, path, options, progress),
+        say="Making gait energy images",
+    )
+
+
+def _input_digest(source: Path, workers: int) -> str:
+    """What identifies the input: an artefact's content digest, or the digest of all frames."""
+    from gaitkit.datasets.gei_images import GeiImageSource
+    from gaitkit.datasets.sources import open_source
+    from gaitkit.stages.inputs import input_kind
+    from gaitkit.stages.units import digest_of
+
+    kind = input_kind(source)
+    if kind == "silhouettes":
+        return content_of(source)
+    frames = GeiImageSource(source) if kind == "geis" else open_source(source)
+    return digest_of(frames, workers=workers)
+
+
+def _make_gei(
+    source: Path, path: Path, options: PipelineOptions, progress: Progress | None
+) -> None:
+    from gaitkit.datasets.gei_images import GeiImageSource
+    from gaitkit.datasets.sources import open_source
+    from gaitkit.gei.options import GeiOptions
+    from gaitkit.silhouettes.options import SilhouetteOptions
+    from gaitkit.stages import make_gei as stage
+    from gaitkit.stages.inputs import input_kind
+
+    kind = input_kind(source)
+    average = GeiOptions(**options.gei)
+    if kind == "silhouettes":
+        stage.gei_from_silhouettes(
+            source, path, average, workers=options.workers, overwrite=True, progress=progress
+        )
+    elif kind == "geis":
+        stage.collect_geis(GeiImageSource(source), path, overwrite=True, progress=progress)
+    else:
+        stage.gei_from_frames(
+            open_source(source),
+            path,
+            SilhouetteOptions(**options.silhouettes),
+            average,
+            workers=options.workers,
+            overwrite=True,
+            progress=progress,
+        )
+
+
+def _sheets(workshop: Workshop, gei: Path, translated: Path) -> None:
+    """A sheet of the same sequences before and after the translation."""
+    import numpy as np
+
+    from gaitkit.reporting.sheet import save_png
+    from gaitkit.reporting.views import gei_sheet
+
+    for path in (gei, translated):
+        with open_artifact(path, "gei") as artifact:
+            last = artifact.labels.subjects()[-1:]
+            rows = np.flatnonzero(np.isin(artifact.labels.subject.astype(str), last))
+            workshop.step(
+                f"{path.stem}.png",
+                {"geis": artifact.content_sha256},
+                lambda out, opened=artifact, rows=rows: save_png(  # type: ignore[misc]
+                    out, gei_sheet(opened, rows, max_rows=24)[0]
+                ),
+                say=f"Drawing {path.stem}.png",
+            )

@@ -1,0 +1,1 @@
+"""The training engine: loop, options, sampling, checkpoints, history. It knows no system."""

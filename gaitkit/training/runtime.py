@@ -1,0 +1,196 @@
+"""Where and how precisely the arithmetic is done: device, precision, threads, eager or recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from gaitkit.errors import OptionError
+from gaitkit.parallel import available_cores
+from gaitkit.training.allocator import freed_memory_kept
+from gaitkit.training.processor import cpu_computes_bf16, gpu_computes_bf16, gpu_computes_tf32
+
+__all__ = ["DEVICES", "MODES", "PRECISIONS", "Runtime"]
+
+DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("auto", "fp32", "tf32", "bf16", "fp64")
+MODES = ("auto", "eager", "cuda-graph")
+MAX_THREADS = 1024
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Device, precision, threads and mode; chosen by `Runtime.choose`.
+
+    Attributes
+    ----------
+    device : {"cpu", "cuda"}
+        Kind of device.
+    precision : {"fp32", "tf32", "bf16", "fp64"}
+        bf16 computes convolutions in bfloat16, tf32 (NVIDIA GPUs only) with their factors rounded
+        to 10 bits; weights, losses and the optimiser stay float32. fp64 is for verification.
+    threads : int
+        Threads of one operation on the CPU. The last bits of a weight depend on it.
+    mode : {"eager", "cuda-graph"}
+        Whether training steps are recorded and replayed; see `gaitkit.training.capture`.
+    processes : int
+        Processes that share a batch; see `gaitkit.training.distributed`.
+    """
+
+    device: str = "cpu"
+    precision: str = "fp32"
+    threads: int = 1
+    mode: str = "eager"
+    processes: int = 1
+
+    @classmethod
+    def choose(
+        cls,
+        device: str = "auto",
+        precision: str = "auto",
+        threads: int | None = None,
+        mode: str = "auto",
+    ) -> Runtime:
+        """Settle what was left to this machine.
+
+        Parameters
+        ----------
+        device : {"auto", "cpu", "cuda"}
+            "auto" takes a GPU when there is one.
+        precision : {"auto", "fp32", "tf32", "bf16", "fp64"}
+            "auto" is bf16 where the processor or the GPU computes it, otherwise fp32. It looks at
+            what the hardware says of itself and never at a timing, which would differ from one run
+            to the next.
+        threads : int, optional
+            torch's own number, but no more than the cores this process may use, when left out.
+        mode : {"auto", "eager", "cuda-graph"}
+            "auto" records steps on a GPU.
+
+        Raises
+        ------
+        OptionError
+            When something is unknown or not to be had on this machine.
+        """
+        for name, value, known in (
+            ("device", device, DEVICES),
+            ("precision", precision, PRECISIONS),
+            ("mode", mode, MODES),
+        ):
+            if value not in known:
+                raise OptionError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+        if threads is not None and not 1 <= threads <= MAX_THREADS:
+            raise OptionError(f"threads must be in [1, {MAX_THREADS}], got {threads}")
+        has_cuda = torch.cuda.is_available()
+        if device == "cuda" and not has_cuda:
+            raise OptionError(
+                "device cuda was asked for, but torch finds no CUDA device on this machine",
+                hint="Use --device cpu, or install a torch built for CUDA.",
+            )
+        kind = ("cuda" if has_cuda else "cpu") if device == "auto" else device
+        if mode == "cuda-graph" and kind == "cpu":
+            raise OptionError("mode cuda-graph needs a CUDA device", hint="Use the mode eager.")
+        return cls(
+            kind,
+            _precision_on(kind, precision),
+            threads or min(torch.get_num_threads(), available_cores()),
+            ("cuda-graph" if kind == "cuda" else "eager") if mode == "auto" else mode,
+        )
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of weights, losses and optimiser state."""
+        return torch.float64 if self.precision == "fp64" else torch.float32
+
+    def as_parameters(self) -> dict[str, Any]:
+        """What of this changes the results, as JSON-able values."""
+        threads = self.threads if self.device == "cpu" else None
+        return {
+            "device": self.device,
+            "precision": self.precision,
+            "threads": threads,
+            "mode": self.mode,
+            "processes": self.processes,
+        }
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The context of a forward pass.
+
+        To be left before weights change: autocast keeps bfloat16 copies of them while it lasts.
+        For the same reason several passes of one network belong in one context.
+        """
+        if self.precision == "bf16":
+            return torch.autocast(self.device, dtype=torch.bfloat16)
+        return nullcontext()
+
+    @contextmanager
+    def active(self, *, training: bool = False) -> Iterator[None]:
+        """Set threads and the arithmetic of float32, and put the former ones back at the end.
+
+        Parameters
+        ----------
+        training : bool
+            Whether to use tf32 if chosen, and the fastest of cuDNN's algorithms by trial; on the
+            processor, to keep freed memory. Without it everything is plain float32, as
+            translations always are.
+        """
+        threads, benchmark = torch.get_num_threads(), torch.backends.cudnn.benchmark
+        if self.device == "cpu":
+            torch.set_num_threads(self.threads)
+        else:
+            torch.backends.cudnn.benchmark = training
+        memory = freed_memory_kept if training and self.device == "cpu" else nullcontext
+        try:
+            with memory(), _float32_arithmetic(self, tf32=training and self.precision == "tf32"):
+                yield
+        finally:
+            torch.set_num_threads(threads)
+            torch.backends.cudnn.benchmark = benchmark
+
+
+def _precision_on(device: str, precision: str) -> str:
+    on_gpu = device == "cuda"
+    if precision == "auto":
+        native = gpu_computes_bf16() if on_gpu else cpu_computes_bf16()
+        return "bf16" if native else "fp32"
+    if precision == "tf32" and not (on_gpu and gpu_computes_tf32()):
+        raise OptionError(
+            "precision tf32 exists on NVIDIA GPUs since Ampere only, not on this "
+            + ("GPU" if on_gpu else "processor"),
+            hint="Use --precision auto, which chooses what this machine computes.",
+        )
+    if precision == "bf16" and on_gpu and not gpu_computes_bf16():
+        raise OptionError(
+            "this GPU cannot compute in bfloat16", hint="Use --precision fp32 instead."
+        )
+    return precision
+
+
+@contextmanager
+def _float32_arithmetic(runtime: Runtime, *, tf32: bool) -> Iterator[None]:
+    """Settle whether a GPU may round the factors of float32 products.
+
+    torch lets cuDNN do so unless told otherwise.
+    """
+    if runtime.device != "cuda":
+        yield
+        return
+    # torch 2.9 has one setting for every kind of operation and deprecates the former flags, which
+    # must not be touched once the new ones are.
+    matmul: Any = torch.backends.cuda.matmul
+    cudnn: Any = torch.backends.cudnn
+    named = hasattr(cudnn, "conv")
+    places = (matmul, cudnn.conv if named else cudnn)
+    setting = "fp32_precision" if named else "allow_tf32"
+    wanted = ("tf32" if tf32 else "ieee") if named else tf32
+    before = [getattr(place, setting) for place in places]
+    try:
+        for place in places:
+            setattr(place, setting, wanted)
+        yield
+    finally:
+        for place, value in zip(places, before, strict=True):
+            setattr(place, setting, value)

@@ -1,0 +1,1 @@
+"""Layers, losses and measures that several systems share."""

@@ -1,0 +1,1 @@
+"""The systems, one module each; `gaitkit.translators.registry` lists them."""

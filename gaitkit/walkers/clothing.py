@@ -1,0 +1,277 @@
+"""What people wear and carry: everyday clothes and hair, coats, bags.
+
+Everyday clothes belong to the person and stay the same over all takes, up to their drape. A coat
+(condition ``cl``) hides arms and thighs; a bag (``bg``) covers part of the body. Both also change
+the way of walking a little: a hand holds a strap or rests in a pocket, the trunk leans.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+__all__ = [
+    "BAG_KINDS",
+    "Bag",
+    "Coat",
+    "Outfit",
+    "carrying_style",
+    "coat_style",
+    "drape",
+    "mean_outfit",
+    "random_bag",
+    "random_coat",
+    "random_outfit",
+]
+
+BAG_KINDS = ("backpack", "shoulder bag", "cross-body bag", "handbag", "briefcase")
+
+
+@dataclass(frozen=True)
+class Outfit:
+    """Hair and everyday clothes; lengths in metres are added to the body's radii.
+
+    Attributes
+    ----------
+    top, sleeve : float
+        Thickness over the trunk and the arms.
+    top_hem : float
+        How far the top hangs below the hips.
+    thigh, knee, cuff : float
+        Trousers: cloth over thigh, knee and ankle.
+    skirt : float
+        0 for trousers, else the skirt's hem as a fraction of hip to ankle.
+    hair : float
+        Thickness of the hair over the skull.
+    hair_length : float
+        How far the hair hangs down the back of the neck.
+    bun : float
+        Radius of a bun or ponytail at the back of the head; 0 for none.
+    """
+
+    top: float
+    sleeve: float
+    top_hem: float
+    thigh: float
+    knee: float
+    cuff: float
+    skirt: float
+    hair: float
+    hair_length: float
+    bun: float
+
+
+@dataclass(frozen=True)
+class Coat:
+    """A coat; lengths in metres.
+
+    Attributes
+    ----------
+    trunk, sleeve : float
+        Thickness over the clothes.
+    hem : float
+        Its lower edge as a fraction of hip to ankle: 0.15 is a jacket, 0.5 ends at the knee.
+    flare : float
+        How far the hem stands off.
+    collar : float
+        Thickness of collar or scarf; 0 for none.
+    hood : float
+        Radius of a hood lying on the back; 0 for none.
+    pockets : bool
+        Hands in the pockets.
+    """
+
+    trunk: float
+    sleeve: float
+    hem: float
+    flare: float
+    collar: float
+    hood: float
+    pockets: bool
+
+
+@dataclass(frozen=True)
+class Bag:
+    """A bag and how it is carried.
+
+    Attributes
+    ----------
+    kind : str
+        One of `BAG_KINDS`.
+    side : str
+        ``left`` or ``right``, where it hangs; a backpack hangs in the middle.
+    length, thickness, height : float
+        Metres; a backpack's length is its width across the back.
+    at : float
+        Height of its centre: 0 is the hip joint, 1 the shoulder; not for bags in a hand.
+    forward : float
+        How far in front of the side seam it hangs, metres.
+    strap_held : bool
+        The hand of that side holds the strap.
+    """
+
+    kind: str
+    side: str
+    length: float
+    thickness: float
+    height: float
+    at: float
+    forward: float
+    strap_held: bool
+
+
+def random_outfit(rng: np.random.Generator, *, female: bool) -> Outfit:
+    """One person's hair and everyday clothes.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        The person's generator.
+    female : bool
+        Skirts and long hair are for women here.
+    """
+    loose = rng.beta(2, 3)
+    wide = rng.beta(1.6, 3)
+    skirt = float(rng.uniform(0.30, 0.75)) if female and rng.random() < 0.25 else 0.0
+    style = rng.random()
+    return Outfit(
+        top=0.004 + 0.022 * loose,
+        sleeve=0.003 + 0.014 * loose * rng.uniform(0.4, 1.2),
+        top_hem=float(rng.uniform(0.0, 0.14)),
+        thigh=0.003 + 0.015 * wide,
+        knee=0.006 + 0.022 * wide,
+        cuff=0.012 + 0.045 * wide * rng.uniform(0.5, 1.2),
+        skirt=skirt,
+        hair=float(rng.uniform(0.004, 0.030) if female else rng.uniform(0.0, 0.022)),
+        hair_length=float(rng.uniform(0.10, 0.28)) if female and style < 0.5 else 0.0,
+        bun=float(rng.uniform(0.03, 0.05)) if female and style >= 0.7 else 0.0,
+    )
+
+
+def mean_outfit() -> Outfit:
+    """The outfit that everybody wears when bodies are to be equal."""
+    return Outfit(0.012, 0.007, 0.05, 0.008, 0.013, 0.03, 0.0, 0.012, 0.0, 0.0)
+
+
+def drape(outfit: Outfit, rng: np.random.Generator, spread: float = 0.0025) -> Outfit:
+    """The same clothes on another day: they fall a little differently.
+
+    Parameters
+    ----------
+    outfit : Outfit
+        The person's clothes.
+    rng : numpy.random.Generator
+        The take's generator.
+    spread : float, optional
+        Standard deviation of the thickness in metres.
+    """
+    shifts = spread * np.clip(rng.standard_normal(6), -2, 2)
+    return replace(
+        outfit,
+        top=max(outfit.top + float(shifts[0]), 0.001),
+        sleeve=max(outfit.sleeve + 0.7 * float(shifts[1]), 0.001),
+        thigh=max(outfit.thigh + float(shifts[2]), 0.001),
+        cuff=max(outfit.cuff + 2 * float(shifts[3]), 0.004),
+        hair=max(outfit.hair + float(shifts[4]), 0.0),
+        top_hem=max(outfit.top_hem + 5 * float(shifts[5]), 0.0),
+    )
+
+
+def random_coat(rng: np.random.Generator) -> Coat:
+    """A coat: jackets, three-quarter coats and long coats, thin or padded."""
+    kind = rng.random()
+    if kind < 0.32:
+        hem = rng.uniform(0.10, 0.22)
+    elif kind < 0.70:
+        hem = rng.uniform(0.24, 0.42)
+    else:
+        hem = rng.uniform(0.45, 0.68)
+    padded = rng.beta(2, 3)
+    return Coat(
+        trunk=0.012 + 0.050 * padded,
+        sleeve=0.008 + 0.032 * padded,
+        hem=float(hem),
+        flare=0.018 + 0.042 * float(rng.random()),
+        collar=float(rng.uniform(0.012, 0.035)) if rng.random() < 0.6 else 0.0,
+        hood=float(rng.uniform(0.06, 0.09)) if rng.random() < 0.25 else 0.0,
+        pockets=bool(rng.random() < 0.2),
+    )
+
+
+def random_bag(rng: np.random.Generator) -> Bag:
+    """A bag: on the back, over a shoulder, across the body, or in a hand."""
+    kind = str(rng.choice(BAG_KINDS, p=(0.30, 0.25, 0.18, 0.17, 0.10)))
+    side = "right" if rng.random() < 0.65 else "left"
+    length, thickness, height = {
+        "backpack": (0.28, 0.12, 0.38),
+        "shoulder bag": (0.28, 0.09, 0.22),
+        "cross-body bag": (0.26, 0.08, 0.22),
+        "handbag": (0.28, 0.10, 0.22),
+        "briefcase": (0.36, 0.08, 0.27),
+    }[kind]
+    size = np.clip(1 + 0.14 * rng.standard_normal(3), 0.7, 1.3)
+    return Bag(
+        kind=kind,
+        side=side,
+        length=length * float(size[0]),
+        thickness=thickness * float(size[1]),
+        height=height * float(size[2]),
+        at=float(rng.uniform(0.62, 0.75) if kind == "backpack" else rng.uniform(-0.05, 0.35)),
+        forward=float(rng.uniform(-0.09, 0.06)),
+        strap_held=bool(rng.random() < 0.35) and kind in ("shoulder bag", "backpack"),
+    )
+
+
+def carrying_style(style: dict[str, float], bag: Bag) -> dict[str, float]:
+    """How the walk changes with a bag.
+
+    Parameters
+    ----------
+    style : dict of str to float
+        The walk without it (`gaitkit.walkers.gait.STYLE`).
+    bag : Bag
+        What is carried.
+
+    Returns
+    -------
+    dict of str to float
+        The walk with it.
+    """
+    changed = dict(style)
+    right = 1.0 if bag.side == "right" else -1.0
+    if bag.kind == "backpack":
+        changed["trunk_lean"] += 1.2
+        changed["neck_forward"] += 1.0
+        changed["shoulder_gain"] *= 0.85
+    elif bag.kind in ("handbag", "briefcase"):
+        # The loaded arm hangs and hardly swings; the trunk leans away from it.
+        changed["shoulder_asymmetry"] = -0.45 * right
+        changed["shoulder_gain"] *= 0.85
+        changed["trunk_side_lean"] += 0.9 * right
+        changed["elbow_asymmetry"] -= 5.0 * right
+    else:
+        changed["shoulder_asymmetry"] -= 0.2 * right
+        changed["arm_abduction_asymmetry"] -= 1.0 * right
+        changed["trunk_side_lean"] += 0.4 * right
+    if bag.strap_held:
+        # Half of the bend is added to both elbows and half of it moved from one to the other.
+        changed["elbow_offset"] += 42.0
+        changed["elbow_asymmetry"] += 42.0 * right
+        changed["shoulder_asymmetry"] = -0.7 * right
+    return changed
+
+
+def coat_style(style: dict[str, float], coat: Coat) -> dict[str, float]:
+    """How the walk changes in a coat. See `carrying_style`."""
+    changed = dict(style)
+    stiffness = min(coat.trunk / 0.06, 1.0)
+    changed["shoulder_gain"] *= 1 - 0.25 * stiffness
+    changed["arm_abduction"] += 3.0 * stiffness
+    changed["hip_gain"] *= 1 - 0.05 * float(coat.hem > 0.4)
+    if coat.pockets:
+        changed["shoulder_gain"] *= 0.3
+        changed["elbow_offset"] += 22.0
+        changed["elbow_gain"] *= 0.3
+        changed["arm_abduction"] += 4.0
+    return changed

@@ -1,0 +1,160 @@
+"""How a person walks: the quantities in which people, and their takes, differ.
+
+`STYLE` holds, for each quantity, the population's mean, the spread over people and the smaller
+spread over one person's takes. Means and spreads over people are of the size reported for healthy
+adults: cadence, step width and foot angle by Murray, Drought and Kory (1964) and Winter (1991);
+joint ranges by Perry and Burnfield (2010); arm swing and its asymmetry by Meyns, Bruijn and
+Duysens (2013). Spreads over takes are about a quarter of those over people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaitkit.walkers.curves import (
+    ANKLE,
+    ELBOW,
+    HIP,
+    KNEE,
+    SHOULDER,
+    Curve,
+    evaluate_curve,
+)
+from gaitkit.walkers.draws import Spread
+
+__all__ = ["SIDES", "STYLE", "JointAngles", "joint_angles"]
+
+SIDES = ("right", "left")
+
+STYLE: Mapping[str, Spread] = {
+    # Strides (two steps) per second: 112 steps a minute.
+    "cadence_hz": Spread(0.93, 0.055, 0.015, 0.7, 1.2),
+    "hip_gain": Spread(1.02, 0.10, 0.028, 0.65, 1.45),
+    "hip_offset": Spread(0.0, 2.5, 0.7, -6, 6),
+    "hip_shape": Spread(1.0, 0.2, 0.06, 0.3, 1.7),
+    "hip_shift": Spread(0.0, 0.008, 0.003),
+    "knee_gain": Spread(1.0, 0.08, 0.025, 0.75, 1.25),
+    "knee_offset": Spread(0.0, 2.5, 0.7, -4, 7),
+    "knee_shape": Spread(1.0, 0.10, 0.03, 0.7, 1.3),
+    "knee_shift": Spread(0.0, 0.010, 0.003),
+    "ankle_gain": Spread(1.0, 0.18, 0.05, 0.4, 1.6),
+    "ankle_offset": Spread(0.0, 3.0, 0.8, -7, 7),
+    "ankle_shift": Spread(0.0, 0.010, 0.003),
+    "leg_asymmetry": Spread(0.0, 0.032, 0.010),
+    "knee_asymmetry": Spread(0.0, 0.03, 0.010),
+    "toe_out": Spread(7.0, 5.0, 1.2, -8, 22),
+    "toe_out_asymmetry": Spread(0.0, 3.2, 0.8),
+    "step_width_m": Spread(0.105, 0.030, 0.008, 0.02, 0.22),
+    "shoulder_gain": Spread(1.0, 0.38, 0.10, 0.1, 2.2),
+    "shoulder_offset": Spread(2.0, 5.0, 1.3, -14, 16),
+    "shoulder_shift": Spread(0.0, 0.02, 0.006),
+    "shoulder_asymmetry": Spread(0.0, 0.20, 0.06, -0.5, 0.5),
+    "shoulder_offset_asymmetry": Spread(0.0, 2.5, 0.8),
+    "elbow_gain": Spread(1.0, 0.45, 0.12, 0.0, 2.5),
+    "elbow_offset": Spread(-2.0, 8.0, 2.0, -16, 22),
+    "elbow_asymmetry": Spread(0.0, 4.0, 1.2),
+    "arm_abduction": Spread(9.0, 3.2, 0.9, 3, 20),
+    "arm_abduction_asymmetry": Spread(0.0, 2.2, 0.5),
+    "arm_inward": Spread(12.0, 14.0, 3.0, -20, 45),
+    "wrist": Spread(8.0, 8.0, 2.0, -10, 30),
+    "trunk_lean": Spread(3.0, 2.6, 0.8, -4, 11),
+    "trunk_side_lean": Spread(0.0, 1.2, 0.4),
+    "trunk_nod": Spread(1.2, 0.5, 0.15, 0, 3),
+    "trunk_roll": Spread(1.5, 0.8, 0.3, 0, 4),
+    "upper_back_bend": Spread(7.0, 5.0, 1.0, -3, 22),
+    "neck_forward": Spread(14.0, 6.5, 1.8, 0, 34),
+    "head_pitch": Spread(0.0, 5.0, 2.5, -14, 16),
+    "pelvis_tilt": Spread(0.0, 3.0, 0.6, -7, 7),
+    "pelvis_yaw": Spread(5.0, 2.0, 0.6, 0, 11),
+    "pelvis_drop": Spread(4.0, 1.6, 0.5, 0, 9),
+    "thorax_yaw": Spread(4.5, 2.0, 0.6, 0, 12),
+    "sway_m": Spread(0.020, 0.007, 0.002, 0.0, 0.05),
+    "shoulder_raise_m": Spread(0.0, 0.011, 0.003),
+    "shoulder_forward_m": Spread(0.005, 0.013, 0.003),
+}
+
+
+@dataclass(frozen=True)
+class JointAngles:
+    """Joint angles in degrees, one value a frame.
+
+    Attributes
+    ----------
+    hip, knee, ankle, shoulder, elbow : dict of str to ndarray of float64, shape (frames,)
+        By side; flexion and dorsiflexion are positive.
+    pelvis_yaw, pelvis_roll, thorax_yaw, thorax_roll, thorax_pitch : ndarray of float64
+        Positive: to the left; left side up; to the left; left side up; forward.
+    """
+
+    hip: dict[str, NDArray[np.float64]]
+    knee: dict[str, NDArray[np.float64]]
+    ankle: dict[str, NDArray[np.float64]]
+    shoulder: dict[str, NDArray[np.float64]]
+    elbow: dict[str, NDArray[np.float64]]
+    pelvis_yaw: NDArray[np.float64]
+    pelvis_roll: NDArray[np.float64]
+    thorax_yaw: NDArray[np.float64]
+    thorax_roll: NDArray[np.float64]
+    thorax_pitch: NDArray[np.float64]
+
+
+def joint_angles(style: Mapping[str, float], phase: NDArray[np.float64]) -> JointAngles:
+    """Joint angles of one walk.
+
+    Parameters
+    ----------
+    style : mapping of str to float
+        A value for each quantity of `STYLE`.
+    phase : ndarray of float64, shape (frames,)
+        Phase of the right leg: 0 at its heel contact; the left leg is half a cycle later.
+
+    Returns
+    -------
+    JointAngles
+        Degrees.
+    """
+
+    def limb(curve: Curve, name: str, asymmetry: float, swing: float) -> NDArray[np.float64]:
+        return evaluate_curve(
+            curve,
+            phase + swing,
+            gain=style[f"{name}_gain"] * (1 + asymmetry),
+            shape=style.get(f"{name}_shape", 1.0),
+            offset_degrees=style[f"{name}_offset"],
+            shift=style[f"{name}_shift"],
+        )
+
+    legs: dict[str, dict[str, NDArray[np.float64]]] = {"hip": {}, "knee": {}, "ankle": {}}
+    arms: dict[str, dict[str, NDArray[np.float64]]] = {"shoulder": {}, "elbow": {}}
+    for side, swing, sign in (("right", 0.0, 1), ("left", 0.5, -1)):
+        legs["hip"][side] = limb(HIP, "hip", sign * style["leg_asymmetry"], swing)
+        knee = limb(KNEE, "knee", sign * style["knee_asymmetry"], swing)
+        # A knee does not bend the other way.
+        legs["knee"][side] = np.maximum(knee, -3.0)
+        legs["ankle"][side] = limb(ANKLE, "ankle", 0.0, swing)
+        arms["shoulder"][side] = (
+            limb(SHOULDER, "shoulder", sign * style["shoulder_asymmetry"], swing)
+            + sign * style["shoulder_offset_asymmetry"]
+        )
+        elbow = evaluate_curve(
+            ELBOW,
+            phase + swing,
+            gain=style["elbow_gain"],
+            offset_degrees=style["elbow_offset"] + sign * style["elbow_asymmetry"],
+            shift=style["shoulder_shift"],
+        )
+        arms["elbow"][side] = np.maximum(elbow, 2.0)
+    turn = 2 * np.pi * phase
+    return JointAngles(
+        **legs,
+        **arms,
+        pelvis_yaw=style["pelvis_yaw"] * np.cos(turn),
+        pelvis_roll=-style["pelvis_drop"] * np.sin(turn + 0.3),
+        thorax_yaw=-style["thorax_yaw"] * np.cos(turn),
+        thorax_roll=style["trunk_side_lean"] + style["trunk_roll"] * np.sin(turn + 0.3),
+        thorax_pitch=style["trunk_lean"] + style["trunk_nod"] * np.cos(2 * turn - 0.6),
+    )

@@ -1,0 +1,166 @@
+"""From ellipsoids to silhouettes.
+
+The outline of a convex hull of ellipses is found through support functions: in each of a fixed
+set of directions the hull's outermost point is that of whichever ellipse reaches furthest. The
+points, in the order of the directions, are a convex polygon, so no hull has to be computed and
+all frames are done at once; OpenCV fills the polygons.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaitkit._opencv import cv2
+from gaitkit.labels import format_view
+from gaitkit.walkers.camera import Projection, project
+from gaitkit.walkers.draws import generator
+from gaitkit.walkers.noise import roughen
+from gaitkit.walkers.options import WalkerOptions, subject_name
+from gaitkit.walkers.sculptor import Figure
+from gaitkit.walkers.walks import figure_of, plan_walk
+
+__all__ = ["fill", "outlines", "render_figure", "render_sequence"]
+
+_DIRECTIONS = 20
+_SUBPIXEL_BITS = 4
+# The polygon's corners lie on the ellipse; this makes its area that of the ellipse.
+_STRETCH = float(np.sqrt(np.pi / (_DIRECTIONS / 2 * np.sin(2 * np.pi / _DIRECTIONS))))
+
+
+def render_sequence(
+    options: WalkerOptions, subject_index: int, condition: str, take: int, view: float
+) -> NDArray[np.uint8]:
+    """All silhouettes of one sequence.
+
+    Parameters
+    ----------
+    options : WalkerOptions
+        The data set.
+    subject_index : int
+        The person, counted from 0.
+    condition : str
+        ``nm``, ``bg`` or ``cl``.
+    take : int
+        Counted from 1.
+    view : float
+        Camera angle in degrees.
+
+    Returns
+    -------
+    ndarray of uint8, shape (frames, height_px, width_px)
+        0 or 255.
+    """
+    figure = _cached_figure(
+        options.seed, options.equal_bodies, options.frames, subject_index, condition, take
+    )
+    names = (subject_name(subject_index), condition, str(take), format_view(view))
+    return render_figure(figure, options, view, generator(options.seed, "noise", *names))
+
+
+@lru_cache(maxsize=2)
+def _cached_figure(
+    seed: int, equal_bodies: bool, frames: int, subject_index: int, condition: str, take: int
+) -> Figure:
+    # All cameras see the same walk: eleven views share one figure.
+    options = WalkerOptions(seed=seed, equal_bodies=equal_bodies)
+    return figure_of(plan_walk(options, subject_index, condition, take), frames)
+
+
+def render_figure(
+    figure: Figure, options: WalkerOptions, view: float, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Silhouettes of a figure in one camera.
+
+    Parameters
+    ----------
+    figure : Figure
+        The walker.
+    options : WalkerOptions
+        Image size and noise.
+    view : float
+        Camera angle in degrees.
+    rng : numpy.random.Generator
+        For the noise.
+
+    Returns
+    -------
+    ndarray of uint8, shape (frames, height_px, width_px)
+        0 or 255.
+    """
+    size = {"height_px": options.height_px, "width_px": options.width_px}
+    projection = project(figure.centres, figure.axes, view, **size)
+    polygons = outlines(projection, figure.hulls)
+    frames = fill(polygons, projection.visible, **size)
+    if options.noise > 0:
+        roughen(frames, projection.centres, polygons, figure.feet, options.noise, rng)
+    return frames
+
+
+def outlines(projection: Projection, hulls: tuple[tuple[int, ...], ...]) -> NDArray[np.float64]:
+    """Outlines of convex hulls of ellipses.
+
+    Parameters
+    ----------
+    projection : Projection
+        Ellipses in the image.
+    hulls : tuple of tuple of int
+        Which ellipses span each hull.
+
+    Returns
+    -------
+    ndarray of float64, shape (frames, hulls, corners, 2)
+        Convex polygons, column and row in pixels.
+    """
+    angle = 2 * np.pi * (np.arange(_DIRECTIONS) + 0.5) / _DIRECTIONS
+    normals = np.stack([np.cos(angle), np.sin(angle)])
+    pushed = projection.spread @ normals
+    squared = pushed[..., 0, :] * normals[0] + pushed[..., 1, :] * normals[1]
+    reach = np.sqrt(np.maximum(squared, 1e-12))
+    heights = projection.centres @ normals + reach
+    corners = projection.centres[..., None] + _STRETCH * pushed / reach[..., None, :]
+    polygons = np.empty((len(heights), len(hulls), _DIRECTIONS, 2))
+    every_frame = np.arange(len(heights))[:, None, None]
+    every_direction = np.arange(_DIRECTIONS)
+    for size in {len(members) for members in hulls}:
+        rows = [row for row, members in enumerate(hulls) if len(members) == size]
+        members = np.array([hulls[row] for row in rows])
+        furthest = np.argmax(heights[:, members], axis=2)
+        chosen = members[np.arange(len(rows))[:, None], furthest]
+        for axis in (0, 1):
+            polygons[..., axis][:, rows] = corners[every_frame, chosen, axis, every_direction]
+    return polygons
+
+
+def fill(
+    polygons: NDArray[np.float64],
+    visible: NDArray[np.bool_],
+    *,
+    height_px: int,
+    width_px: int,
+) -> NDArray[np.uint8]:
+    """Fill the union of convex polygons.
+
+    Parameters
+    ----------
+    polygons : ndarray of float64, shape (frames, polygons, corners, 2)
+        Column and row in pixels.
+    visible : ndarray of bool, shape (frames,)
+        Frames to draw; the others stay empty.
+    height_px, width_px : int
+        Image size.
+
+    Returns
+    -------
+    ndarray of uint8, shape (frames, height_px, width_px)
+        0 or 255.
+    """
+    frames = np.zeros((len(polygons), height_px, width_px), dtype=np.uint8)
+    corners = np.rint(polygons * 2**_SUBPIXEL_BITS).astype(np.int32)
+    for frame, pieces, seen in zip(frames, corners, visible, strict=True):
+        if seen:
+            for piece in pieces:
+                cv2.fillConvexPoly(frame, piece, 255, cv2.LINE_8, _SUBPIXEL_BITS)
+    return frames

@@ -1,0 +1,231 @@
+"""Write walkers as a CASIA-B tree of PNG files, and continue after a stop.
+
+Each view's folder is filled under a hidden name and renamed when whole, so a folder with its
+final name is complete and a run that was killed continues where it stopped. ``synth.json`` at the
+root holds the options; a tree is never continued with others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gaitkit._opencv import cv2
+from gaitkit.errors import OutputError, OutputExistsError
+from gaitkit.labels import format_view, sequence_name
+from gaitkit.parallel import map_unordered
+from gaitkit.walkers.options import WalkerOptions, subject_name
+from gaitkit.walkers.rendering import render_sequence
+
+__all__ = ["MARKER", "MODEL_VERSION", "TreeSummary", "write_tree"]
+
+MARKER = "synth.json"
+_UNFINISHED_MARKER = f".{MARKER}.partial"
+MODEL_VERSION = 1
+"""Raised whenever the same options would give other frames."""
+
+
+@dataclass(frozen=True)
+class TreeSummary:
+    """What `write_tree` did.
+
+    Attributes
+    ----------
+    dataset : str
+        The data set's name.
+    subjects, sequences, frames : int
+        What the tree holds now; a sequence is one walk seen by one camera.
+    sequences_written : int
+        Those that this call wrote; the others were there.
+    """
+
+    dataset: str
+    subjects: int
+    sequences: int
+    frames: int
+    sequences_written: int
+
+
+def write_tree(
+    folder: Path,
+    options: WalkerOptions,
+    *,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+    overwrite: bool = False,
+) -> TreeSummary:
+    """Render a data set into ``folder/001/nm-01/000/001-nm-01-000-001.png``.
+
+    Parameters
+    ----------
+    folder : Path
+        The tree's root; made if missing. A tree of the same options is continued.
+    options : WalkerOptions
+        The data set.
+    workers : int, optional
+        Processes; the bytes do not depend on it.
+    progress : callable, optional
+        Called with the number of finished sequences and of all.
+    overwrite : bool, optional
+        Remove a tree that was written with other options.
+
+    Returns
+    -------
+    TreeSummary
+        Counts.
+
+    Raises
+    ------
+    OutputExistsError
+        If the folder holds something else, or a tree of other options.
+    OutputError
+        If the folder cannot be written.
+    """
+    folder = Path(folder)
+    try:
+        _claim(folder, options, overwrite=overwrite)
+        return _write_walks(folder, options, workers, progress)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write the walkers under {folder}: {error.strerror or error}",
+            hint="Check that the folder is writable and the disk has room.",
+        ) from error
+
+
+def _write_walks(
+    folder: Path,
+    options: WalkerOptions,
+    workers: int,
+    progress: Callable[[int, int], None] | None,
+) -> TreeSummary:
+    walks = [
+        (folder, options, subject, condition, take)
+        for subject in range(options.subjects)
+        for condition, takes in sorted(options.takes.items())
+        for take in range(1, takes + 1)
+    ]
+    total = len(walks) * len(options.views)
+    done = written = 0
+    for _, fresh in map_unordered(_write_walk, walks, workers=workers):
+        done += len(options.views)
+        written += fresh
+        if progress is not None:
+            progress(done, total)
+    _write_marker(folder, options, complete=True)
+    return TreeSummary(
+        options.dataset_name, options.subjects, total, total * options.frames, written
+    )
+
+
+_Walk = tuple[Path, WalkerOptions, int, str, int]
+
+
+def _write_walk(walk: _Walk) -> int:
+    """Write all views of one walk; returns how many were missing."""
+    folder, options, subject, condition, take = walk
+    name = subject_name(subject)
+    parent = folder / name / sequence_name(condition, take)
+    written = 0
+    for view in options.views:
+        final = parent / format_view(view)
+        if final.is_dir():
+            continue
+        aside = parent / f".{final.name}.partial"
+        if aside.exists():
+            shutil.rmtree(aside)
+        aside.mkdir(parents=True)
+        stem = f"{aside}/{name}-{parent.name}-{final.name}-"
+        frames = render_sequence(options, subject, condition, take, view)
+        for number, frame in enumerate(frames, start=1):
+            _, data = cv2.imencode(".png", frame)
+            with open(f"{stem}{number:03d}.png", "wb", buffering=0) as file:
+                file.write(data.tobytes())
+        os.rename(aside, final)
+        written += 1
+    return written
+
+
+def _claim(folder: Path, options: WalkerOptions, *, overwrite: bool) -> None:
+    """Make the folder ours, or say whose it is."""
+    found = _read_marker(folder)
+    if found is None:
+        if folder.exists() and (not folder.is_dir() or _others(folder)):
+            raise OutputExistsError(
+                f"{folder} exists, is not empty and was not written by gaitkit synth",
+                hint="Choose a new folder.",
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+    elif found.get("model_version") == MODEL_VERSION and found.get("parameters") == (
+        json.loads(json.dumps(options.as_parameters()))
+    ):
+        return
+    elif overwrite:
+        _remove(folder, found)
+    else:
+        raise OutputExistsError(
+            f"{folder} holds walkers made with other options: {_difference(found, options)}",
+            hint="Choose a new folder, give the same options, or give --overwrite.",
+        )
+    _write_marker(folder, options, complete=False)
+
+
+def _difference(found: dict[str, Any], options: WalkerOptions) -> str:
+    if found.get("model_version") != MODEL_VERSION:
+        return f"model version {found.get('model_version')} there, {MODEL_VERSION} now"
+    there, now = found.get("parameters", {}), options.as_parameters()
+    names = [name for name in now if there.get(name) != now[name]]
+    return ", ".join(f"{name} {there.get(name)} there, {now[name]} now" for name in names)
+
+
+def _remove(folder: Path, found: dict[str, Any]) -> None:
+    """Remove the tree that the marker describes, and nothing else.
+
+    The marker stays, as incomplete: a run that is killed here must find whose folder it is.
+    """
+    _replace_marker(folder, {**found, "complete": False})
+    subjects = found.get("parameters", {}).get("subjects", 0)
+    for index in range(int(subjects)):
+        subject = folder / subject_name(index)
+        if subject.is_dir():
+            shutil.rmtree(subject)
+
+
+def _read_marker(folder: Path) -> dict[str, Any] | None:
+    path = folder / MARKER
+    if not path.is_file():
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise OutputExistsError(
+            f"{path} is not the description of a tree of walkers: {error}",
+            hint="Choose a new folder.",
+        ) from error
+    return found if isinstance(found, dict) else {}
+
+
+def _others(folder: Path) -> bool:
+    """Whether anything but an unfinished marker of ours is in the folder."""
+    return any(path.name != _UNFINISHED_MARKER for path in folder.iterdir())
+
+
+def _write_marker(folder: Path, options: WalkerOptions, *, complete: bool) -> None:
+    content = {
+        "kind": "gaitkit-walkers",
+        "model_version": MODEL_VERSION,
+        "dataset": options.dataset_name,
+        "complete": complete,
+        "parameters": options.as_parameters(),
+    }
+    _replace_marker(folder, content)
+
+
+def _replace_marker(folder: Path, content: dict[str, Any]) -> None:
+    aside = folder / _UNFINISHED_MARKER
+    aside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    os.replace(aside, folder / MARKER)

@@ -1,0 +1,163 @@
+"""One walk: a person, dressed for the occasion, crossing the field of the cameras."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gaitkit.walkers.body import Body, mean_body, random_body
+from gaitkit.walkers.clothing import (
+    Bag,
+    Coat,
+    Outfit,
+    carrying_style,
+    coat_style,
+    drape,
+    mean_outfit,
+    random_bag,
+    random_coat,
+    random_outfit,
+)
+from gaitkit.walkers.draws import Spread, draw, generator
+from gaitkit.walkers.figure import dress
+from gaitkit.walkers.gait import STYLE
+from gaitkit.walkers.options import WalkerOptions, subject_name
+from gaitkit.walkers.rotations import turn
+from gaitkit.walkers.sculptor import Figure
+from gaitkit.walkers.skeleton import pose, stride_length
+
+__all__ = ["FRAMES_PER_SECOND", "Walk", "figure_of", "plan_walk"]
+
+FRAMES_PER_SECOND = 25.0
+"""CASIA-B's frame rate."""
+
+_SAME_BAG = 0.6
+_SAME_COAT = 0.85
+
+_PATH = {
+    "heading": Spread(0.0, 0.0, 1.5, -4, 4),
+    "along_m": Spread(0.0, 0.0, 0.10, -0.25, 0.25),
+    "across_m": Spread(0.0, 0.0, 0.08, -0.2, 0.2),
+}
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What decides one walk, before any frame is made.
+
+    Attributes
+    ----------
+    body : Body
+        The person's body.
+    outfit : Outfit
+        Clothes, as they fall in this take.
+    coat, bag : Coat or None, Bag or None
+        What the condition adds.
+    style : dict of str to float
+        Values of `gaitkit.walkers.gait.STYLE`.
+    start_phase : float
+        Gait phase of the right leg in the first frame.
+    heading_degrees, along_m, across_m : float
+        How the path deviates from the straight line through the centre of the cameras.
+    """
+
+    body: Body
+    outfit: Outfit
+    coat: Coat | None
+    bag: Bag | None
+    style: dict[str, float]
+    start_phase: float
+    heading_degrees: float
+    along_m: float
+    across_m: float
+
+    @property
+    def speed_m_per_s(self) -> float:
+        """Forward speed."""
+        return stride_length(self.body, self.style) * self.style["cadence_hz"]
+
+
+def plan_walk(options: WalkerOptions, subject_index: int, condition: str, take: int) -> Walk:
+    """Draw one walk.
+
+    Parameters
+    ----------
+    options : WalkerOptions
+        The data set; only `seed` and `equal_bodies` matter here.
+    subject_index : int
+        The person, counted from 0.
+    condition : str
+        ``nm``, ``bg`` or ``cl``.
+    take : int
+        Counted from 1.
+
+    Returns
+    -------
+    Walk
+        The same for the same seed, person, condition and take, whatever else is rendered.
+    """
+    name, seed = subject_name(subject_index), options.seed
+    now = generator(seed, "walk", name, condition, str(take))
+    if options.equal_bodies:
+        body, outfit = mean_body(), mean_outfit()
+    else:
+        body = random_body(generator(seed, "body", name))
+        outfit = random_outfit(generator(seed, "outfit", name), female=body.female > 0.5)
+        outfit = drape(outfit, now)
+    style = draw(STYLE, generator(seed, "gait", name), now)
+    coat, bag = None, None
+    if condition == "cl":
+        coat = random_coat(_occasion(seed, "coat", name, take, _SAME_COAT))
+        style = coat_style(style, coat)
+    elif condition == "bg":
+        bag = random_bag(_occasion(seed, "bag", name, take, _SAME_BAG))
+        style = carrying_style(style, bag)
+    path = draw(_PATH, None, now)
+    return Walk(
+        body=body,
+        outfit=outfit,
+        coat=coat,
+        bag=bag,
+        style=style,
+        start_phase=float(now.random()),
+        heading_degrees=path["heading"],
+        along_m=path["along_m"],
+        across_m=path["across_m"],
+    )
+
+
+def figure_of(walk: Walk, frames: int) -> Figure:
+    """The walker's surface in every frame of a walk.
+
+    Parameters
+    ----------
+    walk : Walk
+        What to show.
+    frames : int
+        How many frames, at `FRAMES_PER_SECOND`; the middle one is nearest the centre.
+
+    Returns
+    -------
+    Figure
+        In the world's axes: x along the nominal walk, y to its left, z up, the centre at 0.
+    """
+    seconds = np.arange(frames) / FRAMES_PER_SECOND
+    phase = walk.start_phase + walk.style["cadence_hz"] * seconds
+    skeleton = pose(walk.body, walk.style, phase)
+    path = np.zeros((frames, 3))
+    path[:, 0] = walk.speed_m_per_s * (seconds - (frames - 1) / 2 / FRAMES_PER_SECOND)
+    figure = dress(skeleton.moved(path), walk.body, walk.outfit, walk.coat, walk.bag)
+    heading = turn(walk.heading_degrees)
+    offset = np.array([walk.along_m, walk.across_m, 0.0])
+    return Figure(
+        figure.centres @ heading.T + offset, heading @ figure.axes, figure.hulls, figure.feet
+    )
+
+
+def _occasion(seed: int, what: str, name: str, take: int, same: float) -> np.random.Generator:
+    """The generator of a belonging that is usually, not always, the same in every take."""
+    choice = generator(seed, what, name, str(take), "other")
+    if take == 1 or choice.random() < same:
+        return generator(seed, what, name)
+    return choice

@@ -1,0 +1,333 @@
+"""The stage: an artefact in, results out, and what is refused."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from made_up_people import WALKS, people_images, people_labels
+from sklearn.neighbors import KNeighborsClassifier
+
+from gaitkit.artifacts import InputRef, TrainedOn, open_artifact, write_artifact
+from gaitkit.dropped import DroppedRow
+from gaitkit.errors import (
+    ArtifactError,
+    MixtureError,
+    OptionError,
+    OutputExistsError,
+    ProtocolError,
+    SeenPeopleError,
+    WrongKindError,
+)
+from gaitkit.identification.results import read_results, to_json
+from gaitkit.protocols import PROTOCOLS
+from gaitkit.stages.evaluate import evaluate
+
+
+def test_every_cell_equals_scikit_learn_on_the_artefact(write_gei):
+    (result,) = evaluate(write_gei())
+    labels = people_labels([f"p{n}" for n in range(8)])
+    images = people_images(labels).reshape(len(labels), -1).astype(float)
+    tested = labels.subject >= "p4"
+    views = (0.0, 54.0, 90.0)
+    for name, takes in {"nm": (5, 6), "bg": (1, 2), "cl": (1, 2)}.items():
+        for row, gallery_view in enumerate(views):
+            for column, probe_view in enumerate(views):
+                enrolled = tested & (labels.condition == "nm") & (labels.take <= 4)
+                enrolled = enrolled & (labels.view == gallery_view)
+                searched = tested & (labels.condition == name) & np.isin(labels.take, takes)
+                searched = searched & (labels.view == probe_view)
+                reference = KNeighborsClassifier(1).fit(
+                    images[enrolled], labels.subject[enrolled].astype(str)
+                )
+                right = reference.predict(images[searched]) == labels.subject[searched].astype(str)
+                assert result.tables[name].rate[row, column] == pytest.approx(100 * right.mean())
+                assert result.tables[name].probes[row, column] == 8
+
+
+def test_the_json_of_one_result_is_one_object(write_gei):
+    data = json.loads(json.dumps(to_json(evaluate(write_gei(), protocol="halves"))))
+    assert data["protocol"] == "halves"
+    assert data["feature"] == "pixels"
+    assert data["metric"] == "euclidean"
+    assert data["gallery_views"] == data["probe_views"] == [0, 54, 90]
+    assert list(data["conditions"]) == ["nm", "bg", "cl"]
+    table = data["conditions"]["nm"]
+    assert np.shape(table["matrix"]) == (3, 3)
+    assert table["probes"] == [[8, 8, 8]] * 3
+    assert list(table["per_probe_view"]) == ["0", "54", "90"]
+    different = ~np.eye(3, dtype=bool)
+    matrix = np.array(table["matrix"])
+    assert table["mean_excluding_identical"] == pytest.approx(matrix[different].mean())
+    assert table["mean_identical"] == pytest.approx(np.diag(matrix).mean())
+    assert table["per_probe_view"]["54"] == pytest.approx((matrix[0, 1] + matrix[2, 1]) / 2)
+    assert table["empty_cells"] == []
+
+
+def test_several_features_and_metrics_give_several_results(write_gei):
+    results = evaluate(write_gei(), features=("pixels", "lda"), metrics=("euclidean", "manhattan"))
+    data = to_json(results)
+    assert [(item["feature"], item["metric"]) for item in data["results"]] == [
+        ("pixels", "euclidean"),
+        ("pixels", "manhattan"),
+        ("lda", "euclidean"),
+        ("lda", "manhattan"),
+    ]
+
+
+def test_probe_view_leaves_one_column_of_the_same_numbers(write_gei):
+    path = write_gei()
+    (whole,) = evaluate(path)
+    (column,) = evaluate(path, probe_view=54.0)
+    assert column.probe_views.tolist() == [54.0]
+    for name, table in column.tables.items():
+        np.testing.assert_array_equal(table.rate[:, 0], whole.tables[name].rate[:, 1])
+    (row,) = evaluate(path, gallery_view=90.0)
+    np.testing.assert_array_equal(row.tables["bg"].rate[0], whole.tables["bg"].rate[2])
+
+
+def test_an_absent_condition_is_null(write_gei, caplog):
+    labels = people_labels("abcd", walks=WALKS[:8])
+    data = to_json(evaluate(write_gei(labels=labels)))
+    numbers = data["conditions"]["cl"].pop("numbers")
+    assert numbers["rank1"] == {"estimate": None, "low": None, "high": None}
+    assert numbers["verification"] is None
+    assert numbers["open_set"] is None
+    assert data["conditions"]["cl"] == {
+        "matrix": [[None] * 3] * 3,
+        "probes": [[0] * 3] * 3,
+        "mean_excluding_identical": None,
+        "mean_identical": None,
+        "per_probe_view": {"0": None, "54": None, "90": None},
+        "empty_cells": [[g, p] for g in (0, 54, 90) for p in (0, 54, 90)],
+    }
+    assert data["conditions"]["bg"]["mean_identical"] is not None
+    assert "no probes of cl" in caplog.text
+
+
+def test_a_view_without_gallery_is_an_empty_row(write_gei):
+    labels = people_labels("abcd")
+    kept = ~((labels.condition == "nm") & (labels.view == 54.0))
+    (result,) = evaluate(write_gei(labels=labels.select(kept)))
+    assert result.gallery_views.tolist() == [0.0, 54.0, 90.0]
+    assert np.isnan(result.tables["bg"].rate[1]).all()
+    assert result.tables["nm"].empty_cells == [
+        *[(0.0, 54.0), (54.0, 0.0), (54.0, 54.0), (54.0, 90.0), (90.0, 54.0)]
+    ]
+
+
+def test_results_survive_the_file(write_gei, tmp_path):
+    dropped = [DroppedRow("p9", "nm", 1, 0.0, "", "no-frames", "")]
+    path, output = write_gei(dropped=dropped), tmp_path / "results.h5"
+    results = evaluate(path, features=("pixels", "lda"), truth=path, output=output)
+    read = read_results(output)
+    before, after = to_json(results), to_json(read)
+    for item in (*before["results"], *after["results"]):
+        item.pop("input")
+    assert before == after
+    for one, other in zip(results, read, strict=True):
+        np.testing.assert_array_equal(one.matches.nearest_row, other.matches.nearest_row)
+        np.testing.assert_array_equal(one.matches.rank, other.matches.rank)
+        np.testing.assert_array_equal(one.split.train, other.split.train)
+        assert one.protocol == other.protocol
+    assert read[0].projection is None
+    np.testing.assert_array_equal(read[1].projection.matrix, results[1].projection.matrix)
+    with open_artifact(path) as source, open_artifact(output, "identification") as artifact:
+        assert artifact.inputs == (source.ref(),)
+        assert artifact.parameters["input"] == source.parameters
+        assert len(artifact.labels) == len(source.labels)
+        assert artifact.dropped == dropped
+
+
+def test_stored_outcomes_give_the_stored_rates(write_gei, tmp_path):
+    evaluate(write_gei(), output=tmp_path / "results.h5")
+    (result,) = read_results(tmp_path / "results.h5")
+    matches, labels = result.matches, result.labels
+    found = labels.subject[matches.nearest_row] == labels.subject[matches.probe_rows][:, None]
+    np.testing.assert_array_equal(found, matches.correct)
+    cell = result.split.probes["bg"][matches.probe_rows] & (matches.probe_views == 54.0)
+    assert result.tables["bg"].rate[2, 1] == 100 * found[cell, 2].mean()
+
+
+def test_the_same_bytes_whatever_the_threads(write_gei, tmp_path):
+    path = write_gei()
+    for threads in (1, 3):
+        output = tmp_path / f"{threads}.h5"
+        evaluate(path, features=("pixels", "lda"), output=output, threads=threads)
+    assert (tmp_path / "1.h5").read_bytes() == (tmp_path / "3.h5").read_bytes()
+
+
+def test_lda_is_fitted_on_the_training_people_only(write_gei):
+    labels = people_labels([f"p{n}" for n in range(8)])
+    images = people_images(labels)
+    changed = images.copy()
+    tested = labels.subject >= "p4"
+    changed[tested] = 255 - changed[tested]
+    first, second = (
+        evaluate(write_gei(name, labels=labels, images=pixels), features=("lda",))[0].projection
+        for name, pixels in (("a.h5", images), ("b.h5", changed))
+    )
+    np.testing.assert_array_equal(first.matrix, second.matrix)
+    np.testing.assert_array_equal(first.mean, second.mean)
+
+
+def test_people_whom_the_model_has_seen_are_refused(write_gei, tmp_path):
+    seen = [TrainedOn("made-up", name, "training") for name in ("p0", "p1", "p2", "p3")]
+    evaluate(write_gei("right.h5", trained_on=seen))
+    leak = [*seen, TrainedOn("made-up", "p6", "validation")]
+    output = tmp_path / "results.h5"
+    with pytest.raises(SeenPeopleError, match="1 of the 4 people.*halves tests: p6"):
+        evaluate(write_gei("leak.h5", trained_on=leak), output=output)
+    assert not output.exists()
+
+
+def test_a_namesake_in_another_data_set_is_another_person(write_gei):
+    seen = [TrainedOn("elsewhere", "p6", "training")]
+    assert evaluate(write_gei(trained_on=seen))
+
+
+def test_nan_is_refused_only_where_it_is_used(write_gei):
+    labels = people_labels([f"p{n}" for n in range(8)])
+    images = people_images(labels).astype(np.float32)
+    images[labels.subject == "p1"] = np.nan
+    path = write_gei(labels=labels, images=images)
+    assert evaluate(path)
+    with pytest.raises(ArtifactError, match="NaN or infinity in 30 of 240 rows"):
+        evaluate(path, features=("lda",))
+
+
+def test_another_kind_is_refused(tmp_path, write_gei):
+    evaluate(write_gei(), output=tmp_path / "results.h5")
+    with pytest.raises(WrongKindError):
+        evaluate(tmp_path / "results.h5")
+    with pytest.raises(WrongKindError):
+        read_results(write_gei("other.h5"))
+
+
+def test_an_existing_output_is_kept(write_gei, tmp_path):
+    path, output = write_gei(), tmp_path / "results.h5"
+    output.write_text("mine")
+    with pytest.raises(OutputExistsError):
+        evaluate(path, output=output)
+    assert output.read_text() == "mine"
+    evaluate(path, output=output, overwrite=True)
+    assert len(read_results(output)) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"probe_view": 45.0}, r"(?s)no probe at view 045.*000, 054, 090"),
+        ({"gallery_view": 45.0}, "no gallery at view 045"),
+        ({"features": ("sift",)}, "no feature 'sift'"),
+        ({"metrics": ("sift",)}, "no metric 'sift'"),
+        ({"features": ()}, "At least one feature"),
+        ({"protocol": "mine"}, "no protocol 'mine'"),
+    ],
+)
+def test_options_that_cannot_be_used(write_gei, options, message):
+    with pytest.raises(OptionError, match=message):
+        evaluate(write_gei(), **options)
+
+
+def test_unknown_views_are_refused(write_gei):
+    labels = people_labels("abcd", views=(None, 90.0))
+    images = people_images(people_labels("abcd", views=(0.0, 90.0)))
+    with pytest.raises(ProtocolError, match="20 of the 40 enrolled or searched"):
+        evaluate(write_gei(labels=labels, images=images))
+
+
+def test_one_walk_each_says_what_is_missing(write_gei):
+    labels = people_labels([f"{n:03d}" for n in range(1, 10)], walks=[("nm", 1)], views=(90.0,))
+    with pytest.raises(ProtocolError, match="searches nm-05, nm-06 .* none is take nm-05"):
+        evaluate(write_gei(labels=labels))
+
+
+def test_a_protocol_for_other_people_is_refused(write_gei):
+    with pytest.raises(ProtocolError, match="halves"):
+        evaluate(write_gei(), protocol=PROTOCOLS["casia-b-62-62"])
+
+
+def test_the_truth_is_the_input_of_the_translation(write_gei, tmp_path):
+    labels = people_labels([f"p{n}" for n in range(8)])
+    images = people_images(labels)
+    measured = write_gei("measured.h5", labels=labels, images=images)
+    # A perfect translator of people whose true image is the same in each take.
+    steady = images.copy()
+    for name in labels.subjects():
+        target = (labels.subject == name) & (labels.condition == "nm") & (labels.view == 90.0)
+        steady[target] = steady[np.flatnonzero(target)[0]]
+    truth = write_gei("truth.h5", labels=labels, images=steady)
+    with open_artifact(truth) as artifact:
+        ref = artifact.ref()
+    perfect = steady.astype(np.float32)
+    for row, name in enumerate(labels.subject):
+        target = (labels.subject == name) & (labels.condition == "nm") & (labels.view == 90.0)
+        perfect[row] = steady[np.flatnonzero(target)[0]]
+    translated = write_gei("translated.h5", labels=labels, images=perfect, inputs=[ref])
+    (result,) = evaluate(translated, truth=truth)
+    assert result.quality.conditions == ("nm", "bg", "cl")
+    np.testing.assert_allclose(result.quality.ssim, 1.0)
+    np.testing.assert_allclose(result.quality.mae, 0.0)
+    assert result.quality.sequences.tolist() == [[24] * 3, [8] * 3, [8] * 3]
+    assert to_json([result])["quality"]["conditions"]["cl"]["sequences"] == [8, 8, 8]
+    with pytest.raises(MixtureError, match=r"measured\.h5 is not what"):
+        evaluate(translated, truth=measured)
+
+
+def test_inputs_of_another_kind_are_no_truth(write_gei, tmp_path):
+    path = tmp_path / "translator.h5"
+    write_artifact(
+        path, kind="translator", arrays={"w": np.zeros(2)}, parameters={}, dataset="made-up"
+    )
+    with pytest.raises(WrongKindError):
+        evaluate(write_gei(inputs=[InputRef("gei", "0" * 64)]), truth=path)
+
+
+def test_a_vector_column_of_a_translator_is_a_feature(tmp_path):
+    labels = people_labels([f"p{n}" for n in range(8)])
+    random = np.random.default_rng(0)
+    person = {name: random.normal(size=6) for name in labels.subjects()}
+    vectors = np.array([person[name] for name in labels.subject], dtype=np.float32)
+    arrays = {"gei": people_images(labels), "frames_used": np.full(len(labels), 30)}
+    options = {"kind": "gei", "parameters": {}, "dataset": "made-up", "dropped": []}
+    path, output = tmp_path / "gei.h5", tmp_path / "results.h5"
+    write_artifact(path, arrays=arrays | {"features/embedding": vectors}, labels=labels, **options)
+    (result,) = evaluate(path, features=("embedding",), output=output)
+    assert result.headline("cl") == 100.0
+    assert read_results(output)[0].feature == "embedding"
+    with pytest.raises(OptionError, match="pixels, pca, lda, embedding"):
+        evaluate(path, features=("embeding",))
+    vectors[labels.subject == "p6", 2] = np.nan
+    broken = tmp_path / "broken.h5"
+    write_artifact(
+        broken, arrays=arrays | {"features/embedding": vectors}, labels=labels, **options
+    )
+    with pytest.raises(ArtifactError, match="column features/embedding contains NaN .* 30 of 120"):
+        evaluate(broken, features=("embedding",))
+    assert evaluate(broken)
+
+
+def test_pca_is_fitted_on_the_training_people_and_stored(write_gei):
+    (result,) = evaluate(write_gei(), features=("pca",))
+    labels = people_labels([f"p{n}" for n in range(8)])
+    images = people_images(labels).reshape(len(labels), -1)
+    np.testing.assert_allclose(result.projection.mean, images[labels.subject < "p4"].mean(axis=0))
+    assert result.projection.matrix.shape == (64, 64)
+
+
+def test_a_gallery_of_one_person_is_refused(write_gei, tmp_path):
+    labels = people_labels([f"p{n}" for n in range(3)])
+    one = ~((labels.subject == "p2") & (labels.condition == "nm"))
+    output = tmp_path / "results.h5"
+    with pytest.raises(ProtocolError, match="one subject"):
+        evaluate(write_gei(labels=labels.select(one)), output=output)
+    assert not output.exists()
+
+
+def test_the_views_of_a_protocol_are_the_tables(write_gei):
+    protocol = replace(PROTOCOLS["halves"], name="mine", gallery_views=(90.0,), probe_views=(0.0,))
+    (result,) = evaluate(write_gei(), protocol=protocol)
+    assert result.gallery_views.tolist() == [90.0]
+    assert result.probe_views.tolist() == [0.0]
+    assert result.tables["nm"].probes.tolist() == [[8]]

@@ -1,0 +1,114 @@
+"""Device, precision, threads: chosen by what the machine says of itself, and put back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from gaitkit.errors import OptionError
+from gaitkit.training import processor
+from gaitkit.training.runtime import Runtime
+
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+
+
+@pytest.mark.parametrize(("native", "chosen"), [(True, "bf16"), (False, "fp32")])
+def test_auto_is_bfloat16_where_the_processor_computes_it(
+    native: bool, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gaitkit.training.runtime.cpu_computes_bf16", lambda: native)
+    assert Runtime.choose("cpu").precision == chosen
+    assert Runtime.choose("cpu", "fp32").precision == "fp32"
+
+
+@pytest.mark.parametrize(
+    ("text", "flags"),
+    [
+        ("processor\t: 0\nflags\t\t: fpu avx512_bf16\n\nflags\t: fpu\n", {"fpu", "avx512_bf16"}),
+        ("processor\t: 0\nFeatures\t: fp asimd bf16\n", {"fp", "asimd", "bf16"}),
+        ("nothing of the kind\n", set()),
+    ],
+)
+def test_linux_tells_the_features_of_a_processor(
+    text: str, flags: set[str], tmp_path: Path
+) -> None:
+    (tmp_path / "cpuinfo").write_text(text)
+    assert processor._linux_flags(tmp_path / "cpuinfo") == flags
+    assert processor._linux_flags(tmp_path / "missing") == set()
+
+
+def test_threads_are_no_more_than_the_cores_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gaitkit.training.runtime.available_cores", lambda: 1)
+    assert Runtime.choose("cpu").threads == 1
+    assert Runtime.choose("cpu", threads=3).threads == 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"precision": "tf32"}, "precision tf32 exists on NVIDIA GPUs since Ampere only"),
+        ({"precision": "fp8"}, "precision must be one of auto, fp32, tf32, bf16, fp64, got 'fp8'"),
+        ({"mode": "cuda-graph"}, "mode cuda-graph needs a CUDA device"),
+        ({"mode": "fast"}, "mode must be one of auto, eager, cuda-graph, got 'fast'"),
+        ({"threads": 0}, r"threads must be in \[1, 1024\], got 0"),
+    ],
+)
+def test_what_a_processor_cannot_do_is_refused(asked: dict[str, str], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        Runtime.choose("cpu", **asked)
+
+
+def test_everything_that_changes_the_computation_is_recorded() -> None:
+    assert Runtime.choose("cpu", "fp32", 2).as_parameters() == {
+        "device": "cpu",
+        "precision": "fp32",
+        "threads": 2,
+        "mode": "eager",
+        "processes": 1,
+    }
+
+
+def test_threads_are_set_and_put_back() -> None:
+    before = torch.get_num_threads()
+    with Runtime.choose("cpu", threads=before + 1).active(training=True):
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(("precision", "rounded"), [("fp32", False), ("tf32", True)])
+def test_only_tf32_lets_a_gpu_round_the_factors(precision: str, rounded: bool) -> None:
+    """The switches exist in every torch, so that they can be looked at without a GPU."""
+    runtime = Runtime("cuda", precision)
+    before = _rounds()
+    with runtime.active(training=True):
+        assert _rounds() == (rounded, rounded)
+        assert torch.backends.cudnn.benchmark
+        with runtime.active():
+            assert _rounds() == (False, False)
+            assert not torch.backends.cudnn.benchmark
+        assert _rounds() == (rounded, rounded)
+    assert _rounds() == before
+
+
+def _rounds() -> tuple[bool, bool]:
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    if hasattr(cudnn, "conv"):
+        return matmul.fp32_precision == "tf32", cudnn.conv.fp32_precision == "tf32"
+    return matmul.allow_tf32, cudnn.allow_tf32
+
+
+@pytest.mark.cuda
+@needs_cuda
+@pytest.mark.parametrize(("precision", "error"), [("fp32", 1e-5), ("tf32", 1e-2)])
+def test_fp32_is_really_fp32_on_a_gpu(precision: str, error: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    image = torch.rand(2, 64, 32, 32, generator=generator).double()
+    kernel = torch.rand(64, 64, 4, 4, generator=generator).double()
+    exact = torch.nn.functional.conv2d(image, kernel)
+    with Runtime.choose("cuda", precision).active(training=True):
+        found = torch.nn.functional.conv2d(image.float().to("cuda"), kernel.float().to("cuda"))
+    difference = ((found.cpu().double() - exact).abs() / exact.abs()).max().item()
+    assert difference < error
+    assert precision == "fp32" or difference > 1e-6

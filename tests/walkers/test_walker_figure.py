@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+
+from gaitkit.walkers.body import mean_body
+from gaitkit.walkers.camera import project
+from gaitkit.walkers.clothing import (
+    BAG_KINDS,
+    Bag,
+    Coat,
+    carrying_style,
+    coat_style,
+    mean_outfit,
+    random_bag,
+    random_coat,
+)
+from gaitkit.walkers.draws import generator
+from gaitkit.walkers.figure import dress
+from gaitkit.walkers.gait import STYLE
+from gaitkit.walkers.rendering import fill, outlines
+from gaitkit.walkers.sculptor import Sculptor
+from gaitkit.walkers.skeleton import pose
+
+SIZE = {"height_px": 240, "width_px": 320}
+MEAN = {name: spread.mean for name, spread in STYLE.items()}
+BODY = mean_body()
+SKELETON = pose(BODY, MEAN, np.arange(8) / 8)
+COAT = Coat(trunk=0.03, sleeve=0.02, hem=0.45, flare=0.03, collar=0.0, hood=0.0, pockets=False)
+
+
+def silhouettes(figure, view):
+    projection = project(figure.centres, figure.axes, view, **SIZE)
+    return fill(outlines(projection, figure.hulls), projection.visible, **SIZE) > 0
+
+
+def bag(kind):
+    return Bag(kind, "right", 0.3, 0.1, 0.25, 0.2, 0.0, strap_held=False)
+
+
+def test_a_coat_covers_the_body_and_makes_it_wider():
+    plain = dress(SKELETON, BODY, mean_outfit(), None, None)
+    coated = dress(SKELETON, BODY, mean_outfit(), COAT, None)
+    for view in (0, 54, 90, 180):
+        before, after = silhouettes(plain, view), silhouettes(coated, view)
+        assert after.sum() > 1.05 * before.sum()
+        assert (before & ~after).sum() < 0.01 * before.sum()
+
+
+def test_a_longer_coat_hides_more_of_the_thighs():
+    def leg_gap(hem):
+        coat = Coat(0.02, 0.02, hem, 0.03, 0.0, 0.0, pockets=False)
+        mask = silhouettes(dress(SKELETON, BODY, mean_outfit(), coat, None), 90)
+        return mask.sum()
+
+    assert leg_gap(0.15) < leg_gap(0.35) < leg_gap(0.6)
+
+
+@pytest.mark.parametrize("kind", BAG_KINDS)
+def test_every_bag_shows_from_some_side(kind):
+    plain = dress(SKELETON, BODY, mean_outfit(), None, None)
+    loaded = dress(SKELETON, BODY, mean_outfit(), None, bag(kind))
+    gain = [silhouettes(loaded, v).sum() / silhouettes(plain, v).sum() for v in (0, 54, 90)]
+    assert max(gain) > 1.02
+    assert min(gain) >= 1.0
+
+
+def test_a_backpack_is_behind():
+    plain = dress(SKELETON, BODY, mean_outfit(), None, None)
+    loaded = dress(SKELETON, BODY, mean_outfit(), None, bag("backpack"))
+    added = silhouettes(loaded, 90) & ~silhouettes(plain, 90)
+    # At 90 degrees the walk goes to the right, so behind is to the left.
+    assert np.nonzero(added)[2].mean() < np.nonzero(silhouettes(plain, 90))[2].mean() - 5
+
+
+def test_a_loaded_arm_swings_less():
+    style = carrying_style(MEAN, bag("handbag"))
+    assert style["shoulder_gain"] * (1 + style["shoulder_asymmetry"]) < 0.6
+    assert coat_style(MEAN, COAT)["shoulder_gain"] < MEAN["shoulder_gain"]
+    assert {name: spread.mean for name, spread in STYLE.items()} == MEAN  # untouched
+
+
+def test_all_kinds_occur():
+    kinds = {random_bag(generator(0, "bag", str(index))).kind for index in range(100)}
+    assert kinds == set(BAG_KINDS)
+    hems = [random_coat(generator(0, "coat", str(index))).hem for index in range(100)]
+    assert min(hems) < 0.2
+    assert max(hems) > 0.5
+
+
+def test_a_box_has_the_size_it_was_given():
+    sculptor = Sculptor(1)
+    sculptor.box(np.zeros((1, 3)), np.eye(3), (0.4, 0.1, 0.2))
+    figure = sculptor.finish({})
+    reach = np.linalg.norm(figure.axes, axis=-1)  # of a ball: its radius in every direction
+    extent = (figure.centres + reach).max(axis=1) - (figure.centres - reach).min(axis=1)
+    np.testing.assert_allclose(extent[0], [0.4, 0.1, 0.2])

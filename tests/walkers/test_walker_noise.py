@@ -1,0 +1,52 @@
+import numpy as np
+
+from gaitkit._opencv import cv2
+from gaitkit.walkers import WalkerOptions, render_sequence
+
+
+def pair(strength, **options):
+    clean = render_sequence(WalkerOptions(noise=0, **options), 0, "nm", 1, 72.0)
+    noisy = render_sequence(WalkerOptions(noise=strength, **options), 0, "nm", 1, 72.0)
+    return clean, noisy
+
+
+def test_noise_leaves_the_walker_where_it_is():
+    clean, noisy = pair(1.0)
+    both = ((clean > 0) & (noisy > 0)).sum(axis=(1, 2))
+    either = ((clean > 0) | (noisy > 0)).sum(axis=(1, 2))
+    assert np.median(both / either) > 0.85
+    assert (clean != noisy).any(axis=(1, 2)).all()
+
+
+def test_more_noise_changes_more():
+    changed = []
+    for strength in (0.25, 1.0, 3.0):
+        clean, noisy = pair(strength, frames=24)
+        changed.append((clean != noisy).sum())
+    assert changed[0] < changed[1] < changed[2]
+
+
+def test_there_are_specks_and_holes():
+    _, noisy = pair(1.0)
+    pieces = [cv2.connectedComponents(frame)[0] - 2 for frame in noisy]
+    holes = [cv2.connectedComponents(255 - frame)[0] - 2 for frame in noisy]
+    assert 0.3 < np.mean(pieces) < 6
+    assert np.sum(holes) > 0
+
+
+def test_noise_differs_from_frame_to_frame_and_from_view_to_view():
+    options = WalkerOptions(frames=2)
+    first, second = (
+        render_sequence(options, 0, "nm", 1, view)
+        != render_sequence(WalkerOptions(frames=2, noise=0), 0, "nm", 1, view)
+        for view in (0.0, 180.0)
+    )
+    assert (first[0] != first[1]).any()
+    assert (first != second).any()
+
+
+def test_noise_scales_with_the_image():
+    large = WalkerOptions(frames=2, height_px=480, width_px=640)
+    assert render_sequence(large, 0, "nm", 1, 90.0).shape == (2, 480, 640)
+    small = WalkerOptions(frames=2, height_px=48, width_px=64, noise=5)
+    assert render_sequence(small, 0, "nm", 1, 90.0).any()
