@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.gei.direction import folded_view, walking_direction
-from gaitkit.gei.energy import gait_energy_image
+from gaitkit.gei.energy import mean_silhouette
 from gaitkit.gei.options import GeiOptions
 from gaitkit.gei.period import gait_period, whole_cycles
 
@@ -97,7 +97,7 @@ def sequence_gei(
     if count < options.min_frames:
         detail = f"{count} usable frames, at least {options.min_frames} needed"
         return GeiResult(None, 0, period, mirrored, view, "too-few-frames", detail)
-    gei = gait_energy_image(silhouettes)
+    gei = mean_silhouette(silhouettes)
     if mirrored:
         gei = np.ascontiguousarray(gei[:, ::-1])
     return GeiResult(gei, count, period, mirrored, seen)
