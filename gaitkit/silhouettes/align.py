@@ -60,6 +60,7 @@ def align_person(
 
     Examples
     --------
+    >>> import numpy as np
     >>> silhouette, centre_px, area_px = align_person(np.ones((4, 3), np.uint8), 4, 4)
     >>> silhouette[0], centre_px, area_px
     (array([128, 255, 255, 128], dtype=uint8), 1.5, 12)

@@ -76,6 +76,7 @@ def find_body(frame: NDArray[Any], options: SilhouetteOptions) -> Body | Rejecte
 
     Examples
     --------
+    >>> import numpy as np
     >>> frame = np.zeros((60, 40), bool)
     >>> frame[10:50, 15:25] = True
     >>> body = find_body(frame, SilhouetteOptions())

@@ -113,6 +113,7 @@ def normalize_silhouette(
 
     Examples
     --------
+    >>> import numpy as np
     >>> frame = np.zeros((60, 40), bool)
     >>> frame[10:50, 15:25] = True
     >>> found = normalize_silhouette(frame, SilhouetteOptions())
@@ -162,6 +163,7 @@ def normalize_sequence(
 
     Examples
     --------
+    >>> import numpy as np
     >>> frames = np.zeros((12, 60, 90), bool)
     >>> for number in range(12):
     ...     frames[number, 10:50, 5 * number : 5 * number + 10] = True

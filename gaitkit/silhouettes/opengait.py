@@ -68,6 +68,7 @@ def opengait_silhouette(frame: NDArray[Any], height: int, width: int) -> Window 
 
     Examples
     --------
+    >>> import numpy as np
     >>> frame = np.zeros((60, 40), bool)
     >>> frame[10:50, 15:25] = True
     >>> window = opengait_silhouette(frame, 64, 64)

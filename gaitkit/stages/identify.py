@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
+from html import escape
+from itertools import zip_longest
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -15,12 +18,12 @@ from gaitkit.artifacts import Artifact, open_artifact
 from gaitkit.errors import ArtifactError, OptionError, ProtocolError
 from gaitkit.identification.calibration import Calibration, read_calibration
 from gaitkit.identification.features import LinearProjection, check_finite
-from gaitkit.identification.matching import search
+from gaitkit.identification.matching import Vectors, search
 from gaitkit.identification.metrics import Metric, get_metric
-from gaitkit.labels import SequenceKey
+from gaitkit.labels import Labels, SequenceKey
 from gaitkit.stages.enroll import refuse_mixture
 
-__all__ = ["Answer", "Candidate", "Identification", "identify"]
+__all__ = ["Answer", "Candidate", "Identification", "identify", "identify_vectors"]
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +57,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Identification:
-    """Everybody who was searched.
+    """Everybody who was searched; ``print`` shows a table.
 
     Attributes
     ----------
@@ -73,6 +76,51 @@ class Identification:
     metric: str
     threshold: float | None
     people: int
+
+    def __iter__(self) -> Iterator[Answer]:
+        return iter(self.answers)
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+    def __getitem__(self, row: int) -> Answer:
+        return self.answers[row]
+
+    def table(self) -> str:
+        """One line per probe: what was searched, the answer, the nearest people and distances.
+
+        Distances are in the metric's units; nearer is more similar.
+        """
+        places = max((len(answer.candidates) for answer in self.answers), default=0)
+        rows = [["probe", "answer", *(str(place) for place in range(1, places + 1))]]
+        for answer in self.answers:
+            near = [f"{c.sequence.subject} {c.distance:.3g}" for c in answer.candidates]
+            rows.append([_called(answer.probe), answer.name or "unknown", *near])
+        widths = [max(len(cell) for cell in column) for column in zip_longest(*rows, fillvalue="")]
+        return "\n".join(
+            "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths)).rstrip()
+            for row in rows
+        )
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def __repr__(self) -> str:
+        told = f"{len(self)} probes among {self.people} people; {self.feature}, {self.metric}"
+        if self.threshold is not None:
+            unknown = sum(answer.name is None for answer in self.answers)
+            told += f"; {unknown} further than {self.threshold:.6g} from everybody"
+        names = [answer.name or "unknown" for answer in self.answers[:8]]
+        more = ", …" if len(self) > len(names) else ""
+        return f"<Identification: {told}\n {', '.join(names)}{more}\n print() shows the table>"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.table())}</pre>"
+
+
+def _called(key: SequenceKey) -> str:
+    """A sequence's name; only the person's where nothing else is known."""
+    return str(key) if key.condition else key.subject
 
 
 class _Rows:
@@ -103,15 +151,15 @@ class _Rows:
 
 
 def identify(
-    probes: Path,
-    gallery: Path,
+    probes: Path | str,
+    gallery: Path | str,
     *,
     top: int = 5,
     feature: str = "pixels",
-    metric: str = "euclidean",
+    metric: Metric | str = "euclidean",
     threshold: float | None = None,
     fpir: float | None = None,
-    calibration: Path | None = None,
+    calibration: Path | str | None = None,
     device: str = "cpu",
     threads: int | None = None,
 ) -> Identification:
@@ -119,19 +167,19 @@ def identify(
 
     Parameters
     ----------
-    probes, gallery : Path
+    probes, gallery : path-like
         `gei` artefacts, made in the same way.
     top : int
         How many people are listed for each probe, at least 1.
     feature : str
         ``pixels``, or one that was fitted in `calibration`.
-    metric : str
+    metric : str or Metric
         Of `METRICS`.
     threshold : float, optional
         Whoever's nearest is further away is unknown; in the metric's units.
     fpir : float, optional
         Find the threshold at this false-positive identification rate in `calibration`.
-    calibration : Path, optional
+    calibration : path-like, optional
         An `identification` artefact of GEIs that were made in the same way.
     device, threads
         Where to compute; no influence on the result.
@@ -152,14 +200,16 @@ def identify(
     ArtifactError
         A file is damaged, of another kind, or contains NaN.
     """
-    chosen = get_metric(metric)
+    probes, gallery = Path(probes), Path(gallery)
+    calibration = None if calibration is None else Path(calibration)
+    chosen = metric if isinstance(metric, Metric) else get_metric(metric)
     _check_options(chosen, top, feature, threshold, fpir, calibration)
     with open_artifact(probes, kind="gei") as searched, open_artifact(gallery, kind="gei") as known:
         refuse_mixture(known, searched)
         people = known.labels.subjects()
         told = None
         if calibration is not None:
-            told = read_calibration(calibration, known, feature, metric)
+            told = read_calibration(calibration, known, feature, chosen.name)
         projection = None if told is None or feature == "pixels" else told.projection
         if feature != "pixels" and projection is None:
             raise OptionError(
@@ -169,12 +219,7 @@ def identify(
         if fpir is not None and told is not None:
             threshold = told.threshold(fpir)
             _warn_of_size(told, len(people))
-        if not people or (len(people) == 1 and threshold is None):
-            raise ProtocolError(
-                f"{gallery} holds {' '.join(people) or 'nobody'} only: there is nobody to choose "
-                f"between.",
-                hint="Enrol more people with gaitkit enroll, or give a --threshold.",
-            )
+        _refuse_no_choice(str(gallery), people, threshold)
         _warn_of_themselves(searched, known)
         vectors = _Rows(searched, projection)
         rows, distances = _nearest_people(
@@ -186,11 +231,80 @@ def identify(
             device,
             threads,
         )
-        answers = tuple(
-            _answer(searched.labels.key(probe), known, rows[probe], distances[probe], threshold)
-            for probe in range(len(searched.labels))
+        answers = _answers(searched.labels, known.labels, rows, distances, threshold)
+    return Identification(answers, feature, chosen.name, threshold, len(people))
+
+
+def identify_vectors(
+    probes: NDArray[Any],
+    probe_labels: Labels,
+    gallery: NDArray[Any],
+    gallery_labels: Labels,
+    *,
+    top: int = 5,
+    metric: Metric | str = "euclidean",
+    threshold: float | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+) -> Identification:
+    """Search feature vectors among others: `identify` without artefacts.
+
+    Parameters
+    ----------
+    probes, gallery : ndarray, shapes (p, d) and (g, d)
+        uint8 or floats, finite, made in the same way.
+    probe_labels, gallery_labels : Labels
+        Who they are of.
+    top, metric, threshold, device, threads
+        As for `identify`.
+
+    Returns
+    -------
+    Identification
+
+    Raises
+    ------
+    OptionError, ProtocolError
+        As for `identify`.
+    ArtifactError
+        There are NaN or infinite values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> known = Labels.from_keys([SequenceKey(name, "nm", 1, 90.0) for name in ("ada", "ben")])
+    >>> probe = Labels.from_keys([SequenceKey("who", "nm", 2, 90.0)])
+    >>> gallery = np.array([[0.0, 1.0], [3.0, 4.0]])
+    >>> print(identify_vectors(np.array([[3.0, 3.0]]), probe, gallery, known))
+    probe          answer  1      2
+    who/nm-02/090  ben     ben 1  ada 3.61
+    """
+    chosen = metric if isinstance(metric, Metric) else get_metric(metric)
+    _check_options(chosen, top, "pixels", threshold, None, None)
+    check_finite(probes, "what is searched")
+    check_finite(gallery, "the gallery")
+    people = gallery_labels.subjects()
+    _refuse_no_choice("The gallery", people, threshold)
+    rows, distances = _nearest_people(
+        gallery,
+        np.unique(gallery_labels.subject.astype(str), return_inverse=True)[1],
+        probes,
+        min(top, len(people)),
+        chosen,
+        device,
+        threads,
+    )
+    answers = _answers(probe_labels, gallery_labels, rows, distances, threshold)
+    return Identification(answers, "pixels", chosen.name, threshold, len(people))
+
+
+def _refuse_no_choice(gallery: str, people: list[str], threshold: float | None) -> None:
+    if not people or (len(people) == 1 and threshold is None):
+        raise ProtocolError(
+            f"{gallery} holds {' '.join(people) or 'nobody'} only: there is nobody to choose "
+            f"between.",
+            hint="Enrol more people with gaitkit enroll, or give a `threshold`.",
         )
-    return Identification(answers, feature, metric, threshold, len(people))
 
 
 def _check_options(
@@ -208,15 +322,15 @@ def _check_options(
     if fpir is not None and calibration is None:
         raise OptionError(
             "A false-positive rate needs results in which to find the threshold.",
-            hint="Add --calibration results.h5, from gaitkit evaluate -o results.h5.",
+            hint="Add `calibration=results.h5`, from gaitkit evaluate -o results.h5.",
         )
     if fpir is not None and not 0.0 < fpir < 1.0:
         raise OptionError(f"A false-positive rate is above 0 and below 1; got {fpir:g}.")
     if feature != "pixels" and calibration is None:
         raise OptionError(
             f"The feature {feature} must have been fitted.",
-            hint="Add --calibration results.h5, from gaitkit evaluate "
-            f"--feature {feature} -o results.h5.",
+            hint=f"Add `calibration=results.h5`, from an evaluation with `features=[{feature!r}]` "
+            f"and `output=results.h5`.",
         )
     largest = 2.0 if metric.name == "cosine" else np.inf
     if threshold is not None and not (isfinite(threshold) and 0.0 <= threshold <= largest):
@@ -243,7 +357,7 @@ def _warn_of_themselves(searched: Artifact, known: Artifact) -> None:
 
 
 def _nearest_people(
-    gallery: _Rows,
+    gallery: Vectors,
     people: NDArray[np.int64],
     probes: NDArray[Any],
     top: int,
@@ -285,15 +399,28 @@ def _nearest_people(
     return rows, distances
 
 
+def _answers(
+    probes: Labels,
+    known: Labels,
+    rows: NDArray[np.int64],
+    distances: NDArray[np.float64],
+    threshold: float | None,
+) -> tuple[Answer, ...]:
+    return tuple(
+        _answer(probes.key(probe), known, rows[probe], distances[probe], threshold)
+        for probe in range(len(probes))
+    )
+
+
 def _answer(
     probe: SequenceKey,
-    known: Artifact,
+    known: Labels,
     rows: NDArray[np.int64],
     distances: NDArray[np.float64],
     threshold: float | None,
 ) -> Answer:
     candidates = tuple(
-        Candidate(known.labels.key(int(row)), float(distance))
+        Candidate(known.key(int(row)), float(distance))
         for row, distance in zip(rows, distances, strict=True)
     )
     near = threshold is None or candidates[0].distance <= threshold

@@ -118,7 +118,7 @@ def test_options_and_back():
 
 @pytest.mark.parametrize("wrong", [{"min_frames": 0}, {"cycles": "half"}, {"mirror": "yes"}])
 def test_wrong_options_are_named(wrong):
-    with pytest.raises(OptionError, match=f"^{next(iter(wrong))} must be"):
+    with pytest.raises(OptionError, match=f"^`{next(iter(wrong))}` must be"):
         GeiOptions(**wrong)
-    with pytest.raises(OptionError, match="unknown GEI options: cycle"):
+    with pytest.raises(OptionError, match="no GEI option `cycle`; did you mean `cycles`"):
         GeiOptions.from_parameters({"cycle": "all"})
