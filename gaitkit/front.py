@@ -19,12 +19,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from gaitkit.errors import DatasetError, MixtureError, OptionError, refuse_unknown
 from gaitkit.gei.energy import mean_silhouette
-from gaitkit.labels import Labels, SequenceKey
 from gaitkit.silhouettes.masks import as_array, as_mask_stack
 from gaitkit.silhouettes.normalize import NormalizedSequence, normalize_sequence
 from gaitkit.silhouettes.options import SilhouetteOptions
 
 if TYPE_CHECKING:
+    from gaitkit.identification import Metric
     from gaitkit.stages.identify import Identification
 
 __all__ = ["gait_energy_image", "identify", "normalize_silhouettes"]
@@ -204,7 +204,7 @@ def identify(
     *,
     names: Sequence[str] | None = None,
     feature: str = "pixels",
-    metric: Any = "euclidean",
+    metric: Metric | str = "euclidean",
     threshold: float | None = None,
     fpir: float | None = None,
     calibration: Path | str | None = None,
@@ -215,18 +215,16 @@ def identify(
 
     Parameters
     ----------
-    probes : array_like, (array_like, names), GeiSet or path-like
+    probes : array_like, GeiSet or path-like
         Who is searched: gait energy images of shape (p, height, width), or one of shape (height,
-        width), or feature vectors of shape (p, d); with names beside them, or a `GeiSet`, the
-        answers say whom they were about. Or the path of a `gei` artefact.
-    gallery : array_like, (array_like, names), GeiSet or path-like
+        width), or feature vectors of shape (p, d). Or the path of a `gei` artefact.
+    gallery : (array_like, names), array_like, GeiSet or path-like
         Known people, of the same kind and made in the same way: images of shape (g, height, width)
-        or vectors of shape (g, d), and who each is.
+        or vectors of shape (g, d), and who each is. One person may have several.
     top : int
         How many people are listed for each probe, at least 1.
     names : sequence of str, length g, optional
-        Who the gallery's images show, where they are not given beside them. One person may have
-        several.
+        Who the gallery's images show, where they are not given beside them.
     feature : str
         ``pixels``; for artefacts also one that was fitted in `calibration`.
     metric : str or Metric
@@ -267,9 +265,8 @@ def identify(
     >>> found = gaitkit.identify(ada // 2, ([ada, ben], ["ada", "ben"]), top=2)
     >>> found[0].name
     'ada'
-    >>> print(found)
-    probe  answer  1        2
-    0      ada     ada 362  ben 1.08e+03
+    >>> [candidate.sequence.subject for candidate in found[0].candidates]
+    ['ada', 'ben']
     """
     # Masks and GEIs need no HDF5, which the stage brings.
     from gaitkit.stages import identify as stage
@@ -295,11 +292,15 @@ def identify(
             hint="Compute feature vectors first and give them as the arrays, or give the paths "
             "of two artefacts.",
         )
-    known, who = _images(gallery, "gallery", names)
-    searched, whom = _images(probes, "probes", None)
-    if who is None:
+    if isinstance(gallery, tuple) and len(gallery) == 2 and _are_names(gallery[1]):
+        gallery, names = gallery
+    elif names is None and hasattr(gallery, "labels"):
+        names = gallery.labels.subject
+    searched, known = _images(probes, "probes"), _images(gallery, "gallery")
+    if names is None or not _are_names(names):
         raise OptionError(
-            "Expected the names of the people in the gallery, found none.",
+            f"Expected the names of the people in the gallery as a sequence of text, found "
+            f"{'none' if names is None else repr(names)[:80]}.",
             hint="`gallery=(images, names)`, or `names=[…]` with one name per image.",
         )
     if searched.shape == known.shape[1:]:
@@ -311,15 +312,12 @@ def identify(
             hint="The first axis counts images; the others must be equal.",
         )
     _refuse_other_scale(searched, known)
-    if whom is not None and len(whom) != len(searched):
-        raise OptionError(f"Expected one name per probe, found {len(whom)} for {len(searched)}.")
-    if len(who) != len(known):
-        raise OptionError(f"Expected one name per image, found {len(who)} for {len(known)}.")
+    if len(names) != len(known):
+        raise OptionError(f"Expected one name per image, found {len(names)} for {len(known)}.")
     return stage.identify_vectors(
         _vectors(searched),
-        _keys([str(row) for row in range(len(searched))]) if whom is None else whom,
         _vectors(known),
-        who,
+        [str(name) for name in names],
         top=top,
         metric=metric,
         threshold=threshold,
@@ -328,37 +326,19 @@ def identify(
     )
 
 
-def _images(
-    value: Any, role: str, names: Sequence[str] | None
-) -> tuple[NDArray[Any], Labels | None]:
-    """Images or vectors and, where they are known, their keys."""
+def _images(value: Any, role: str) -> NDArray[Any]:
     if isinstance(value, str | os.PathLike):
         raise OptionError(
             f"Expected `{role}` as arrays like the others, found the path {str(value)!r}.",
             hint="Give two paths, or open the artefact: `GeiSet.open(path)`.",
         )
-    labels = getattr(value, "labels", None)
-    if isinstance(labels, Labels):
-        value = value.images
-    elif isinstance(value, tuple) and len(value) == 2 and _are_names(value[1]):
-        value, names = value
-    if names is not None:
-        if not _are_names(names):
-            raise OptionError(f"Expected names as a sequence of text, found {names!r:.80}.")
-        labels = _keys([str(name) for name in names])
-    return as_array(value, role), labels
+    return as_array(getattr(value, "images", value), role)
 
 
 def _are_names(value: Any) -> bool:
     if isinstance(value, str) or not hasattr(value, "__len__"):
         return False
-    array = np.asarray(value)
-    return array.ndim == 1 and array.dtype.kind in "UOiu"
-
-
-def _keys(names: Sequence[str]) -> Labels:
-    # Only the name is known; places tell images of one person apart.
-    return Labels.from_keys([SequenceKey(name, "", row, None) for row, name in enumerate(names)])
+    return all(isinstance(name, str | int | np.integer) for name in value)
 
 
 def _vectors(images: NDArray[Any]) -> NDArray[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import zip_longest
@@ -85,6 +85,11 @@ class Identification:
 
     def __getitem__(self, row: int) -> Answer:
         return self.answers[row]
+
+    @property
+    def names(self) -> list[str | None]:
+        """Who each probe is: the nearest person; `None` for somebody unknown."""
+        return [answer.name for answer in self.answers]
 
     def table(self) -> str:
         """One line per probe: what was searched, the answer, the nearest people and distances.
@@ -237,9 +242,8 @@ def identify(
 
 def identify_vectors(
     probes: NDArray[Any],
-    probe_labels: Labels,
     gallery: NDArray[Any],
-    gallery_labels: Labels,
+    names: Sequence[str],
     *,
     top: int = 5,
     metric: Metric | str = "euclidean",
@@ -251,10 +255,10 @@ def identify_vectors(
 
     Parameters
     ----------
-    probes, gallery : ndarray, shapes (p, d) and (g, d)
+    probes, gallery : ndarray, shapes (p, d) and (n, d)
         uint8 or floats, finite, made in the same way.
-    probe_labels, gallery_labels : Labels
-        Who they are of.
+    names : sequence of str, length n
+        Whose row of the gallery it is.
     top, metric, threshold, device, threads
         As for `identify`.
 
@@ -272,29 +276,30 @@ def identify_vectors(
     Examples
     --------
     >>> import numpy as np
-    >>> known = Labels.from_keys([SequenceKey(name, "nm", 1, 90.0) for name in ("ada", "ben")])
-    >>> probe = Labels.from_keys([SequenceKey("who", "nm", 2, 90.0)])
     >>> gallery = np.array([[0.0, 1.0], [3.0, 4.0]])
-    >>> print(identify_vectors(np.array([[3.0, 3.0]]), probe, gallery, known))
-    probe          answer  1      2
-    who/nm-02/090  ben     ben 1  ada 3.61
+    >>> identify_vectors(np.array([[3.0, 3.0]]), gallery, ["ada", "ben"]).names
+    ['ben']
     """
     chosen = metric if isinstance(metric, Metric) else get_metric(metric)
     _check_options(chosen, top, "pixels", threshold, None, None)
     check_finite(probes, "what is searched")
     check_finite(gallery, "the gallery")
-    people = gallery_labels.subjects()
+    people = sorted(set(names))
     _refuse_no_choice("The gallery", people, threshold)
     rows, distances = _nearest_people(
         gallery,
-        np.unique(gallery_labels.subject.astype(str), return_inverse=True)[1],
+        np.unique(np.array(names, str), return_inverse=True)[1],
         probes,
         min(top, len(people)),
         chosen,
         device,
         threads,
     )
-    answers = _answers(probe_labels, gallery_labels, rows, distances, threshold)
+    known, searched = (
+        Labels.from_keys([SequenceKey(str(name), "", 0, None) for name in called])
+        for called in (names, range(len(probes)))
+    )
+    answers = _answers(searched, known, rows, distances, threshold)
     return Identification(answers, "pixels", chosen.name, threshold, len(people))
 
 

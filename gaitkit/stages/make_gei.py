@@ -21,7 +21,7 @@ from gaitkit.artifacts import (
     open_artifact,
 )
 from gaitkit.datasets.gei_images import GeiImageSource
-from gaitkit.datasets.sources import FrameSource, SequenceFrames, Unit
+from gaitkit.datasets.sources import FrameSource, SequenceFrames, Unit, open_source
 from gaitkit.dropped import DroppedRow
 from gaitkit.gei.options import GeiOptions
 from gaitkit.gei.sequence import GeiResult, sequence_gei
@@ -113,8 +113,8 @@ class _GeiFromFrames:
 
 
 def gei_from_frames(
-    source: FrameSource,
-    output: Path,
+    source: FrameSource | Path | str,
+    output: Path | str,
     silhouettes: SilhouetteOptions,
     options: GeiOptions,
     *,
@@ -127,9 +127,9 @@ def gei_from_frames(
 
     Parameters
     ----------
-    source : FrameSource
-        Where the frames come from.
-    output : Path
+    source : FrameSource or path-like
+        Where the frames come from; a path is opened by `gaitkit.datasets.open_source`.
+    output : path-like
         The GEI artefact.
     silhouettes : SilhouetteOptions
         How the silhouettes are normalised.
@@ -154,6 +154,9 @@ def gei_from_frames(
     OutputError
         The output exists or cannot be written.
     """
+    output = Path(output)
+    if isinstance(source, str | Path):
+        source = open_source(source)
     free_to_write(output, overwrite=overwrite)
     parameters = {"silhouettes": silhouettes.as_parameters(), "gei": options.as_parameters()}
     plan = {"stage": "make-gei", "version": __version__, "parameters": parameters}
@@ -195,8 +198,8 @@ class _GeiFromSilhouettes:
 
 
 def gei_from_silhouettes(
-    path: Path,
-    output: Path,
+    path: Path | str,
+    output: Path | str,
     options: GeiOptions,
     *,
     workers: int = 1,
@@ -208,7 +211,7 @@ def gei_from_silhouettes(
 
     Parameters
     ----------
-    path : Path
+    path : path-like
         The silhouettes artefact.
     output, options, workers, overwrite, restart, progress
         As in `gei_from_frames`; the content digest of the result is the same as there.
@@ -227,6 +230,7 @@ def gei_from_silhouettes(
     OutputError
         The output exists or cannot be written.
     """
+    path, output = Path(path), Path(output)
     free_to_write(output, overwrite=overwrite)
     with open_artifact(path, "silhouettes") as artifact:
         parameters = {**artifact.parameters, "gei": options.as_parameters()}
@@ -286,7 +290,7 @@ def _write(
 
 def collect_geis(
     source: GeiImageSource,
-    output: Path,
+    output: Path | str,
     *,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -301,7 +305,7 @@ def collect_geis(
     ----------
     source : GeiImageSource
         The images.
-    output : Path
+    output : path-like
         The GEI artefact.
     overwrite : bool
         Replace an existing output.
@@ -320,6 +324,7 @@ def collect_geis(
     OutputError
         The output exists or cannot be written.
     """
+    output = Path(output)
     free_to_write(output, overwrite=overwrite)
     images: dict[SequenceKey, NDArray[np.uint8]] = {}
     dropped: list[DroppedRow] = list(source.dropped)
