@@ -86,7 +86,7 @@ def plot_geis(
     white = 1.0 if images.dtype.kind in "bf" and images.max() <= 1 else 255.0
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=white, interpolation="nearest")
     axes.set_axis_off()
-    for name, (left, top) in zip(names or (), corners):
+    for name, (left, top) in zip([] if names is None else names, corners):
         middle = left + (images.shape[2] - 1) / 2
         axes.text(
             middle, top - 1.5, str(name), ha="center", va="bottom", fontsize=8, parse_math=False

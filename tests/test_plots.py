@@ -42,7 +42,7 @@ def geis(n: int = 3) -> np.ndarray:
 
 
 def test_geis_are_drawn_side_by_side():
-    ax = gaitkit.plot_geis(geis(), names=[0, 54, "$nm"])
+    ax = gaitkit.plot_geis(geis(), names=np.array([0, 54, "$nm"], object))
     assert isinstance(ax, Axes)
     assert [text.get_text() for text in ax.texts] == ["0", "54", "$nm"]
     drawn = np.asarray(ax.images[0].get_array())
