@@ -235,9 +235,12 @@ def parse_settings(config_class: type[Config], texts: Iterable[str]) -> dict[str
 
     Examples
     --------
-    >>> from gaitkit.translators import GaitGANConfig
-    >>> parse_settings(GaitGANConfig, ["l1_weight=30", "betas=0.5,0.999"])
-    {'l1_weight': 30.0, 'betas': (0.5, 0.999)}
+    >>> @dataclass(frozen=True)
+    ... class Example(Config):
+    ...     rate: float = setting(0.1, 0, 1, "step size")
+    ...     betas: tuple[float, float] = setting((0.9, 0.999), 0, 1, "decay")
+    >>> parse_settings(Example, ["rate=1", "betas=0.5,0.999"])
+    {'rate': 1.0, 'betas': (0.5, 0.999)}
     """
     known = {item.name: item for item in fields(config_class) if not item.metadata.get("by_data")}
     values: dict[str, Any] = {}
