@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from gaitkit.artifacts import open_artifact
-from gaitkit.datasets.protocols import default_protocol, split_subjects
 from gaitkit.errors import StoppedError
+from gaitkit.protocols import default_protocol, split_subjects
+from gaitkit.training.callbacks import Callbacks
+from gaitkit.training.options import TrainingOptions
 from gaitkit.translators import train
-from gaitkit.translators.callbacks import Callbacks
-from gaitkit.translators.options import TrainingOptions
 from gpu_parts.task import Task
 from gpu_parts.walkers import geis_of
 

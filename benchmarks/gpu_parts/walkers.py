@@ -6,11 +6,11 @@ import shutil
 from pathlib import Path
 
 from gaitkit.datasets.sources import open_source
-from gaitkit.datasets.synthetic import WalkerOptions, write_tree
 from gaitkit.gei.options import GeiOptions
-from gaitkit.gei.stage import gei_from_frames
 from gaitkit.parallel import available_cores
 from gaitkit.silhouettes.options import SilhouetteOptions
+from gaitkit.stages.make_gei import gei_from_frames
+from gaitkit.walkers import WalkerOptions, write_tree
 from gpu_parts.task import Task
 
 
