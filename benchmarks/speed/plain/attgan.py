@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from gaitkit.labels import Labels
-from gaitkit.translators.systems.attgan import AttGAN, AttGANConfig
-from gaitkit.translators.systems.attgan_networks import AttributeCritic, EncoderDecoder
+from gaitkit.translators.systems.attgan import (
+    AttGAN,
+    AttGANConfig,
+    AttributeCritic,
+    EncoderDecoder,
+)
 
 __all__ = ["plain_steps"]
 

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from gaitkit.errors import TrainingError
 from gaitkit.translators.networks.blocks import LEAKY_SLOPE
 from gaitkit.translators.networks.losses import precise
 
@@ -22,6 +23,7 @@ __all__ = [
     "MAX_PEOPLE",
     "IdentityNet",
     "centre_loss",
+    "check_people",
     "contrastive_loss",
     "pixel_contrast",
     "softmax_loss",
@@ -79,6 +81,27 @@ class IdentityNet(nn.Module):
         """Embeddings of shape (n, 128) for images of shape (n, 1, height, width)."""
         embedded: torch.Tensor = self.layers(image)
         return embedded
+
+
+def check_people(people: int, most: int, hint: str) -> None:
+    """Refuse to learn from more people than a network has logits for.
+
+    Parameters
+    ----------
+    people, most : int
+        How many there are, and how many there may be.
+    hint : str
+        What to do instead.
+
+    Raises
+    ------
+    TrainingError
+        There are more.
+    """
+    if people > most:
+        raise TrainingError(
+            f"The identity network tells {most:,} people apart, here are {people:,}.", hint=hint
+        )
 
 
 def softmax_loss(scores: torch.Tensor, subject: torch.Tensor) -> torch.Tensor:

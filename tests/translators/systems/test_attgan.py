@@ -14,16 +14,19 @@ from torch.nn import functional
 from gaitkit.errors import OptionError
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.training.sampling import Batch, TripleSampler
-from gaitkit.translators import Aim, AttGAN, AttGANConfig
+from gaitkit.translators import Aim
 from gaitkit.translators.domains import asked_labels
 from gaitkit.translators.networks.losses import line_penalty
-from gaitkit.translators.systems.attgan_losses import (
+from gaitkit.translators.systems.attgan import (
     ADVERSARIAL,
+    AttGAN,
+    AttGANConfig,
+    AttributeCritic,
+    EncoderDecoder,
     attribute_loss,
     critic_loss,
     fooling_loss,
 )
-from gaitkit.translators.systems.attgan_networks import AttributeCritic, EncoderDecoder
 
 VIEWS = (0.0, 54.0, 90.0)
 SMALL: dict[str, Any] = {

@@ -16,7 +16,7 @@ from gaitkit.training.schedules import decayed
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.networks.losses import l1_of_rows, line_penalty
 from gaitkit.translators.systems.stargan import StarGAN, StarGANConfig
-from gaitkit.translators.systems.stargan_networks import PatchCritic
+from gaitkit.translators.systems.stargan_networks import ClassifyingCritic
 
 VIEWS = (0.0, 54.0, 90.0)
 SMALL: dict[str, Any] = {
@@ -179,7 +179,7 @@ def test_steps_go_down_the_weighted_sums() -> None:
 
 def test_the_penalty_is_that_of_a_numerical_derivative() -> None:
     torch.manual_seed(0)
-    critic = PatchCritic(2, 2, 5, (8, 8)).double()
+    critic = ClassifyingCritic(2, 2, 5, (8, 8)).double()
     real, fake = torch.rand(2, 3, 1, 8, 8, dtype=torch.float64)
     torch.manual_seed(1)
     found = line_penalty(critic.reality, real, fake)
@@ -201,7 +201,7 @@ def test_the_penalty_is_that_of_a_numerical_derivative() -> None:
 
 def test_the_penalty_teaches_the_critic() -> None:
     """Its derivative by a weight, a derivative of a derivative, is the numerical one."""
-    critic = PatchCritic(2, 2, 5, (8, 8)).double()
+    critic = ClassifyingCritic(2, 2, 5, (8, 8)).double()
     real, fake = torch.rand(2, 3, 1, 8, 8, dtype=torch.float64)
     weight = critic.trunk.conv2.weight
 
