@@ -58,7 +58,7 @@ class LabelledConfig(TranslatorConfig):
                 f"The targets' view {format_view(self.target_view)}° and condition "
                 f"{self.target_condition!r} must be among those of the data, which are "
                 f"{', '.join(map(format_view, self.views))} and {', '.join(self.conditions)}.",
-                hint="Choose others with --target-view and --target-condition.",
+                hint="Choose others with `target_view` and `target_condition`.",
             )
 
     @property

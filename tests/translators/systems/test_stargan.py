@@ -8,17 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from small_training import VIEWS, small_sampler, trained
 
 from gaitkit.errors import OptionError
-from gaitkit.labels import Labels, SequenceKey
-from gaitkit.training.sampling import Batch, TripleSampler
+from gaitkit.training.sampling import Batch
 from gaitkit.training.schedules import decayed
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.networks.losses import l1_of_rows, line_penalty
 from gaitkit.translators.systems.stargan import StarGAN, StarGANConfig
 from gaitkit.translators.systems.stargan_networks import ClassifyingCritic
 
-VIEWS = (0.0, 54.0, 90.0)
 SMALL: dict[str, Any] = {
     "width": 4,
     "depth": 3,
@@ -31,27 +30,6 @@ SMALL: dict[str, Any] = {
 
 def small(**settings: Any) -> StarGANConfig:
     return StarGANConfig(**(SMALL | settings))
-
-
-def small_sampler(dtype: torch.dtype = torch.float32, unknown: bool = False) -> TripleSampler:
-    keys = [
-        SequenceKey(subject, condition, 1, view)
-        for subject in ("a", "b", "c")
-        for condition in ("nm", "cl")
-        for view in (*VIEWS, *([float("nan")] if unknown else []))
-    ]
-    images = np.random.default_rng(1).integers(0, 256, (len(keys), 32, 32), dtype=np.uint8)
-    return TripleSampler(images, Labels.from_keys(keys), dtype=dtype)
-
-
-def trained(model: StarGAN, batches: list[Batch]) -> list[dict[str, float]]:
-    values = []
-    for batch in batches:
-        model.before_step()
-        step = model.train_step(batch)
-        values.append({name: value.item() for name, value in step.items()})
-        model.steps_done += 1
-    return values
 
 
 def learned(config: StarGANConfig) -> dict[str, list[tuple[int, ...]]]:
