@@ -91,7 +91,7 @@ class AdversarialTranslator(Translator[ConfigT]):
         self,
         network: str,
         terms: Mapping[str, torch.Tensor],
-        weights: Mapping[str, float],
+        weights: Mapping[str, float] | None = None,
         measured: Mapping[str, torch.Tensor] | None = None,
     ) -> dict[str, torch.Tensor]:
         """One step of a network's optimiser down the weighted sum of terms.
@@ -102,7 +102,7 @@ class AdversarialTranslator(Translator[ConfigT]):
             Its name, and its optimiser's.
         terms : mapping of str to Tensor
             The loss's terms, scalars.
-        weights : mapping of str to float
+        weights : mapping of str to float, optional
             What is not in it counts once.
         measured : mapping of str to Tensor, optional
             What is to be told between the terms and the gradient; detached.
@@ -112,7 +112,7 @@ class AdversarialTranslator(Translator[ConfigT]):
         dict of str to Tensor
             The terms without their weights, and the gradient's norm; detached.
         """
-        gradient = {f"gradient.{network}": self.update(network, weighted_sum(terms, weights))}
+        gradient = {f"gradient.{network}": self.update(network, weighted_sum(terms, weights or {}))}
         losses = {name: term.detach() for name, term in terms.items()}
         return losses | dict(measured or {}) | gradient
 

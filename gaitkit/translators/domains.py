@@ -213,7 +213,7 @@ def asked_labels(
     The first `forced` rows are asked for the target's domain: a permuted batch of CASIA-B would
     ask for it once in eighteen times, and it is the only one wanted in the end. The others are
     asked for the domains of the batch in random order, view and condition together, so that
-    nothing is asked for that nobody has.
+    no pair of them is asked for that the data do not have.
 
     Parameters
     ----------

@@ -142,7 +142,7 @@ def contrastive_loss(
 
     The cross-entropy of cosine similarities divided by a temperature (van den Oord, Li, Vinyals,
     "Representation Learning with Contrastive Predictive Coding", 2018), both ways round. It
-    compares people with whoever else is in the batch, needs no table of people, and so also suits
+    compares people with the others of the batch, needs no table of people, and so also suits
     bodies whose proportions were changed. Another GEI of the same person counts neither for nor
     against.
 
@@ -158,10 +158,10 @@ def contrastive_loss(
         The smaller, the more the nearest others count.
     """
     count = len(generated)
-    ours, theirs = (
+    generated, candidates = (
         functional.normalize(precise(values), dim=1) for values in (generated, candidates)
     )
-    scores = ours @ theirs.T / temperature
+    scores = generated @ candidates.T / temperature
     own = torch.arange(count, device=scores.device)
     same_person = subject[:, None] == candidate_subject
     same_person[own, own] = False
@@ -190,7 +190,7 @@ def pixel_contrast(
     temperature : float
         As for `contrastive_loss`.
     """
-    # What all targets have in common tells nobody apart.
+    # What all targets have in common does not tell people apart.
     common = target.mean(dim=0, keepdim=True)
     return contrastive_loss(
         (generated - common).flatten(1),

@@ -209,7 +209,7 @@ class DeformableGAN(Extras[DeformableConfig]):
             "D.target": bce_with_logits(real, 1.0),
             "D.generated": bce_with_logits(generated, 0.0),
         }
-        return self.descend("D", terms, {}) | {
+        return self.descend("D", terms) | {
             "accuracy.D.target": share_right(real, 1.0),
             "accuracy.D.generated": share_right(generated, 0.0),
         }

@@ -1,8 +1,9 @@
 """The deformable GAN's networks: an encoder-decoder with warped skips, and a patch critic.
 
 Siarohin, Sangineto, Lathuilière, Sebe, "Deformable GANs for Pose-Based Human Image Generation",
-CVPR 2018, section 3, with the layers of its public implementation, for 64×64 images: one halving
-fewer than there.
+CVPR 2018, section 3, with the layers of its public implementation. Adapted to 64×64 pixels is the
+number of halvings, one fewer than there. As the target's pose is the same for all images of a
+batch, what it adds to a convolution is computed once.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ class _Decoder(nn.Module):
     """8w, 8w, 4w, 2w channels and the image; each layer sees the maps of its size as well.
 
     The maps of the target's pose are the same for all images of a batch. A convolution of maps side
-    by side is the sum of convolutions of each: theirs is computed once.
+    by side is the sum of convolutions of each, so that what the target's pose adds to it is
+    computed once.
     """
 
     def __init__(self, width: int, streams: int, dropout: float) -> None:
@@ -165,7 +167,7 @@ class DeformableGenerator(nn.Module):
 
 
 class PoseCritic(nn.Module):
-    """Is a candidate a true image of the target's pose, beside the source? A logit for each patch.
+    """Judges each patch of a candidate, beside its source: a true image of the target's pose or not.
 
     Source, its pose, candidate and the target's pose go in side by side. Four layers of w, 2w, 4w,
     8w channels halve the image, the first one without padding, and one more gives the logits.

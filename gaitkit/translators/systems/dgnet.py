@@ -306,9 +306,8 @@ class DGNet(Extras[DGNetConfig]):
         with self.runtime.autocast():
             (scores,) = self.networks["T"](self._erased(batch)).scores
         subject = torch.cat([batch.subject, batch.subject])
-        loss = softmax_loss(scores, subject)
-        values = {"T.identity": loss.detach(), "accuracy.T": _accuracy(scores, subject)}
-        return values | {"gradient.T": self.update("T", loss)}
+        terms = {"T.identity": softmax_loss(scores, subject)}
+        return self.descend("T", terms, measured={"accuracy.T": _accuracy(scores, subject)})
 
     def _draw(self, batch: Batch) -> _Drawn:
         """All images that are drawn from measured ones, in one pass of each network."""
@@ -529,7 +528,7 @@ def erased(images: torch.Tensor, probability: float) -> torch.Tensor:
 def _mean_layouts(sampler: TripleSampler, config: LabelledConfig) -> torch.Tensor:
     """The mean small image of each view and condition.
 
-    A domain that nobody walked in takes that of the view in all conditions.
+    A domain without GEIs takes the mean of its view in all conditions.
 
     Parameters
     ----------
@@ -559,8 +558,8 @@ def _mean_layouts(sampler: TripleSampler, config: LabelledConfig) -> torch.Tenso
         of_view = torch.from_numpy(views == view).to(device)
         for condition in config.conditions:
             rows = of_view & torch.from_numpy(conditions == condition).to(device)
-            # What nobody walked looks like the view, what nobody was filmed from like all views:
-            # people who are held out may be the only ones who have it.
+            # A domain without GEIs looks like its view, a view without any like all views: people
+            # who are held out may be the only ones who have it.
             chosen = next(choice for choice in (rows, of_view, anything) if bool(choice.any()))
             layouts.append(small[chosen].mean(dim=0))
     return torch.stack(layouts).reshape(len(config.views), len(config.conditions), *small.shape[1:])

@@ -104,7 +104,7 @@ class GaitGANConfig(AdversarialConfig):
 
     @classmethod
     def paired_settings(cls) -> dict[str, Any]:
-        """GaitGAN has pairs of its own; what the others add to theirs is the L1 alone."""
+        """The L1 distance alone: what else pairs add to the other systems is GaitGAN's already."""
         return {"l1_weight": PAIR_L1_WEIGHT}
 
     @property
@@ -129,7 +129,7 @@ class GaitGAN(AdversarialTranslator[GaitGANConfig]):
     """The system of the paper; see `Translator` for the parameters.
 
     Networks: ``G`` (generator), ``D`` (real/fake) and ``A`` (identification), both left out
-    without `adversarial_weight`; with `identity_weight` ``E`` (who is it?); with `ema_decay`
+    without `adversarial_weight`; with `identity_weight` ``E`` (identity network); with `ema_decay`
     ``G_average``, which then translates.
     """
 
@@ -208,9 +208,7 @@ class GaitGAN(AdversarialTranslator[GaitGANConfig]):
             values |= self.critic_step("D", true, {"generated": fake}, r1_weight=r1_weight)
             values |= self.same_person_step(batch, fake, r1_weight=r1_weight)
         if self.config.identity_weight > 0:
-            loss = self._identity_loss(fake, batch)
-            values["E.identity"] = loss.detach()
-            values["gradient.E"] = self.update("E", loss)
+            values |= self.descend("E", {"E.identity": self._identity_loss(fake, batch)})
         values |= self._generator_step(generated, batch)
         values["spread.G"] = relative_spread(fake, batch.target)
         self.update_averages()

@@ -105,7 +105,7 @@ class StarGAN(EditingTranslator[StarGANConfig]):
     """The system of the paper; see `Translator` for the parameters.
 
     Networks: ``G`` (generator) and ``D`` (critic and classifier); with `identity_weight` ``E``
-    (who is it?); what `Extras` adds.
+    (identity network); what `Extras` adds.
     """
 
     name: ClassVar[str] = "stargan"
@@ -167,8 +167,8 @@ class StarGAN(EditingTranslator[StarGANConfig]):
         values = self._critic_step(batch, fake)
         if learns:
             if "E" in self.networks:
-                loss = self._identity_loss(batch.source, batch)
-                values |= {"E.identity": loss.detach(), "gradient.E": self.update("E", loss)}
+                seen = self._identity_loss(batch.source, batch)
+                values |= self.descend("E", {"E.identity": seen})
             values |= self.pair_step(batch, fake[forced], forced)
             values |= self._generator_step(batch, generated, asked, forced)
             self.update_averages()
@@ -203,7 +203,7 @@ class StarGAN(EditingTranslator[StarGANConfig]):
     ) -> dict[str, torch.Tensor]:
         G, D = self.networks["G"], self.networks["D"]
         own, dtype = domain_of(batch), batch.source.dtype
-        # Nobody can be asked to come back to an unknown view: such sources have no cycle.
+        # G cannot be asked to come back to an unknown view: such sources have no cycle.
         with self.runtime.autocast(), frozen(D):
             patches, logits = D(generated)
             returned = G(generated, own.vector(self.config, dtype))
