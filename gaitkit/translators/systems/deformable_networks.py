@@ -167,7 +167,7 @@ class DeformableGenerator(nn.Module):
 
 
 class PoseCritic(nn.Module):
-    """Judges each patch of a candidate, beside its source: a true image of the target's pose or not.
+    """Judges, patch by patch, whether a candidate truly shows the source in the target's pose.
 
     Source, its pose, candidate and the target's pose go in side by side. Four layers of w, 2w, 4w,
     8w channels halve the image, the first one without padding, and one more gives the logits.
