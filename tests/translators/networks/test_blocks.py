@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from gaitkit.translators.networks.blocks import frozen
-from gaitkit.translators.networks.convolution import DeepConv2d
+from gaitkit.translators.networks.blocks import DeepConv2d, frozen
 
 Layers = tuple[nn.Conv2d, DeepConv2d]
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gaitkit.translators.networks.losses import l1
-from gaitkit.translators.networks.nearest_neighbour_loss import FeatureBank, nearest_neighbour_loss
+from gaitkit.translators.systems.deformable import FeatureBank, nearest_neighbour_loss
 
 
 def drawn(seed: int, shape: tuple[int, ...] = (2, 3, 6, 5)) -> torch.Tensor:
