@@ -19,7 +19,8 @@ from gaitkit.errors import (
     SeenPeopleError,
     WrongKindError,
 )
-from gaitkit.identification.results import read_results, to_json
+from gaitkit.identification.formats import to_json
+from gaitkit.identification.results import read_results
 from gaitkit.protocols import PROTOCOLS
 from gaitkit.stages.evaluate import evaluate
 
