@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gaitkit.artifacts.schema import brief
 from gaitkit.errors import MixtureError
 
 __all__ = [
@@ -18,8 +19,6 @@ __all__ = [
 
 PREPROCESSING = ("silhouettes", "gei")
 """Sections of a GEI artefact's parameters that say how its GEIs were made."""
-
-_ABSENT = "nothing"
 
 
 def preprocessing_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,26 +76,9 @@ def first_difference(
     differences = []
     if found_size != other_size:
         differences.append(("size", "{}×{}".format(*found_size), "{}×{}".format(*other_size)))
-    differences += _differences(found, other)
+    differences += differences(found, other)
     if not differences:
         return None
     name, here, there = differences[0]
     more = f" ({len(differences) - 1} more differ)" if len(differences) > 1 else ""
     return f"{name} is {here} here, {there} there{more}"
-
-
-def _differences(
-    found: Mapping[str, Any], learned: Mapping[str, Any], prefix: str = ""
-) -> Iterator[tuple[str, str, str]]:
-    for name in sorted(set(found) | set(learned)):
-        here, there = found.get(name, _ABSENT), learned.get(name, _ABSENT)
-        if isinstance(here, Mapping) and isinstance(there, Mapping):
-            yield from _differences(here, there, f"{prefix}{name}.")
-        elif here != there:
-            yield f"{prefix}{name}", brief(here), brief(there)
-
-
-def brief(value: Any) -> str:
-    """A parameter's value for a message, cut to 80 characters."""
-    text = str(value)
-    return text if len(text) <= 80 else text[:77] + "..."
