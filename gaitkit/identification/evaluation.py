@@ -335,7 +335,7 @@ def evaluate_vectors(
     ...         for who in "abcd" for take in (1, 5) for view in (0.0, 90.0)]
     >>> vectors = np.array([[ord(key.subject), key.take] for key in keys])
     >>> evaluate_vectors(vectors, Labels.from_keys(keys), protocol="halves").headline("nm")
-    50.0
+    100.0
     """
     check_search_options(k, rounding)
     vectors = as_vectors(vectors, "`vectors`")

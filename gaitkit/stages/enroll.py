@@ -123,8 +123,8 @@ def _refuse_namesakes(old: Artifact, more: Artifact, both: list[str]) -> None:
         raise MixtureError(
             f"{old.path} is of the data set {old.dataset!r} and {more.path} of {more.dataset!r}, "
             f"and both have {names}: the same name in another data set is another person.",
-            hint="Where it is the same person, make the new GEIs with `name={old.dataset!r}`; "
-            "otherwise give the new people other names.",
+            hint="Where it is the same person, make the new GEIs with "
+            f"`name={old.dataset!r}`; otherwise give the new people other names.",
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gaitkit.artifacts.schema import brief
+from gaitkit.artifacts.schema import brief, differences
 from gaitkit.errors import MixtureError
 
 __all__ = [
@@ -73,12 +73,12 @@ def first_difference(
     found_size, other_size : tuple of int
         Height and width, pixels.
     """
-    differences = []
+    differing = []
     if found_size != other_size:
-        differences.append(("size", "{}×{}".format(*found_size), "{}×{}".format(*other_size)))
-    differences += differences(found, other)
-    if not differences:
+        differing.append(("size", "{}×{}".format(*found_size), "{}×{}".format(*other_size)))
+    differing += differences(found, other)
+    if not differing:
         return None
-    name, here, there = differences[0]
-    more = f" ({len(differences) - 1} more differ)" if len(differences) > 1 else ""
+    name, here, there = differing[0]
+    more = f" ({len(differing) - 1} more differ)" if len(differing) > 1 else ""
     return f"{name} is {here} here, {there} there{more}"
