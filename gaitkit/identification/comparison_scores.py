@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.identification.distances import Estimate
 from gaitkit.identification.figures.rates import average_precision
 from gaitkit.identification.metrics import Metric
-from gaitkit.identification.products import Estimate
 from gaitkit.labels import Labels
 
 __all__ = ["MOST", "ScoreKeeper", "Scores"]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.identification.components import CANDIDATES, choose_components
-from gaitkit.identification.features import LDA_COMPONENTS
+from gaitkit.identification.features import CANDIDATES, LDA_COMPONENTS, choose_components
 from gaitkit.labels import Labels, SequenceKey
 
 KEYS = [

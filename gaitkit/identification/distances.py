@@ -1,4 +1,7 @@
-"""Distances by a product of matrices, each with a bound on how far it may be from the true one.
+"""Distances of whole blocks, each block with a bound on how far it may be from the true one.
+
+Euclid and cosine by a product of matrices, Manhattan by sums of absolute differences (exact
+integers of bytes, double precision of anything else), and any other one by one.
 
 |a - b|² = |a|² + |b|² - 2 a·b, and the product is what processors do fastest, in single precision.
 The bound is the textbook one (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1):
@@ -13,17 +16,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from gaitkit.errors import OptionError
 
-__all__ = ["CosineProduct", "Estimate", "EuclideanProduct", "Product", "get_product"]
+__all__ = [
+    "Approximation",
+    "CosineProduct",
+    "Estimate",
+    "EuclideanProduct",
+    "ManhattanBytes",
+    "ManhattanFloats",
+    "OneByOne",
+    "Product",
+    "get_product",
+    "of_length_1",
+]
 
 _COLUMNS = 1024
 _ROWS = 64
+_ROWS_PER_THREAD = 64
+_SORTED_COLUMNS = 256
+_PAIRS_AT_ONCE = 64
 _LARGEST, _SMALLEST = 2.0**100, 2.0**-80
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -48,6 +65,29 @@ class Estimate(NamedTuple):
     values: NDArray[np.float64]
     offset: NDArray[np.float64]
     bound: NDArray[np.float64]
+
+
+class Approximation(Protocol):
+    """Approximate distances of prepared probes."""
+
+    def __call__(
+        self, block: NDArray[Any], pool: ThreadPoolExecutor
+    ) -> Callable[[slice], Estimate]:
+        """Distances to some gallery rows.
+
+        Parameters
+        ----------
+        block : ndarray, shape (r, d)
+            Gallery vectors, at least one.
+        pool : ThreadPoolExecutor
+            Threads for the work.
+
+        Returns
+        -------
+        callable
+            From a slice of the probes to an `Estimate`.
+        """
+        ...
 
 
 class EuclideanProduct:
@@ -160,18 +200,16 @@ class CosineProduct:
 
     def __init__(self, probes: NDArray[Any], dtype: np.dtype[Any], product: Product) -> None:
         self._single = dtype in (np.uint8, np.float16, np.float32)
-        self._probes = np.negative(self._of_length_1(probes))
+        self._probes = np.negative(self._unit_vectors(probes))
         self._product = product
 
-    def _of_length_1(
+    def _unit_vectors(
         self, vectors: NDArray[Any], pool: ThreadPoolExecutor | None = None
     ) -> NDArray[Any]:
         out = np.empty(vectors.shape, dtype=np.float32 if self._single else np.float64)
 
         def some(rows: slice) -> None:
-            part = vectors[rows].astype(np.float64)
-            lengths = np.sqrt(np.square(part).sum(axis=1))
-            out[rows] = part / np.where(lengths > 0, lengths, 1.0)[:, None]
+            out[rows] = of_length_1(vectors[rows])
 
         _in_parts(some, len(vectors), pool)
         return out
@@ -180,7 +218,7 @@ class CosineProduct:
         self, block: NDArray[Any], pool: ThreadPoolExecutor
     ) -> Callable[[slice], Estimate]:
         """Distances to some gallery rows: a function of a slice of probes."""
-        gallery = self._of_length_1(block, pool)
+        gallery = self._unit_vectors(block, pool)
         columns = gallery.shape[1]
         # The product of two vectors of length 1; rounding them; the same in the direct way.
         bound = 1.01 * _growth(columns, self._single) + 8.0 * _unit(self._single)
@@ -191,6 +229,150 @@ class CosineProduct:
             return Estimate(values, np.ones(len(values)), np.full(len(values), bound))
 
         return estimate
+
+
+class ManhattanBytes:
+    """Of bytes, by OpenCV's vectorised loop.
+
+    Parameters
+    ----------
+    probes : ndarray of uint8, shape (p, d)
+        Searched vectors.
+    """
+
+    def __init__(self, probes: NDArray[np.uint8]) -> None:
+        self._probes = np.ascontiguousarray(probes)
+
+    def __call__(
+        self, block: NDArray[Any], pool: ThreadPoolExecutor
+    ) -> Callable[[slice], Estimate]:
+        """Distances to some gallery rows: a function of a slice of probes."""
+        gallery = np.ascontiguousarray(block)
+
+        def estimate(part: slice) -> Estimate:
+            from gaitkit._opencv import cv2
+
+            probes = self._probes[part]
+            distances = np.empty((len(probes), len(gallery)))
+
+            def fill(start: int) -> None:
+                rows = slice(start, start + _ROWS_PER_THREAD)
+                for first in range(0, len(gallery), _SORTED_COLUMNS):
+                    columns = slice(first, first + _SORTED_COLUMNS)
+                    enrolled = gallery[columns]
+                    # From Python it gives neighbours in sorted order only; asked for all of them,
+                    # a few hundred at a time so that its insertion sort stays cheap, they are put
+                    # back.
+                    ordered, where = cv2.batchDistance(
+                        probes[rows], enrolled, cv2.CV_32S, normType=cv2.NORM_L1, K=len(enrolled)
+                    )
+                    places = np.asarray(where, dtype=np.int64)
+                    np.put_along_axis(distances[rows, columns], places, ordered, axis=1)
+
+            list(pool.map(fill, range(0, len(probes), _ROWS_PER_THREAD)))
+            nothing = np.zeros(len(probes))
+            return Estimate(distances, nothing, nothing)
+
+        return estimate
+
+
+class ManhattanFloats:
+    """Of anything, by SciPy in threads.
+
+    Parameters
+    ----------
+    probes : ndarray, shape (p, d)
+        Searched vectors.
+    """
+
+    def __init__(self, probes: NDArray[Any]) -> None:
+        self._probes = probes
+
+    def __call__(
+        self, block: NDArray[Any], pool: ThreadPoolExecutor
+    ) -> Callable[[slice], Estimate]:
+        """Distances to some gallery rows: a function of a slice of probes."""
+        from scipy.spatial.distance import cdist
+
+        gallery = block.astype(np.float64)
+        growth = (gallery.shape[1] + 2) * float(np.finfo(np.float64).eps)
+
+        def estimate(part: slice) -> Estimate:
+            probes = self._probes[part]
+
+            def rows(start: int) -> NDArray[np.float64]:
+                few = probes[start : start + _ROWS_PER_THREAD].astype(np.float64)
+                return np.asarray(cdist(few, gallery, "cityblock"))
+
+            pieces = pool.map(rows, range(0, len(probes), _ROWS_PER_THREAD))
+            distances = np.concatenate(list(pieces))
+            bound = 2.0 * growth * distances.max(axis=1)
+            return Estimate(distances, np.zeros(len(probes)), bound)
+
+        return estimate
+
+
+class OneByOne:
+    """Distances of any definition, each computed by it: slow, and without an error.
+
+    Parameters
+    ----------
+    probes : ndarray, shape (p, d)
+        Searched vectors.
+    direct : callable
+        ``direct(a, b)``, both of shape (n, d), gives n distances, float64.
+    """
+
+    def __init__(
+        self,
+        probes: NDArray[Any],
+        direct: Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float64]],
+    ) -> None:
+        self._probes, self._direct = probes, direct
+
+    def __call__(
+        self, block: NDArray[Any], pool: ThreadPoolExecutor
+    ) -> Callable[[slice], Estimate]:
+        """Distances to some gallery rows: a function of a slice of probes."""
+
+        def estimate(part: slice) -> Estimate:
+            probes = self._probes[part]
+            distances = np.empty((len(probes), len(block)))
+
+            def fill(row: int) -> None:
+                for start in range(0, len(block), _PAIRS_AT_ONCE):
+                    columns = slice(start, start + _PAIRS_AT_ONCE)
+                    some = block[columns]
+                    one = np.broadcast_to(probes[row], some.shape)
+                    distances[row, columns] = self._direct(some, one)
+
+            list(pool.map(fill, range(len(probes))))
+            nothing = np.zeros(len(probes))
+            return Estimate(distances, nothing, nothing)
+
+        return estimate
+
+
+def of_length_1(vectors: NDArray[Any]) -> NDArray[np.float64]:
+    """Vectors of the same directions and of length 1; those of zeros stay.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, d)
+
+    Returns
+    -------
+    ndarray of float64, shape (n, d)
+
+    Examples
+    --------
+    >>> of_length_1(np.array([[3, 4], [0, 0]])).tolist()
+    [[0.6, 0.8], [0.0, 0.0]]
+    """
+    values = vectors.astype(np.float64)
+    lengths = np.sqrt(np.square(values).sum(axis=1, keepdims=True))
+    unit: NDArray[np.float64] = values / np.where(lengths > 0, lengths, 1.0)
+    return unit
 
 
 def get_product(device: str) -> Product:
