@@ -160,6 +160,6 @@ def open_source(
                 hint=describe_layouts(holds),
             )
         return found(path, name=name, limits=limits)
-    # Nothing recognises it: CASIA-B's own layouts say best what is wrong, and where to look.
-    usual = get_layout("casia-b" if path.is_dir() else "casia-b-packed")
-    return usual(path, name=name, limits=limits)
+    # Nothing recognises it: the usual layouts say best what is wrong, and where to look.
+    usual = "geis" if holds == "geis" else "casia-b" if path.is_dir() else "casia-b-packed"
+    return get_layout(usual)(path, name=name, limits=limits)

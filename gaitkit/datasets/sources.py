@@ -144,6 +144,8 @@ class FrameSource(Protocol):
         For people: what is read and from where.
     ignored : mapping of str to int
         Strays that were passed over, counted by class; complete once `units` has returned.
+    dropped : list of DroppedRow
+        What the listing had to leave out, with a reason; complete once `units` has returned.
     """
 
     @property
@@ -159,6 +161,11 @@ class FrameSource(Protocol):
     @property
     def ignored(self) -> Mapping[str, int]:
         """Counts of strays by class."""
+        ...
+
+    @property
+    def dropped(self) -> list[DroppedRow]:
+        """What the listing had to leave out."""
         ...
 
     def units(self) -> Sequence[Unit]:
