@@ -36,6 +36,8 @@ LAYOUTS: dict[str, str] = {
 }
 """Name of a layout, and the class that is it; a path is of the first that recognises it."""
 
+_WORDS = {"frames": "frames", "geis": "ready-made GEIs"}
+
 
 def layout_names() -> tuple[str, ...]:
     """Names of all layouts, in the order in which they are tried."""
@@ -154,9 +156,9 @@ def open_source(
     chosen = layout or recognise(path, holds=holds)
     if chosen is not None:
         found = get_layout(chosen)
-        if holds not in (None, found.holds):
+        if holds is not None and holds != found.holds:
             raise OptionError(
-                f"The layout {chosen} is of {found.holds}; {holds} are read here.",
+                f"The layout {chosen} is of {_WORDS[found.holds]}; {_WORDS[holds]} are wanted here.",
                 hint=describe_layouts(holds),
             )
         return found(path, name=name, limits=limits)
