@@ -158,7 +158,8 @@ def open_source(
         found = get_layout(chosen)
         if holds is not None and holds != found.holds:
             raise OptionError(
-                f"The layout {chosen} is of {_WORDS[found.holds]}; {_WORDS[holds]} are wanted here.",
+                f"The layout {chosen} is of {_WORDS[found.holds]}; {_WORDS[holds]} are wanted "
+                "here.",
                 hint=describe_layouts(holds),
             )
         return found(path, name=name, limits=limits)

@@ -52,7 +52,7 @@ class TreeSummary:
 
 
 def write_tree(
-    folder: Path,
+    folder: Path | str,
     options: WalkerOptions,
     *,
     workers: int = 1,
@@ -63,7 +63,7 @@ def write_tree(
 
     Parameters
     ----------
-    folder : Path
+    folder : str or Path
         The tree's root; made if missing. A tree of the same options is continued.
     options : WalkerOptions
         The data set.
@@ -169,7 +169,7 @@ def _claim(folder: Path, options: WalkerOptions, *, overwrite: bool) -> None:
     else:
         raise OutputExistsError(
             f"{folder} holds walkers made with other options: {_difference(found, options)}",
-            hint="Choose a new folder, give the same options, or give --overwrite.",
+            hint="Choose a new folder, give the same options, or `overwrite=True`.",
         )
     _write_marker(folder, options, complete=False)
 
