@@ -83,7 +83,7 @@ class Unit:
 
     index: int
     label: str
-    work: tuple[Any, ...] = ()
+    work: tuple[Any, ...] = field(default=(), repr=False)
 
 
 def cut_into_units(items: Sequence[Any], size: int, place_of: Callable[[Any], str]) -> list[Unit]:
@@ -129,7 +129,7 @@ class SequenceFrames:
     """
 
     key: SequenceKey
-    frames: Iterable[Frame]
+    frames: Iterable[Frame] = field(repr=False)
     ignored: Mapping[str, int] = field(default_factory=dict)
 
 

@@ -276,8 +276,8 @@ class _GeiFromFrames:
 
 
 def gei_from_frames(
-    source: FrameSource,
-    output: Path,
+    source: FrameSource | Path | str,
+    output: Path | str,
     silhouettes: SilhouetteOptions,
     options: GeiOptions,
     *,
@@ -290,9 +290,9 @@ def gei_from_frames(
 
     Parameters
     ----------
-    source : FrameSource
-        Where the frames come from.
-    output : Path
+    source : FrameSource or path-like
+        Where the frames come from; a path is opened by `gaitkit.datasets.open_source`.
+    output : path-like
         The GEI artefact.
     silhouettes : SilhouetteOptions
         How the silhouettes are normalised.
@@ -317,6 +317,9 @@ def gei_from_frames(
     OutputError
         The output exists or cannot be written.
     """
+    output = Path(output)
+    if isinstance(source, str | Path):
+        source = open_source(source)
     free_to_write(output, overwrite=overwrite)
     parameters = {"silhouettes": silhouettes.as_parameters(), "gei": options.as_parameters()}
     plan = {"stage": "make-gei", "version": __version__, "parameters": parameters}
@@ -366,8 +369,8 @@ class _GeiFromSilhouettes:
 
 
 def gei_from_silhouettes(
-    path: Path,
-    output: Path,
+    path: Path | str,
+    output: Path | str,
     options: GeiOptions,
     *,
     workers: int = 1,
@@ -379,7 +382,7 @@ def gei_from_silhouettes(
 
     Parameters
     ----------
-    path : Path
+    path : path-like
         The silhouettes artefact.
     output, options, workers, overwrite, restart, progress
         As in `gei_from_frames`; the content digest of the result is the same as there.
@@ -398,6 +401,7 @@ def gei_from_silhouettes(
     OutputError
         The output exists or cannot be written.
     """
+    path, output = Path(path), Path(output)
     free_to_write(output, overwrite=overwrite)
     with open_artifact(path, "silhouettes") as artifact:
         parameters = {**artifact.parameters, "gei": options.as_parameters()}
@@ -457,7 +461,7 @@ def _write(
 
 def collect_geis(
     source: FrameSource,
-    output: Path,
+    output: Path | str,
     *,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -472,7 +476,7 @@ def collect_geis(
     ----------
     source : FrameSource
         The images: one frame a sequence.
-    output : Path
+    output : path-like
         The GEI artefact.
     overwrite : bool
         Replace an existing output.
@@ -491,6 +495,7 @@ def collect_geis(
     OutputError
         The output exists or cannot be written.
     """
+    output = Path(output)
     free_to_write(output, overwrite=overwrite)
     images: dict[SequenceKey, NDArray[np.uint8]] = {}
     dropped: list[DroppedRow] = list(source.dropped)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gaitkit._version import __version__
 from gaitkit.artifacts import ArtifactWriter, InputRef, Pieces, Provenance, free_to_write
+from gaitkit.datasets.layouts import open_source
 from gaitkit.datasets.sources import FrameSource, SequenceFrames, Unit
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import DatasetError
@@ -59,6 +60,12 @@ class StageSummary(NamedTuple):
     dropped: list[DroppedRow]
     content_sha256: str
     ignored: Mapping[str, int]
+
+    def __repr__(self) -> str:
+        return (
+            f"StageSummary(kept {self.kept:,} of {self.sequences:,} sequences, {self.frames:,} "
+            f"frames; {len(self.dropped):,} rows in its table of what was dropped)"
+        )
 
 
 class ReadSequence(NamedTuple):
@@ -144,8 +151,8 @@ def _joined(columns: list[NDArray[np.float32]]) -> NDArray[np.float32]:
 
 
 def normalize(
-    source: FrameSource,
-    output: Path,
+    source: FrameSource | Path | str,
+    output: Path | str,
     options: SilhouetteOptions,
     *,
     workers: int = 1,
@@ -157,9 +164,9 @@ def normalize(
 
     Parameters
     ----------
-    source : FrameSource
-        Where the frames come from.
-    output : Path
+    source : FrameSource or path-like
+        Where the frames come from; a path is opened by `gaitkit.datasets.open_source`.
+    output : path-like
         The artefact.
     options : SilhouetteOptions
         How to normalise.
@@ -182,6 +189,9 @@ def normalize(
     OutputError
         The output exists or cannot be written.
     """
+    output = Path(output)
+    if isinstance(source, str | Path):
+        source = open_source(source)
     free_to_write(output, overwrite=overwrite)
     parameters = {"silhouettes": options.as_parameters()}
     plan = {"stage": "normalize", "version": __version__, "parameters": parameters}

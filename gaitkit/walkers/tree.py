@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from gaitkit._opencv import cv2
-from gaitkit.datasets.sources import MARKER
 from gaitkit.errors import OutputError, OutputExistsError
 from gaitkit.labels import format_view, sequence_name
 from gaitkit.parallel import map_unordered
 from gaitkit.walkers.options import WalkerOptions, subject_name
 from gaitkit.walkers.rendering import render_sequence
 
-__all__ = ["MODEL_VERSION", "TreeSummary", "write_tree"]
+__all__ = ["MARKER", "MODEL_VERSION", "TreeSummary", "write_tree"]
 
+MARKER = "synth.json"
+"""Names the data set; `gaitkit.datasets.sources.MARKER` is the same, as a test sees to."""
 _UNFINISHED_MARKER = f".{MARKER}.partial"
 MODEL_VERSION = 1
 """Raised whenever the same options would give other frames."""
