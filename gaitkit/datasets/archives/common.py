@@ -1,13 +1,25 @@
-"""What an archive may hold: names that stay inside, regular files only, bounded sizes."""
+"""What zip and tar archives share: names that stay inside, regular files only, bounded sizes."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from types import TracebackType
+from typing import IO, NamedTuple, Self
 
 from gaitkit.errors import ArchiveError
 
-__all__ = ["LIMITS", "Budget", "Limits", "Member", "damaged", "refused", "safe_parts"]
+__all__ = [
+    "LIMITS",
+    "Budget",
+    "Container",
+    "Limits",
+    "Member",
+    "damaged",
+    "refused",
+    "safe_parts",
+]
 
 _UNPACK = "If you trust it, unpack it yourself and give the folder."
 
@@ -161,3 +173,73 @@ class Budget:
                 f"it expands to more than {limits.ratio:,} times its size of "
                 f"{self._packed_bytes:,} bytes",
             )
+
+
+class Container(ABC):
+    """An archive in a seekable binary file; a context manager that closes it.
+
+    Parameters
+    ----------
+    file : binary file
+        The archive, expanded where it was compressed as a whole.
+    label : str
+        The archive, for messages.
+    limits : Limits
+        Bounds.
+    packed_bytes : int
+        Size of the archive as stored.
+    in_order : bool
+        Whether going back is expensive, so that members are best read in order of offset.
+    """
+
+    def __init__(
+        self,
+        file: IO[bytes],
+        label: str,
+        limits: Limits,
+        packed_bytes: int,
+        *,
+        in_order: bool = False,
+    ) -> None:
+        self.label = label
+        self.in_order = in_order
+        self._file = file
+        self._limits = limits
+        self._packed_bytes = packed_bytes
+        self._budget = Budget(label, limits, packed_bytes)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.label!r})"
+
+    @abstractmethod
+    def members(self) -> Iterator[Member]:
+        """All members in the archive's own order, each one checked.
+
+        Raises
+        ------
+        ArchiveError
+            Unsafe, encrypted, damaged or cut short.
+        """
+
+    @abstractmethod
+    def read(self, member: Member) -> bytes:
+        """The bytes of a member."""
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _refuse(self, path: str, reason: str) -> ArchiveError:
+        """The error for an archive with a member that is not to be read."""
+        return refused(self.label, f"its member {path!r} is {reason}")

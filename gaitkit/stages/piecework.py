@@ -27,14 +27,14 @@ from gaitkit.labels import SequenceKey
 from gaitkit.parallel import Progress, map_unordered
 
 __all__ = [
-    "Record",
-    "UnitTask",
-    "digest_of",
+    "MakePiece",
+    "SequenceRecord",
+    "digest_of_frames",
+    "finish_pieces",
     "frames_digest",
     "ignored_files",
-    "ordered",
     "read_records",
-    "run_units",
+    "rows_in_order",
     "save_piece",
     "source_digest",
 ]
@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Record:
+class SequenceRecord:
     """What a unit found out about one sequence, beside its images.
 
     Attributes
@@ -70,7 +70,7 @@ class Record:
     ignored: Mapping[str, int] = field(default_factory=dict)
 
 
-Worked = tuple[list[Record], dict[str, NDArray[Any]]]
+Worked = tuple[list[SequenceRecord], dict[str, NDArray[Any]]]
 Work = Callable[[Unit], Worked]
 
 
@@ -120,7 +120,9 @@ class _DigestUnit:
         return found
 
 
-def digest_of(source: FrameSource, *, workers: int = 1, progress: Progress | None = None) -> str:
+def digest_of_frames(
+    source: FrameSource, *, workers: int = 1, progress: Progress | None = None
+) -> str:
     """Digest of a source, by reading all its frames without decoding them."""
     units = source.units()
     rows: list[tuple[SequenceKey, str]] = []
@@ -133,7 +135,7 @@ def digest_of(source: FrameSource, *, workers: int = 1, progress: Progress | Non
 
 
 @dataclass(frozen=True)
-class UnitTask:
+class MakePiece:
     """Do one unit and save its piece; picklable.
 
     Attributes
@@ -166,7 +168,10 @@ class UnitTask:
 
 
 def save_piece(
-    pieces: Pieces, index: int, records: Sequence[Record], arrays: Mapping[str, NDArray[Any]]
+    pieces: Pieces,
+    index: int,
+    records: Sequence[SequenceRecord],
+    arrays: Mapping[str, NDArray[Any]],
 ) -> None:
     """Save records and arrays as one piece."""
     rows = [[*r.key, r.digest, r.kept, r.dropped, r.warnings, dict(r.ignored)] for r in records]
@@ -174,10 +179,10 @@ def save_piece(
     pieces.save(index, {"records": text, **arrays})
 
 
-def _records(piece: Mapping[str, NDArray[Any]]) -> list[Record]:
+def _records(piece: Mapping[str, NDArray[Any]]) -> list[SequenceRecord]:
     rows = json.loads(piece["records"].tobytes())
     return [
-        Record(
+        SequenceRecord(
             SequenceKey(*row[:4]),
             row[4],
             row[5],
@@ -189,14 +194,14 @@ def _records(piece: Mapping[str, NDArray[Any]]) -> list[Record]:
     ]
 
 
-def read_records(pieces: Pieces, index: int) -> list[Record]:
+def read_records(pieces: Pieces, index: int) -> list[SequenceRecord]:
     """The records of one piece."""
     return _records(pieces.load(index))
 
 
-def run_units(
-    units: Sequence[Unit], task: UnitTask, *, workers: int, progress: Progress | None
-) -> list[tuple[int, list[Record]]]:
+def finish_pieces(
+    units: Sequence[Unit], task: MakePiece, *, workers: int, progress: Progress | None
+) -> list[tuple[int, list[SequenceRecord]]]:
     """Finish all pieces and return their records, in order of unit.
 
     Warnings of the sequences are logged here, a few in full and the others as a count.
@@ -220,7 +225,7 @@ def run_units(
     return result
 
 
-def ignored_files(source: FrameSource, records: Sequence[Record]) -> dict[str, int]:
+def ignored_files(source: FrameSource, records: Sequence[SequenceRecord]) -> dict[str, int]:
     """Strays of the whole source, counted by class, those inside inner archives included."""
     total = Counter(source.ignored)
     for record in records:
@@ -228,8 +233,8 @@ def ignored_files(source: FrameSource, records: Sequence[Record]) -> dict[str, i
     return dict(sorted(total.items()))
 
 
-def ordered(
-    pieces: Pieces, result: Sequence[tuple[int, list[Record]]]
+def rows_in_order(
+    pieces: Pieces, result: Sequence[tuple[int, list[SequenceRecord]]]
 ) -> tuple[list[tuple[SequenceKey, int, int]], list[DroppedRow], Callable[[int], Any]]:
     """Kept sequences in order of key, duplicates taken out.
 

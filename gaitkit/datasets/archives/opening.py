@@ -3,50 +3,30 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
-from gaitkit.datasets.archives.limits import LIMITS, Budget, Limits, Member, damaged, refused
+from gaitkit.datasets.archives.common import (
+    LIMITS,
+    Budget,
+    Container,
+    Limits,
+    damaged,
+    refused,
+)
 from gaitkit.datasets.archives.streams import Checkpoint, ExpandedStream
 from gaitkit.datasets.archives.tars import TarContainer, is_tar_header
 from gaitkit.datasets.archives.zips import ZipContainer
 from gaitkit.errors import ArchiveError
 
-__all__ = ["Container", "expand", "open_container"]
+__all__ = ["archive_kind", "expand", "open_container"]
 
 _MAGIC = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\0": "xz", b"PK\3\4": "zip", b"PK\5\6": "zip"}
 _BUFFER = 2**18
 
 
-class Container(Protocol):
-    """What zip and tar archives have in common.
-
-    Attributes
-    ----------
-    label : str
-        The archive, for messages.
-    in_order : bool
-        Whether members are best read in order of offset.
-    """
-
-    label: str
-    in_order: bool
-
-    def members(self) -> Iterator[Member]:
-        """All members, each one checked."""
-        ...
-
-    def read(self, member: Member) -> bytes:
-        """The bytes of a member."""
-        ...
-
-    def close(self) -> None:
-        """Close the file."""
-        ...
-
-
-def _kind(start: bytes) -> str:
+def archive_kind(start: bytes) -> str:
+    """What kind of archive begins with these 512 bytes: zip, tar, gz, bz2, xz; empty if none."""
     for magic, kind in _MAGIC.items():
         if start.startswith(magic):
             return kind
@@ -102,12 +82,12 @@ def open_container(
 def _open(
     file: BinaryIO, size: int, label: str, limits: Limits, checkpoints: list[Checkpoint]
 ) -> Container:
-    kind = _kind(file.read(512))
+    kind = archive_kind(file.read(512))
     file.seek(0)
     if kind == "zip":
         return ZipContainer(file, label, limits, size)
     if kind == "tar":
-        return TarContainer(file, label, limits, size, in_order=False)
+        return TarContainer(file, label, limits, size)
     if not kind:
         raise ArchiveError(
             f"{label} is not an archive that gaitkit reads (zip, tar, tar.gz, tar.bz2, tar.xz)."
@@ -143,7 +123,7 @@ def expand(data: bytes, label: str, limits: Limits = LIMITS) -> bytes:
     ArchiveError
         Damaged, or too large.
     """
-    kind = _kind(data[:512])
+    kind = archive_kind(data[:512])
     if kind not in ("gz", "bz2", "xz"):
         return data
     budget = Budget(label, limits, len(data))

@@ -1,4 +1,4 @@
-"""What was expected, what was found and what to try when a data set is not where it should be.
+"""What is at a path, and what to say when that is no data set: expected, found, what to try.
 
 A folder one level too high or too low is the most frequent trouble with gait data. So the layout
 is looked at before any work is done, and the answer names the folder to try.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from gaitkit.datasets.naming import (
@@ -24,8 +25,8 @@ from gaitkit.errors import LayoutError
 __all__ = [
     "PATTERN",
     "Glimpse",
+    "Place",
     "glimpse",
-    "holds_archives",
     "is_gei_name",
     "misplaced",
     "misplaced_in_archive",
@@ -40,10 +41,10 @@ _LEVELS = 3
 _MAX_DEPTH = 8
 _MAX_FILES = 100_000
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
-_MANIFEST = "Frames in folders of another shape: list them in a CSV file, --manifest people.csv."
+_MANIFEST = "a manifest, a CSV file that begins with path,subject,condition,take,view"
 _SEGMENT = (
-    "gaitkit starts from silhouettes. Videos of silhouettes are listed in a CSV file: "
-    "--manifest people.csv; others have to be segmented first."
+    f"gaitkit starts from silhouettes. Videos of silhouettes are listed in {_MANIFEST}; others "
+    "have to be segmented first."
 )
 _UNREAD_ARCHIVES = frozenset({".rar", ".7z", ".zst", ".lz4", ".gz", ".bz2", ".xz"})
 
@@ -109,14 +110,51 @@ def _search(folder: Path, parts: tuple[str, ...], seen: Glimpse) -> None:
         seen.add((*parts, name))
 
 
-def holds_archives(root: Path) -> bool:
-    """Whether a folder holds archives at its top and is not itself a tree of frames.
+class Place:
+    """A folder or file, looked at no more than once for all layouts that are asked.
 
-    Both are found where subjects' archives were unpacked in place; the tree is then read.
+    Parameters
+    ----------
+    path : Path
+        There may be nothing.
     """
-    seen = glimpse(root)
-    is_tree = seen.image is not None and len(seen.image) == _LEVELS + 1
-    return seen.archive is not None and len(seen.archive) == 1 and not is_tree
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def is_folder(self) -> bool:
+        """Whether it is a folder."""
+        return self.path.is_dir()
+
+    @cached_property
+    def start(self) -> bytes:
+        """The first 512 bytes of a file; nothing of a folder, or where nothing can be read."""
+        if not self.path.is_file():
+            return b""
+        try:
+            with self.path.open("rb") as file:
+                return file.read(512)
+        except OSError:
+            return b""
+
+    @cached_property
+    def seen(self) -> Glimpse:
+        """A file of each sort in the folder; nothing in a file."""
+        return glimpse(self.path) if self.is_folder else Glimpse()
+
+    @property
+    def is_tree(self) -> bool:
+        """Whether the images in a folder lie three folders down: ``001/nm-01/000/*.png``."""
+        return self.seen.image is not None and len(self.seen.image) == _LEVELS + 1
+
+    @property
+    def holds_archives(self) -> bool:
+        """Whether a folder holds archives at its top and is not itself a tree of frames.
+
+        Both are found where subjects' archives were unpacked in place; the tree is then read.
+        """
+        return self.seen.archive is not None and len(self.seen.archive) == 1 and not self.is_tree
 
 
 def is_gei_name(parts: tuple[str, ...]) -> bool:
@@ -137,7 +175,7 @@ def require_readable(path: Path) -> None:
     Raises
     ------
     LayoutError
-        Nothing there, a video, a manifest, an artefact, or an archive of an unread kind.
+        Nothing there, a video, an artefact, a single image, or an archive of an unread kind.
     """
     if not path.exists():
         raise LayoutError(f"There is no file or folder {path}.")
@@ -149,11 +187,7 @@ def require_readable(path: Path) -> None:
     if suffix in VIDEO_SUFFIXES:
         raise LayoutError(
             f"{path} is a video; expected a folder {PATTERN} or an archive of one.",
-            hint="Videos of silhouettes are listed in a CSV file: --manifest people.csv.",
-        )
-    if suffix == ".csv":
-        raise LayoutError(
-            f"{path} is a CSV file.", hint=f"Give it as a manifest: --manifest {path}"
+            hint=f"Videos of silhouettes are listed in {_MANIFEST}.",
         )
     if suffix in (".h5", ".hdf5"):
         raise LayoutError(
@@ -216,7 +250,7 @@ def misplaced(root: Path, seen: Glimpse) -> LayoutError:
     if parse_view(names[-1]) is not None and len(resolved.parts) > -extra:
         up = resolved.parents[-extra - 1].as_posix()
         return LayoutError(f"{start}; it looks {_levels(-extra)} too shallow: try {up}")
-    return LayoutError(f"{start}; its first image is {where}", hint=_MANIFEST)
+    return LayoutError(f"{start}; its first image is {where}", hint=_other_layouts())
 
 
 def misplaced_in_archive(label: str, seen: Glimpse) -> LayoutError:
@@ -241,6 +275,13 @@ def misplaced_in_archive(label: str, seen: Glimpse) -> LayoutError:
     )
 
 
+def _other_layouts() -> str:
+    # Imported here: the registry needs this module to look at a path.
+    from gaitkit.datasets.layouts import describe_layouts
+
+    return f"Frames in folders of another shape are listed in {_MANIFEST}.\n{describe_layouts()}"
+
+
 def _levels(count: int) -> str:
     return f"{_WORDS[count]} level{'s' if count > 1 else ''}"
 
@@ -255,7 +296,8 @@ def _without_images(text: str, start: str, seen: Glimpse) -> LayoutError:
             hint=_SEGMENT,
         )
     if seen.files:
-        return LayoutError(f"{start}; there is no image in it, only {seen.files:,} other files")
+        found = f"there is no image in it, only {seen.files:,} other files"
+        return LayoutError(f"{start}; {found}", hint=_other_layouts())
     return LayoutError(f"{start}; there is no file in it")
 
 
@@ -265,6 +307,5 @@ def view_is_no_number(folder: str) -> LayoutError:
     return LayoutError(
         f"the view folder {folder} should be named by a number of degrees (000, 18, 22.5, -30), "
         f"got {name!r}",
-        hint="Rename it, or list the sequences with their views in a CSV file: "
-        "--manifest people.csv.",
+        hint=f"Rename it, or list the sequences with their views in {_MANIFEST}.",
     )

@@ -1,6 +1,6 @@
 import pytest
 
-from gaitkit.datasets.sources import open_source
+from gaitkit.datasets.layouts import open_source
 from gaitkit.errors import LayoutError
 
 
@@ -87,7 +87,8 @@ def test_a_flat_folder_of_frames(make_tree):
     root = make_tree("frames", "a.png", "b.png")
     error = refusal(root)
     assert error.message.endswith(f"; its first image is {root}/a.png")
-    assert "--manifest" in error.hint
+    assert "path,subject,condition,take,view" in error.hint
+    assert "Layouts that gaitkit reads: manifest (" in error.hint
 
 
 def test_views_that_are_no_numbers(make_tree):
@@ -107,7 +108,6 @@ def test_a_preview_above_the_data_is_not_taken_for_it(make_tree):
     ("name", "part"),
     [
         ("walk.mp4", "is a video"),
-        ("people.csv", "is a CSV file"),
         ("gei.h5", "is an HDF5 file"),
         ("frame.png", "is a single image"),
         ("data.7z", "of a kind that gaitkit does not read"),
