@@ -39,7 +39,7 @@ from gaitkit.errors import GaitkitError, OptionError
 from gaitkit.identification.figures.overview import differences_text, rank1_of, summary_text
 from gaitkit.identification.results import EvaluationResult, read_results
 from gaitkit.protocols import Protocol, default_protocol, get_protocol, split_subjects
-from gaitkit.reporting.page.angles import rate_by_angle
+from gaitkit.reporting.page.curves import rate_by_angle
 from gaitkit.reporting.page.document import write_report
 from gaitkit.reporting.sheet import contact_sheet, save_png
 from gaitkit.stages.evaluate import evaluate

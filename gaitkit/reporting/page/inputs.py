@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact, InputRef, TrainedOn, open_artifact
 from gaitkit.dropped import DroppedRow
-from gaitkit.errors import MixtureError, OptionError
+from gaitkit.errors import DamagedArtifactError, MixtureError, OptionError
 from gaitkit.identification.figures.paired import check_comparable
 from gaitkit.identification.results import EvaluationResult, read_results
 from gaitkit.labels import SequenceKey, format_view
@@ -425,6 +425,7 @@ def read_models(
     models = []
     for path in map(Path, paths):
         with open_artifact(path, kind="translator", guarded=True) as artifact:
+            _check_record(artifact)
             models.append(SourceFile(**_source(artifact)))
         if models[-1].ref.content_sha256 not in used:
             raise MixtureError(
@@ -433,6 +434,14 @@ def read_models(
                 hint="Give the model that translated the evaluated GEIs, or none.",
             )
     return models
+
+
+def _check_record(model: Artifact) -> None:
+    """Refuse a model that does not say how it was trained."""
+    translator, training = (model.parameters.get(name) for name in ("translator", "training"))
+    config = translator.get("config") if isinstance(translator, Mapping) else None
+    if not isinstance(config, Mapping) or not isinstance(training, Mapping):
+        raise DamagedArtifactError(f"{model.path} does not say how it was trained.")
 
 
 def model_digest(parameters: Mapping[str, Any]) -> str | None:

@@ -288,7 +288,9 @@ def _training(model: SourceFile, translation: Translation) -> dict[str, Any]:
 
     recorded = {name: dict(model.parameters.get(name) or {}) for name in ("training", "runtime")}
     system = translator_class(translation.system)
-    named = choose_recipe(None if translation.recipe else translation.system, translation.recipe)
+    # A recipe goes before the mode, and names its system.
+    recipe = translation.recipe or None
+    named = choose_recipe(None if recipe else translation.system, recipe)
     paired = not translation.recipe and translation.mode == "paired"
     usual_config = {**named.config, **(system.config_class.paired_settings() if paired else {})}
     usual = vars(system.config_class.from_parameters(usual_config))
