@@ -174,11 +174,10 @@ def test_with_the_model_at_hand_its_training_is_told_in_full(
     entry = made_by(raw, content_sha256=MODEL_DIGEST, **described)
     model = model_of(described["name"], config, training)
     train, translate = commands(entry, models=[model])[1:3]
-    end = "--also also-1.h5 --precision fp32 --threads 1 --protocol halves"
     assert train == (
         f"gaitkit train-gan gei.h5 -o 'my model.h5' {told} "
         "--precision fp32 --threads 1 --also also-1.h5 --protocol halves"
-    ), end
+    )
     assert "--model 'my model.h5'" in translate
     parsed(train, tmp_path, monkeypatch)
 
@@ -208,7 +207,7 @@ def test_what_no_option_can_say_stands_in_a_comment(
 def changed(result: EvaluationResult) -> dict[str, Any]:
     """Everything about an evaluation that an option can choose."""
     numbers = {
-        name: replace(found, failures_to_acquire=found.failures_to_acquire._replace(counted=True))
+        name: replace(found, failures_to_acquire=replace(found.failures_to_acquire, counted=True))
         for name, found in result.numbers.items()
     }
     protocol = replace(result.protocol, name="my own")

@@ -20,6 +20,7 @@ from gaitkit.errors import DamagedArtifactError, MixtureError, OptionError
 from gaitkit.identification.figures.paired import check_comparable
 from gaitkit.identification.results import EvaluationResult, read_results
 from gaitkit.labels import SequenceKey, format_view
+from gaitkit.reporting.sheet import grey_picture
 from gaitkit.translators.aim import USUAL_TARGET, told_target
 
 __all__ = [
@@ -309,9 +310,7 @@ class GeiFile(SourceFile):
         """One sequence's GEI; `None` where there is none."""
         if key is None or key not in self.rows:
             return None
-        image = self.images[self.rows[key]]
-        grey: NDArray[np.uint8] = np.clip(np.rint(np.nan_to_num(image)), 0, 255).astype(np.uint8)
-        return grey
+        return grey_picture(self.images[self.rows[key]])
 
 
 def read_geis(paths: Sequence[str | Path], entries: Sequence[Entry]) -> list[GeiFile]:
