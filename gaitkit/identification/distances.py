@@ -108,6 +108,9 @@ class EuclideanProduct:
     device_form = "EUCLIDEAN"
     """Its name in `gaitkit.identification.device_search`."""
 
+    device_form = "EUCLIDEAN"
+    """Its name in `gaitkit.identification.device_search`."""
+
     def __init__(self, probes: NDArray[Any], dtype: np.dtype[Any], product: Product) -> None:
         self._raw = probes
         self._exact = dtype == np.uint8
@@ -194,6 +197,9 @@ class CosineProduct:
     product : Product
         How matrices are multiplied.
     """
+
+    device_form = "COSINE"
+    """Its name in `gaitkit.identification.device_search`."""
 
     device_form = "COSINE"
     """Its name in `gaitkit.identification.device_search`."""
