@@ -64,7 +64,7 @@ def command(name: str | None, as_json: bool) -> None:
         click.echo(f"      {said['source']}")
         click.echo(f"      needs {said['needs']}")
         for offer in said["offers"]:
-            click.echo(f"      can: {OFFERS[offer]}")
+            click.echo(f"      can: {console.in_options(OFFERS[offer])}")
         if name is not None:
             _tell_settings(said)
     if described["recipes"]:
