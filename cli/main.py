@@ -73,10 +73,10 @@ class Pipeline(click.Group):
         """Run the command; what an error of the library calls a parameter is an option here."""
         try:
             return super().invoke(ctx)
-        except (GaitkitError, click.ClickException) as error:
+        except GaitkitError as error:
             running = self.get_command(ctx, ctx.invoked_subcommand or "")
             error.message = in_options(error.message, running, self)
-            if isinstance(error, GaitkitError) and error.hint:
+            if error.hint:
                 error.hint = in_options(error.hint, running, self)
             raise
 

@@ -177,7 +177,7 @@ class _ProtocolName(click.ParamType):  # type: ignore[type-arg]  # generic in th
         try:
             chosen = get_protocol(value)
         except OptionError as error:
-            self.fail(str(error), param, ctx)
+            self.fail(console.in_options(str(error)), param, ctx)
         # A built-in one stays a name, a file is read once and is the protocol from here on.
         return value if chosen.name == value else chosen
 

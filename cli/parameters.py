@@ -151,7 +151,7 @@ def _spell(parameter: click.Parameter, opposite: bool, value: str | None) -> str
 
 def _flag(parameter: click.Option, opposite: bool, value: str | None) -> str:
     wanted = (value not in ("False", "None")) != opposite
-    if value is None and opposite or wanted:
+    if wanted or (value is None and opposite):
         return _longest(parameter.opts)
     if parameter.secondary_opts:
         return _longest(parameter.secondary_opts)

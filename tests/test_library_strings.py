@@ -37,9 +37,8 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
             parts = [part.value if isinstance(part, ast.Constant) else HOLE for part in node.values]
             within.update(id(part) for part in node.values)
             yield node.lineno, "".join(map(str, parts))
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if id(node) not in within:
-                yield node.lineno, node.value
+        elif isinstance(node, ast.Constant) and id(node) not in within:
+            yield node.lineno, node.value if isinstance(node.value, str) else ""
 
 
 def options_in(text: str) -> list[str]:
