@@ -77,8 +77,10 @@ def test_threads_are_set_and_put_back() -> None:
     assert torch.get_num_threads() == before
 
 
-@pytest.mark.parametrize(("precision", "rounded"), [("fp32", False), ("tf32", True)])
-def test_only_tf32_lets_a_gpu_round_the_factors(precision: str, rounded: bool) -> None:
+@pytest.mark.parametrize(
+    ("precision", "rounded"), [("fp32", False), ("fp64", False), ("tf32", True), ("bf16", True)]
+)
+def test_a_gpu_rounds_the_factors_for_tf32_and_beside_bf16(precision: str, rounded: bool) -> None:
     """The switches exist in every torch, so that they can be looked at without a GPU."""
     runtime = Runtime("cuda", precision)
     before = _rounds()

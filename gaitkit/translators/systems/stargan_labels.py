@@ -79,7 +79,8 @@ def asked_domain(
     has_view = own_views.gather(1, view[:, None]).squeeze(1) > 0
     view = torch.where(has_view, view, own_views.argmax(dim=1))
     target_view, target_condition = target_labels(config)
-    has_target = known[:, [target_view, len(config.views) + target_condition]].all(dim=1)
+    # Not by a list of columns, which would be copied to the device: no step can be recorded then.
+    has_target = (known[:, target_view] * known[:, len(config.views) + target_condition]) > 0
     is_forced = torch.arange(len(view), device=view.device) < forced
     is_forced = is_forced & has_target[batch.dataset]
     return Domain(
