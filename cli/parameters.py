@@ -23,17 +23,12 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-__all__ = ["OTHER_NAMES", "in_options"]
+from gaitkit.cli.command_lines import ALIASES
 
-OTHER_NAMES = {
-    # The library's name: the name of the click parameter, or of its positive and negative spelling.
-    "config": "settings",
-    "drop_cut": "!keep_cut",
-    "image_size": "size",
-    "fuse_with": "fuse",
-    "data_sets": "also",
-}
-"""Parameters that the library calls otherwise than the commands; ``!`` stands for the opposite."""
+__all__ = ["OPPOSITES", "in_options"]
+
+OPPOSITES = {"drop_cut"}
+"""Parameters whose option says the opposite; what else has another name is in `ALIASES`."""
 
 _ONLY_OF_THE_RUNNING_COMMAND = {"frames", "people", "rows", "subjects"}
 """What means another thing in another command: ``--subjects`` of ``synth`` is a number."""
@@ -124,12 +119,10 @@ def _parameters(command: click.Command) -> list[click.Parameter]:
 def _find(name: str, parameters: Iterable[click.Parameter]) -> tuple[click.Parameter, bool] | None:
     """The parameter of this name, and whether it says the opposite."""
     by_name = {item.name: item for item in parameters if item.expose_value}
-    other = OTHER_NAMES.get(name, name)
     # Options that may be repeated have a name in the plural, `metrics` of --metric.
-    for wanted in (name, other.lstrip("!"), f"{name}s", name.removesuffix("s")):
+    for wanted in (name, ALIASES.get(name), f"{name}s", name.removesuffix("s")):
         if wanted in by_name:
-            opposite = wanted != name and other == f"!{wanted}"
-            return by_name[wanted], opposite
+            return by_name[wanted], name in OPPOSITES and wanted != name
     return None
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from gaitkit.cli.command_lines import ALIASES
 from gaitkit.cli.main import COMMANDS, cli
-from gaitkit.cli.parameters import OTHER_NAMES, in_options
+from gaitkit.cli.parameters import in_options
 
 ROOT = Path(__file__).parents[1]
 LIBRARY = sorted(
@@ -91,7 +92,7 @@ def messages(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def test_every_parameter_that_a_message_names_exists() -> None:
-    known = names_in_signatures() | set(OTHER_NAMES)
+    known = names_in_signatures() | set(ALIASES)
     unknown = [
         f"{path.relative_to(ROOT)}:{line}: {name}"
         for path in LIBRARY

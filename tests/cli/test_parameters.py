@@ -8,8 +8,9 @@ import click
 import pytest
 
 from gaitkit.cli import console
+from gaitkit.cli.command_lines import ALIASES
 from gaitkit.cli.main import COMMANDS, cli
-from gaitkit.cli.parameters import OTHER_NAMES, in_options
+from gaitkit.cli.parameters import in_options
 from gaitkit.errors import OptionError
 
 
@@ -96,7 +97,7 @@ def test_every_option_of_every_command_is_found_by_its_own_name(name: str) -> No
 
 def test_every_other_name_leads_to_a_parameter() -> None:
     names = {parameter.name for name in COMMANDS for parameter in command_of(name).params}
-    assert {name.lstrip("!") for name in OTHER_NAMES.values()} <= names
+    assert set(ALIASES.values()) <= names
 
 
 def test_without_a_running_command_any_command_answers() -> None:

@@ -112,7 +112,13 @@ def test_a_model_translates_as_it_did(
     ],
 )
 def test_a_translation_is_the_one_in_the_old_file(
-    gaitkit: Callable, old: Callable, tmp_path: Path, version: str, model: str, name: str, aim: tuple
+    gaitkit: Callable,
+    old: Callable,
+    tmp_path: Path,
+    version: str,
+    model: str,
+    name: str,
+    aim: tuple,
 ) -> None:
     out = tmp_path / "out.h5"
     geis, model_path = old(version, "gei.h5"), old(version, model)
@@ -135,9 +141,7 @@ def test_silhouettes_become_the_geis_in_the_old_file(
         assert new.content_sha256 == before.content_sha256
 
 
-def test_the_geis_are_evaluated_as_they_were(
-    answer: Callable, old: Callable, version: str
-) -> None:
+def test_the_geis_are_evaluated_as_they_were(answer: Callable, old: Callable, version: str) -> None:
     found = answer("evaluate", old(version, "gei.h5"), "--protocol", "halves")
     assert_same(found, EXPECTED[version]["evaluated"])
 
@@ -165,9 +169,7 @@ def test_results_become_a_report(
     assert all(path.name in page.read_text("utf-8") for path in results)
 
 
-@pytest.mark.parametrize(
-    "name", ["silhouettes.h5", "gei.h5", "validated.h5", "results-metrics.h5"]
-)
+@pytest.mark.parametrize("name", ["silhouettes.h5", "gei.h5", "validated.h5", "results-metrics.h5"])
 def test_it_can_be_drawn(
     gaitkit: Callable, old: Callable, tmp_path: Path, version: str, name: str
 ) -> None:
