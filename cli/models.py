@@ -9,7 +9,7 @@ import click
 from gaitkit.cli import console, options
 
 
-@click.command("models", short_help="Systems, recipes, and their settings.")
+@click.command("models", short_help="List systems, recipes, and their settings.")
 @click.argument("name", required=False)
 @options.json_output
 @options.verbosity

@@ -141,7 +141,7 @@ device = click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
-    help="Where to compute; auto takes CUDA where there is one.",
+    help="Where to compute; auto takes CUDA where there is a GPU.",
 )
 
 
@@ -157,7 +157,7 @@ workers = click.option(
     "--workers",
     type=click.IntRange(min=1),
     callback=_workers,
-    help="Processes; the result does not depend on it.  [default: the number of cores]",
+    help="Number of processes; the result does not depend on it.  [default: the number of cores]",
 )
 
 
@@ -231,7 +231,8 @@ def silhouette_options(command: Function) -> Function:
         type=(click.IntRange(16, 1024), click.IntRange(16, 1024)),
         default=(64, 64),
         metavar="H W",
-        help="Height and width of a normalised silhouette, pixels.",
+        show_default=False,
+        help="Height and width of a normalised silhouette, pixels.  [default: 64 64]",
     )
     keep_cut = click.option(
         "--keep-cut",
@@ -260,8 +261,7 @@ def gei_options(command: Function) -> Function:
         click.option(
             "--min-frames",
             type=click.IntRange(min=1),
-            show_default="10",
-            help="Drop sequences with fewer usable frames.",
+            help="Drop sequences with fewer usable frames.  [default: 10]",
         ),
     ):
         command = decorate(command)
