@@ -191,7 +191,7 @@ def _constant(value: object) -> str:
 
 def _settings_of_systems() -> set[str]:
     """What ``--set`` takes; looked up only for a name that no command knows."""
-    from gaitkit.training.settings import describe_settings
+    from gaitkit.training.config import describe_settings
     from gaitkit.translators.registry import translator_class, translator_names
 
     return {
