@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from gaitkit.labels import SequenceKey
 
 
-@click.command("identify", short_help="Who is this?")
+@click.command("identify", short_help="Name the people in GEIs.")
 @click.argument("probe", metavar="PROBE", type=options.INPUT_FILE)
 @click.option("--gallery", type=options.INPUT_FILE, required=True, help="GEIs of known people.")
 @click.option("--top", type=click.IntRange(min=1), default=5, help="People listed for each probe.")
 @click.option(
-    "--threshold", type=float, help="Who is further away than this from everybody is unknown."
+    "--threshold", type=float, help="A probe that is further than this from everybody is unknown."
 )
 @click.option(
     "--fpir",
     type=float,
-    help="Take the threshold that at most this share of strangers passes; needs --calibration.",
+    help="Choose the threshold that at most this share of strangers passes; needs --calibration.",
 )
 @click.option(
     "--calibration",
     type=options.INPUT_FILE,
-    help="Results of gaitkit evaluate, of GEIs that were made in the same way.",
+    help="Results of gaitkit evaluate on GEIs that were made in the same way.",
 )
 @click.option(
     "--feature",

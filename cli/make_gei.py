@@ -26,7 +26,7 @@ _OF_THE_AVERAGE = {"min_frames": "--min-frames", "cycles": "--cycles", "mirror":
 
 
 @click.command("make-gei", short_help="Average silhouettes into GEIs.")
-@click.argument("input", metavar="INPUT", type=options.INPUT, required=False)
+@click.argument("input", type=options.INPUT, required=False)
 @options.output("The GEI artefact to write.")
 @manifest_option
 @layout_option

@@ -141,7 +141,7 @@ device = click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
-    help="Where to compute; auto takes CUDA where there is one.",
+    help="Where to compute; auto takes CUDA where there is a GPU.",
 )
 
 
@@ -157,7 +157,7 @@ workers = click.option(
     "--workers",
     type=click.IntRange(min=1),
     callback=_workers,
-    help="Processes; the result does not depend on it.  [default: the number of cores]",
+    help="Number of processes; the result does not depend on it.  [default: the number of cores]",
 )
 
 
@@ -177,7 +177,7 @@ class _ProtocolName(click.ParamType):  # type: ignore[type-arg]  # generic in th
         try:
             chosen = get_protocol(value)
         except OptionError as error:
-            self.fail(str(error), param, ctx)
+            self.fail(console.in_options(str(error)), param, ctx)
         # A built-in one stays a name, a file is read once and is the protocol from here on.
         return value if chosen.name == value else chosen
 
@@ -270,7 +270,8 @@ def silhouette_options(command: Function) -> Function:
         type=(click.IntRange(16, 1024), click.IntRange(16, 1024)),
         default=(64, 64),
         metavar="H W",
-        help="Height and width of a normalised silhouette, pixels.",
+        show_default=False,
+        help="Height and width of a normalised silhouette, pixels.  [default: 64 64]",
     )
     keep_cut = click.option(
         "--keep-cut",
@@ -299,8 +300,7 @@ def gei_options(command: Function) -> Function:
         click.option(
             "--min-frames",
             type=click.IntRange(min=1),
-            show_default="10",
-            help="Drop sequences with fewer usable frames.",
+            help="Drop sequences with fewer usable frames.  [default: 10]",
         ),
     ):
         command = decorate(command)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gaitkit.protocols import Protocol
 
 
-@click.command("run", short_help="Everything from frames to the tables.")
+@click.command("run", short_help="Do everything from frames to the tables.")
 @click.argument("input", metavar="INPUT", type=options.INPUT)
 @click.option(
     "-o",
@@ -46,8 +46,8 @@ def command(
     """Do everything from INPUT to the cross-view tables, in one folder.
 
     INPUT is anything that gaitkit make-gei reads. Given again, the command does only what is
-    missing or out of date, by digest. Training has the paper's size unless told otherwise: for a
-    quick try, --width 24 --batch-size 32 --iterations 1000.
+    missing or out of date, which it sees by the digests of the files. Training has the paper's
+    size unless told otherwise: for a quick try, --width 24 --batch-size 32 --iterations 1000.
     """
     from gaitkit.stages.run import PipelineOptions
     from gaitkit.stages.workshop import Workshop

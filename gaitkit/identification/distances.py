@@ -108,9 +108,6 @@ class EuclideanProduct:
     device_form = "EUCLIDEAN"
     """Its name in `gaitkit.identification.device_search`."""
 
-    device_form = "EUCLIDEAN"
-    """Its name in `gaitkit.identification.device_search`."""
-
     def __init__(self, probes: NDArray[Any], dtype: np.dtype[Any], product: Product) -> None:
         self._raw = probes
         self._exact = dtype == np.uint8
@@ -197,9 +194,6 @@ class CosineProduct:
     product : Product
         How matrices are multiplied.
     """
-
-    device_form = "COSINE"
-    """Its name in `gaitkit.identification.device_search`."""
 
     device_form = "COSINE"
     """Its name in `gaitkit.identification.device_search`."""
