@@ -16,7 +16,7 @@ SHOWN = {
     "device": ("device", "product", "copy", "convolution"),
     "tests": ("tests",),
     "iterations": ("size", "loop", "flops", "iteration", "ratio", "bar"),
-    "search": ("peak", "search", "bar", "same", "left out"),
+    "search": ("peak", "search", "enrolled", "bar", "same", "left out"),
     "training": ("begun", "bar", "training", "files"),
     "walkers": ("walkers",),
 }

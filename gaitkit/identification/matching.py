@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from gaitkit.identification.metrics import Approximation, Metric
 from gaitkit.identification.neighbours import Best, Direct, PeopleAhead
+from gaitkit.identification.on_device import nearest_on_device
 from gaitkit.identification.products import Estimate
 from gaitkit.parallel import available_cores
 
@@ -106,7 +107,8 @@ def search(
     ----------
     gallery : Vectors, shape (n, d)
         Enrolled vectors; uint8 or floats, finite. Read block by block; twice where it is searched
-        for the ranks of known subjects and is larger than one block.
+        for the ranks of known subjects and is larger than one block. On a device that is searched
+        often, a `gaitkit.identification.on_device.DeviceGallery`.
     gallery_subjects, probe_subjects : ndarray of int64, shapes (n,) and (p,), or None
         A number per person; without them there are no mates and no ranks.
     probes : ndarray, shape (p, d)
@@ -137,6 +139,8 @@ def search(
     ------
     OptionError
         The device cannot be used, or not by this metric.
+    DeviceError
+        The device has too little memory.
     """
     if groups is None:
         groups = [np.arange(gallery.shape[0])]
@@ -152,23 +156,37 @@ def search(
         return found
     approximation = metric.prepare(probes, np.result_type(gallery.dtype, probes.dtype), device)
     held = block_rows or max(1, _BLOCK_BYTES // (4 * max(1, probes.shape[1])))
+    # Whoever wants no ranks and not all distances need not have them on the host.
+    stays = observe is None and (gallery_subjects is None or probe_subjects is None)
     with ThreadPoolExecutor(threads or available_cores()) as pool:
         for column, rows in enumerate(groups):
             if not len(rows):
                 continue
+            if stays and device != "cpu":
+                near = nearest_on_device(
+                    gallery, rows, probes, metric, top, device, pool, block_rows=block_rows
+                )
+                if near is not None:
+                    _fill(found, column, near, metric)
+                    continue
             one = _OneGallery(
                 gallery, rows, gallery_subjects, probes, metric, approximation, held, pool
             )
             whose = None if gallery_subjects is None else probe_subjects
             watch = None if observe is None else partial(observe, column)
             best, mates, rank = one.search(whose, top, max(1, block_entries // one.width), watch)
-            found.neighbours[:, column] = best.row
-            there = best.row >= 0
-            found.neighbour_distances[:, column][there] = metric.finish(best.distance[there])
+            _fill(found, column, best, metric)
             enrolled = mates.row[:, 0] >= 0
             found.mate_distance[enrolled, column] = metric.finish(mates.distance[enrolled, 0])
             found.rank[:, column] = rank
     return found
+
+
+def _fill(found: Matches, column: int, best: Best, metric: Metric) -> None:
+    """Write down one gallery's nearest rows."""
+    found.neighbours[:, column] = best.row
+    there = best.row >= 0
+    found.neighbour_distances[:, column][there] = metric.finish(best.distance[there])
 
 
 class _Block(NamedTuple):

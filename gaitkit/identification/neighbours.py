@@ -86,11 +86,12 @@ class Best:
             distance = direct(probe, column)
         else:
             distance = values[probe, column] + offset[probe]
-        self._merge(probe + part.start, distance, rows[column])
+        self.merge(probe + part.start, distance, rows[column])
 
-    def _merge(
+    def merge(
         self, probe: NDArray[np.intp], distance: NDArray[np.float64], row: NDArray[np.int64]
     ) -> None:
+        """Take in pairs of probes and gallery rows, at least one, with their distances."""
         k = self.row.shape[1]
         touched = np.unique(probe)
         probe = np.concatenate([np.repeat(touched, k), probe])

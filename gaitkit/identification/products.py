@@ -10,8 +10,9 @@ of 1,024 of their products leaves the 2²⁴ integers that single precision hold
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -20,11 +21,25 @@ from numpy.typing import DTypeLike, NDArray
 
 from gaitkit.errors import OptionError
 
-__all__ = ["CosineProduct", "Estimate", "EuclideanProduct", "Product", "get_product"]
+__all__ = [
+    "COLUMNS",
+    "LARGEST",
+    "SMALLEST",
+    "CosineProduct",
+    "Estimate",
+    "EuclideanProduct",
+    "Product",
+    "cosine_bound",
+    "euclidean_bound",
+    "get_product",
+    "unrounded_factors",
+]
 
-_COLUMNS = 1024
+COLUMNS = 1024
+"""So many columns are added up in single precision."""
+LARGEST, SMALLEST = 2.0**100, 2.0**-80
+"""Squared lengths within which single precision neither overflows nor vanishes."""
 _ROWS = 64
-_LARGEST, _SMALLEST = 2.0**100, 2.0**-80
 _EPS = float(np.finfo(np.float64).eps)
 
 Product = Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float64]]
@@ -48,6 +63,38 @@ class Estimate(NamedTuple):
     values: NDArray[np.float64]
     offset: NDArray[np.float64]
     bound: NDArray[np.float64]
+
+
+def euclidean_bound(
+    columns: int, probe_squares: NDArray[np.float64], gallery_square: float, *, single: bool
+) -> NDArray[np.float64]:
+    """How far an estimate of a squared Euclidean distance may be from the direct one.
+
+    Parameters
+    ----------
+    columns : int
+        Values of a vector.
+    probe_squares : ndarray of float64, shape (p,)
+        Squared lengths of the probes, moved.
+    gallery_square : float
+        The largest of the gallery's.
+    single : bool
+        Whether products are computed in single precision.
+    """
+    products = np.sqrt(probe_squares * gallery_square)
+    sums = (np.sqrt(probe_squares) + np.sqrt(gallery_square)) ** 2
+    # First the product; then moving, squaring and adding up, in this and in the direct way.
+    bound = 2.0 * _growth(columns, single) * products + 16.0 * _unit(single) * sums
+    bound += columns * _EPS * sums
+    bound += columns * float(np.finfo(np.float32 if single else np.float64).tiny)
+    return np.asarray(bound)
+
+
+def cosine_bound(columns: int, *, single: bool) -> float:
+    """How far an estimate of a cosine distance may be from the direct one; see above."""
+    # The product of two vectors of length 1; rounding them; the same in the direct way.
+    bound = 1.01 * _growth(columns, single) + 8.0 * _unit(single)
+    return bound + 4.0 * (columns + 4) * _EPS
 
 
 class EuclideanProduct:
@@ -109,7 +156,7 @@ class EuclideanProduct:
             gallery, squares = self._moved(block, np.float32, pool)
             # What single precision cannot square safely is done in double.
             largest = max(squares.max(), self._in_single[1].max())
-            single = bool(largest == 0 or _SMALLEST < largest < _LARGEST)
+            single = bool(largest == 0 or SMALLEST < largest < LARGEST)
         if not single:
             gallery, squares = self._moved(block, np.float64, pool)
         probes, probe_squares = self._in_single if single else self._in_double
@@ -127,14 +174,7 @@ class EuclideanProduct:
     ) -> NDArray[np.float64]:
         if self._exact and single:
             return np.zeros(len(probe_squares))
-        columns = self._raw.shape[1]
-        products = np.sqrt(probe_squares * gallery_square)
-        sums = (np.sqrt(probe_squares) + np.sqrt(gallery_square)) ** 2
-        # First the product; then moving, squaring and adding up, in this and in the direct way.
-        bound = 2.0 * _growth(columns, single) * products + 16.0 * _unit(single) * sums
-        bound += columns * _EPS * sums
-        bound += columns * float(np.finfo(np.float32 if single else np.float64).tiny)
-        return np.asarray(bound)
+        return euclidean_bound(self._raw.shape[1], probe_squares, gallery_square, single=single)
 
 
 class CosineProduct:
@@ -175,10 +215,7 @@ class CosineProduct:
     ) -> Callable[[slice], Estimate]:
         """Distances to some gallery rows: a function of a slice of probes."""
         gallery = self._of_length_1(block, pool)
-        columns = gallery.shape[1]
-        # The product of two vectors of length 1; rounding them; the same in the direct way.
-        bound = 1.01 * _growth(columns, self._single) + 8.0 * _unit(self._single)
-        bound += 4.0 * (columns + 4) * _EPS
+        bound = cosine_bound(gallery.shape[1], single=self._single)
 
         def estimate(part: slice) -> Estimate:
             values = self._product(self._probes[part], gallery)
@@ -211,8 +248,8 @@ def _on_cpu(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
         return np.asarray(a @ b.T)
     total = np.zeros((len(a), len(b)))
     buffer = np.empty(total.shape, dtype=np.float32)
-    for start in range(0, a.shape[1], _COLUMNS):
-        columns = slice(start, start + _COLUMNS)
+    for start in range(0, a.shape[1], COLUMNS):
+        columns = slice(start, start + COLUMNS)
         total += np.matmul(a[:, columns], b[:, columns].T, out=buffer)
     return total
 
@@ -220,19 +257,33 @@ def _on_cpu(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
 def _on_cuda(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
     import torch
 
-    before = torch.get_float32_matmul_precision()
-    # The bound is that of single precision: no TF32, whatever the caller has chosen elsewhere.
-    torch.set_float32_matmul_precision("highest")
-    try:
+    with unrounded_factors():
         x, y = torch.from_numpy(a).to("cuda"), torch.from_numpy(b).to("cuda")
-        step = a.shape[1] if a.dtype == np.float64 else _COLUMNS
+        step = a.shape[1] if a.dtype == np.float64 else COLUMNS
         total = torch.zeros((len(a), len(b)), dtype=torch.float64, device=x.device)
         for start in range(0, a.shape[1], max(1, step)):
             columns = slice(start, start + step)
             total += x[:, columns] @ y[:, columns].T
         return np.asarray(total.cpu().numpy())
+
+
+@contextmanager
+def unrounded_factors() -> Iterator[None]:
+    """Let a GPU not round the factors of products: no TF32, whatever the caller has chosen.
+
+    The bounds are those of single precision.
+    """
+    import torch
+
+    # torch 2.9 has another setting, and refuses to tell the former one once the new one was used.
+    matmul: Any = torch.backends.cuda.matmul
+    name = "fp32_precision" if hasattr(matmul, "fp32_precision") else "allow_tf32"
+    before = getattr(matmul, name)
+    setattr(matmul, name, "ieee" if name == "fp32_precision" else False)
+    try:
+        yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        setattr(matmul, name, before)
 
 
 def _in_parts(
@@ -250,5 +301,5 @@ def _unit(single: bool) -> float:
 
 def _growth(columns: int, single: bool) -> float:
     """Relative to |a||b|: the largest error of a product of so many columns."""
-    terms = min(columns, _COLUMNS) if single else columns
+    terms = min(columns, COLUMNS) if single else columns
     return terms * _unit(single) / (1.0 - min(0.5, terms * _unit(single)))

@@ -88,7 +88,7 @@ def trained(model: Any, geis: GeiSet, **options: Any) -> list[dict[str, float]]:
     return rows
 
 
-@pytest.mark.parametrize(("precision", "most"), [("fp32", 0.1), ("tf32", 0.2), ("bf16", 0.3)])
+@pytest.mark.parametrize(("precision", "most"), [("fp32", 0.05), ("tf32", 0.08), ("bf16", 0.15)])
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_recorded_steps_give_what_unrecorded_ones_give(
     system: str, precision: str, most: float, write_geis: Write
@@ -102,6 +102,7 @@ def test_recorded_steps_give_what_unrecorded_ones_give(
         # A step that could not be recorded would have made the mode eager.
         assert model.runtime.mode == mode
         ends[mode] = weights_of(model)
+    # With other draws it is 0.2 (GaitGAN) to 0.9.
     assert apart(ends["eager"], ends["cuda-graph"], start) < most
     assert [set(row) for row in values["eager"]] == [set(row) for row in values["cuda-graph"]]
 
