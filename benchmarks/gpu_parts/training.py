@@ -89,7 +89,9 @@ class _Watch:
 
     def _validated(self, step: int, score: float, rates: dict[str, float]) -> None:
         told = " / ".join(f"{rate:.1f}" for rate in rates.values())
-        text = f"{step:,}: held-out people {score:.1f} % ({told}: {' / '.join(rates)})"
+        text = (
+            f"score, iteration {step:,}: held-out people {score:.1f} % ({told}: {'/'.join(rates)})"
+        )
         self._task.record("validation", text, iteration=step, score=score, rates=rates)
 
     def tell(self, seconds: float, ended: str, output: Path, total: int) -> None:
