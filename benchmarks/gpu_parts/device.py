@@ -24,6 +24,7 @@ LAYERS: tuple[Shape, ...] = (
     ("GaitGAN 768 up to 384", 768, 384, 8, 4, 2, True),
     ("GaitGAN 384 up to 192", 384, 192, 16, 4, 2, True),
     ("GaitGAN 192 up to 96", 192, 96, 32, 4, 2, True),
+    ("GaitGAN 96 up to 1", 96, 1, 64, 4, 2, True),
     ("a large one, 3 x 3", 512, 512, 64, 3, 1, False),
 )
 

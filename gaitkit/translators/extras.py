@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import ClassVar, TypeVar, cast
 
 import torch
 from torch import nn
@@ -135,11 +135,11 @@ class Extras(Translator[ConfigT]):
         """
         if "A" not in self.networks:
             return {}
-        critic, fake = self.networks["A"], fake.detach()
+        critic, fake = cast(Critic, self.networks["A"]), fake.detach()
         terms, accuracies = {}, {}
         named = (("target", target, 1), ("unrelated", unrelated, 0), ("generated", fake, 0))
         with self.runtime.autocast():
-            scores = [critic(beside(source, image)) for _, image, _ in named]
+            scores = critic.each([beside(source, image) for _, image, _ in named])
         for (what, _, label), score in zip(named, scores, strict=True):
             terms[f"A.{what}"] = bce_with_logits(score, float(label))
             right = score.detach() > 0 if label else score.detach() <= 0

@@ -237,9 +237,9 @@ class GaitGAN(Translator[GaitGANConfig]):
         self, name: str, images: list[torch.Tensor], labels: tuple[int, int, int]
     ) -> dict[str, torch.Tensor]:
         """D's or A's step on the target, the unrelated target and the generated image."""
-        critic = self.networks[name]
+        critic = cast(Critic, self.networks[name])
         with self.runtime.autocast():
-            scores = [critic(image) for image in images]
+            scores = critic.each(images)
         terms, accuracies = {}, {}
         for what, score, label in zip(("target", "unrelated", "generated"), scores, labels):
             terms[f"{name}.{what}"] = bce_with_logits(score, float(label))

@@ -35,6 +35,7 @@ def geis(tmp_path_factory: pytest.TempPathFactory) -> Path:
         kind="gei",
         arrays={"gei": images, "frames_used": np.arange(len(keys), dtype=np.int64)},
         labels=Labels.from_keys(keys),
+        parameters={"silhouettes": {"height": 32, "width": 32}, "gei": {"min_frames": 5}},
         dataset="drawn",
     )
     return path
