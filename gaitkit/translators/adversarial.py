@@ -21,7 +21,7 @@ from torch import nn
 from gaitkit.training.schedules import average_of, average_weight, update_average
 from gaitkit.translators.base import Translator
 from gaitkit.translators.config import TranslatorConfig
-from gaitkit.translators.networks.blocks import beside, frozen
+from gaitkit.translators.networks.blocks import Critic, beside, frozen
 from gaitkit.translators.networks.identity import pixel_contrast
 from gaitkit.translators.networks.losses import bce_with_logits, gradient_penalty, share_right
 from gaitkit.translators.sampling import Batch
@@ -126,8 +126,7 @@ class AdversarialTranslator(Translator[ConfigT]):
     ) -> dict[str, torch.Tensor]:
         """One step of a critic that minimises BCE(·, 1) of true images and BCE(·, 0) of false ones.
 
-        Each kind of image goes through the critic in a call of its own, since batch normalisation
-        would mix them otherwise.
+        Each kind of image is normalised by itself: batch normalisation would mix them otherwise.
 
         Parameters
         ----------
@@ -147,7 +146,11 @@ class AdversarialTranslator(Translator[ConfigT]):
         judged = [(what, image, 1.0) for what, image in true.items()]
         judged += [(what, image, 0.0) for what, image in false.items()]
         with self.runtime.autocast():
-            scores = [critic(image) for _, image, _ in judged]
+            images = [image for _, image, _ in judged]
+            if isinstance(critic, Critic):
+                scores = critic.each(images)
+            else:
+                scores = [critic(image) for image in images]
         terms, accuracies = {}, {}
         for (what, _, label), score in zip(judged, scores, strict=True):
             terms[f"{name}.{what}"] = bce_with_logits(score, label)
