@@ -24,8 +24,7 @@ from gaitkit.silhouettes.normalize import NormalizedSequence, normalize_sequence
 from gaitkit.silhouettes.options import SilhouetteOptions
 
 if TYPE_CHECKING:
-    from gaitkit.identification import Metric
-    from gaitkit.stages.identify import Identification
+    from gaitkit.identification import Identification, Metric
 
 __all__ = ["gait_energy_image", "identify", "normalize_silhouettes"]
 
@@ -269,6 +268,7 @@ def identify(
     ['ada', 'ben']
     """
     # Masks and GEIs need no HDF5, which the stage brings.
+    from gaitkit.identification.gallery import identify_vectors
     from gaitkit.stages import identify as stage
 
     if isinstance(probes, str | os.PathLike) and isinstance(gallery, str | os.PathLike):
@@ -314,7 +314,7 @@ def identify(
     _refuse_other_scale(searched, known)
     if len(names) != len(known):
         raise OptionError(f"Expected one name per image, found {len(names)} for {len(known)}.")
-    return stage.identify_vectors(
+    return identify_vectors(
         _vectors(searched),
         _vectors(known),
         [str(name) for name in names],

@@ -93,7 +93,7 @@ def published_systems() -> Mapping[str, PublishedSystem]:
     mapping of str to PublishedSystem
         ``gaitgan``, ``gaitgan-reproduction``, ``gaitganv2``, ``spae``, ``unet-cgan``.
     """
-    text = files("gaitkit.datasets").joinpath("published.json").read_text(encoding="utf-8")
+    text = files("gaitkit.identification").joinpath("published.json").read_text(encoding="utf-8")
     data = json.loads(text)
     views = tuple(float(view) for view in data["views"])
     systems = {}

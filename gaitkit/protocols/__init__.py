@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from gaitkit.protocols.model import Walks as Walks
     from gaitkit.protocols.splitting import Split as Split
     from gaitkit.protocols.splitting import SubjectSplit as SubjectSplit
+    from gaitkit.protocols.splitting import describe_labels as describe_labels
     from gaitkit.protocols.splitting import resolve as resolve
     from gaitkit.protocols.splitting import split_subjects as split_subjects
-    from gaitkit.protocols.wording import describe_labels as describe_labels
 else:
     __all__, __getattr__, __dir__ = lazy_names(
         __name__,
@@ -34,7 +34,12 @@ else:
             "gaitkit.protocols.builtin": ["PROTOCOLS", "default_protocol"],
             "gaitkit.protocols.files": ["get_protocol", "load_protocol", "protocol_toml"],
             "gaitkit.protocols.model": ["ProbeSet", "Protocol", "SubjectRange", "Walks"],
-            "gaitkit.protocols.splitting": ["Split", "SubjectSplit", "resolve", "split_subjects"],
-            "gaitkit.protocols.wording": ["describe_labels"],
+            "gaitkit.protocols.splitting": [
+                "Split",
+                "SubjectSplit",
+                "describe_labels",
+                "resolve",
+                "split_subjects",
+            ],
         },
     )

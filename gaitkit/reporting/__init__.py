@@ -1,4 +1,4 @@
-"""Pictures of artefacts and results: sheets, figures, folders of PNGs.
+"""What artefacts look like: sheets, figures, exports, and one HTML page about results.
 
 `gaitkit.plot_geis` and its like draw into axes of a notebook; these make whole pictures.
 """

@@ -20,13 +20,10 @@ if TYPE_CHECKING:
     from gaitkit.stages import train as train
     from gaitkit.stages import translate as translate
     from gaitkit.stages.enroll import enrol as enrol
-    from gaitkit.stages.identify import Answer as Answer
-    from gaitkit.stages.identify import Candidate as Candidate
-    from gaitkit.stages.identify import Identification as Identification
-    from gaitkit.stages.identify import identify_vectors as identify_vectors
     from gaitkit.stages.make_gei import collect_geis as collect_geis
     from gaitkit.stages.make_gei import gei_from_frames as gei_from_frames
     from gaitkit.stages.make_gei import gei_from_silhouettes as gei_from_silhouettes
+    from gaitkit.stages.make_gei import open_input as open_input
     from gaitkit.stages.normalize import StageSummary as StageSummary
     from gaitkit.stages.normalize import normalize_frames as normalize_frames
     from gaitkit.stages.run import PipelineOptions as PipelineOptions
@@ -36,13 +33,12 @@ else:
         __name__,
         {
             "gaitkit.stages.enroll": ["enrol"],
-            "gaitkit.stages.identify": [
-                "Answer",
-                "Candidate",
-                "Identification",
-                "identify_vectors",
+            "gaitkit.stages.make_gei": [
+                "collect_geis",
+                "gei_from_frames",
+                "gei_from_silhouettes",
+                "open_input",
             ],
-            "gaitkit.stages.make_gei": ["collect_geis", "gei_from_frames", "gei_from_silhouettes"],
             "gaitkit.stages.normalize": ["StageSummary", "normalize_frames"],
             "gaitkit.stages.run": ["PipelineOptions", "run_pipeline"],
         },

@@ -1,25 +1,47 @@
-"""Where and how precisely the arithmetic is done: device, precision, threads, eager or recorded."""
+"""Where and how precisely the arithmetic is done: device, precision, threads, memory, mode."""
 
 from __future__ import annotations
 
+import ctypes
+import platform
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from gaitkit.errors import OptionError
 from gaitkit.parallel import available_cores
-from gaitkit.training.allocator import freed_memory_kept
-from gaitkit.training.processor import cpu_computes_bf16, gpu_computes_bf16, gpu_computes_tf32
 
-__all__ = ["DEVICES", "MODES", "PRECISIONS", "Runtime"]
+__all__ = [
+    "DEVICES",
+    "MODES",
+    "PRECISIONS",
+    "Runtime",
+    "cpu_computes_bf16",
+    "freed_memory_kept",
+    "gpu_computes_bf16",
+    "gpu_computes_tf32",
+]
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "tf32", "bf16", "fp64")
 MODES = ("auto", "eager", "cuda-graph")
 MAX_THREADS = 1024
+
+_CPU_INFO = Path("/proc/cpuinfo")
+_BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+"""As Linux names them, the last one on arm64; torch uses the same names."""
+
+# Of glibc's malloc.h.
+_TRIM_THRESHOLD = -1
+_MMAP_THRESHOLD = -3
+
+_LARGEST_MMAP_THRESHOLD = 32 * 2**20
+"""What glibc allows, and where its own adjustment of the threshold ends."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +54,9 @@ class Runtime:
         Kind of device.
     precision : {"fp32", "tf32", "bf16", "fp64"}
         bf16 computes convolutions in bfloat16, tf32 (NVIDIA GPUs only) with their factors rounded
-        to 10 bits; weights, losses and the optimiser stay float32. fp64 is for verification.
+        to 10 bits; weights, losses and the optimiser stay float32. What bf16 leaves in float32,
+        such as gradient penalties, it computes as tf32 does where there is that. fp64 is for
+        verification.
     threads : int
         Threads of one operation on the CPU. The last bits of a weight depend on it.
     mode : {"eager", "cuda-graph"}
@@ -88,7 +112,7 @@ class Runtime:
         if device == "cuda" and not has_cuda:
             raise OptionError(
                 "device cuda was asked for, but torch finds no CUDA device on this machine",
-                hint="Use --device cpu, or install a torch built for CUDA.",
+                hint='Use `device="cpu"`, or install a torch built for CUDA.',
             )
         kind = ("cuda" if has_cuda else "cpu") if device == "auto" else device
         if mode == "cuda-graph" and kind == "cpu":
@@ -126,6 +150,15 @@ class Runtime:
             return torch.autocast(self.device, dtype=torch.bfloat16)
         return nullcontext()
 
+    def _rounds(self) -> bool:
+        """Whether a training may round the factors of what is computed in float32.
+
+        Beside bfloat16, which rounds them to 7 bits, plain float32 would gain nothing and cost most
+        of the time: a gradient penalty on an H100 takes several times as long without tf32.
+        """
+        beside_bf16 = self.precision == "bf16" and torch.version.hip is None
+        return self.precision == "tf32" or beside_bf16
+
     @contextmanager
     def active(self, *, training: bool = False) -> Iterator[None]:
         """Set threads and the arithmetic of float32, and put the former ones back at the end.
@@ -133,9 +166,9 @@ class Runtime:
         Parameters
         ----------
         training : bool
-            Whether to use tf32 if chosen, and the fastest of cuDNN's algorithms by trial; on the
-            processor, to keep freed memory. Without it everything is plain float32, as
-            translations always are.
+            Whether to use tf32 if chosen, or beside bf16, and the fastest of cuDNN's algorithms by
+            trial; on the processor, to keep freed memory. Without it everything is plain float32,
+            as translations always are.
         """
         threads, benchmark = torch.get_num_threads(), torch.backends.cudnn.benchmark
         if self.device == "cpu":
@@ -144,7 +177,7 @@ class Runtime:
             torch.backends.cudnn.benchmark = training
         memory = freed_memory_kept if training and self.device == "cpu" else nullcontext
         try:
-            with memory(), _float32_arithmetic(self, tf32=training and self.precision == "tf32"):
+            with memory(), _float32_arithmetic(self, tf32=training and self._rounds()):
                 yield
         finally:
             torch.set_num_threads(threads)
@@ -160,11 +193,11 @@ def _precision_on(device: str, precision: str) -> str:
         raise OptionError(
             "precision tf32 exists on NVIDIA GPUs since Ampere only, not on this "
             + ("GPU" if on_gpu else "processor"),
-            hint="Use --precision auto, which chooses what this machine computes.",
+            hint='Use `precision="auto"`, which chooses what this machine computes.',
         )
     if precision == "bf16" and on_gpu and not gpu_computes_bf16():
         raise OptionError(
-            "this GPU cannot compute in bfloat16", hint="Use --precision fp32 instead."
+            "this GPU cannot compute in bfloat16", hint='Use `precision="fp32"` instead.'
         )
     return precision
 
@@ -194,3 +227,69 @@ def _float32_arithmetic(runtime: Runtime, *, tf32: bool) -> Iterator[None]:
     finally:
         for place, value in zip(places, before, strict=True):
             setattr(place, setting, value)
+
+
+@cache
+def cpu_computes_bf16() -> bool:
+    """Whether this processor multiplies bfloat16 itself; elsewhere it is slower than float32.
+
+    torch tells since 2.5, in full since 2.10; before that, and where it does not, Linux does.
+    """
+    if platform.system() == "Darwin":
+        # Apple's processors since the M2 have it, but torch's kernels there do not use it.
+        return False
+    return bool(_BF16_FLAGS & (_torch_flags() | _linux_flags(_CPU_INFO)))
+
+
+def _torch_flags() -> set[str]:
+    functions = vars(torch.cpu)
+    if "get_capabilities" in functions:
+        found = functions["get_capabilities"]()
+        return {str(name) for name, value in found.items() if value is True}
+    supported = functions.get("_is_avx512_bf16_supported")
+    return {"avx512_bf16"} if supported is not None and supported() else set()
+
+
+def _linux_flags(path: Path) -> set[str]:
+    """The flags of the first processor in Linux's list; none elsewhere."""
+    try:
+        text = path.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return set()
+    for line in text.splitlines():
+        name, _, values = line.partition(":")
+        if name.strip() in ("flags", "Features"):
+            return set(values.split())
+    return set()
+
+
+def gpu_computes_bf16() -> bool:
+    """Whether the current GPU multiplies bfloat16 itself (NVIDIA: since Ampere)."""
+    return torch.version.hip is not None or torch.cuda.get_device_capability() >= (8, 0)
+
+
+def gpu_computes_tf32() -> bool:
+    """Whether the current GPU has TensorFloat-32 (NVIDIA since Ampere, nobody else)."""
+    return torch.version.hip is None and torch.cuda.get_device_capability() >= (8, 0)
+
+
+@contextmanager
+def freed_memory_kept() -> Iterator[None]:
+    """Keep freed memory for the next allocation; at the end the system has it back.
+
+    glibc gives the free end of the heap back as soon as it is larger than a threshold, and every
+    step of a training fetches the same pages again, each one zeroed by the kernel: a twentieth to
+    a sixth of the time. Of other allocators (macOS, Windows, musl) nothing is changed.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        yield
+        return
+    libc = ctypes.CDLL(None)
+    libc.mallopt(_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
+    libc.mallopt(_TRIM_THRESHOLD, -1)
+    try:
+        yield
+    finally:
+        # There is no asking what they were; the thresholds stay where glibc's own adjustment ends.
+        libc.mallopt(_TRIM_THRESHOLD, 2 * _LARGEST_MMAP_THRESHOLD)
+        libc.malloc_trim(0)

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from gaitkit.stages.train import train as train
     from gaitkit.stages.translate import translate as translate
     from gaitkit.training.geis import GeiSet as GeiSet
-    from gaitkit.training.store import load as load
     from gaitkit.translators.aim import Aim as Aim
     from gaitkit.translators.base import Translator as Translator
+    from gaitkit.translators.base import load as load
     from gaitkit.translators.registry import translator_class as translator_class
     from gaitkit.translators.registry import translator_names as translator_names
     from gaitkit.translators.systems.attgan import AttGAN as AttGAN
@@ -35,9 +35,8 @@ else:
             "gaitkit.stages.train": ["train"],
             "gaitkit.stages.translate": ["translate"],
             "gaitkit.training.geis": ["GeiSet"],
-            "gaitkit.training.store": ["load"],
             "gaitkit.translators.aim": ["Aim"],
-            "gaitkit.translators.base": ["Translator"],
+            "gaitkit.translators.base": ["Translator", "load"],
             "gaitkit.translators.registry": ["translator_class", "translator_names"],
             "gaitkit.translators.systems.attgan": ["AttGAN", "AttGANConfig"],
             "gaitkit.translators.systems.deformable": ["DeformableConfig", "DeformableGAN"],

@@ -14,11 +14,10 @@ from gaitkit.errors import OptionError, TrainingError
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.training.geis import GeiSet
 from gaitkit.training.loop import Callbacks, Training, TrainingOptions
-from gaitkit.training.sampling import Batch, TripleSampler
 from gaitkit.translators.aim import Aim
-from gaitkit.translators.systems.dgnet import DGNet, DGNetConfig
-from gaitkit.translators.systems.dgnet_encoders import LayoutEncoder, shrink
-from gaitkit.translators.systems.dgnet_losses import erased
+from gaitkit.translators.sampling import Batch, TripleSampler
+from gaitkit.translators.systems.dgnet import DGNet, DGNetConfig, erased
+from gaitkit.translators.systems.dgnet_networks import LayoutEncoder, shrink
 
 VIEWS = (0.0, 54.0, 90.0)
 SMALL: dict[str, Any] = {
@@ -358,7 +357,7 @@ def test_translates_to_what_is_asked_for() -> None:
 
 
 def test_refuses_more_people_than_it_can_name_and_too_low_images() -> None:
-    with pytest.raises(TrainingError, match="tell 2 people apart, here are 3"):
+    with pytest.raises(TrainingError, match="tells 2 people apart, here are 3"):
         met(small(people=2))
     with pytest.raises(OptionError, match="a multiple of 32 pixels high, these are 48"):
         small(image_size=(48, 32))

@@ -1,0 +1,1 @@
+"""The parts of `benchmarks/gpu.py`, one module each; they run in processes of their own."""
