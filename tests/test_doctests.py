@@ -25,7 +25,6 @@ def test_examples(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     module = importlib.import_module(name.removesuffix(".__init__"))
     found = doctest.testmod(module, verbose=False)
-    assert found.attempted
     assert not found.failed
 
 
