@@ -37,7 +37,7 @@ from gaitkit.training.registry import ModelKind
 from gaitkit.training.runtime import Runtime
 from gaitkit.training.sampling import Sampler
 
-__all__ = ["ConfigT", "Model", "Scorer"]
+__all__ = ["ConfigT", "Model", "Scorer", "lay_out"]
 
 ConfigT = TypeVar("ConfigT", bound=Config)
 
@@ -186,8 +186,7 @@ class Model(ABC, Generic[ConfigT]):
         self.init_weights(generator)
         for network in self.networks.values():
             network.to(device=self.runtime.device, dtype=self.runtime.dtype)
-            # The type stubs of torch 2.13 do not know this overload.
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            lay_out(network, self.runtime.device)
         self.optimizers = self.build_optimizers()
 
     @staticmethod
@@ -542,3 +541,38 @@ class Model(ABC, Generic[ConfigT]):
 
 def _cut(text: str) -> str:
     return text if len(text) <= 120 else text[:119] + "…"
+
+
+def lay_out(network: nn.Module, device: str) -> None:
+    """Lay weights in memory as convolutions read them fastest there; no value changes.
+
+    Channels last. On a GPU with two exceptions: the weights of one input channel look the same
+    either way, so that their strides have to say it, or the first layer's output is turned round
+    before every second layer; and a network with instance normalisation, which is computed with
+    channels first only, stays as it is.
+
+    Parameters
+    ----------
+    network : Module
+        Changed in place.
+    device : {"cpu", "cuda"}
+        Where it will be used.
+
+    Examples
+    --------
+    >>> layer = nn.Conv2d(1, 8, 4)
+    >>> lay_out(layer, "cuda")
+    >>> layer.weight.stride()
+    (16, 1, 4, 1)
+    """
+    on_gpu = device == "cuda"
+    if on_gpu and any(isinstance(layer, nn.InstanceNorm2d) for layer in network.modules()):
+        return
+    # The type stubs of torch 2.13 do not know this overload.
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if on_gpu:
+        for weight in network.parameters():
+            if weight.ndim == 4 and weight.is_contiguous(memory_format=torch.channels_last):
+                _, channels, height, width = weight.shape
+                strides = (channels * height * width, 1, width * channels, channels)
+                weight.data = weight.data.as_strided(weight.shape, strides)
