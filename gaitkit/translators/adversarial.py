@@ -7,7 +7,7 @@ taken for true. They stand here once, and a system's own module says which terms
 Two pieces are GaitGAN's, and can be added to the others: the identification discriminator A, which
 sees source and candidate and keeps the identity (Yu et al., "GaitGAN", CVPR Workshops 2017, section
 3.3), and the comparison of a generated GEI with the targets of the batch. The moving average of the
-weights is no paper's of these; it translates better than the last state.
+weights is in none of the papers; it translates better than the last state.
 """
 
 from __future__ import annotations

@@ -117,6 +117,13 @@ class AttGAN(EditingTranslator[AttGANConfig]):
 
     Networks: ``G`` (encoder and decoder) and ``D`` (critic and classifier of attributes, on one
     trunk); what `Extras` adds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> model = AttGAN(AttGANConfig(width=2, layers=3, image_size=(32, 32)), device="cpu")
+    >>> model.translate(np.zeros((3, 32, 32), dtype=np.uint8), Aim(strength=0.5)).shape
+    (3, 32, 32)
     """
 
     name: ClassVar[str] = "attgan"
@@ -379,6 +386,11 @@ def critic_loss(real: torch.Tensor, generated: torch.Tensor, kind: str) -> torch
         Its scores, of any floating type; computed in float32 at least.
     kind : str
         One of `ADVERSARIAL`.
+
+    Examples
+    --------
+    >>> critic_loss(torch.tensor([1.0, 3.0]), torch.tensor([0.5, 0.5]), "wgan-gp").item()
+    -1.5
     """
     if kind == "wgan-gp":
         return precise(generated).mean() - precise(real).mean()

@@ -167,6 +167,14 @@ class DGNet(Extras[DGNetConfig]):
     Networks: ``E_a`` (identity encoder), ``E_s`` (layout encoder), ``G`` (generator), ``D``
     (critic, left out where `adversarial_weight` is 0), ``T`` (the teacher, left out where
     `teacher_share` is 0).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> config = DGNetConfig(width=2, identity_width=2, image_size=(32, 32))
+    >>> model = DGNet(config, device="cpu")
+    >>> model.embed(np.zeros((3, 32, 32), dtype=np.uint8)).shape
+    (3, 64)
     """
 
     name: ClassVar[str] = "dgnet"

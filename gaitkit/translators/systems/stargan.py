@@ -106,6 +106,14 @@ class StarGAN(EditingTranslator[StarGANConfig]):
 
     Networks: ``G`` (generator) and ``D`` (critic and classifier); with `identity_weight` ``E``
     (identity network); what `Extras` adds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> model = StarGAN(StarGANConfig(width=2, depth=3, image_size=(32, 32)), device="cpu")
+    >>> images = np.zeros((3, 32, 32), dtype=np.uint8)
+    >>> model.translate(images, Aim(view=54.0, condition="cl")).shape
+    (3, 32, 32)
     """
 
     name: ClassVar[str] = "stargan"
