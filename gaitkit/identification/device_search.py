@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gaitkit.errors import OptionError
+from gaitkit.errors import DeviceError, OptionError
 
 __all__ = ["COSINE", "EUCLIDEAN", "DeviceGallery", "ProductForm", "nearest_rows"]
 
@@ -46,8 +46,8 @@ class ProductForm:
 
     Attributes
     ----------
-    centre : callable
-        Of the probes, float64: the point by which all vectors are moved, shape (d,).
+    centred : bool
+        Whether all vectors are moved by the gallery's mean first: distances stay, errors shrink.
     move : callable
         Of float32 vectors and the centre, on the device: the vectors as they are multiplied, and
         their squared lengths in float64.
@@ -57,7 +57,7 @@ class ProductForm:
         See above.
     """
 
-    centre: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    centred: bool
     move: Callable[[torch.Tensor, torch.Tensor], Moved]
     addend: bool
     scale: float
@@ -74,48 +74,61 @@ def _of_length_1(vectors: torch.Tensor, centre: torch.Tensor) -> Moved:
     return (vectors / divisors[:, None]).float(), torch.ones_like(lengths)
 
 
-def _mean(probes: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(probes.mean(axis=0))
-
-
-def _nothing(probes: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.zeros(probes.shape[1])
-
-
-EUCLIDEAN = ProductForm(_mean, _moved, addend=True, scale=2.0)
-COSINE = ProductForm(_nothing, _of_length_1, addend=False, scale=1.0)
+EUCLIDEAN = ProductForm(True, _moved, addend=True, scale=2.0)
+COSINE = ProductForm(False, _of_length_1, addend=False, scale=1.0)
 
 
 class DeviceGallery:
-    """Enrolled vectors that stay on a device, for many searches.
+    """Enrolled vectors that lie on a device as they are multiplied there, for many searches.
+
+    They take four bytes a value on the device, and half as much again while they are brought there.
 
     Parameters
     ----------
     vectors : ndarray of uint8, float16 or float32, shape (n, d)
         Finite; kept in host memory as well, for what is computed directly.
+    form : ProductForm
+        The metric's, `EUCLIDEAN` or `COSINE`.
     device : str
         Of torch.
 
     Raises
     ------
     OptionError
-        The vectors have another type or shape, or do not fit on the device.
+        The vectors have another type or shape.
+    DeviceError
+        They do not fit on the device.
     """
 
-    def __init__(self, vectors: NDArray[Any], device: str = "cuda") -> None:
+    def __init__(
+        self, vectors: NDArray[Any], form: ProductForm = EUCLIDEAN, device: str = "cuda"
+    ) -> None:
         if vectors.ndim != 2 or vectors.dtype not in (np.uint8, np.float16, np.float32):
             raise OptionError(
                 f"A gallery on a device is of uint8, float16 or float32 and of shape (rows, "
                 f"values), got {vectors.dtype} of shape {vectors.shape}."
             )
-        self.vectors = vectors
+        self.vectors, self.form = vectors, form
+        rows, columns = vectors.shape
+        step = max(1, _BLOCK_BYTES // (4 * max(1, columns)))
+        centre = np.zeros(columns, dtype=np.float32)
+        if form.centred and rows:
+            # Any point near the middle will do.
+            centre = vectors[:: max(1, rows // 4096)].mean(axis=0, dtype=np.float64)
         try:
-            self.tensor = torch.from_numpy(np.ascontiguousarray(vectors)).to(device)
-        except torch.OutOfMemoryError as error:
-            raise OptionError(
-                f"{vectors.nbytes / 2**30:.1f} GiB of vectors do not fit on the device.",
-                hint="Search in the array itself: it goes there part by part.",
+            self.centre = torch.from_numpy(np.asarray(centre, dtype=np.float32)).to(device)
+            self.moved = torch.empty((rows, columns), device=device)
+            self.squares = torch.empty(rows, dtype=torch.float64, device=device)
+            for first in range(0, rows, step):
+                some = slice(first, first + step)
+                part = torch.from_numpy(np.ascontiguousarray(vectors[some])).to(device).float()
+                self.moved[some], self.squares[some] = form.move(part, self.centre)
+        except torch.cuda.OutOfMemoryError as error:
+            raise DeviceError(
+                f"{4 * vectors.size / 2**30:.1f} GiB of vectors do not fit on the device.",
+                hint="Search in the array itself: it is brought to the device part by part.",
             ) from error
+        self.largest = float(self.squares.max()) if rows else 0.0
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -170,9 +183,9 @@ def nearest_rows(
     """
     found: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
     with torch.no_grad(), _single_precision():
-        for first, part in _parts(gallery, device):
+        for first, part in _parts(gallery, form, device):
             for start in range(0, len(probes), _PROBES):
-                pairs = _Part(part, probes[start : start + _PROBES], form).candidates(top)
+                pairs = _Part(part, probes[start : start + _PROBES]).candidates(top)
                 if pairs is None:
                     return None
                 found.append((pairs[0] + start, pairs[1] + first))
@@ -201,48 +214,34 @@ def _single_precision() -> Iterator[None]:
 
 
 def _parts(
-    gallery: DeviceGallery | NDArray[Any], device: str
-) -> Iterator[tuple[int, torch.Tensor]]:
+    gallery: DeviceGallery | NDArray[Any], form: ProductForm, device: str
+) -> Iterator[tuple[int, DeviceGallery]]:
     """First row and vectors of each part that the device has room for."""
     if isinstance(gallery, DeviceGallery):
-        yield 0, gallery.tensor
+        yield 0, gallery
         return
     free = torch.cuda.mem_get_info()[0] if device == "cuda" else 1 << 34
-    size = max(_CHUNK, int(0.4 * free) // max(1, gallery.shape[1] * gallery.dtype.itemsize))
+    size = max(_CHUNK, int(0.4 * free) // (4 * max(1, gallery.shape[1])))
     for first in range(0, len(gallery), size):
-        part = np.ascontiguousarray(gallery[first : first + size])
-        yield first, torch.from_numpy(part).to(device)
+        yield first, DeviceGallery(gallery[first : first + size], form, device)
 
 
 class _Part:
-    """A part of the gallery that lies on the device, and some probes beside it.
+    """A part of the gallery that lies on the device, and some probes beside it."""
 
-    Parameters
-    ----------
-    vectors : Tensor, shape (n, d)
-        Gallery rows.
-    probes : ndarray, shape (p, d)
-        Searched vectors.
-    form : ProductForm
-        The metric's.
-    """
-
-    def __init__(self, vectors: torch.Tensor, probes: NDArray[Any], form: ProductForm) -> None:
-        self._vectors, self._form = vectors, form
-        here = vectors.device
-        centre = form.centre(probes.astype(np.float64)).astype(np.float32)
-        self._centre = torch.from_numpy(centre).to(here)
+    def __init__(self, gallery: DeviceGallery, probes: NDArray[Any]) -> None:
+        self._gallery, self._form = gallery, gallery.form
+        here = gallery.moved.device
         searched = torch.from_numpy(np.ascontiguousarray(probes)).to(here).float()
-        moved, self._squares = form.move(searched, self._centre)
-        self._probes = moved * -form.scale
-        self._largest = self._squares.max()
+        moved, self._squares = self._form.move(searched, gallery.centre)
+        self._probes = moved * -self._form.scale
 
     def candidates(self, top: int) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
         """Probes and rows of all pairs that may be among the nearest; `None` to give it up."""
-        smallest = self._smallest()
-        largest = float(self._largest)
+        largest = max(self._gallery.largest, float(self._squares.max()))
         if not (largest == 0 or _SMALLEST < largest < _LARGEST):
             return None
+        smallest = self._smallest()
         margin = 2.0 * self._bound(largest)
         limit = _kth(smallest, top) + margin
         probe, chunk = torch.nonzero(smallest <= limit[:, None], as_tuple=True)
@@ -253,51 +252,48 @@ class _Part:
         limit = _kth(_beside_each_other(few, probe, len(smallest)), top) + margin
         pair, column = torch.nonzero(values <= limit[probe][:, None], as_tuple=True)
         rows = chunk[pair] * _CHUNK + column
-        real = rows < len(self._vectors)
+        real = rows < self._gallery.shape[0]
         return probe[pair][real].cpu().numpy(), rows[real].cpu().numpy()
 
     def _smallest(self) -> torch.Tensor:
         """The smallest estimate of every chunk of rows, shape (p, chunks)."""
-        rows, columns = self._vectors.shape
-        most = min(_BLOCK_ENTRIES // len(self._probes), _BLOCK_BYTES // (4 * max(1, columns)))
-        step = max(1, most // _CHUNK) * _CHUNK
+        rows = self._gallery.shape[0]
+        step = max(1, _BLOCK_ENTRIES // len(self._probes) // _CHUNK) * _CHUNK
         found = []
         for first in range(0, rows, step):
-            moved, squares = self._form.move(
-                self._vectors[first : first + step].float(), self._centre
-            )
-            self._largest = torch.maximum(self._largest, squares.max())
+            some = slice(first, first + step)
+            vectors = self._gallery.moved[some].T
             if self._form.addend:
                 # In one pass with the product.
-                values = torch.addmm(squares.float(), self._probes, moved.T)
+                squares = self._gallery.squares[some].float()
+                values = torch.addmm(squares, self._probes, vectors)
             else:
-                values = self._probes @ moved.T
-            lacking = -values.shape[1] % _CHUNK
-            values = torch.nn.functional.pad(values, (0, lacking), value=torch.inf)
+                values = self._probes @ vectors
+            if lacking := -values.shape[1] % _CHUNK:
+                values = torch.nn.functional.pad(values, (0, lacking), value=torch.inf)
             found.append(values.view(len(values), -1, _CHUNK).amin(dim=2))
         return torch.cat(found, dim=1)
 
     def _again(self, probe: torch.Tensor, chunk: torch.Tensor) -> torch.Tensor:
         """Estimates of all rows of some chunks, each for one probe, shape (pairs, 256)."""
-        total, columns = self._vectors.shape
+        total, columns = self._gallery.shape
         step = max(1, _BLOCK_BYTES // (4 * _CHUNK * max(1, columns)))
         within = torch.arange(_CHUNK, device=chunk.device)
         values = torch.empty((len(chunk), _CHUNK), device=chunk.device)
         for start in range(0, len(chunk), step):
             some = slice(start, start + step)
             rows = chunk[some, None] * _CHUNK + within
-            taken = self._vectors[rows.clamp(max=total - 1).flatten()].float()
-            moved, squares = self._form.move(taken, self._centre)
-            moved = moved.view(-1, _CHUNK, columns)
+            real = rows.clamp(max=total - 1)
+            moved = self._gallery.moved[real.flatten()].view(-1, _CHUNK, columns)
             part = torch.bmm(moved, self._probes[probe[some]][:, :, None])[:, :, 0]
             if self._form.addend:
-                part += squares.float().view(part.shape)
+                part += self._gallery.squares[real].float()
             values[some] = torch.where(rows < total, part, torch.inf)
         return values
 
     def _bound(self, largest: float) -> torch.Tensor:
         """How far an estimate of each probe may be from the distance, shape (p,), float64."""
-        columns = self._vectors.shape[1]
+        columns = self._gallery.shape[1]
         growth = columns * _UNIT / (1.0 - min(0.5, columns * _UNIT))
         if not self._form.addend:
             # The product of two vectors of length 1; rounding them; the same in the direct way.
@@ -306,8 +302,11 @@ class _Part:
         products = torch.sqrt(self._squares * largest)
         sums = (torch.sqrt(self._squares) + np.sqrt(largest)) ** 2
         # First the product; then moving, squaring and adding up, in this and in the direct way.
-        bounds = self._form.scale * growth * products + (20.0 * _UNIT + columns * _EPS) * sums
-        return bounds + columns * float(np.finfo(np.float32).tiny)
+        bounds: torch.Tensor = (
+            self._form.scale * growth * products + (20.0 * _UNIT + columns * _EPS) * sums
+        )
+        bounds += columns * float(np.finfo(np.float32).tiny)
+        return bounds
 
 
 def _kth(values: torch.Tensor, k: int) -> torch.Tensor:
@@ -315,7 +314,8 @@ def _kth(values: torch.Tensor, k: int) -> torch.Tensor:
     if values.shape[1] < k:
         return torch.full((len(values),), torch.inf, dtype=torch.float64, device=values.device)
     kth = values.amin(dim=1) if k == 1 else values.kthvalue(k, dim=1).values
-    return kth.double()
+    doubled: torch.Tensor = kth.double()
+    return doubled
 
 
 def _beside_each_other(values: torch.Tensor, row: torch.Tensor, rows: int) -> torch.Tensor:

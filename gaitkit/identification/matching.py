@@ -140,7 +140,8 @@ def search(
     """
     if groups is None:
         groups = [np.arange(gallery.shape[0])]
-    groups = [np.sort(np.asarray(rows, dtype=np.int64)) for rows in groups]
+    else:
+        groups = [np.sort(np.asarray(rows, dtype=np.int64)) for rows in groups]
     shape = (len(probes), len(groups))
     found = Matches(
         neighbours=np.full((*shape, top), -1, dtype=np.int64),
@@ -162,9 +163,9 @@ def search(
             whose = None if gallery_subjects is None else probe_subjects
             watch = None if observe is None else partial(observe, column)
             if whose is None and watch is None and len(rows) == gallery.shape[0]:
-                there = _on_device(gallery, probes, metric, approximation, top, device)
-                if there is not None:
-                    found.neighbours[:, column], distances = there
+                nearest = _on_device(gallery, probes, metric, approximation, top, device)
+                if nearest is not None:
+                    found.neighbours[:, column], distances = nearest
                     kept = np.isfinite(distances)
                     found.neighbour_distances[:, column][kept] = metric.finish(distances[kept])
                     continue
@@ -187,7 +188,7 @@ def _on_device(
     device: str,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
     """Nearest rows found on a GPU from end to end; `None` where that cannot be."""
-    held_there = hasattr(gallery, "tensor")
+    held_there = hasattr(gallery, "moved")
     form = getattr(approximation, "device_form", None)
     if form is None or not (held_there or (device != "cpu" and isinstance(gallery, np.ndarray))):
         return None
@@ -196,13 +197,17 @@ def _on_device(
     # Imports torch, which a search on the processor does not need.
     from gaitkit.identification import device_search
 
+    chosen = vars(device_search)[form]
+    if held_there and gallery.form is not chosen:  # type: ignore[attr-defined]
+        return None
+
     def direct(row: NDArray[np.int64], probe: NDArray[np.int64]) -> NDArray[np.float64]:
         return metric.direct(gallery[row], probes[probe])
 
     return device_search.nearest_rows(
         gallery,  # type: ignore[arg-type]
         probes,
-        vars(device_search)[form],
+        chosen,
         direct,
         top,
         device=device,

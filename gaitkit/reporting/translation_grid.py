@@ -13,7 +13,7 @@ from gaitkit.artifacts import Artifact, open_artifact
 from gaitkit.errors import ArtifactError
 from gaitkit.labels import SequenceKey, format_view
 from gaitkit.reporting.sheet import contact_sheet
-from gaitkit.training.preprocessing import preprocessing_of, refuse_other_preprocessing
+from gaitkit.training.geis import preprocessing_of, refuse_other_preprocessing
 from gaitkit.translators.aim import Aim, trained_target
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def translation_grid(
 
 
 def _load(path: Path, device: str) -> _Model:
-    from gaitkit.training.store import load_opened
+    from gaitkit.translators.base import load_opened
 
     with open_artifact(path, "translator", guarded=True) as artifact:
         target = trained_target(artifact.parameters)

@@ -18,13 +18,13 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import nn
 
-from gaitkit.training.averaging import average_of, average_weight, update_average
-from gaitkit.training.sampling import Batch
+from gaitkit.training.schedules import average_of, average_weight, update_average
 from gaitkit.translators.base import Translator
 from gaitkit.translators.config import TranslatorConfig
 from gaitkit.translators.networks.blocks import beside, frozen
 from gaitkit.translators.networks.identity import pixel_contrast
 from gaitkit.translators.networks.losses import bce_with_logits, gradient_penalty, share_right
+from gaitkit.translators.sampling import Batch
 
 __all__ = ["AdversarialConfig", "AdversarialTranslator", "weighted_sum"]
 

@@ -15,12 +15,12 @@ from typing import ClassVar, TypeVar
 
 import torch
 
-from gaitkit.training.sampling import Batch
 from gaitkit.training.schedules import decayed
 from gaitkit.translators.domains import LabelledConfig
 from gaitkit.translators.extras import Extras, ExtrasConfig
 from gaitkit.translators.networks.losses import line_penalty
 from gaitkit.translators.networks.starting_weights import init_uniform
+from gaitkit.translators.sampling import Batch
 
 __all__ = ["EditingConfig", "EditingTranslator"]
 

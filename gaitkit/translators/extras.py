@@ -15,12 +15,12 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from gaitkit.training.sampling import Batch
 from gaitkit.translators.adversarial import AdversarialConfig, AdversarialTranslator
 from gaitkit.translators.config import setting
 from gaitkit.translators.networks.blocks import Critic
 from gaitkit.translators.networks.losses import l1
 from gaitkit.translators.networks.starting_weights import init_normal
+from gaitkit.translators.sampling import Batch
 
 __all__ = ["PAIR_L1_WEIGHT", "Extras", "ExtrasConfig"]
 

@@ -8,18 +8,17 @@ from hypothesis import strategies as st
 
 from gaitkit.errors import OptionError
 from gaitkit.identification import device_search
-from gaitkit.identification.device_search import DeviceGallery
+from gaitkit.identification.device_search import COSINE, EUCLIDEAN, DeviceGallery
 from gaitkit.identification.matching import search
 from gaitkit.identification.metrics import get_metric
 
-METRICS = ["euclidean", "cosine"]
+METRICS = {"euclidean": EUCLIDEAN, "cosine": COSINE}
 
 
 def both(gallery, probes, metric, top=1, device="cpu"):
     """The two answers; torch's own processor stands in for a GPU."""
-    there = search(
-        DeviceGallery(gallery, device), None, probes, None, metric=get_metric(metric), top=top
-    )
+    enrolled = DeviceGallery(gallery, METRICS[metric], device)
+    there = search(enrolled, None, probes, None, metric=get_metric(metric), top=top)
     here = search(gallery, None, probes, None, metric=get_metric(metric), top=top)
     return there, here
 
@@ -60,7 +59,7 @@ def test_the_processor_finds_the_same(metric, dtype, top):
     columns=st.integers(1, 9),
     top=st.integers(1, 7),
     grid=st.sampled_from([2, 5, 1000]),
-    metric=st.sampled_from(METRICS),
+    metric=st.sampled_from(list(METRICS)),
 )
 def test_whatever_the_vectors(seed, rows, columns, top, grid, metric):
     # On a grid of few values there are many ties, and vectors of zeros.
@@ -94,9 +93,18 @@ def test_many_equal_rows_are_searched_as_everywhere():
     assert here.nearest.tolist() == [[0], [0]]
 
 
+def test_a_gallery_that_lies_there_for_another_metric_is_searched_as_everywhere():
+    gallery = np.array([[9, 9], [0, 1]], dtype=np.float32)
+    enrolled = DeviceGallery(gallery, EUCLIDEAN, "cpu")
+    probe = np.array([[1, 1]], dtype=np.float32)
+    found = search(enrolled, None, probe, None, metric=get_metric("cosine"))
+    # (1, 1) points where (9, 9) does, and is nearer to (0, 1).
+    assert found.nearest.tolist() == [[0]]
+
+
 def test_other_types_are_refused_in_words():
     with pytest.raises(OptionError, match="got float64 of shape"):
-        DeviceGallery(np.zeros((2, 2)), "cpu")
+        DeviceGallery(np.zeros((2, 2)), device="cpu")
 
 
 @pytest.mark.cuda
@@ -108,7 +116,7 @@ def test_a_gpu_finds_the_same(metric, on_device):
     gallery = random.standard_normal((20_000, 256), dtype=np.float32)
     probes = random.standard_normal((100, 256), dtype=np.float32)
     there = search(
-        DeviceGallery(gallery) if on_device else gallery,
+        DeviceGallery(gallery, METRICS[metric]) if on_device else gallery,
         None,
         probes,
         None,

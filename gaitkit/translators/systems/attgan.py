@@ -22,7 +22,6 @@ import torch
 from torch import nn
 
 from gaitkit.errors import OptionError
-from gaitkit.training.sampling import Batch
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.config import TranslatorConfig, choice, setting
 from gaitkit.translators.domains import (
@@ -41,6 +40,7 @@ from gaitkit.translators.networks.losses import (
     relative_spread,
     squared_distance,
 )
+from gaitkit.translators.sampling import Batch
 
 __all__ = [
     "ADVERSARIAL",

@@ -27,7 +27,6 @@ from torch.nn import functional
 
 from gaitkit.errors import OptionError
 from gaitkit.training.images import to_network
-from gaitkit.training.sampling import Batch, TripleSampler
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.config import TranslatorConfig, choice, setting
 from gaitkit.translators.domains import LabelledConfig
@@ -39,6 +38,7 @@ from gaitkit.translators.networks.losses import (
     share_right,
 )
 from gaitkit.translators.networks.starting_weights import init_glorot
+from gaitkit.translators.sampling import Batch, TripleSampler
 from gaitkit.translators.systems.deformable_networks import (
     WARPED,
     DeformableGenerator,

@@ -26,8 +26,6 @@ from torch.nn import functional
 from gaitkit.errors import OptionError
 from gaitkit.training.geis import GeiSet
 from gaitkit.training.images import to_network
-from gaitkit.training.options import TrainingOptions
-from gaitkit.training.sampling import Batch, TripleSampler
 from gaitkit.translators.adversarial import weighted_sum
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.config import choice, setting
@@ -37,6 +35,8 @@ from gaitkit.translators.networks.blocks import frozen, judging
 from gaitkit.translators.networks.identity import MAX_PEOPLE, check_people, softmax_loss
 from gaitkit.translators.networks.losses import l1, precise, relative_spread, squared_distance
 from gaitkit.translators.networks.starting_weights import init_kaiming
+from gaitkit.translators.options import TranslatorOptions
+from gaitkit.translators.sampling import Batch, TripleSampler
 from gaitkit.translators.systems.dgnet_networks import (
     Composer,
     Identity,
@@ -144,7 +144,7 @@ class DGNetConfig(LabelledConfig, ExtrasConfig):
         return (self.people, *second[self.fine])
 
     @classmethod
-    def of_data(cls, geis: GeiSet, options: TrainingOptions) -> dict[str, Any]:
+    def of_data(cls, geis: GeiSet, options: TranslatorOptions) -> dict[str, Any]:
         """Also how many people there are; held-out ones have logits that stay unused."""
         people = min(len(geis.labels.subjects()), MAX_PEOPLE)
         return super().of_data(geis, options) | {"people": people}

@@ -21,7 +21,6 @@ import torch
 from torch import nn
 
 from gaitkit.errors import OptionError
-from gaitkit.training.sampling import Batch, TripleSampler
 from gaitkit.translators.adversarial import AdversarialConfig, AdversarialTranslator
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.config import TranslatorConfig, choice, setting
@@ -37,6 +36,7 @@ from gaitkit.translators.networks.identity import (
 )
 from gaitkit.translators.networks.losses import l1, relative_spread
 from gaitkit.translators.networks.starting_weights import init_normal, init_uniform
+from gaitkit.translators.sampling import Batch, TripleSampler
 
 __all__ = ["GaitGAN", "GaitGANConfig"]
 

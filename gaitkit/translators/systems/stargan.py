@@ -23,7 +23,6 @@ import torch
 from torch import nn
 
 from gaitkit.errors import OptionError
-from gaitkit.training.sampling import Batch, TripleSampler
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.config import TranslatorConfig, setting
 from gaitkit.translators.domains import (
@@ -43,6 +42,7 @@ from gaitkit.translators.networks.identity import (
     softmax_loss,
 )
 from gaitkit.translators.networks.losses import l1_of_rows, relative_spread
+from gaitkit.translators.sampling import Batch, TripleSampler
 from gaitkit.translators.systems.stargan_networks import ClassifyingCritic, LabelledGenerator
 
 __all__ = [
