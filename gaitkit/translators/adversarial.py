@@ -238,4 +238,5 @@ def weighted_sum(
     terms: Mapping[str, torch.Tensor], weights: Mapping[str, float | torch.Tensor]
 ) -> torch.Tensor:
     """A loss from its terms, scalars; what is not in `weights` counts once."""
-    return torch.stack([weights.get(name, 1.0) * term for name, term in terms.items()]).sum()
+    weighted = (weights[name] * term if name in weights else term for name, term in terms.items())
+    return torch.stack(list(weighted)).sum()
