@@ -19,8 +19,8 @@ from small_settings import SMALL
 from train_gaitgan import PlainLoop, from_disk, from_memory, gaitkit_loop
 from train_translators import LENGTH, drawn_geis
 
-from gaitkit.translators.sampling import TripleSampler
 from gaitkit.translators import translator_class
+from gaitkit.translators.sampling import TripleSampler
 from gpu_parts.task import Task
 
 PLAIN, DISK, EAGER, RECORDED = "plain", "plain, from disk", "gaitkit, eager", "gaitkit"

@@ -5,10 +5,10 @@ TIP 28(11), 2019. The encoder's code is decoded with attributes: with an image's
 give the image back, with others it must convince a critic and a classifier of attributes. No pair
 of images is needed.
 
-Layers follow the paper's table I, made for images of 64×64: one layer fewer. Losses and their
-weights follow its section III. Adapted are the attributes, which here are a GEI's view and
-condition: one of each, so that their loss is that of two softmax groups and not of independent
-attributes; and that a part of each batch is always asked for the target.
+Layers follow the paper's table I, with one fewer for images of 64×64 pixels. Losses and their
+weights are the paper's. Adapted are the attributes, which here are a GEI's view and condition: one
+of each, so that their loss is that of two softmax groups and not of independent attributes; and
+that a part of each batch is always asked for the target.
 """
 
 from __future__ import annotations
