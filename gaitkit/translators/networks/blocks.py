@@ -252,6 +252,11 @@ def striped(features: torch.Tensor) -> torch.Tensor:
     -------
     Tensor, shape (n, channels, 4, height · width / 4)
         What lies in each stripe.
+
+    Examples
+    --------
+    >>> striped(torch.arange(8.0).reshape(1, 1, 4, 2)).mean(dim=3)
+    tensor([[[0.5000, 2.5000, 4.5000, 6.5000]]])
     """
     return features.reshape(*features.shape[:2], STRIPES, -1)
 
