@@ -8,24 +8,17 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import sys
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import click
 
+from gaitkit.display import Bar, progress_bar
 from gaitkit.parallel import process_rank
 
 __all__ = ["Bar", "print_json", "progress", "say", "set_verbosity", "verbosity"]
 
 _verbosity = 0
-
-
-class Bar(Protocol):
-    """Moves a progress bar."""
-
-    def __call__(self, done: int, total: int, note: str = "") -> None:
-        """Show the number done, their total, and a few words beside them."""
 
 
 class _Notices(logging.Handler):
@@ -86,26 +79,8 @@ def progress(title: str, unit: str = "pieces") -> Iterator[Bar | None]:
     callable or None
         To be called with the number done and the total, and words to stand beside them.
     """
-    if _verbosity < 0 or not sys.stderr.isatty():
+    if _verbosity < 0:
         yield None
         return
-    from rich import progress as bars
-    from rich.console import Console
-    from rich.table import Column
-
-    columns = (
-        bars.TextColumn("{task.description}"),
-        bars.BarColumn(bar_width=16),
-        bars.TextColumn("{task.completed:,.0f}/{task.total:,.0f} " + unit),
-        bars.TimeRemainingColumn(table_column=Column(min_width=7)),
-        bars.TextColumn("{task.fields[note]}"),
-    )
-    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-
-        def update(done: int, total: int, note: str = "") -> None:
-            # The bar begins with the first step: preparing would spoil its estimate of the time.
-            if not bar.tasks:
-                bar.add_task(title, total=total, completed=done, note=note)
-            bar.update(bar.task_ids[0], completed=done, total=total, note=note)
-
-        yield update
+    with progress_bar(title, unit) as bar:
+        yield bar

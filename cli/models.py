@@ -8,6 +8,14 @@ import click
 
 from gaitkit.cli import console, options
 
+_MET = {
+    "views": "--to-view, --to-condition",
+    "strength": "--strength",
+    "embedding": "evaluate --feature embedding",
+    "data sets": "--also",
+}
+"""Where a user meets what a system offers."""
+
 
 @click.command("models", short_help="Systems, recipes, and their settings.")
 @click.argument("name", required=False)
@@ -21,10 +29,14 @@ def command(name: str | None, as_json: bool) -> None:
     A setting is changed by gaitkit train-gan --set NAME=VALUE. A recipe is a system with some of
     its settings, and of the training's options, changed.
     """
-    from gaitkit.training.settings import describe_settings
+    from gaitkit.training.config import describe_settings
     from gaitkit.translators.recipes import RECIPES
-    from gaitkit.translators.registry import translator_class, translator_names
-    from gaitkit.translators.translating import OFFERS
+    from gaitkit.translators.registry import (
+        OFFERS,
+        describe_translator,
+        translator_class,
+        translator_names,
+    )
 
     systems = translator_names()
     if name is None:
@@ -32,7 +44,13 @@ def command(name: str | None, as_json: bool) -> None:
     else:
         chosen = [RECIPES[name].system if name in RECIPES else name]
     recipes = [r for r in RECIPES.values() if name in (None, r.name, r.system)]
-    classes = {system: translator_class(system) for system in chosen}
+
+    def settings(system: str) -> list[dict[str, Any]]:
+        # Only here is the system imported, and torch with it: that takes seconds.
+        found = translator_class(system).config_class
+        return [vars(setting) for setting in describe_settings(found)]
+
+    told = {system: describe_translator(system) for system in chosen}
     described: dict[str, Any] = {
         "systems": {
             system: {
@@ -41,9 +59,9 @@ def command(name: str | None, as_json: bool) -> None:
                 "needs": found.needs,
                 "offers": [offer for offer in OFFERS if offer in found.offers],
                 "training": dict(found.default_training),
-                "settings": [vars(setting) for setting in describe_settings(found.config_class)],
+                "settings": settings(system) if as_json or name is not None else [],
             }
-            for system, found in classes.items()
+            for system, found in told.items()
         },
         "recipes": {
             recipe.name: {
@@ -64,7 +82,7 @@ def command(name: str | None, as_json: bool) -> None:
         click.echo(f"      {said['source']}")
         click.echo(f"      needs {said['needs']}")
         for offer in said["offers"]:
-            click.echo(f"      can: {OFFERS[offer]}")
+            click.echo(f"      can: {OFFERS[offer]} ({_MET[offer]})")
         if name is not None:
             _tell_settings(said)
     if described["recipes"]:

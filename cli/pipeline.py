@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gaitkit.cli import console
-from gaitkit.cli.train_gan import stop_on_signal, training_progress
+from gaitkit.cli.train_gan import stop_on_signal
 
 if TYPE_CHECKING:
     from gaitkit.stages.run import PipelineOptions
@@ -34,10 +34,8 @@ def run_and_print(
 
     with stop_on_signal() as stop_requested, console.progress(title, "done") as progress:
         callbacks = Callbacks(
-            stop_requested=stop_requested,
-            checkpoint_every=checkpoint_every,
-            **training_progress(progress),
-        )
+            stop_requested=stop_requested, checkpoint_every=checkpoint_every
+        ).moving(progress)
         results = run_pipeline(source, workshop, chosen, callbacks=callbacks, progress=progress)
     if as_json:
         console.print_json(to_json([result for _, result in results]))

@@ -87,13 +87,13 @@ def command(
     Several GPUs share each batch under torchrun --nproc-per-node=2 -m gaitkit train-gan … (or
     several processes on CPUs).
     """
-    from gaitkit.stages.run import train_translator
+    from gaitkit.stages.train import carry_out, plan_training, summary_of
     from gaitkit.training.callbacks import Callbacks
-    from gaitkit.training.records import recorded_training
+    from gaitkit.training.record import recorded_training
 
     if resume and output.exists() and values["system"] is None and values["recipe"] is None:
         # Settings are those of the system that is trained on.
-        values["system"] = recorded_training(output).system
+        values["system"] = recorded_training(output, "translator").name
     chosen = training_choice(values)
     every = {} if sample_every is None else {"sample_every": sample_every}
     with stop_on_signal() as stop_requested, console.progress("train", "iterations") as progress:
@@ -101,9 +101,8 @@ def command(
             on_samples=None if samples is None else _sheets(samples),
             checkpoint_every=checkpoint_every,
             stop_requested=stop_requested,
-            **training_progress(progress),
         )
-        summary = train_translator(
+        plan = plan_training(
             geis,
             output,
             protocol=protocol,
@@ -112,41 +111,17 @@ def command(
             also=also,
             config=chosen.config,
             training=chosen.training | every,
-            callbacks=callbacks,
             resume=resume,
             restart=restart,
             overwrite=overwrite,
             **chosen.how,
         )
+        summary = summary_of(plan, carry_out(plan, callbacks.moving(progress)))
     if as_json:
         console.print_json({"output": str(output), **summary})
         return
     for line in _told(output, summary):
         console.say(line)
-
-
-def training_progress(progress: console.Bar | None) -> dict[str, Any]:
-    """Callbacks that move a progress bar, with the losses and the last score beside it."""
-    if progress is None:
-        return {}
-    from gaitkit.training.health import losses_by_network
-
-    note = {"losses": "", "score": ""}
-
-    def losses(step: int, total: int, values: dict[str, float]) -> None:
-        sums = losses_by_network(values)
-        note["losses"] = " ".join(f"{name} {value:.2f}" for name, value in sums.items())
-
-    def score(step: int, mean: float, rates: dict[str, float]) -> None:
-        note["score"] = f"rank-1 {mean:.1f} %"
-
-    return {
-        "on_step": lambda step, total: progress(
-            step, total, "  ".join(filter(None, note.values()))
-        ),
-        "on_progress": losses,
-        "on_validation": score,
-    }
 
 
 def _told(output: Path, summary: dict[str, Any]) -> list[str]:

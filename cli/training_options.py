@@ -179,7 +179,7 @@ def training_choice(values: Mapping[str, Any]) -> TrainingChoice:
     config: dict[str, Any] = {}
     chosen = choose_recipe(values["system"], values["recipe"])
     if values["settings"] or values["paired"]:
-        from gaitkit.training.settings import parse_settings
+        from gaitkit.training.config import parse_settings
         from gaitkit.translators.registry import translator_class
 
         config_class = translator_class(chosen.system).config_class

@@ -9,12 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from made_up_people import people_images, people_labels
 from numpy.typing import NDArray
 
 from gaitkit.artifacts import TrainedOn, write_artifact
 from gaitkit.dropped import DroppedRow
 from gaitkit.labels import Labels, SequenceKey
+
+# How long an example takes is the machine's affair: nothing here is a test of speed.
+settings.register_profile("gaitkit", deadline=None)
+settings.load_profile("gaitkit")
 
 VIEWS = (0, 54, 90)
 WALKS = [f"nm-{take:02d}" for take in range(1, 7)] + ["bg-01", "bg-02", "cl-01", "cl-02"]

@@ -43,11 +43,12 @@ from gaitkit.reporting.page.curves import rate_by_angle
 from gaitkit.reporting.page.document import write_report
 from gaitkit.reporting.sheet import contact_sheet, save_png
 from gaitkit.stages.evaluate import evaluate
-from gaitkit.stages.run import PipelineOptions, measured_geis, train_translator
+from gaitkit.stages.run import PipelineOptions, measured_geis
+from gaitkit.stages.train import carry_out, plan_training
 from gaitkit.stages.workshop import Workshop
 from gaitkit.training.callbacks import Callbacks
-from gaitkit.training.options import TrainingOptions
 from gaitkit.translators import GeiSet, translate, translator_class
+from gaitkit.translators.options import TranslatorOptions
 
 SYSTEMS = ("gaitgan", "stargan", "attgan", "dgnet", "deformable")
 MODES = ("faithful", "paired")
@@ -173,17 +174,17 @@ class _Row:
         steps: list[int] = []
         calls = Callbacks(on_step=lambda step, total: steps.append(step))
         began = clock()
-        train_translator(
+        plan = plan_training(
             self.geis,
             self.model,
             protocol=self.protocol,
             system=self.system,
             config=self.config,
             training={**self.training, "iterations": note["iterations"]},
-            callbacks=replace(calls, checkpoint_every=10**9) if self.minutes else calls,
             overwrite=True,
             **self.how,
         )
+        carry_out(plan, replace(calls, checkpoint_every=10**9) if self.minutes else calls)
         # Of the whole training, also when this is the rest of a stopped one.
         note["seconds"] = (clock() - began) * note["iterations"] / max(len(steps), 1)
         _keep(self.note, note)
@@ -216,12 +217,12 @@ class _Row:
         """What was decided about the row: kept, so that a stopped run goes on with it."""
         if self.note.exists():
             return self.check()
-        iterations = self.training.get("iterations", TrainingOptions().iterations)
+        iterations = self.training.get("iterations", TranslatorOptions().iterations)
         if self.minutes:
             iterations = max(1, int(60 * self.minutes / self._seconds_per_iteration()))
         note = self.asked | {
             "iterations": iterations,
-            "samples": iterations * self.training.get("batch_size", TrainingOptions().batch_size),
+            "samples": iterations * self.training.get("batch_size", TranslatorOptions().batch_size),
         }
         _keep(self.note, note)
         return note
@@ -231,7 +232,7 @@ class _Row:
         geis = GeiSet.open(self.geis)
         people = split_subjects(self.protocol, geis.labels).train
         system = translator_class(self.system)
-        options = TrainingOptions(**{**self.training, "iterations": TRIAL[1]})
+        options = TranslatorOptions(**{**self.training, "iterations": TRIAL[1]})
         geis = geis.of_subjects(people)
         decided = system.config_class.of_data(geis, options)
         config = system.config_class.from_parameters({**self.config, **decided})
@@ -239,6 +240,7 @@ class _Row:
         system(config, seed=self.seed, **self.how).fit(
             geis,
             callbacks=Callbacks(on_step=lambda step, total: times.append(process_time())),
+            progress=False,
             **{**self.training, "iterations": TRIAL[1], "sample_every": 10**6},
         )
         return (times[-1] - times[TRIAL[0] - 1]) / (TRIAL[1] - TRIAL[0])

@@ -34,10 +34,9 @@ from torch import nn
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.training.capture import WARM_UP_STEPS, Steps
 from gaitkit.training.history import History
-from gaitkit.training.processor import cpu_computes_bf16
-from gaitkit.training.runtime import DEVICES, PRECISIONS, Runtime
-from gaitkit.training.sampling import TripleSampler
+from gaitkit.training.runtime import DEVICES, PRECISIONS, Runtime, cpu_computes_bf16
 from gaitkit.translators import GaitGAN, GaitGANConfig
+from gaitkit.translators.sampling import TripleSampler
 
 SUBJECTS = [f"{number:03d}" for number in range(1, 63)]
 VIEWS = [float(view) for view in range(0, 181, 18)]

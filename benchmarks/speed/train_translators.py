@@ -36,8 +36,8 @@ from gaitkit.labels import Labels, SequenceKey
 from gaitkit.training.capture import WARM_UP_STEPS, Steps
 from gaitkit.training.history import History
 from gaitkit.training.runtime import DEVICES, PRECISIONS
-from gaitkit.training.sampling import TripleSampler
 from gaitkit.translators import translator_class
+from gaitkit.translators.sampling import TripleSampler
 
 SYSTEMS = ("stargan", "attgan", "dgnet", "deformable")
 KINDS = ("plain", "gaitkit")

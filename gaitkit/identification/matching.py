@@ -140,7 +140,8 @@ def search(
     """
     if groups is None:
         groups = [np.arange(gallery.shape[0])]
-    groups = [np.sort(np.asarray(rows, dtype=np.int64)) for rows in groups]
+    else:
+        groups = [np.sort(np.asarray(rows, dtype=np.int64)) for rows in groups]
     shape = (len(probes), len(groups))
     found = Matches(
         neighbours=np.full((*shape, top), -1, dtype=np.int64),
@@ -161,6 +162,13 @@ def search(
             )
             whose = None if gallery_subjects is None else probe_subjects
             watch = None if observe is None else partial(observe, column)
+            if whose is None and watch is None and len(rows) == gallery.shape[0]:
+                nearest = _on_device(gallery, probes, metric, approximation, top, device)
+                if nearest is not None:
+                    found.neighbours[:, column], distances = nearest
+                    kept = np.isfinite(distances)
+                    found.neighbour_distances[:, column][kept] = metric.finish(distances[kept])
+                    continue
             best, mates, rank = one.search(whose, top, max(1, block_entries // one.width), watch)
             found.neighbours[:, column] = best.row
             there = best.row >= 0
@@ -169,6 +177,41 @@ def search(
             found.mate_distance[enrolled, column] = metric.finish(mates.distance[enrolled, 0])
             found.rank[:, column] = rank
     return found
+
+
+def _on_device(
+    gallery: Vectors,
+    probes: NDArray[Any],
+    metric: Metric,
+    approximation: Approximation,
+    top: int,
+    device: str,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+    """Nearest rows found on a GPU from end to end; `None` where that cannot be."""
+    held_there = hasattr(gallery, "moved")
+    form = getattr(approximation, "device_form", None)
+    if form is None or not (held_there or (device != "cpu" and isinstance(gallery, np.ndarray))):
+        return None
+    if not {gallery.dtype, probes.dtype} <= {np.dtype(t) for t in (np.uint8, "f2", "f4")}:
+        return None
+    # Imports torch, which a search on the processor does not need.
+    from gaitkit.identification import device_search
+
+    chosen = vars(device_search)[form]
+    if held_there and gallery.form is not chosen:  # type: ignore[attr-defined]
+        return None
+
+    def direct(row: NDArray[np.int64], probe: NDArray[np.int64]) -> NDArray[np.float64]:
+        return metric.direct(gallery[row], probes[probe])
+
+    return device_search.nearest_rows(
+        gallery,  # type: ignore[arg-type]
+        probes,
+        chosen,
+        direct,
+        top,
+        device=device,
+    )
 
 
 class _Block(NamedTuple):

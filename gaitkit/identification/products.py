@@ -65,6 +65,9 @@ class EuclideanProduct:
         How matrices are multiplied.
     """
 
+    device_form = "EUCLIDEAN"
+    """Its name in `gaitkit.identification.device_search`."""
+
     def __init__(self, probes: NDArray[Any], dtype: np.dtype[Any], product: Product) -> None:
         self._raw = probes
         self._exact = dtype == np.uint8
@@ -151,6 +154,9 @@ class CosineProduct:
     product : Product
         How matrices are multiplied.
     """
+
+    device_form = "COSINE"
+    """Its name in `gaitkit.identification.device_search`."""
 
     def __init__(self, probes: NDArray[Any], dtype: np.dtype[Any], product: Product) -> None:
         self._single = dtype in (np.uint8, np.float16, np.float32)

@@ -14,7 +14,7 @@ from gaitkit.errors import ArtifactError
 from gaitkit.labels import SequenceKey, format_view
 from gaitkit.reporting.sheet import contact_sheet, grey_picture
 from gaitkit.reporting.views import gei_picture
-from gaitkit.training.preprocessing import preprocessing_of, refuse_other_preprocessing
+from gaitkit.training.geis import preprocessing_of, refuse_other_preprocessing
 from gaitkit.translators.aim import Aim, trained_target
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def translation_grid(
 
 
 def _load(path: Path, device: str) -> _Model:
-    from gaitkit.training.store import load_opened
+    from gaitkit.translators.base import load_opened
 
     with open_artifact(path, "translator", guarded=True) as artifact:
         target = trained_target(artifact.parameters)

@@ -8,117 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gaitkit.artifacts import open_artifact
-from gaitkit.errors import OptionError, ProtocolError
-from gaitkit.protocols import (
-    PROTOCOLS,
-    Protocol,
-    default_protocol,
-    get_protocol,
-    split_subjects,
-)
+from gaitkit.protocols import PROTOCOLS, Protocol, default_protocol, get_protocol
 from gaitkit.stages.workshop import Workshop, content_of
-from gaitkit.translators.recipes import choose_recipe
+from gaitkit.translators.recipes import Recipe, choose_recipe
 
 if TYPE_CHECKING:
     from gaitkit.identification.results import EvaluationResult
     from gaitkit.parallel import Progress
-    from gaitkit.training.loop import Callbacks
+    from gaitkit.training.callbacks import Callbacks
 
-__all__ = ["PipelineOptions", "measured_geis", "run_pipeline", "train_translator"]
-
-
-def train_translator(
-    geis: Path,
-    output: Path,
-    *,
-    protocol: Protocol | str | None,
-    config: Mapping[str, Any],
-    training: Mapping[str, Any],
-    system: str | None = None,
-    recipe: str | None = None,
-    resume: bool = False,
-    **how: Any,
-) -> dict[str, Any]:
-    """Train a translator on the training people of a protocol.
-
-    Parameters
-    ----------
-    geis, output : Path
-        Measured GEIs, and the translator artefact.
-    protocol : Protocol, str or None
-        A protocol or the name of one; `None` chooses `default_protocol`.
-    config, training : mapping
-        Fields of the system's config and of `TrainingOptions`; they go before the recipe's.
-    system : str or None
-        A name of `gaitkit.translators.registry`; `None` leaves it to the recipe.
-    recipe : str or None
-        A name of `gaitkit.translators.recipes`.
-    resume : bool
-        Train a finished `output` on. Whatever is not given (protocol, recipe, config, training) is
-        as it was.
-    **how
-        Also, refit, device, precision, threads, callbacks, restart, overwrite: see
-        `gaitkit.stages.train.train`.
-
-    Returns
-    -------
-    dict
-        Protocol, training people and content digest, and what `training_summary` says.
-
-    Raises
-    ------
-    ProtocolError
-        The protocol has nobody to train on.
-    """
-    from gaitkit.stages.train import train
-    from gaitkit.training.options import TrainingOptions
-    from gaitkit.training.records import recorded_training, training_summary
-    from gaitkit.translators.registry import translator_class
-
-    named = choose_recipe(system, recipe)
-    name: str = named.system
-    subjects: tuple[str, ...] = ()
-    if resume and output.exists():
-        before = recorded_training(output)
-        if system not in (None, before.system):
-            raise OptionError(
-                f"{output} is a model of the system {before.system!r}, not {system!r}.",
-                hint="Train it on without --model, or write to another output.",
-            )
-        name, subjects = before.system, before.subjects
-        config, training = {**before.config, **config}, {**before.options, **training}
-    else:
-        defaults = translator_class(name).default_training
-        config = {**named.config, **config}
-        training = {**defaults, **named.training, **training}
-    if protocol is not None or not subjects:
-        protocol, subjects = _training_people(geis, protocol)
-    digest = train(
-        geis,
-        output,
-        subjects=subjects,
-        system=name,
-        config=config,
-        options=TrainingOptions(**training),
-        resume=resume,
-        **how,
-    )
-    told = {"protocol": protocol, "subjects": list(subjects), "content_sha256": digest}
-    return told | training_summary(output)
-
-
-def _training_people(geis: Path, protocol: Protocol | str | None) -> tuple[str, tuple[str, ...]]:
-    """Name of the protocol, and whom it lets models see."""
-    with open_artifact(geis, "gei") as artifact:
-        labels = artifact.labels
-    chosen = default_protocol(labels) if protocol is None else get_protocol(protocol)
-    subjects = split_subjects(chosen, labels).train
-    if not subjects:
-        raise ProtocolError(
-            f"Protocol {chosen.name} has nobody to train on in {geis}.",
-            hint="Use --protocol halves, which divides whatever subjects there are.",
-        )
-    return chosen.name, subjects
+__all__ = ["PipelineOptions", "measured_geis", "run_pipeline"]
 
 
 @dataclass(frozen=True)
@@ -131,10 +30,12 @@ class PipelineOptions:
         `None` chooses by the subjects.
     silhouettes, gei : mapping
         Fields of `SilhouetteOptions` and `GeiOptions`.
-    system, recipe : str or None
-        Names of `gaitkit.translators.registry` and of `gaitkit.translators.recipes`.
+    system : str or None
+        A name of `gaitkit.translators.registry`.
+    recipe : Recipe, str or None
+        A recipe, or a name of `gaitkit.translators.recipes`.
     config, training : mapping
-        Fields of the system's config and of `TrainingOptions`; they go before the recipe's.
+        Fields of the system's config and of `TranslatorOptions`; they go before the recipe's.
     refit : bool
         Train again on all training people for the number of iterations that validation chose.
     device, precision : str
@@ -149,7 +50,7 @@ class PipelineOptions:
     silhouettes: Mapping[str, Any] = field(default_factory=dict)
     gei: Mapping[str, Any] = field(default_factory=dict)
     system: str | None = None
-    recipe: str | None = None
+    recipe: Recipe | str | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     refit: bool = False
@@ -190,6 +91,7 @@ def run_pipeline(
     """
     from gaitkit.identification.results import read_results
     from gaitkit.stages.evaluate import evaluate
+    from gaitkit.stages.train import carry_out, plan_training
     from gaitkit.stages.translate import translate
 
     gei = measured_geis(source, workshop, options, progress)
@@ -210,20 +112,22 @@ def run_pipeline(
             "refit": options.refit,
             "precision": options.precision,
         },
-        lambda path: train_translator(
-            gei,
-            path,
-            protocol=protocol,
-            system=options.system,
-            recipe=options.recipe,
-            config=options.config,
-            training=options.training,
-            refit=options.refit,
-            precision=options.precision,
-            threads=options.threads,
-            callbacks=callbacks,
-            device=options.device,
-            overwrite=True,
+        lambda path: carry_out(
+            plan_training(
+                gei,
+                path,
+                protocol=protocol,
+                system=options.system,
+                recipe=options.recipe,
+                config=options.config,
+                training=options.training,
+                refit=options.refit,
+                precision=options.precision,
+                threads=options.threads,
+                device=options.device,
+                overwrite=True,
+            ),
+            callbacks,
         ),
         say=f"Training {recipe.system}",
     )

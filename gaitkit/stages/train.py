@@ -1,4 +1,8 @@
-"""The stage `train-gan`: GEIs become a translator, in one training or two, stopped at any time."""
+"""The stage `train-gan`: GEIs become a translator, in one training or two, stopped at any time.
+
+A `TrainingPlan` says what is trained, on what and how. It is made once, by `plan_training` from
+what a user asks for or by `train` from what a program does, and carried out by `carry_out`.
+"""
 
 from __future__ import annotations
 
@@ -7,43 +11,110 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gaitkit.artifacts import free_to_write, open_artifact
-from gaitkit.errors import OptionError, OutputError, StoppedError, TrainingError
-from gaitkit.training.callbacks import Callbacks
-from gaitkit.training.continuing import (
-    CHECKPOINT,
-    REFIT_CHECKPOINT,
-    continue_from,
-    last_checkpoint_stays,
-    open_training,
-    resumable,
-)
-from gaitkit.training.distributed import World, joined
-from gaitkit.training.geis import GeiSet
-from gaitkit.training.health import device_failures_told
-from gaitkit.training.loop import Training
-from gaitkit.training.options import TrainingOptions
-from gaitkit.training.store import save_training
-from gaitkit.translators.base import Translator
-from gaitkit.translators.config import TranslatorConfig
-from gaitkit.translators.registry import translator_class
+from gaitkit.errors import OptionError, OutputError, ProtocolError, StoppedError, TrainingError
+from gaitkit.protocols import Protocol, default_protocol, get_protocol, split_subjects
+from gaitkit.training.record import Refit, TrainingRecord, recorded_training
+from gaitkit.training.registry import ModelKind
+from gaitkit.translators.recipes import Recipe, choose_recipe
+from gaitkit.translators.registry import TRANSLATOR
 
-__all__ = ["train"]
+if TYPE_CHECKING:
+    from gaitkit.training.callbacks import Callbacks
+    from gaitkit.training.config import Config
+    from gaitkit.training.distributed import World
+    from gaitkit.training.geis import GeiSet
+    from gaitkit.training.loop import Training
+    from gaitkit.training.model import Model
+    from gaitkit.training.options import TrainingOptions
+
+__all__ = ["TrainingPlan", "carry_out", "plan_training", "summary_of", "train"]
 
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What is trained, on what and how.
+
+    Attributes
+    ----------
+    geis, output : Path
+        Measured GEIs, and the model's artefact. Checkpoints are kept in ``name.h5.parts/`` until
+        it is whole.
+    subjects : tuple of str
+        The training people, those to be held out for validation among them; nobody else is seen.
+    system : str
+        Name of the model's class in the registry of its kind.
+    config : mapping
+        Settings of the networks and optimisers; the GEIs decide the rest, such as their size.
+    options : mapping or TrainingOptions
+        How long and on what to train. Of a mapping, what is not in it is the system's default.
+    protocol : str or None
+        What named the training people, where something did.
+    also : tuple of Path
+        Measured GEIs of other data sets, of which everybody is learned from as well.
+    refit : bool
+        After a validated training, train again from the start on all training people, for the
+        number of iterations that scored highest. The result is that of the second training.
+    device, precision, threads
+        See `gaitkit.training.runtime.Runtime`. With precision "auto" and without `threads`, a
+        continued training takes those that it was begun with.
+    resume : bool
+        Train a finished `output` on to more iterations; it is replaced when the new one is whole.
+    restart, overwrite : bool
+        Discard checkpoints; replace a finished output.
+    kind : ModelKind
+        The kind of model.
+    """
+
+    geis: Path
+    output: Path
+    subjects: tuple[str, ...]
+    system: str = "gaitgan"
+    config: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] | TrainingOptions = field(default_factory=dict)
+    protocol: str | None = None
+    also: tuple[Path, ...] = ()
+    refit: bool = False
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+    resume: bool = False
+    restart: bool = False
+    overwrite: bool = False
+    kind: ModelKind = TRANSLATOR
+
+    @property
+    def model_class(self) -> type[Model[Any]]:
+        """The class that is trained."""
+        return self.kind.class_of(self.system)
+
+    @property
+    def chosen_options(self) -> TrainingOptions:
+        """The options, of the class that the model has for them."""
+        model = self.model_class
+        if isinstance(self.options, Mapping):
+            return model.options_class.from_parameters({**model.default_training, **self.options})
+        return model.options_class.taking(self.options)
+
+    @property
+    def parts(self) -> Path:
+        """The folder of checkpoints."""
+        return self.output.with_name(self.output.name + ".parts")
+
+
 def train(
-    geis: Path,
-    output: Path,
+    geis: Path | str,
+    output: Path | str,
     *,
     subjects: Sequence[str],
     system: str = "gaitgan",
     config: Mapping[str, Any] | None = None,
     options: TrainingOptions | None = None,
-    also: Sequence[Path] = (),
+    also: Sequence[Path | str] = (),
     refit: bool = False,
     device: str = "auto",
     precision: str = "auto",
@@ -60,32 +131,14 @@ def train(
 
     Parameters
     ----------
-    geis : Path
-        Measured GEIs.
-    output : Path
-        The translator artefact. Checkpoints are kept in ``name.h5.parts/`` until it is whole.
-    subjects : sequence of str
-        The training people, those to be held out for validation among them; nobody else is seen.
-    system : str
-        A name of `gaitkit.translators.registry`.
-    config : mapping, optional
-        Settings of the networks and optimisers; the image size comes from the GEIs.
+    geis, output, subjects, system, config, also, refit
+        See `TrainingPlan`.
+    device, precision, threads, resume, restart, overwrite
+        Likewise.
     options : TrainingOptions, optional
         How long and on what to train; by default as the system's paper does.
-    also : sequence of Path
-        Measured GEIs of other data sets, of which everybody is learned from as well.
-    refit : bool
-        After a validated training, train again from the start on all training people, for the
-        number of iterations that scored highest. The result is that of the second training.
-    device, precision, threads
-        See `gaitkit.training.runtime.Runtime`. With precision "auto" and without `threads`, a
-        continued training takes those that it was begun with.
     callbacks : Callbacks, optional
         Progress, samples, and the request to stop; its `on_checkpoint` is set here.
-    resume : bool
-        Train a finished `output` on to more iterations; it is replaced when the new one is whole.
-    restart, overwrite : bool
-        Discard checkpoints; replace a finished output.
 
     Returns
     -------
@@ -106,126 +159,229 @@ def train(
     ArtifactError, OutputError
         The input, the checkpoint or the output cannot be used; the last checkpoint stays.
     """
-    with joined(device) as world:
-        return _train(
-            world,
-            geis,
-            output,
-            subjects=subjects,
-            system=system,
-            config=config or {},
-            options=options or TrainingOptions(**translator_class(system).default_training),
-            also=also,
-            refit=refit,
-            how={"device": device, "precision": precision, "threads": threads},
-            callbacks=callbacks or Callbacks(),
-            resume=resume,
-            restart=restart,
-            overwrite=overwrite or resume,
-        )
-
-
-def _train(
-    world: World,
-    geis: Path,
-    output: Path,
-    *,
-    subjects: Sequence[str],
-    system: str,
-    config: Mapping[str, Any],
-    options: TrainingOptions,
-    also: Sequence[Path],
-    refit: bool,
-    how: Mapping[str, Any],
-    callbacks: Callbacks,
-    resume: bool,
-    restart: bool,
-    overwrite: bool,
-) -> str:
-    free_to_write(output, overwrite=overwrite)
-    if refit and not options.validation_subjects:
-        raise OptionError(
-            "A refit needs a validated training, which says for how many iterations.",
-            hint="Add --validation-subjects N: so many of the training people are held out first.",
-        )
-    learned = GeiSet.open(geis).of_subjects(subjects)
-    if not len(learned):
-        raise TrainingError(f"None of the training people is in {geis}.")
-    chosen = translator_class(system)
-    if also and "data sets" not in chosen.offers:
-        raise OptionError(
-            f"The system {system!r} learns from one data set at a time.",
-            hint="gaitkit models says which systems learn from several.",
-        )
-    learned = learned.beside([GeiSet.open(path) for path in also])
-    decided = chosen.config_class.of_data(learned, options)
-    settings = chosen.config_class.from_parameters({**config, **decided})
-    folder = output.with_name(output.name + ".parts")
-    if restart and world.is_main:
-        shutil.rmtree(folder, ignore_errors=True)
-    world.wait()
-    plan = _Plan(
-        chosen,
-        settings,
-        learned,
-        options,
-        checkpoint=folder / CHECKPOINT,
-        world=world,
-        **how,
+    plan = TrainingPlan(
+        Path(geis),
+        Path(output),
+        tuple(subjects),
+        system,
+        config or {},
+        options or {},
+        also=tuple(map(Path, also)),
+        refit=refit,
+        device=device,
+        precision=precision,
+        threads=threads,
+        resume=resume,
+        restart=restart,
+        overwrite=overwrite,
     )
-    if resume:
-        plan = replace(plan, begun=resumable(output, options.iterations, refit=refit))
-    if refit:
-        plan = _refit(plan, callbacks)
-    training = plan.run(callbacks)
-    if world.is_main:
-        with last_checkpoint_stays(plan.checkpoint):
-            save_training(
-                training,
-                output,
-                kind="translator",
-                parameters=plan.parameters,
-                overwrite=overwrite,
+    return carry_out(plan, callbacks)
+
+
+def plan_training(
+    geis: Path | str,
+    output: Path | str,
+    *,
+    protocol: Protocol | Path | str | None = None,
+    system: str | None = None,
+    recipe: Recipe | str | None = None,
+    config: Mapping[str, Any] | None = None,
+    training: Mapping[str, Any] | None = None,
+    also: Sequence[Path | str] = (),
+    refit: bool = False,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    resume: bool = False,
+    restart: bool = False,
+    overwrite: bool = False,
+) -> TrainingPlan:
+    """What to train, from what a user asks for.
+
+    Parameters
+    ----------
+    geis, output : path-like
+        Measured GEIs, and the translator artefact.
+    protocol : Protocol, str or None
+        A protocol, or the name or file of one, whose training people are learned from; `None`
+        chooses `default_protocol`.
+    system : str or None
+        A name of `gaitkit.translators.registry`; `None` leaves it to the recipe.
+    recipe : Recipe, str or None
+        A recipe, or a name of `gaitkit.translators.recipes`.
+    config, training : mapping
+        Fields of the system's config and of `TranslatorOptions`; they go before the recipe's.
+    also, refit, device, precision, threads, resume, restart, overwrite
+        See `TrainingPlan`. Of a training that is resumed, whatever is not given is as it was.
+
+    Raises
+    ------
+    OptionError
+        The system, the recipe or an option does not exist, or they exclude each other.
+    ProtocolError
+        The protocol has nobody to train on.
+    """
+    geis, output = Path(geis), Path(output)
+    named = choose_recipe(system, recipe)
+    name, settings, options = named.system, named.config, named.training
+    subjects: tuple[str, ...] = ()
+    if resume and output.exists():
+        before = recorded_training(output, TRANSLATOR.name)
+        if system not in (None, before.name):
+            raise OptionError(
+                f"{output} is a model of the system {before.name!r}, not {system!r}.",
+                hint="Train it on without `system`, or write to another output.",
             )
-        shutil.rmtree(folder, ignore_errors=True)
-    world.wait()
-    with open_artifact(output, "translator") as artifact:
-        return artifact.content_sha256
+        name, subjects = before.name, tuple(before.subjects or ())
+        settings, options = before.config or {}, before.options or {}
+    told = None
+    if protocol is not None or not subjects:
+        told, subjects = _training_people(geis, protocol)
+    return TrainingPlan(
+        geis,
+        output,
+        subjects,
+        name,
+        {**settings, **(config or {})},
+        {**options, **(training or {})},
+        protocol=told,
+        also=tuple(map(Path, also)),
+        refit=refit,
+        device=device,
+        precision=precision,
+        threads=threads,
+        resume=resume,
+        restart=restart,
+        overwrite=overwrite,
+    )
+
+
+def _training_people(
+    geis: Path, protocol: Protocol | Path | str | None
+) -> tuple[str, tuple[str, ...]]:
+    """Name of the protocol, and whom it lets models see."""
+    with open_artifact(geis, "gei") as artifact:
+        labels = artifact.labels
+    chosen = default_protocol(labels) if protocol is None else get_protocol(protocol)
+    subjects = split_subjects(chosen, labels).train
+    if not subjects:
+        raise ProtocolError(
+            f"Protocol {chosen.name} has nobody to train on in {geis}.",
+            hint='Use `protocol="halves"`, which divides whatever subjects there are.',
+        )
+    return chosen.name, subjects
+
+
+def carry_out(plan: TrainingPlan, callbacks: Callbacks | None = None) -> str:
+    """Train as planned; see `train` for what is called back, returned and raised."""
+    from gaitkit.training.callbacks import Callbacks
+    from gaitkit.training.distributed import joined
+
+    with joined(plan.device) as world:
+        course = _Course.of(plan, world)
+        calls = callbacks or Callbacks()
+        if plan.refit:
+            course = _refitted(course, calls)
+        return course.finish(calls)
+
+
+def summary_of(plan: TrainingPlan, digest: str) -> dict[str, Any]:
+    """How a training that was carried out went.
+
+    Parameters
+    ----------
+    plan : TrainingPlan
+        The plan.
+    digest : str
+        What `carry_out` gave.
+
+    Returns
+    -------
+    dict
+        JSON-able: protocol, training people and content digest, and what
+        `gaitkit.training.store.training_summary` says.
+    """
+    from gaitkit.training.store import training_summary
+
+    told = {
+        "protocol": plan.protocol,
+        "subjects": list(plan.subjects),
+        "content_sha256": digest,
+    }
+    return told | training_summary(plan.output, plan.kind)
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """One training: all that makes it, and where it stands.
+class _Course:
+    """One of the trainings of a plan, and where it stands.
 
     Attributes
     ----------
-    checkpoint : Path
-        Written while it runs; where it exists, the training goes on from it.
+    plan : TrainingPlan
+        What is trained, on what and how.
+    options : TrainingOptions
+        How long this training goes on.
+    data : GeiSet
+        The training people's GEIs.
+    config : Config
+        The settings, those by the data among them.
     world : World
         The processes that do it together.
+    checkpoint : Path
+        Written while it runs; where it exists, the training goes on from it.
     begun : Path or None
         Where there is no checkpoint, a finished model to go on from.
     length : int or None
         Iterations of the training whose course it follows, where it ends before that one.
-    parameters : dict
-        What its files record beside `parameters_of`.
+    refit : Refit or None
+        What decided it, where it is the second training of its plan.
     """
 
-    system: type[Translator[Any]]
-    settings: TranslatorConfig
-    geis: GeiSet
+    plan: TrainingPlan
     options: TrainingOptions
-    checkpoint: Path
-    device: str
-    precision: str
-    threads: int | None
+    data: GeiSet
+    config: Config
     world: World
+    checkpoint: Path
     begun: Path | None = None
     length: int | None = None
-    parameters: dict[str, Any] = field(default_factory=dict)
+    refit: Refit | None = None
+
+    @classmethod
+    def of(cls, plan: TrainingPlan, world: World) -> _Course:
+        """The first training of a plan, its input read and checked."""
+        from gaitkit.training.store import CHECKPOINT, refuse_resuming
+
+        free_to_write(plan.output, overwrite=plan.overwrite or plan.resume)
+        options = plan.chosen_options
+        if plan.refit and not options.validation_subjects:
+            raise OptionError(
+                "A refit needs a validated training, which says for how many iterations.",
+                hint="Give `validation_subjects`: so many of the training people are held out "
+                "first.",
+            )
+        data = _training_data(plan)
+        decided = plan.model_class.config_class.of_data(data, options)
+        config = plan.model_class.config_class.from_parameters({**plan.config, **decided})
+        if plan.restart and world.is_main:
+            shutil.rmtree(plan.parts, ignore_errors=True)
+        world.wait()
+        if plan.resume:
+            refuse_resuming(plan.output, plan.kind, options.iterations, refit=plan.refit)
+        return cls(
+            plan,
+            options,
+            data,
+            config,
+            world,
+            checkpoint=plan.parts / CHECKPOINT,
+            begun=plan.output if plan.resume else None,
+        )
 
     def run(self, callbacks: Callbacks) -> Training:
         """Begin or continue, and train to the end."""
+        from gaitkit.training.store import last_checkpoint_stays
+
         training = self._begin()
         try:
             self.checkpoint.parent.mkdir(exist_ok=True)
@@ -239,52 +395,75 @@ class _Plan:
                 return training
         raise StoppedError(
             f"Stopped after {training.step:,} of {self.options.iterations:,} iterations"
-            f"{' of the refit' if 'refit' in self.parameters else ''}; the checkpoint is "
+            f"{'' if self.refit is None else ' of the refit'}; the checkpoint is "
             f"{self.checkpoint}.",
             hint="Give the same command again to continue.",
         )
 
+    def finish(self, callbacks: Callbacks) -> str:
+        """Train to the end, and write the model; its content digest."""
+        from gaitkit.training.store import last_checkpoint_stays, save_training
+
+        plan, training = self.plan, self.run(callbacks)
+        if self.world.is_main:
+            with last_checkpoint_stays(self.checkpoint):
+                save_training(
+                    training,
+                    plan.output,
+                    finished=True,
+                    refit=self.refit,
+                    overwrite=plan.overwrite or plan.resume,
+                )
+            shutil.rmtree(plan.parts, ignore_errors=True)
+        self.world.wait()
+        with open_artifact(plan.output, plan.kind.name) as artifact:
+            return artifact.content_sha256
+
     def _calls(self, callbacks: Callbacks) -> Callbacks:
+        from gaitkit.training.callbacks import Callbacks
+
         if self.world.is_main:
             return replace(callbacks, on_checkpoint=self.save)
         return Callbacks(stop_requested=callbacks.stop_requested)
 
     def save(self, training: Training) -> None:
         """Write the checkpoint, in the first process."""
-        if not self.world.is_main:
-            return
-        save_training(
-            training,
-            self.checkpoint,
-            kind="checkpoint",
-            parameters=self.parameters,
-            overwrite=True,
-        )
+        from gaitkit.training.store import save_training
+
+        if self.world.is_main:
+            save_training(
+                training, self.checkpoint, finished=False, refit=self.refit, overwrite=True
+            )
 
     def _begin(self) -> Training:
+        from gaitkit.training.health import device_failures_told
+        from gaitkit.training.loop import Training
+        from gaitkit.training.store import continue_from
+
         source = self.checkpoint if self.checkpoint.exists() else self.begun
         how = self._runtime_of(source)
         with device_failures_told(lambda: 0):
-            translator = self.system(self.settings, seed=self.options.seed, **how)
-            translator.join(self.world)
-            training = Training(translator, self.geis, self.options, length=self.length)
+            model = self.plan.model_class(self.config, seed=self.options.seed, **how)
+            model.join(self.world)
+            training = Training(model, self.data, self.options, length=self.length)
             if source is not None:
-                continue_from(training, source, self.parameters)
+                continue_from(training, source, self.refit)
         return training
 
     def _runtime_of(self, source: Path | None) -> dict[str, Any]:
         """Device, precision, threads and mode: as asked for, else as the training was begun."""
+        from gaitkit.training.store import open_training
+
+        plan = self.plan
         asked: dict[str, Any] = {
-            "device": self.device,
-            "precision": self.precision,
-            "threads": self.threads,
+            "device": plan.device,
+            "precision": plan.precision,
+            "threads": plan.threads,
         }
         if source is None:
             return asked
-        with open_training(source) as artifact:
-            before = artifact.parameters.get("runtime")
-        if not isinstance(before, Mapping):
-            return asked
+        with open_training(source, plan.kind) as artifact:
+            before = TrainingRecord.from_parameters(artifact.parameters, plan.kind.name).runtime
         for name, kind in (("device", str), ("precision", str), ("threads", int)):
             if asked[name] in ("auto", None) and isinstance(before.get(name), kind):
                 asked[name] = before[name]
@@ -294,36 +473,51 @@ class _Plan:
         return asked
 
 
-def _refit(plan: _Plan, callbacks: Callbacks) -> _Plan:
-    """Do the validated training; the plan of the one on everybody that follows."""
-    training = plan.run(callbacks)
+def _training_data(plan: TrainingPlan) -> GeiSet:
+    """The GEIs of the training people, and of everybody in other data sets."""
+    from gaitkit.training.geis import GeiSet
+
+    data = GeiSet.open(plan.geis).of_subjects(plan.subjects)
+    if not len(data):
+        raise TrainingError(f"None of the training people is in {plan.geis}.")
+    if plan.also and "data sets" not in plan.model_class.offers:
+        raise OptionError(
+            f"The system {plan.system!r} learns from one data set at a time.",
+            hint="gaitkit models says which systems learn from several.",
+        )
+    return data.beside([GeiSet.open(path) for path in plan.also])
+
+
+def _refitted(course: _Course, callbacks: Callbacks) -> _Course:
+    """Do the validated training; the one on everybody that follows."""
+    from gaitkit.training.store import REFIT_CHECKPOINT, last_checkpoint_stays
+
+    training = course.run(callbacks)
     # Kept until the second training is done: it says for how long that one goes on.
-    with last_checkpoint_stays(plan.checkpoint):
-        plan.save(training)
+    with last_checkpoint_stays(course.checkpoint):
+        course.save(training)
     best = training.best
     if best is None:
         raise TrainingError("The validated training has no score.")
     _log.info(
         "refit: all %d training people, %d iterations (%.1f %% on those held out)",
-        len(plan.geis.labels.subjects()),
+        len(course.data.labels.subjects()),
         best.step,
         best.score,
     )
-    record = {
-        "held_out": list(training.held_out),
-        "iterations": plan.options.iterations,
-        "validate_every": plan.options.validate_every,
-        "best_step": best.step,
-        "best_score": best.score,
-    }
-    runtime = training.translator.runtime
+    options, runtime = course.options, training.model.runtime
     return replace(
-        plan,
-        precision=runtime.precision,
-        threads=runtime.threads,
-        options=replace(plan.options, iterations=best.step, validation_subjects=0),
+        course,
+        plan=replace(course.plan, precision=runtime.precision, threads=runtime.threads),
+        options=replace(options, iterations=best.step, validation_subjects=0),
         # Step sizes that fall, and whatever else goes by parts of a training, as they were then.
-        length=plan.options.iterations,
-        checkpoint=plan.checkpoint.with_name(REFIT_CHECKPOINT),
-        parameters={"refit": record},
+        length=options.iterations,
+        checkpoint=course.checkpoint.with_name(REFIT_CHECKPOINT),
+        refit=Refit(
+            list(training.held_out),
+            options.iterations,
+            options.validate_every,
+            best.step,
+            best.score,
+        ),
     )

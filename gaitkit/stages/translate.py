@@ -20,10 +20,14 @@ from gaitkit.artifacts import (
 from gaitkit.errors import ArtifactError
 from gaitkit.labels import Labels
 from gaitkit.parallel import Progress
-from gaitkit.training.geis import refuse_translated
-from gaitkit.training.preprocessing import preprocessing_of, refuse_other_preprocessing
-from gaitkit.training.store import choose_weights, load_opened
+from gaitkit.training.geis import (
+    preprocessing_of,
+    refuse_other_preprocessing,
+    refuse_translated,
+)
+from gaitkit.training.store import choose_weights
 from gaitkit.translators.aim import USUAL_TARGET, Aim, trained_target
+from gaitkit.translators.base import load_opened
 from gaitkit.translators.recipes import recipe_of
 
 __all__ = ["translate"]
@@ -33,9 +37,9 @@ _EMBEDDING = "features/embedding"
 
 
 def translate(
-    geis: Path,
-    model: Path,
-    output: Path,
+    geis: Path | str,
+    model: Path | str,
+    output: Path | str,
     *,
     device: str = "auto",
     threads: int | None = None,
@@ -49,11 +53,11 @@ def translate(
 
     Parameters
     ----------
-    geis : Path
+    geis : path-like
         Measured GEIs, made as those that the model learned from.
-    model : Path
+    model : path-like
         A translator artefact.
-    output : Path
+    output : path-like
         The artefact of translated GEIs: float32, 0 to 255, not rounded. It carries the key columns
         and the dropped table of its input, and the names of everybody whom the model has seen. A
         system's own feature of each GEI is its column ``features/embedding``.
@@ -82,6 +86,7 @@ def translate(
     ArtifactError, OutputError
         A file cannot be used.
     """
+    geis, model, output = Path(geis), Path(model), Path(output)
     free_to_write(output, overwrite=overwrite)
     with open_artifact(model, "translator", guarded=True) as artifact:
         translator = load_opened(artifact, device=device, threads=threads, weights=weights)

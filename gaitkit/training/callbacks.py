@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from gaitkit.display import Bar, progress_bar
+from gaitkit.parallel import Progress
+from gaitkit.training.health import losses_by_network
+
 if TYPE_CHECKING:
     from gaitkit.training.loop import Training
 
-__all__ = ["Callbacks"]
+__all__ = ["Callbacks", "with_progress"]
 
 
 @dataclass(frozen=True)
@@ -44,3 +49,54 @@ class Callbacks:
     on_checkpoint: Callable[[Training], None] | None = None
     checkpoint_every: int = 500
     stop_requested: Callable[[], bool] | None = None
+
+    def moving(self, bar: Bar | None) -> Callbacks:
+        """These, and a progress bar that moves, with the losses and the last score beside it."""
+        if bar is None:
+            return self
+        note = {"losses": "", "score": ""}
+
+        def step(done: int, total: int) -> None:
+            bar(done, total, "  ".join(filter(None, note.values())))
+            if self.on_step is not None:
+                self.on_step(done, total)
+
+        def losses(done: int, total: int, values: dict[str, float]) -> None:
+            sums = losses_by_network(values)
+            note["losses"] = " ".join(f"{name} {value:.2f}" for name, value in sums.items())
+            if self.on_progress is not None:
+                self.on_progress(done, total, values)
+
+        def score(done: int, mean: float, rates: dict[str, float]) -> None:
+            note["score"] = f"rank-1 {mean:.1f} %"
+            if self.on_validation is not None:
+                self.on_validation(done, mean, rates)
+
+        return replace(self, on_step=step, on_progress=losses, on_validation=score)
+
+
+@contextmanager
+def with_progress(
+    callbacks: Callbacks | None, progress: bool | Progress | None
+) -> Iterator[Callbacks]:
+    """Callbacks that also show how far a training is.
+
+    Parameters
+    ----------
+    callbacks : Callbacks, optional
+        What else the caller wants to be told.
+    progress : bool or callable, optional
+        A bar (`True`), none (`False`), a function that is called with the number of finished
+        iterations and their total, or by default a bar where somebody sees it.
+    """
+    given = callbacks or Callbacks()
+    if callable(progress):
+        tell = progress
+
+        def bar(done: int, total: int, note: str = "") -> None:
+            tell(done, total)
+
+        yield given.moving(bar)
+        return
+    with progress_bar("train", "iterations", shown=progress) as shown:
+        yield given.moving(shown)

@@ -14,13 +14,15 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from gaitkit.training.sampling import Batch
-from gaitkit.translators.base import Translator
+from gaitkit.training.sampling import TensorBatch
+
+if TYPE_CHECKING:
+    from gaitkit.training.model import Model
 
 __all__ = ["WARM_UP_STEPS", "CudaGraphs", "Recorder", "Steps", "Values"]
 
@@ -44,62 +46,62 @@ class Recorder(Protocol):
 
 
 class Steps:
-    """The training steps of one translator, replayed from recordings where its runtime says so.
+    """The training steps of one model, replayed from recordings where its runtime says so.
 
     Warm-up steps are training steps like any other. When a step cannot be recorded, a line in the
     log says so and the training goes on without: recording does nothing to the state.
 
     Recordings hold the addresses of weights and optimiser states: after
-    `Translator.load_state_arrays`, make new `Steps`.
+    `Model.load_state_arrays`, make new `Steps`.
 
     Parameters
     ----------
-    translator : Translator
+    model : Model
         Its weights are changed by each call.
     recorder : Recorder, optional
         `CudaGraphs` when left out.
     """
 
-    def __init__(self, translator: Translator[Any], recorder: Recorder | None = None) -> None:
-        self._translator = translator
+    def __init__(self, model: Model[Any], recorder: Recorder | None = None) -> None:
+        self._model = model
         self._recorder = recorder
         self._done: Counter[Hashable] = Counter()
         self._recordings: dict[Hashable, _Recording] = {}
 
-    def __call__(self, batch: Batch) -> Values:
-        """Do one step; what `Translator.train_step` returns, valid until the next call."""
-        translator = self._translator
-        translator.before_step()
-        if translator.runtime.mode == "eager":
-            return translator.train_step(batch)
+    def __call__(self, batch: TensorBatch) -> Values:
+        """Do one step; what `Model.train_step` returns, valid until the next call."""
+        model = self._model
+        model.before_step()
+        if model.runtime.mode == "eager":
+            return model.train_step(batch)
         if self._recorder is None:
             self._recorder = CudaGraphs()
-        kind = translator.step_kind()
+        kind = model.step_kind()
         self._done[kind] += 1
         if self._done[kind] <= WARM_UP_STEPS:
-            return self._recorder.beside(lambda: translator.train_step(batch))
+            return self._recorder.beside(lambda: model.train_step(batch))
         if kind not in self._recordings:
             recording = self._try_to_record(self._recorder, batch)
             if recording is None:
-                return translator.train_step(batch)
+                return model.train_step(batch)
             self._recordings[kind] = recording
         return self._recordings[kind](batch)
 
-    def _try_to_record(self, recorder: Recorder, batch: Batch) -> _Recording | None:
-        translator = self._translator
-        place = Batch(**{item.name: vars(batch)[item.name].clone() for item in fields(Batch)})
+    def _try_to_record(self, recorder: Recorder, batch: TensorBatch) -> _Recording | None:
+        model = self._model
+        place = batch.copy()
         try:
-            with _optimizers_on_device(translator.optimizers):
-                values, replay = recorder.record(lambda: translator.train_step(place))
+            with _optimizers_on_device(model.optimizers):
+                values, replay = recorder.record(lambda: model.train_step(place))
         except Exception as error:
             # Whatever it was: the step itself follows at once, unrecorded, and raises what is an
             # error of the step and not of its recording.
             reason = str(error).partition("\n")[0]
             _log.warning("a step cannot be recorded and is done without: %s", reason)
-            for optimizer in translator.optimizers.values():
+            for optimizer in model.optimizers.values():
                 optimizer.zero_grad(set_to_none=True)
             self._recordings.clear()
-            translator.runtime = replace(translator.runtime, mode="eager")
+            model.runtime = replace(model.runtime, mode="eager")
             return None
         return _Recording(place, values, replay)
 
@@ -108,13 +110,12 @@ class Steps:
 class _Recording:
     """A recorded step: where it reads its batch, where it leaves its values."""
 
-    batch: Batch
+    batch: TensorBatch
     values: Values
     replay: Callable[[], None]
 
-    def __call__(self, batch: Batch) -> Values:
-        for item in fields(Batch):
-            vars(self.batch)[item.name].copy_(vars(batch)[item.name])
+    def __call__(self, batch: TensorBatch) -> Values:
+        self.batch.take(batch)
         self.replay()
         return self.values
 

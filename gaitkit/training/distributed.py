@@ -1,10 +1,10 @@
-"""Several processes, usually one for each GPU, that train one translator together.
+"""Several processes, usually one for each GPU, that train one model together.
 
-Started by a launcher such as ``torchrun --nproc-per-node=2 -m gaitkit train-gan …``, every process
-has all GEIs and all networks, draws the same batch, and computes on its own part of it. Gradients
-are averaged before each step of an optimiser, running statistics and losses after each training
-step, so that the state is the same everywhere at any time and any process could write it down.
-Losses that compare the images of a batch with each other compare those of each part.
+Started by a launcher such as torchrun, every process has all the data and all networks, draws the
+same batch, and computes on its own part of it. Gradients are averaged before each step of an
+optimiser, running statistics and losses after each training step, so that the state is the same
+everywhere at any time and any process could write it down.
+Losses that compare the examples of a batch with each other compare those of each part.
 PyTorch's DistributedDataParallel is of no use here: a discriminator runs several forward passes
 before one step, and gradients are asked for by `torch.autograd.grad`.
 """
@@ -14,14 +14,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import distributed
 
 from gaitkit.errors import OptionError, TrainingError
 from gaitkit.training.runtime import Runtime
-from gaitkit.training.sampling import Batch
+from gaitkit.training.sampling import BatchT
 
 __all__ = ["World", "joined"]
 
@@ -57,17 +57,16 @@ class World:
         if size % self.size or size < 2 * self.size:
             raise OptionError(
                 f"batch_size {size} cannot be divided among {self.size} processes",
-                hint=f"Give a --batch-size that is a multiple of {self.size}, from {2 * self.size} "
+                hint=f"Give a `batch_size` that is a multiple of {self.size}, from {2 * self.size} "
                 "on; it is the size of the whole batch.",
             )
 
-    def share_of(self, batch: Batch) -> Batch:
+    def share_of(self, batch: BatchT) -> BatchT:
         """The part of this process in a batch that all processes have drawn."""
         if self.size == 1:
             return batch
-        count = len(batch.rows) // self.size
-        part = slice(self.rank * count, (self.rank + 1) * count)
-        return Batch(**{item.name: vars(batch)[item.name][part] for item in fields(Batch)})
+        count = len(batch) // self.size
+        return batch.part(slice(self.rank * count, (self.rank + 1) * count))
 
     def average_(self, tensors: Sequence[torch.Tensor]) -> None:
         """Replace tensors of one floating type by their means over all processes, in one message.
@@ -162,7 +161,7 @@ def _take_gpu(number: int) -> None:
     if number >= count:
         raise OptionError(
             f"process {number} of this machine has no GPU: there are {count}",
-            hint=f"Start torchrun with --nproc-per-node={count}, or train with --device cpu.",
+            hint=f'Start at most {count} processes on this machine, or train with `device="cpu"`.',
         )
     torch.cuda.set_device(number)
 

@@ -1,21 +1,37 @@
-"""GEIs in memory with their key columns: what a translator learns from."""
+"""GEIs in memory with their key columns, and how they were made: what a model learns from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from gaitkit.artifacts import open_artifact
-from gaitkit.errors import DamagedArtifactError, MixtureError
-from gaitkit.labels import Labels
-from gaitkit.training.preprocessing import first_difference, preprocessing_of
+from gaitkit.display import html_table
+from gaitkit.errors import DamagedArtifactError, MixtureError, OptionError
+from gaitkit.labels import Labels, SequenceKey, format_view
 
-__all__ = ["GeiSet", "refuse_translated"]
+__all__ = [
+    "PREPROCESSING",
+    "GeiSet",
+    "brief",
+    "first_difference",
+    "grey_values",
+    "preprocessing_of",
+    "refuse_other_preprocessing",
+    "refuse_translated",
+]
+
+PREPROCESSING = ("silhouettes", "gei")
+"""Sections of a GEI artefact's parameters that say how its GEIs were made."""
+
+_ABSENT = "nothing"
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +57,9 @@ class GeiSet:
         Which data set each GEI is of: 0 is this one, k the k-th of `others`.
     """
 
+    kind: ClassVar[str] = "gei"
+    """Kind of the artefact that holds such images."""
+
     images: NDArray[np.uint8]
     labels: Labels
     dataset: str = ""
@@ -53,12 +72,13 @@ class GeiSet:
         if not len(self.dataset_index):
             object.__setattr__(self, "dataset_index", np.zeros(len(self.images), np.int64))
         if self.images.dtype != np.uint8 or self.images.ndim != 3:
-            raise ValueError(
+            raise OptionError(
                 f"GEIs must be uint8 of shape (n, height, width), got {self.images.dtype} of "
-                f"shape {self.images.shape}"
+                f"shape {self.images.shape}",
+                hint="GeiSet.from_arrays takes other numbers, too.",
             )
         if len(self.images) != len(self.labels):
-            raise ValueError(f"got {len(self.images)} GEIs but {len(self.labels)} labels")
+            raise OptionError(f"got {len(self.images)} GEIs but {len(self.labels)} labels")
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
@@ -86,6 +106,75 @@ class GeiSet:
                 preprocessing_of(artifact.parameters),
                 artifact.content_sha256,
             )
+
+    @classmethod
+    def from_arrays(
+        cls,
+        images: ArrayLike,
+        subjects: Sequence[str],
+        *,
+        views: Sequence[float | None] | None = None,
+        conditions: Sequence[str] | None = None,
+        takes: Sequence[int] | None = None,
+        dataset: str = "",
+    ) -> Self:
+        """GEIs from arrays, checked.
+
+        Parameters
+        ----------
+        images : array of shape (n, height, width)
+            Grey values: whole numbers 0..255, or floats 0..1 or 0..255 (see `grey_values`), which
+            are rounded.
+        subjects : sequence of str
+            Who each GEI shows.
+        views : sequence of float, optional
+            Degrees, `None` or NaN where unknown; by default all are unknown.
+        conditions : sequence of str, optional
+            How they walked; by default ``nm``, walking normally.
+        takes : sequence of int, optional
+            Number of each walk; by default they are counted within subject, condition and view.
+        dataset : str
+            Name of the data set.
+
+        Raises
+        ------
+        OptionError
+            The images are no grey images, or the columns have other lengths or types.
+
+        Examples
+        --------
+        >>> images = np.full((2, 64, 64), 0.5)
+        >>> GeiSet.from_arrays(images, ["ann", "bob"], views=[0, 90])
+        GeiSet: 2 GEIs of 64×64 pixels, 2 people
+        conditions nm; views 000, 090
+        """
+        grey = np.rint(grey_values(images)).astype(np.uint8)
+        count = len(grey)
+        people = _column("subjects", subjects, count, str)
+        kinds = (
+            ["nm"] * count if conditions is None else _column("conditions", conditions, count, str)
+        )
+        angles = [None] * count if views is None else _angles(views, count)
+        seen: Counter[tuple[str, str, float | None]] = Counter()
+        counted = []
+        for person, kind, angle in zip(people, kinds, angles, strict=True):
+            seen[person, kind, angle] += 1
+            counted.append(seen[person, kind, angle])
+        numbers = counted if takes is None else _column("takes", takes, count, int)
+        keys = map(SequenceKey, people, kinds, numbers, angles)
+        return cls(grey, Labels.from_keys(keys), dataset)
+
+    @classmethod
+    def of(cls, images: GeiSet | Path | str | ArrayLike) -> GeiSet:
+        """A set of GEIs as it is, or that of an artefact; refuses arrays, which have no labels."""
+        if isinstance(images, GeiSet):
+            return images
+        if isinstance(images, str | Path):
+            return cls.open(images)
+        raise OptionError(
+            "GEIs in an array need to be told whom they show",
+            hint="Give `subjects`, and `views` and `conditions` where they are known.",
+        )
 
     def of_subjects(self, subjects: Iterable[str]) -> Self:
         """The GEIs of some people only."""
@@ -116,7 +205,7 @@ class GeiSet:
             raise MixtureError(
                 f"Data sets that are learned from together need different names, these are "
                 f"{', '.join(map(repr, names))}.",
-                hint="Make the GEIs again with another --dataset name.",
+                hint="Make the GEIs again with another `dataset` name.",
             )
         for other in others:
             difference = first_difference(
@@ -162,10 +251,119 @@ class GeiSet:
     def __len__(self) -> int:
         return len(self.images)
 
+    def _told(self) -> list[tuple[str, str]]:
+        views = [format_view(view) for view in self.labels.views()]
+        unknown = int(np.isnan(self.labels.view).sum())
+        views += [f"{unknown} unknown"] if unknown else []
+        return [
+            ("GEIs", f"{len(self):,} of {'×'.join(map(str, self.image_size))} pixels"),
+            ("people", f"{len(self.labels.subjects()):,}"),
+            ("conditions", _listed(self.labels.conditions())),
+            ("views", _listed(views)),
+        ]
+
+    def __repr__(self) -> str:
+        named = f" of {', '.join(map(repr, self.datasets))}" if any(self.datasets) else ""
+        (_, images), (_, people), (_, conditions), (_, views) = self._told()
+        many, _, size = images.partition(" ")
+        return (
+            f"{type(self).__name__}{named}: {many} GEIs {size}, {people} people\n"
+            f"conditions {conditions}; views {views}"
+        )
+
+    def _repr_html_(self) -> str:
+        return html_table(" ".join(filter(None, self.datasets)) or "GEIs", self._told())
+
     @property
     def image_size(self) -> tuple[int, int]:
         """Height and width, pixels."""
         return self.images.shape[1], self.images.shape[2]
+
+
+def grey_values(images: ArrayLike) -> NDArray[Any]:
+    """Images as grey values 0..255, whatever numbers they come in.
+
+    Parameters
+    ----------
+    images : array of shape (n, height, width)
+        Whole numbers 0..255, or floats. Floats of which none is above 1 are shares of white; other
+        floats are grey values 0..255.
+
+    Returns
+    -------
+    ndarray of uint8 or floats, shape (n, height, width)
+        Floats are not rounded.
+
+    Raises
+    ------
+    OptionError
+        Another shape, masks, or values that are out of range or no numbers.
+
+    Examples
+    --------
+    >>> grey_values([[[0.0, 0.5], [1.0, 0.0]]]).tolist()
+    [[[0.0, 127.5], [255.0, 0.0]]]
+    """
+    grey = np.asarray(images)
+    expected = "expected GEIs of shape (n, height, width), grey values 0..255 or 0..1"
+    if grey.ndim != 3:
+        hint = {
+            2: "A single GEI is images[None].",
+            4: "A GEI has no colours: take one channel, images[..., 0].",
+        }.get(grey.ndim)
+        raise OptionError(f"{expected}; got an array of shape {grey.shape}", hint=hint)
+    if grey.dtype.kind not in "uif":
+        raise OptionError(
+            f"{expected}; got the type {grey.dtype}",
+            hint="Masks are averaged first: gaitkit.gait_energy_image."
+            if grey.dtype.kind == "b"
+            else None,
+        )
+    low, high = (float(grey.min()), float(grey.max())) if grey.size else (0.0, 0.0)
+    if not (low >= 0.0 and high <= 255.0):
+        raise OptionError(f"{expected}; got values from {low:g} to {high:g}")
+    if grey.dtype.kind == "f":
+        return grey * grey.dtype.type(255) if high <= 1.0 else grey
+    if grey.size and high == 1.0:
+        raise OptionError(
+            f"{expected}; got whole numbers 0 and 1 only, which are masks",
+            hint="Masks are averaged first: gaitkit.gait_energy_image.",
+        )
+    return grey.astype(np.uint8, copy=False)
+
+
+def _column(name: str, values: Sequence[Any], count: int, kind: type) -> list[Any]:
+    if isinstance(values, str) or len(values) != count:
+        found = repr(values) if isinstance(values, str) else f"{len(values)} values"
+        raise OptionError(f"`{name}` must have a value for each of the {count} images, got {found}")
+    try:
+        column = [kind(value) for value in values]
+    except (TypeError, ValueError):
+        raise OptionError(f"`{name}` must be whole numbers") from None
+    for row, (value, given) in enumerate(zip(column, values, strict=True)):
+        if kind is int and value != given:
+            raise OptionError(f"`{name}` must be whole numbers, got {given} in row {row}")
+        if kind is str and (not value or "/" in value):
+            raise OptionError(f"`{name}` must be names without a slash, got {value!r} in row {row}")
+    return column
+
+
+def _angles(views: Sequence[float | None], count: int) -> list[float | None]:
+    if isinstance(views, str) or len(views) != count:
+        found = repr(views) if isinstance(views, str) else f"{len(views)} values"
+        raise OptionError(f"`views` must have a value for each of the {count} images, got {found}")
+    try:
+        angles = [None if view is None else float(view) for view in views]
+    except (TypeError, ValueError):
+        raise OptionError("`views` must be degrees, or None where unknown") from None
+    if any(view is not None and math.isinf(view) for view in angles):
+        raise OptionError("`views` must be degrees, or None where unknown; got an infinite one")
+    return [None if view is None or math.isnan(view) else view for view in angles]
+
+
+def _listed(names: Sequence[str], longest: int = 14) -> str:
+    more = f", … ({len(names)})" if len(names) > longest else ""
+    return (", ".join(names[:longest]) or "none") + more
 
 
 def refuse_translated(path: Path, parameters: Mapping[str, Any], dtype: np.dtype[Any]) -> None:
@@ -175,3 +373,83 @@ def refuse_translated(path: Path, parameters: Mapping[str, Any], dtype: np.dtype
             f"{path} holds translated GEIs; a translator takes measured ones.",
             hint="Give the GEI artefact that gaitkit make-gei wrote.",
         )
+
+
+def preprocessing_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections of an artefact's parameters that say how its GEIs were made."""
+    return {name: parameters[name] for name in PREPROCESSING if name in parameters}
+
+
+def refuse_other_preprocessing(
+    path: Path,
+    found: Mapping[str, Any],
+    found_size: tuple[int, int],
+    learned: Mapping[str, Any],
+    learned_size: tuple[int, int],
+) -> None:
+    """Raise unless GEIs were made in the same way as those that a model learned from.
+
+    Parameters
+    ----------
+    path : Path
+        The GEIs' file, for the message.
+    found, learned : mapping
+        What `preprocessing_of` gives for the GEIs and for the model's.
+    found_size, learned_size : tuple of int
+        Height and width, pixels.
+
+    Raises
+    ------
+    MixtureError
+        Naming the first parameter that differs, with both values.
+    """
+    difference = first_difference(found, found_size, learned, learned_size)
+    if difference is not None:
+        raise MixtureError(
+            f"{path} was made differently from what the model learned: {difference}.",
+            hint="Make the GEIs again with the model's options (gaitkit inspect shows them), or "
+            "train a model on these GEIs.",
+        )
+
+
+def first_difference(
+    found: Mapping[str, Any],
+    found_size: tuple[int, int],
+    other: Mapping[str, Any],
+    other_size: tuple[int, int],
+) -> str | None:
+    """In what two sets of GEIs were made differently, for a message; `None` where in nothing.
+
+    Parameters
+    ----------
+    found, other : mapping
+        What `preprocessing_of` gives.
+    found_size, other_size : tuple of int
+        Height and width, pixels.
+    """
+    differences = []
+    if found_size != other_size:
+        differences.append(("size", "{}×{}".format(*found_size), "{}×{}".format(*other_size)))
+    differences += _differences(found, other)
+    if not differences:
+        return None
+    name, here, there = differences[0]
+    more = f" ({len(differences) - 1} more differ)" if len(differences) > 1 else ""
+    return f"{name} is {here} here, {there} there{more}"
+
+
+def _differences(
+    found: Mapping[str, Any], learned: Mapping[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, str, str]]:
+    for name in sorted(set(found) | set(learned)):
+        here, there = found.get(name, _ABSENT), learned.get(name, _ABSENT)
+        if isinstance(here, Mapping) and isinstance(there, Mapping):
+            yield from _differences(here, there, f"{prefix}{name}.")
+        elif here != there:
+            yield f"{prefix}{name}", brief(here), brief(there)
+
+
+def brief(value: Any) -> str:
+    """A parameter's value for a message, cut to 80 characters."""
+    text = str(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,6 +1,6 @@
-"""Is a training well? What its history shows, and when it must stop.
+"""What the history of a training shows of its health, and when a training must stop.
 
-A system's step reports losses and, by prefix, its health: ``accuracy.D.target`` (share of the
+A model's step reports losses and, by prefix, its health: ``accuracy.D.target`` (share of the
 batch that D judges rightly), ``gradient.G`` (L2 norm of that optimiser's gradient), ``spread.G``
 (spread of the generated images over the batch, relative to that of the true ones).
 """
@@ -74,9 +74,9 @@ def not_finite(what: str, value: str, step: int) -> TrainingError:
     """The error for a value that is no number, with what to change."""
     return TrainingError(
         f"Training failed before iteration {step:,}: {what} is {value}.",
-        hint="Use --precision fp32, a lower learning rate (--set; gaitkit models NAME lists the "
-        "settings) or a larger batch, with --restart; the last checkpoint, if there is one, is "
-        "from before.",
+        hint='Train again (`restart=True`) with `precision="fp32"`, a lower learning rate (gaitkit '
+        "models NAME lists the settings) or a larger `batch_size`; the last checkpoint, if there "
+        "is one, is from before.",
     )
 
 
@@ -111,8 +111,8 @@ def check_spread(
                 f"Training has collapsed by iteration {steps[-1]:,}: the generated images differ "
                 f"from each other {spreads[-1]:.1%} as much as the true ones ({name}), everybody "
                 f"gets the same one.",
-                hint="Train again with --restart and lower learning rates, a term that ties images "
-                "to the true ones (--paired), or a stronger gradient penalty, by --set; gaitkit "
+                hint="Train again (`restart=True`) with lower learning rates, a term that ties "
+                "images to the true ones (`paired=True`), or a stronger gradient penalty; gaitkit "
                 "models NAME lists the settings.",
             )
 
@@ -159,7 +159,7 @@ def device_failure(error: RuntimeError, step: int) -> DeviceError | None:
     if kind == "OutOfMemoryError" or "can't allocate memory" in text:
         return DeviceError(
             f"The device has too little memory for iteration {step + 1:,}: {text[:160]}",
-            hint="Free its memory, or train with a smaller --batch-size or --width.",
+            hint="Free its memory, or train with a smaller `batch_size` or `width`.",
         )
     marks = ("CUDA error", "cuDNN error", "CUBLAS", "CUDNN_STATUS", "NCCL", "device-side assert")
     if kind == "AcceleratorError" or any(mark in text for mark in marks):

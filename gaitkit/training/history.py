@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 
 from gaitkit.errors import DamagedArtifactError
 
-__all__ = ["History"]
+__all__ = ["History", "Samples"]
+
+
+class Samples(NamedTuple):
+    """What a model makes of a few examples: arrays of uint8, shape (k, height, width)."""
+
+    sources: NDArray[np.uint8]
+    generated: NDArray[np.uint8]
+    targets: NDArray[np.uint8]
 
 
 class History:
@@ -99,17 +107,11 @@ class History:
         self.validation_scores.append(score)
         self.validation_rates.append(list(rates.values()))
 
-    def add_samples(
-        self,
-        step: int,
-        sources: NDArray[np.uint8],
-        generated: NDArray[np.uint8],
-        targets: NDArray[np.uint8],
-    ) -> None:
+    def add_samples(self, step: int, samples: Samples) -> None:
         """Keep samples; sources and targets are the same every time."""
-        self.sources, self.targets = sources, targets
+        self.sources, self.targets = samples.sources, samples.targets
         self.sample_steps.append(step)
-        self.generated.append(generated)
+        self.generated.append(samples.generated)
 
     def arrays(self) -> dict[str, NDArray[Any] | list[str]]:
         """The history as arrays; what is not there yet is left out."""
@@ -156,7 +158,7 @@ class History:
         except (KeyError, ValueError, TypeError, IndexError) as error:
             raise DamagedArtifactError(
                 "The model is not a well-formed one: its history is incomplete.",
-                hint="Train it again with gaitkit train-gan.",
+                hint="Train it again.",
             ) from error
         return history
 

@@ -1,4 +1,4 @@
-"""The training loop. It knows steps, history, samples and random states, and no system by name."""
+"""The training loop. It knows steps, history, samples and random states, and no model by name."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from gaitkit.display import html_table
 from gaitkit.errors import DamagedArtifactError, OptionError
-from gaitkit.training.best import Best
 from gaitkit.training.callbacks import Callbacks
 from gaitkit.training.capture import Steps
 from gaitkit.training.health import (
@@ -20,30 +19,25 @@ from gaitkit.training.health import (
     warn_of_equal_images,
 )
 from gaitkit.training.history import History
-from gaitkit.training.images import from_network
 from gaitkit.training.options import TrainingOptions
-from gaitkit.training.randomness import GlobalRandomStates
-from gaitkit.training.sampling import TripleSampler
-from gaitkit.translators.validation import Validation, hold_out
+from gaitkit.training.state import Best, GlobalRandomStates
 
 if TYPE_CHECKING:
     from gaitkit.training.geis import GeiSet
-    from gaitkit.translators.base import Translator
+    from gaitkit.training.model import Model
 
-__all__ = ["Callbacks", "Training", "TrainingOptions", "fit"]
-
-_SAMPLES_SEED = 20170721  # Any number: it fixes which GEIs the sample sheets show.
+__all__ = ["Callbacks", "Training", "TrainingOptions"]
 
 
 class Training:
-    """A translator in training: where it stands, and everything needed to go on from there.
+    """A model in training: where it stands, and everything needed to go on from there.
 
     Parameters
     ----------
-    translator : Translator
-        The system; its weights are changed.
-    geis : GeiSet
-        The training people's GEIs, of the size in its config.
+    model : Model
+        Its weights are changed.
+    data : GeiSet
+        The training people's images, of the size in its config.
     options : TrainingOptions
         How to train.
     length : int, optional
@@ -53,9 +47,9 @@ class Training:
     Raises
     ------
     OptionError
-        When the GEIs have another size, or other views or conditions, than the networks.
+        When the images have another size, or other labels, than the networks.
     TrainingError
-        When fewer than two people have a target, or too few can be held out for validation.
+        When too few people can be learned from, or held out for validation.
 
     Attributes
     ----------
@@ -71,58 +65,33 @@ class Training:
 
     def __init__(
         self,
-        translator: Translator[Any],
-        geis: GeiSet,
+        model: Model[Any],
+        data: GeiSet,
         options: TrainingOptions,
         *,
         length: int | None = None,
     ) -> None:
-        runtime = translator.runtime
-        translator.config.check_data(geis, options)
-        translator.world.check_batch_size(options.batch_size)
-        self.translator = translator
-        translator.training = self
-        translator.preprocessing = dict(geis.preprocessing)
+        options = model.options_class.taking(options)
+        model.config.check_data(data, options)
+        model.world.check_batch_size(options.batch_size)
+        self.model = model
+        model.training = self
+        model.preprocessing = dict(data.preprocessing)
         self.options = options
-        self.geis = geis
+        self.data = data
         self.history = History()
-        self.held_out: tuple[str, ...] = ()
-        self.validation: Validation | None = None
+        self.scorer = model.scorer_for(data, options)
+        self.held_out: tuple[str, ...] = () if self.scorer is None else self.scorer.subjects
         self.best: Best | None = None
-        if options.validation_subjects:
-            self.held_out = hold_out(
-                geis.labels,
-                options.validation_subjects,
-                target_view=options.target_view,
-                target_condition=options.target_condition,
-                seed=options.seed,
-            )
-            self.validation = Validation(geis, self.held_out, options.target_condition)
-        learned = geis.of_subjects(set(geis.labels.subjects()) - set(self.held_out))
-        self.sampler = TripleSampler(
-            learned.images,
-            learned.labels,
-            target_view=options.target_view,
-            target_condition=options.target_condition,
-            balanced=options.balanced,
-            shift=options.shift,
-            warp=options.warp,
-            seed=options.seed,
-            device=runtime.device,
-            dtype=runtime.dtype,
-            # Of everybody, also those held out: the networks were built for these labels.
-            domains=(geis.labels.views(), geis.labels.conditions()),
-            dataset=learned.dataset_index,
-            positives=translator.wants_positive,
-            need_targets=translator.needs_targets(),
-        )
-        translator.meet(self.sampler, length or options.iterations)
-        self._random = GlobalRandomStates(options.seed, runtime.device)
+        learned = data.of_subjects(set(data.labels.subjects()) - set(self.held_out))
+        self.sampler = model.sampler_for(learned, data, options)
+        model.meet(self.sampler, length or options.iterations)
+        self._random = GlobalRandomStates(options.seed, model.runtime.device)
 
     @property
     def step(self) -> int:
         """Iterations done."""
-        return self.translator.steps_done
+        return self.model.steps_done
 
     @property
     def finished(self) -> bool:
@@ -147,16 +116,16 @@ class Training:
         calls = callbacks or Callbacks()
         with (
             device_failures_told(lambda: self.step),
-            self.translator.runtime.active(training=True),
+            self.model.runtime.active(training=True),
             self._random.active(),
         ):
             self._loop(calls)
         return self.finished
 
     def _loop(self, calls: Callbacks) -> None:
-        steps = Steps(self.translator)
+        steps = Steps(self.model)
         stop = calls.stop_requested or (lambda: False)
-        while not self.finished and not self.translator.world.any(stop()):
+        while not self.finished and not self.model.world.any(stop()):
             self._one_step(steps)
             if calls.on_step is not None:
                 calls.on_step(self.step, self.options.iterations)
@@ -176,9 +145,9 @@ class Training:
 
     def _one_step(self, steps: Steps) -> None:
         # All processes draw the same batch, and each computes on its part of it.
-        batch = self.translator.world.share_of(self.sampler.draw(self.options.batch_size))
-        values = self.translator.agree(steps(batch))
-        self.translator.steps_done += 1
+        batch = self.model.world.share_of(self.sampler.draw(self.options.batch_size))
+        values = self.model.agree(steps(batch))
+        self.model.steps_done += 1
         # Summed on the device: reading a loss would make the host wait for it.
         self.history.add(values)
 
@@ -188,7 +157,7 @@ class Training:
         if self.step % self.options.log_every == 0:
             self.history.close_window(self.step, values)
             check_spread(self.history.names, self.history.steps, self.history.losses)
-        if self.finished and self.translator.world.is_main:
+        if self.finished and self.model.world.is_main:
             warn_of_equal_images(values)
         if calls.on_progress is not None:
             calls.on_progress(self.step, self.options.iterations, values)
@@ -199,14 +168,15 @@ class Training:
         return values
 
     def _validate(self, calls: Callbacks) -> None:
-        if self.validation is None:
+        if self.scorer is None:
             return
         self._window()
-        score = self.validation.score(self.translator)
+        score = self.scorer.score(self.model)
         self.history.add_validation(self.step, score.mean, score.rates)
-        mean = self.translator.world.from_main(score.mean)
+        mean = self.model.world.from_main(score.mean)
         if self.best is None or mean > self.best.score:
-            self.best = Best.of(self.translator, mean)
+            used = {name: self.model.networks[name] for name in self.model.used_networks()}
+            self.best = Best.of(self.step, mean, used)
         if calls.on_validation is not None:
             calls.on_validation(self.step, score.mean, score.rates)
 
@@ -217,18 +187,17 @@ class Training:
             calls.on_checkpoint(self)
 
     def _show(self, calls: Callbacks) -> None:
-        generator = torch.Generator(self.translator.runtime.device).manual_seed(_SAMPLES_SEED)
-        batch = self.sampler.draw(self.options.sample_count, generator, varied=False)
-        sources, targets = _grey(batch.source), _grey(batch.target)
-        generated = np.rint(self.translator.translate(sources)).astype(np.uint8)
+        samples = self.model.samples(self.sampler, self.options.sample_count)
+        if samples is None:
+            return
         if self.step % self.options.sample_every == 0:
-            self.history.add_samples(self.step, sources, generated, targets)
+            self.history.add_samples(self.step, samples)
         if calls.on_samples is not None:
-            calls.on_samples(self.step, sources, generated, targets)
+            calls.on_samples(self.step, *samples)
 
     def arrays(self) -> dict[str, NDArray[Any] | list[str]]:
         """Everything needed to go on: weights, optimisers, step, random states, history."""
-        arrays: dict[str, NDArray[Any] | list[str]] = dict(self.translator.state_arrays())
+        arrays: dict[str, NDArray[Any] | list[str]] = dict(self.model.state_arrays())
         arrays["step"] = np.array(self.step, dtype=np.int64)
         arrays["random/sampler"] = self.sampler.state_array()
         best = {} if self.best is None else self.best.arrays()
@@ -248,66 +217,43 @@ class Training:
         if missing:
             raise DamagedArtifactError(
                 f"The checkpoint cannot be continued: the array {min(missing)} is missing.",
-                hint="Add --restart to train from the start.",
+                hint="Add `restart=True` to train from the start.",
             )
         step = int(np.asarray(arrays["step"]).reshape(-1)[0])
         if step > self.options.iterations:
             raise OptionError(
                 f"{step} iterations are done already, but {self.options.iterations} were asked for",
-                hint="Give at least as many --iterations, or add --restart to train from the "
+                hint="Give at least as many `iterations`, or add `restart=True` to train from the "
                 "start.",
             )
-        self.translator.load_state_arrays(arrays)
-        self.translator.steps_done = step
+        self.model.load_state_arrays(arrays)
+        self.model.steps_done = step
         self.sampler.load_state_array(arrays["random/sampler"])
         self._random.load_arrays(arrays)
         self.best = Best.from_arrays(arrays)
-        self.history = History.from_arrays(arrays, self.translator.runtime.device)
+        self.history = History.from_arrays(arrays, self.model.runtime.device)
 
+    def __repr__(self) -> str:
+        best = (
+            ""
+            if self.best is None
+            else f", best score {self.best.score:.1f} % at {self.best.step:,}"
+        )
+        return (
+            f"Training of {type(self.model).__name__}: {self.step:,} of "
+            f"{self.options.iterations:,} iterations on {len(self.sampler.subjects):,} people{best}"
+        )
 
-def fit(
-    translator: Translator[Any],
-    geis: GeiSet,
-    *,
-    callbacks: Callbacks | None = None,
-    **options: Any,
-) -> Training:
-    """Train a translator on GEIs in memory.
-
-    With `validation_subjects` the translator ends with its last weights; those that scored highest
-    are in the training's `best`, are saved as well, and are what `load` takes.
-
-    Parameters
-    ----------
-    translator : Translator
-        Freshly built; its weights are changed.
-    geis : GeiSet
-        The training people's GEIs, of the size in its config.
-    callbacks : Callbacks, optional
-        Progress, samples, checkpoints.
-    **options
-        Fields of `TrainingOptions`; the seed is the translator's and the rest the system's defaults
-        unless given.
-
-    Returns
-    -------
-    Training
-        With the history.
-
-    Raises
-    ------
-    OptionError
-        When the GEIs have another size than the networks.
-    TrainingError
-        When fewer than two people have a target, or the training goes wrong.
-    DeviceError
-        When the device fails.
-    """
-    chosen = {"seed": translator.seed, **translator.default_training, **options}
-    training = Training(translator, geis, TrainingOptions(**chosen))
-    training.run(callbacks)
-    return training
-
-
-def _grey(images: torch.Tensor) -> NDArray[np.uint8]:
-    return from_network(images).round().to(torch.uint8).cpu().numpy()
+    def _repr_html_(self) -> str:
+        best = "not scored" if self.best is None else f"{self.best.score:.1f} %, {self.best.step:,}"
+        last = self.history.losses[-1] if self.history.losses else []
+        means = zip(self.history.names, last, strict=False)
+        return html_table(
+            f"Training of {type(self.model).__name__}",
+            [
+                ("iterations", f"{self.step:,} of {self.options.iterations:,}"),
+                ("people", f"{len(self.sampler.subjects):,}, {len(self.held_out)} held out"),
+                ("best score, iterations", best),
+                ("last", ", ".join(f"{name} {value:.3g}" for name, value in means)),
+            ],
+        )

@@ -1,46 +1,43 @@
-"""How long and on what to train: the options that every system shares."""
+"""How a model is trained: the options that all kinds of models share, and how names are checked."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, ParamSpec, Self, TypeVar
 
 from gaitkit.errors import OptionError
 
-__all__ = ["TrainingOptions"]
+__all__ = ["TrainingOptions", "did_you_mean", "names_told"]
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How long and on what to train; the defaults are GaitGAN's.
+    """How long to train and how often to look; a kind of model may add options of its own.
 
     Attributes
     ----------
     iterations : int
         Training steps in all. More may be added to a finished training.
     batch_size : int
-        Triples in a batch.
-    balanced : bool
-        Draw every condition equally often.
-    shift : int
-        Move every source by up to so many pixels, at random.
-    warp : float
-        Strength of random changes of body proportions; see `gaitkit.training.augment`.
-    target_view : float
-        View of the targets, degrees.
-    target_condition : str
-        Condition of the targets.
+        Examples in a batch.
     seed : int
         Of the starting weights and of the draws.
     log_every : int
         Steps between rows of the history, each the mean loss over them.
     sample_every : int
-        Steps between sample sheets.
+        Steps between samples of what the model makes.
     sample_count : int
-        GEIs on a sample sheet.
+        Examples among the samples.
     validation_subjects : int
         Training people who are held out of learning, and on whom the training is scored as it
-        goes; 0 for none, otherwise at least two. See `gaitkit.translators.validation`.
+        goes; 0 for none, otherwise at least two.
     validate_every : int
         Steps between scores.
 
@@ -48,15 +45,15 @@ class TrainingOptions:
     ------
     OptionError
         When a number is out of its range.
+
+    Examples
+    --------
+    >>> TrainingOptions.from_parameters({"iterations": 10, "batch_size": 4}).iterations
+    10
     """
 
     iterations: int = 24_000
     batch_size: int = 128
-    balanced: bool = False
-    shift: int = 0
-    warp: float = 0.0
-    target_view: float = 90.0
-    target_condition: str = "nm"
     seed: int = 0
     log_every: int = 100
     sample_every: int = 1_000
@@ -64,29 +61,85 @@ class TrainingOptions:
     validation_subjects: int = 0
     validate_every: int = 500
 
+    BOUNDS: ClassVar[Mapping[str, tuple[int, int]]] = {
+        "iterations": (1, 10**9),
+        "batch_size": (2, 2**16),
+        "seed": (0, 2**63 - 1),
+        "log_every": (1, 10**9),
+        "sample_every": (1, 10**9),
+        "sample_count": (1, 64),
+        "validation_subjects": (0, 10**6),
+        "validate_every": (1, 10**9),
+    }
+    """Smallest and largest value of every whole number."""
+
     def __post_init__(self) -> None:
-        bounds = {
-            "iterations": (1, 10**9),
-            "batch_size": (2, 2**16),
-            "shift": (0, 64),
-            "seed": (0, 2**63 - 1),
-            "log_every": (1, 10**9),
-            "sample_every": (1, 10**9),
-            "sample_count": (1, 64),
-            "validation_subjects": (0, 10**6),
-            "validate_every": (1, 10**9),
-        }
-        for name, (low, high) in bounds.items():
+        for name, (low, high) in self.BOUNDS.items():
             value = vars(self)[name]
             if type(value) is not int or not low <= value <= high:
                 raise OptionError(f"{name} must be a whole number in [{low}, {high}], got {value}")
-        if not 0.0 <= self.warp <= 3.0:
-            raise OptionError(f"warp must be in [0, 3], got {self.warp}")
         if self.validation_subjects == 1:
             raise OptionError(
                 "validation_subjects must be 0 or at least 2: one person is always recognised."
             )
 
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Names of the options."""
+        return tuple(item.name for item in fields(cls))
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:
+        """Options by name; missing ones take their defaults.
+
+        Raises
+        ------
+        OptionError
+            When a name is unknown, or a value out of its range.
+        """
+        for name in parameters:
+            if name not in cls.names():
+                raise OptionError(
+                    f"there is no option {name!r} of a training",
+                    hint=f"{did_you_mean(name, cls.names())}The options are "
+                    f"{', '.join(cls.names())}.",
+                )
+        return cls(**parameters)
+
+    @classmethod
+    def taking(cls, options: TrainingOptions) -> Self:
+        """These options, with the defaults of what `options` of another class do not have."""
+        return options if isinstance(options, cls) else cls.from_parameters(vars(options))
+
     def as_parameters(self) -> dict[str, Any]:
         """The options as JSON-able values."""
         return dict(vars(self))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A sentence with the nearest of the known names, and a space; empty where none is near.
+
+    Examples
+    --------
+    >>> did_you_mean("iteration", ["iterations", "seed"])
+    'Did you mean iterations? '
+    """
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"Did you mean {close[0]}? " if close else ""
+
+
+def names_told(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Make a method refuse an unknown keyword by an `OptionError` that names the nearest one."""
+    known = [name for name in inspect.signature(function).parameters if name != "self"]
+
+    @functools.wraps(function)
+    def checked(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        for name in kwargs:
+            if name not in known:
+                raise OptionError(
+                    f"{function.__name__} has no option {name!r}",
+                    hint=f"{did_you_mean(name, known)}It takes {', '.join(known)}.",
+                )
+        return function(*args, **kwargs)
+
+    return checked

@@ -1,25 +1,47 @@
-"""Where and how precisely the arithmetic is done: device, precision, threads, eager or recorded."""
+"""Where and how precisely the arithmetic is done: device, precision, threads, memory, mode."""
 
 from __future__ import annotations
 
+import ctypes
+import platform
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from gaitkit.errors import OptionError
 from gaitkit.parallel import available_cores
-from gaitkit.training.allocator import freed_memory_kept
-from gaitkit.training.processor import cpu_computes_bf16, gpu_computes_bf16, gpu_computes_tf32
 
-__all__ = ["DEVICES", "MODES", "PRECISIONS", "Runtime"]
+__all__ = [
+    "DEVICES",
+    "MODES",
+    "PRECISIONS",
+    "Runtime",
+    "cpu_computes_bf16",
+    "freed_memory_kept",
+    "gpu_computes_bf16",
+    "gpu_computes_tf32",
+]
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "tf32", "bf16", "fp64")
 MODES = ("auto", "eager", "cuda-graph")
 MAX_THREADS = 1024
+
+_CPU_INFO = Path("/proc/cpuinfo")
+_BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+"""As Linux names them, the last one on arm64; torch uses the same names."""
+
+# Of glibc's malloc.h.
+_TRIM_THRESHOLD = -1
+_MMAP_THRESHOLD = -3
+
+_LARGEST_MMAP_THRESHOLD = 32 * 2**20
+"""What glibc allows, and where its own adjustment of the threshold ends."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +112,7 @@ class Runtime:
         if device == "cuda" and not has_cuda:
             raise OptionError(
                 "device cuda was asked for, but torch finds no CUDA device on this machine",
-                hint="Use --device cpu, or install a torch built for CUDA.",
+                hint='Use `device="cpu"`, or install a torch built for CUDA.',
             )
         kind = ("cuda" if has_cuda else "cpu") if device == "auto" else device
         if mode == "cuda-graph" and kind == "cpu":
@@ -171,11 +193,11 @@ def _precision_on(device: str, precision: str) -> str:
         raise OptionError(
             "precision tf32 exists on NVIDIA GPUs since Ampere only, not on this "
             + ("GPU" if on_gpu else "processor"),
-            hint="Use --precision auto, which chooses what this machine computes.",
+            hint='Use `precision="auto"`, which chooses what this machine computes.',
         )
     if precision == "bf16" and on_gpu and not gpu_computes_bf16():
         raise OptionError(
-            "this GPU cannot compute in bfloat16", hint="Use --precision fp32 instead."
+            "this GPU cannot compute in bfloat16", hint='Use `precision="fp32"` instead.'
         )
     return precision
 
@@ -205,3 +227,69 @@ def _float32_arithmetic(runtime: Runtime, *, tf32: bool) -> Iterator[None]:
     finally:
         for place, value in zip(places, before, strict=True):
             setattr(place, setting, value)
+
+
+@cache
+def cpu_computes_bf16() -> bool:
+    """Whether this processor multiplies bfloat16 itself; elsewhere it is slower than float32.
+
+    torch tells since 2.5, in full since 2.10; before that, and where it does not, Linux does.
+    """
+    if platform.system() == "Darwin":
+        # Apple's processors since the M2 have it, but torch's kernels there do not use it.
+        return False
+    return bool(_BF16_FLAGS & (_torch_flags() | _linux_flags(_CPU_INFO)))
+
+
+def _torch_flags() -> set[str]:
+    functions = vars(torch.cpu)
+    if "get_capabilities" in functions:
+        found = functions["get_capabilities"]()
+        return {str(name) for name, value in found.items() if value is True}
+    supported = functions.get("_is_avx512_bf16_supported")
+    return {"avx512_bf16"} if supported is not None and supported() else set()
+
+
+def _linux_flags(path: Path) -> set[str]:
+    """The flags of the first processor in Linux's list; none elsewhere."""
+    try:
+        text = path.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return set()
+    for line in text.splitlines():
+        name, _, values = line.partition(":")
+        if name.strip() in ("flags", "Features"):
+            return set(values.split())
+    return set()
+
+
+def gpu_computes_bf16() -> bool:
+    """Whether the current GPU multiplies bfloat16 itself (NVIDIA: since Ampere)."""
+    return torch.version.hip is not None or torch.cuda.get_device_capability() >= (8, 0)
+
+
+def gpu_computes_tf32() -> bool:
+    """Whether the current GPU has TensorFloat-32 (NVIDIA since Ampere, nobody else)."""
+    return torch.version.hip is None and torch.cuda.get_device_capability() >= (8, 0)
+
+
+@contextmanager
+def freed_memory_kept() -> Iterator[None]:
+    """Keep freed memory for the next allocation; at the end the system has it back.
+
+    glibc gives the free end of the heap back as soon as it is larger than a threshold, and every
+    step of a training fetches the same pages again, each one zeroed by the kernel: a twentieth to
+    a sixth of the time. Of other allocators (macOS, Windows, musl) nothing is changed.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        yield
+        return
+    libc = ctypes.CDLL(None)
+    libc.mallopt(_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
+    libc.mallopt(_TRIM_THRESHOLD, -1)
+    try:
+        yield
+    finally:
+        # There is no asking what they were; the thresholds stay where glibc's own adjustment ends.
+        libc.mallopt(_TRIM_THRESHOLD, 2 * _LARGEST_MMAP_THRESHOLD)
+        libc.malloc_trim(0)

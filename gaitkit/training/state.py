@@ -1,9 +1,16 @@
-"""Networks and optimisers as plain named arrays, and back, checked before they are used."""
+"""The state of a training as plain named arrays, and back, checked before it is used.
+
+Weights and optimisers, the weights that scored highest so far, and the states of torch's global
+random generators, from which layers such as dropout draw: a training has states of its own, which
+are in place while it runs and in its checkpoints; the caller's stay untouched.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -13,13 +20,20 @@ from torch import nn
 from gaitkit.errors import DamagedArtifactError
 
 __all__ = [
+    "BEST",
+    "Best",
+    "GlobalRandomStates",
     "check_weights",
     "load_networks",
     "load_optimizers",
     "named_tensors",
     "network_arrays",
     "optimizer_arrays",
+    "set_generator_state",
 ]
+
+BEST = "best/"
+"""Where a training keeps its best weights."""
 
 _TYPES = {torch.float32: ("f4", "f8"), torch.float64: ("f4", "f8"), torch.int64: ("i8",)}
 
@@ -161,5 +175,135 @@ def _to_array(tensor: torch.Tensor) -> NDArray[Any]:
 def _wrong(what: str) -> DamagedArtifactError:
     return DamagedArtifactError(
         f"The model is not a well-formed one: {what}.",
-        hint="Train it again with gaitkit train-gan, or get it from a source that you trust.",
+        hint="Train it again, or get it from a source that you trust.",
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Best:
+    """When a training scored highest, and the weights that the model then had.
+
+    Attributes
+    ----------
+    step : int
+        Iterations done.
+    score : float
+        Mean rank-1 identification rate, per cent.
+    weights : dict of str to ndarray
+        ``weights/NETWORK/…`` of the networks that are used in the end.
+    """
+
+    step: int
+    score: float
+    weights: dict[str, NDArray[Any]]
+
+    @classmethod
+    def of(cls, step: int, score: float, networks: Mapping[str, nn.Module]) -> Self:
+        """The networks as they stand."""
+        return cls(step, score, network_arrays(networks))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """As arrays: ``best/step``, ``best/score`` and ``best/weights/…``."""
+        numbers: dict[str, NDArray[Any]] = {
+            f"{BEST}step": np.array(self.step, dtype=np.int64),
+            f"{BEST}score": np.array(self.score, dtype=np.float64),
+        }
+        return numbers | {f"{BEST}{name}": array for name, array in self.weights.items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self | None:
+        """The reverse of `arrays`; `None` when there are none.
+
+        Raises
+        ------
+        DamagedArtifactError
+            When they do not belong together.
+        """
+        own = {
+            name.removeprefix(BEST): array
+            for name, array in arrays.items()
+            if name.startswith(BEST)
+        }
+        if not own:
+            return None
+        step, score = (own.pop(name, np.empty(0)) for name in ("step", "score"))
+        whole = step.shape == () and step.dtype.kind in "iu"
+        if not whole or score.shape != () or score.dtype.kind != "f" or not own:
+            raise DamagedArtifactError(
+                "The model is not a well-formed one: its best weights have no step, score or "
+                "arrays.",
+                hint="Train it again.",
+            )
+        return cls(int(step), float(score), own)
+
+
+class GlobalRandomStates:
+    """States of torch's global generators on the CPU and, with `device` "cuda", on the GPU."""
+
+    def __init__(self, seed: int, device: str) -> None:
+        self._states = {
+            name: torch.Generator(name).manual_seed(seed).get_state()
+            for name in dict.fromkeys(("cpu", device))
+        }
+        self._active = False
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the arrays."""
+        return [f"random/{name}" for name in self._states]
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Put them in place of the caller's."""
+        on_gpu = "cuda" in self._states
+        with torch.random.fork_rng(devices=[torch.cuda.current_device()] if on_gpu else []):
+            torch.set_rng_state(self._states["cpu"])
+            if on_gpu:
+                torch.cuda.set_rng_state(self._states["cuda"])
+            self._active = True
+            try:
+                yield
+            finally:
+                self._active = False
+                self._states = self._current()
+
+    def _current(self) -> dict[str, torch.Tensor]:
+        states = {"cpu": torch.get_rng_state()}
+        if "cuda" in self._states:
+            states["cuda"] = torch.cuda.get_rng_state()
+        return states
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The states as they are now, ``random/cpu`` and ``random/cuda``."""
+        states = self._current() if self._active else self._states
+        return {f"random/{name}": values.numpy().copy() for name, values in states.items()}
+
+    def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `arrays` gave.
+
+        Raises
+        ------
+        DamagedArtifactError
+            When one is not the state of a generator of its kind.
+        """
+        for name in self._states:
+            generator = torch.Generator(name)
+            set_generator_state(generator, arrays[f"random/{name}"])
+            self._states[name] = generator.get_state()
+
+
+def set_generator_state(generator: torch.Generator, state: NDArray[np.uint8]) -> None:
+    """Set a random generator from an array, refusing what is not a state of its kind."""
+    expected = generator.get_state().shape
+    if state.dtype != np.uint8 or state.shape != tuple(expected):
+        raise DamagedArtifactError(
+            f"The checkpoint's random state has {state.shape} bytes, expected {tuple(expected)}.",
+            hint="Add `restart=True` to train from the start.",
+        )
+    try:
+        generator.set_state(torch.from_numpy(state.copy()))
+    except RuntimeError as error:
+        raise DamagedArtifactError(
+            "The checkpoint's random state is not one of this kind of device.",
+            hint="Add `restart=True` to train from the start.",
+        ) from error

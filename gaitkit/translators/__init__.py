@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     from gaitkit.stages.train import train
     from gaitkit.stages.translate import translate
     from gaitkit.training.geis import GeiSet
-    from gaitkit.training.store import load
     from gaitkit.translators.aim import Aim
-    from gaitkit.translators.base import Translator
+    from gaitkit.translators.base import Translator, load
     from gaitkit.translators.registry import translator_class, translator_names
     from gaitkit.translators.systems.attgan import AttGAN, AttGANConfig
     from gaitkit.translators.systems.deformable import DeformableConfig, DeformableGAN
@@ -57,7 +56,7 @@ _HOMES = {
     "StarGAN": "gaitkit.translators.systems.stargan",
     "StarGANConfig": "gaitkit.translators.systems.stargan",
     "Translator": "gaitkit.translators.base",
-    "load": "gaitkit.training.store",
+    "load": "gaitkit.translators.base",
     "train": "gaitkit.stages.train",
     "translate": "gaitkit.stages.translate",
     "translator_class": "gaitkit.translators.registry",

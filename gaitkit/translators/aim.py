@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gaitkit.training.record import recorded_options
+
 __all__ = ["USUAL_TARGET", "Aim", "told_target", "trained_target"]
 
 
@@ -49,6 +51,5 @@ def trained_target(parameters: Mapping[str, Any]) -> tuple[float, str]:
     parameters : mapping
         Of its artefact. Where they do not say, or nothing that makes sense, it is the usual.
     """
-    training = parameters.get("training")
-    told = training if isinstance(training, Mapping) else {}
+    told = recorded_options(parameters) or {}
     return told_target(told.get("target_view"), told.get("target_condition"))

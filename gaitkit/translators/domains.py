@@ -16,11 +16,11 @@ from torch.nn import functional
 from gaitkit.errors import OptionError
 from gaitkit.labels import format_view
 from gaitkit.training.geis import GeiSet
-from gaitkit.training.options import TrainingOptions
-from gaitkit.training.sampling import Batch
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.config import TranslatorConfig, listing, setting, word
 from gaitkit.translators.networks.losses import precise
+from gaitkit.translators.options import TranslatorOptions
+from gaitkit.translators.sampling import Batch
 
 __all__ = [
     "LabelledConfig",
@@ -67,7 +67,7 @@ class LabelledConfig(TranslatorConfig):
         return len(self.views) + len(self.conditions)
 
     @classmethod
-    def of_data(cls, geis: GeiSet, options: TrainingOptions) -> dict[str, Any]:
+    def of_data(cls, geis: GeiSet, options: TranslatorOptions) -> dict[str, Any]:
         """Size, views, conditions and target of a training.
 
         Raises
@@ -91,7 +91,7 @@ class LabelledConfig(TranslatorConfig):
             "datasets": len(geis.datasets),
         }
 
-    def check_data(self, geis: GeiSet, options: TrainingOptions) -> None:
+    def check_data(self, geis: GeiSet, options: TranslatorOptions) -> None:
         """Also refuse other views and conditions: labels are places in the config's lists.
 
         Raises

@@ -15,13 +15,13 @@ from typing import ClassVar, TypeVar
 import torch
 from torch import nn
 
-from gaitkit.training.averaging import average_of, average_weight, update_average
-from gaitkit.training.sampling import Batch
+from gaitkit.training.schedules import average_of, average_weight, update_average
 from gaitkit.translators.base import Translator
 from gaitkit.translators.config import TranslatorConfig, setting
 from gaitkit.translators.networks.blocks import Critic, beside, frozen, init_normal
 from gaitkit.translators.networks.identity import pixel_contrast
 from gaitkit.translators.networks.losses import bce_with_logits, l1
+from gaitkit.translators.sampling import Batch
 
 __all__ = ["PAIR_L1_WEIGHT", "Extras", "ExtrasConfig"]
 

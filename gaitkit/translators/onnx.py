@@ -28,8 +28,8 @@ from gaitkit.artifacts.schema import canonical_json
 from gaitkit.aside import written_aside
 from gaitkit.errors import LibraryError, OptionError
 from gaitkit.training.images import from_network, to_network
-from gaitkit.training.store import choose_weights, load_opened
-from gaitkit.translators.base import Translator
+from gaitkit.training.store import choose_weights
+from gaitkit.translators.base import Translator, load_opened
 
 __all__ = ["OPSET", "export_onnx", "onnx_model"]
 
@@ -57,7 +57,7 @@ class _OnGreyValues(nn.Module):
 
 
 def export_onnx(
-    model: Path, output: Path, *, weights: str | None = None, overwrite: bool = False
+    model: Path | str, output: Path | str, *, weights: str | None = None, overwrite: bool = False
 ) -> None:
     """Write the translating part of a model as an ONNX file.
 
@@ -65,9 +65,9 @@ def export_onnx(
 
     Parameters
     ----------
-    model : Path
+    model : path-like
         A translator artefact.
-    output : Path
+    output : path-like
         The file. It appears when it is whole.
     weights : {"best", "last"}, optional
         As for `gaitkit.translators.load`: by default the best ones where there are some, and the
@@ -84,6 +84,7 @@ def export_onnx(
     ArtifactError, OutputError
         When the model cannot be used, or the file exists or cannot be written.
     """
+    output = Path(output)
     free_to_write(output, overwrite=overwrite)
     _require_libraries()
     with open_artifact(model, "translator", guarded=True) as artifact:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from gaitkit.errors import OptionError
+from gaitkit.training.options import did_you_mean
 
 if TYPE_CHECKING:
     from gaitkit.translators.config import TranslatorConfig
@@ -17,7 +18,7 @@ __all__ = ["DEFAULT_RECIPE", "RECIPES", "Recipe", "choose_recipe", "get_recipe",
 
 @dataclass(frozen=True)
 class Recipe:
-    """Where a training departs from the defaults of its system and of `TrainingOptions`.
+    """Where a training departs from the defaults of its system and of `TranslatorOptions`.
 
     Attributes
     ----------
@@ -26,7 +27,7 @@ class Recipe:
     system : str
         A name of `gaitkit.translators.registry`.
     config, training : mapping
-        Fields of the system's config, and of `TrainingOptions`.
+        Fields of the system's config, and of `TranslatorOptions`.
     """
 
     name: str
@@ -78,19 +79,22 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
 """All recipes, by name."""
 
 
-def get_recipe(name: str) -> Recipe:
-    """A recipe by name.
+def get_recipe(name: Recipe | str) -> Recipe:
+    """A recipe by name; one that is given as such is given back.
 
     Raises
     ------
     OptionError
         There is none of that name.
     """
-    try:
-        return RECIPES[name]
-    except KeyError:
-        known = ", ".join(RECIPES)
-        raise OptionError(f"there is no recipe {name!r}; known: {known}") from None
+    if isinstance(name, Recipe):
+        return name
+    if name not in RECIPES:
+        raise OptionError(
+            f"there is no recipe {name!r}; known: {', '.join(RECIPES)}",
+            hint=did_you_mean(name, RECIPES).strip() or None,
+        )
+    return RECIPES[name]
 
 
 def recipe_of(system: str, config: TranslatorConfig) -> str:
@@ -120,15 +124,15 @@ def recipe_of(system: str, config: TranslatorConfig) -> str:
     return found.name if found is not None and found.config else ""
 
 
-def choose_recipe(system: str | None, recipe: str | None) -> Recipe:
+def choose_recipe(system: str | None, recipe: Recipe | str | None) -> Recipe:
     """What to train when a system, a recipe, both or neither is given.
 
     Parameters
     ----------
     system : str or None
         A name of `gaitkit.translators.registry`; without a recipe, it is trained as published.
-    recipe : str or None
-        A name of `RECIPES`.
+    recipe : Recipe, str or None
+        A recipe, or a name of `RECIPES`.
 
     Raises
     ------
@@ -140,7 +144,7 @@ def choose_recipe(system: str | None, recipe: str | None) -> Recipe:
     named = get_recipe(recipe or DEFAULT_RECIPE)
     if system not in (None, named.system):
         raise OptionError(
-            f"the recipe {recipe!r} is one of {named.system}, not of {system}",
+            f"the recipe {named.name!r} is one of {named.system}, not of {system}",
             hint=f"Leave out one of the two; gaitkit models {system} lists what can be set.",
         )
     return named

@@ -26,8 +26,7 @@ from gaitkit.errors import OptionError
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.parallel import process_rank
 from gaitkit.training.distributed import World, joined
-from gaitkit.training.loop import Training, TrainingOptions
-from gaitkit.training.sampling import TripleSampler
+from gaitkit.training.loop import Training
 from gaitkit.translators import (
     GaitGAN,
     GaitGANConfig,
@@ -35,9 +34,11 @@ from gaitkit.translators import (
     translator_class,
     translator_names,
 )
+from gaitkit.translators.options import TranslatorOptions
+from gaitkit.translators.sampling import TripleSampler
 
 CONFIG = GaitGANConfig(width=4, image_size=(32, 32))
-OPTIONS = TrainingOptions(iterations=4, batch_size=8, log_every=2, sample_every=100, seed=5)
+OPTIONS = TranslatorOptions(iterations=4, batch_size=8, log_every=2, sample_every=100, seed=5)
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds processes in /proc")
 needs_two_gpus = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="no two CUDA devices")
 

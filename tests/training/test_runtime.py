@@ -1,14 +1,16 @@
-"""Device, precision, threads: chosen by what the machine says of itself, and put back."""
+"""Device, precision, threads, memory: chosen by what the machine says of itself, and put back."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from gaitkit.errors import OptionError
-from gaitkit.training import processor
+from gaitkit.training import runtime
 from gaitkit.training.runtime import Runtime
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -35,8 +37,8 @@ def test_linux_tells_the_features_of_a_processor(
     text: str, flags: set[str], tmp_path: Path
 ) -> None:
     (tmp_path / "cpuinfo").write_text(text)
-    assert processor._linux_flags(tmp_path / "cpuinfo") == flags
-    assert processor._linux_flags(tmp_path / "missing") == set()
+    assert runtime._linux_flags(tmp_path / "cpuinfo") == flags
+    assert runtime._linux_flags(tmp_path / "missing") == set()
 
 
 def test_threads_are_no_more_than_the_cores_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,3 +116,50 @@ def test_fp32_is_really_fp32_on_a_gpu(precision: str, error: float) -> None:
     difference = ((found.cpu().double() - exact).abs() / exact.abs()).max().item()
     assert difference < error
     assert precision == "fp32" or difference > 1e-6
+
+
+COUNT_FAULTS = """
+import resource, torch
+from contextlib import nullcontext
+from gaitkit.training.runtime import freed_memory_kept
+
+def step():
+    maps = [torch.ones(4, 1024, 1024) for _ in range(8)]  # 16 MiB each
+
+def faults(steps):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(steps):
+        step()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize() // 2**20
+
+for keep in (nullcontext, freed_memory_kept):
+    with keep():
+        faults(2)
+        print(faults(10), resident())
+print(0, resident())
+"""
+
+
+@pytest.mark.skipif(
+    runtime.platform.libc_ver()[0] != "glibc", reason="other allocators are left alone"
+)
+def test_a_step_gets_the_pages_of_the_step_before() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", COUNT_FAULTS], capture_output=True, text=True, check=True
+    )
+    (fetched, _), (kept, within), (_, after) = (
+        map(int, line.split()) for line in done.stdout.splitlines()
+    )
+    assert kept < fetched / 10
+    assert after < within - 100  # MiB of the 128 of a step
+
+
+def test_other_allocators_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime.platform, "libc_ver", lambda: ("", ""))
+    monkeypatch.setattr(runtime.ctypes, "CDLL", lambda name: pytest.fail("asked libc"))
+    with runtime.freed_memory_kept():
+        pass

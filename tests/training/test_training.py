@@ -15,11 +15,11 @@ from gaitkit.labels import Labels, SequenceKey
 from gaitkit.training.health import panel_of
 from gaitkit.training.history import History
 from gaitkit.training.loop import Callbacks, Training, TrainingOptions
-from gaitkit.training.sampling import Batch
 from gaitkit.translators import GaitGAN, GaitGANConfig, GeiSet
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.base import Translator
 from gaitkit.translators.config import TranslatorConfig, setting
+from gaitkit.translators.sampling import Batch
 
 OPTIONS = {"iterations": 7, "batch_size": 4, "log_every": 3, "sample_every": 4, "sample_count": 2}
 
@@ -171,7 +171,7 @@ def test_validation_scores_every_so_often_and_keeps_the_best() -> None:
 
     def keep(step: int, score: float, rates: dict[str, float]) -> None:
         told.append((step, score))
-        states[step] = training.translator.state_arrays()
+        states[step] = training.model.state_arrays()
         assert list(rates) == ["cl", "nm"]
 
     training.run(Callbacks(on_validation=keep))
@@ -192,7 +192,7 @@ def test_held_out_people_leave_no_trace_in_the_weights() -> None:
     validated.run()
     others = set("abcde") - set(validated.held_out)
     plain = small_gan().fit(more_geis().of_subjects(others), **OPTIONS)
-    assert same(validated.translator.state_arrays(), plain.state_arrays())
+    assert same(validated.model.state_arrays(), plain.state_arrays())
 
 
 @pytest.mark.parametrize("stop_at", [1, 2, 5])

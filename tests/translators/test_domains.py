@@ -10,8 +10,6 @@ import torch
 
 from gaitkit.errors import OptionError
 from gaitkit.labels import Labels, SequenceKey
-from gaitkit.training.options import TrainingOptions
-from gaitkit.training.sampling import TripleSampler
 from gaitkit.translators import GeiSet, StarGAN, StarGANConfig
 from gaitkit.translators.domains import (
     LabelledConfig,
@@ -19,6 +17,8 @@ from gaitkit.translators.domains import (
     group_cross_entropy,
     one_hot,
 )
+from gaitkit.translators.options import TranslatorOptions
+from gaitkit.translators.sampling import TripleSampler
 
 CONFIG = LabelledConfig(views=(0.0, 45.0, 90.0), conditions=("cl", "nm"))
 
@@ -100,4 +100,4 @@ def test_a_target_that_nobody_has_and_views_out_of_order_are_refused(
 def test_data_without_any_known_view_are_refused() -> None:
     unknown = geis(views=(float("nan"),))
     with pytest.raises(OptionError, match="none of the 4 GEIs to learn from has a known view"):
-        LabelledConfig.of_data(unknown, TrainingOptions())
+        LabelledConfig.of_data(unknown, TranslatorOptions())

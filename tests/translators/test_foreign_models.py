@@ -15,8 +15,9 @@ from gaitkit.errors import DamagedArtifactError, GaitkitError
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.training.history import History
 from gaitkit.training.state import named_tensors
-from gaitkit.training.store import HISTORY_GROUPS, load_opened, read_arrays
+from gaitkit.training.store import HISTORY_GROUPS, read_arrays
 from gaitkit.translators import GaitGAN, GaitGANConfig, GeiSet, load
+from gaitkit.translators.base import load_opened
 
 
 @pytest.fixture(scope="module")

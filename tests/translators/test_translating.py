@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gaitkit.errors import DamagedArtifactError, OptionError
 from gaitkit.training.runtime import Runtime
 from gaitkit.translators import GaitGAN, GaitGANConfig, translator_class, translator_names
-from gaitkit.translators.translating import TRANSLATION_BATCH
+from gaitkit.translators.base import TRANSLATION_BATCH
 
 
 def images(count: int, side: int = 64) -> np.ndarray:

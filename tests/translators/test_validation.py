@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from gaitkit.errors import TrainingError
 from gaitkit.labels import Labels, SequenceKey
-from gaitkit.training.loop import Training, TrainingOptions
+from gaitkit.training.loop import Training
 from gaitkit.translators import GaitGAN, GaitGANConfig, GeiSet
+from gaitkit.translators.options import TranslatorOptions
 from gaitkit.translators.validation import Validation, enrolled_rows, hold_out
 
 VIEWS = (0.0, 54.0, 90.0)
@@ -87,7 +88,7 @@ def test_nobody_is_both_learned_from_and_scored_on(
     everybody = drawn(keys)
     training_people = everybody.labels.subjects()[:5]
     geis = everybody.of_subjects(training_people)
-    options = TrainingOptions(validation_subjects=count, seed=seed)
+    options = TranslatorOptions(validation_subjects=count, seed=seed)
     try:
         training = Training(small_gan(), geis, options)
     except TrainingError as error:

@@ -16,7 +16,6 @@ import torch
 from torch import nn
 
 from gaitkit.errors import OptionError
-from gaitkit.training.sampling import Batch
 from gaitkit.training.schedules import decayed
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.config import TranslatorConfig, choice, setting
@@ -29,6 +28,7 @@ from gaitkit.translators.domains import (
 from gaitkit.translators.extras import Extras, ExtrasConfig
 from gaitkit.translators.networks.blocks import frozen, init_uniform
 from gaitkit.translators.networks.losses import l1, line_penalty, relative_spread
+from gaitkit.translators.sampling import Batch
 from gaitkit.translators.systems.attgan_losses import (
     ADVERSARIAL,
     attribute_loss,

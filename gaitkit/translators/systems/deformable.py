@@ -21,7 +21,6 @@ from torch import nn
 
 from gaitkit.errors import OptionError
 from gaitkit.training.images import to_network
-from gaitkit.training.sampling import Batch, TripleSampler
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.config import TranslatorConfig, choice, setting
 from gaitkit.translators.domains import LabelledConfig
@@ -30,6 +29,7 @@ from gaitkit.translators.networks.blocks import frozen
 from gaitkit.translators.networks.body_layout import BODY_BOXES, BodyLayout, Layout
 from gaitkit.translators.networks.losses import bce_with_logits, l1, relative_spread
 from gaitkit.translators.networks.nearest_neighbour_loss import FeatureBank, nearest_neighbour_loss
+from gaitkit.translators.sampling import Batch, TripleSampler
 from gaitkit.translators.systems.deformable_networks import (
     WARPED,
     DeformableGenerator,

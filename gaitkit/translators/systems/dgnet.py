@@ -17,13 +17,13 @@ import torch
 from torch import nn
 
 from gaitkit.errors import TrainingError
-from gaitkit.training.sampling import Batch, TripleSampler
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.domains import aim_labels
 from gaitkit.translators.extras import Extras
 from gaitkit.translators.networks.blocks import frozen
 from gaitkit.translators.networks.identity import softmax_loss
 from gaitkit.translators.networks.losses import l1, relative_spread
+from gaitkit.translators.sampling import Batch, TripleSampler
 from gaitkit.translators.systems.dgnet_config import DGNetConfig
 from gaitkit.translators.systems.dgnet_encoders import IdentityEncoder, LayoutEncoder, shrink
 from gaitkit.translators.systems.dgnet_generator import Composer, ScalesCritic

@@ -7,11 +7,11 @@ from typing import Any
 
 from gaitkit.errors import OptionError
 from gaitkit.training.geis import GeiSet
-from gaitkit.training.options import TrainingOptions
 from gaitkit.translators.config import choice, setting
 from gaitkit.translators.domains import LabelledConfig
 from gaitkit.translators.extras import ExtrasConfig
 from gaitkit.translators.networks.identity import MAX_PEOPLE
+from gaitkit.translators.options import TranslatorOptions
 
 __all__ = ["DGNetConfig"]
 
@@ -101,7 +101,7 @@ class DGNetConfig(LabelledConfig, ExtrasConfig):
         return (self.people, *second[self.fine])
 
     @classmethod
-    def of_data(cls, geis: GeiSet, options: TrainingOptions) -> dict[str, Any]:
+    def of_data(cls, geis: GeiSet, options: TranslatorOptions) -> dict[str, Any]:
         """Also how many people there are; held-out ones have logits that stay unused."""
         people = min(len(geis.labels.subjects()), MAX_PEOPLE)
         return super().of_data(geis, options) | {"people": people}

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from gaitkit.training.images import to_network
-from gaitkit.training.sampling import TripleSampler
 from gaitkit.translators.domains import LabelledConfig
+from gaitkit.translators.sampling import TripleSampler
 from gaitkit.translators.systems.dgnet_encoders import shrink
 
 __all__ = ["init_kaiming", "mean_layouts"]

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from gaitkit.training.sampling import Batch
 from gaitkit.translators.domains import group_cross_entropy
 from gaitkit.translators.extras import Extras
 from gaitkit.translators.networks.identity import softmax_loss
+from gaitkit.translators.sampling import Batch
 from gaitkit.translators.systems.dgnet_config import DGNetConfig
 from gaitkit.translators.systems.dgnet_encoders import Identity
 from gaitkit.translators.systems.dgnet_losses import kl_divergence

@@ -15,8 +15,7 @@ import torch
 from torch import nn
 
 from gaitkit.errors import OptionError, TrainingError
-from gaitkit.training.averaging import average_of, average_weight, update_average
-from gaitkit.training.sampling import Batch, TripleSampler
+from gaitkit.training.schedules import average_of, average_weight, update_average
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.base import Translator
 from gaitkit.translators.config import TranslatorConfig, choice, setting
@@ -43,6 +42,7 @@ from gaitkit.translators.networks.losses import (
     l1,
     relative_spread,
 )
+from gaitkit.translators.sampling import Batch, TripleSampler
 
 __all__ = ["GaitGAN", "GaitGANConfig"]
 

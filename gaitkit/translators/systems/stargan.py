@@ -16,7 +16,6 @@ import torch
 from torch import nn
 
 from gaitkit.errors import OptionError, TrainingError
-from gaitkit.training.sampling import Batch
 from gaitkit.training.schedules import decayed
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.config import TranslatorConfig, setting
@@ -25,6 +24,7 @@ from gaitkit.translators.extras import Extras, ExtrasConfig
 from gaitkit.translators.networks.blocks import frozen, init_uniform
 from gaitkit.translators.networks.identity import MAX_PEOPLE, IdentityNet, softmax_loss
 from gaitkit.translators.networks.losses import l1_of_rows, line_penalty, relative_spread
+from gaitkit.translators.sampling import Batch
 from gaitkit.translators.systems.stargan_labels import (
     Domain,
     accuracies,
@@ -36,7 +36,7 @@ from gaitkit.translators.systems.stargan_labels import (
 from gaitkit.translators.systems.stargan_networks import STRIPES, LabelledGenerator, PatchCritic
 
 if TYPE_CHECKING:
-    from gaitkit.training.sampling import TripleSampler
+    from gaitkit.translators.sampling import TripleSampler
 
 __all__ = ["StarGAN", "StarGANConfig"]
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import torch
 
-from gaitkit.training.sampling import Batch
 from gaitkit.translators.domains import (
     LabelledConfig,
     asked_labels,
@@ -18,6 +17,7 @@ from gaitkit.translators.domains import (
     one_hot,
     target_labels,
 )
+from gaitkit.translators.sampling import Batch
 
 __all__ = ["Domain", "accuracies", "asked_domain", "classification", "domain_of", "knowing_set"]
 

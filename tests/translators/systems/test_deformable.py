@@ -11,10 +11,10 @@ from torch.nn import functional
 
 from gaitkit.errors import OptionError
 from gaitkit.labels import Labels, SequenceKey
-from gaitkit.training.sampling import TripleSampler
 from gaitkit.translators import DeformableConfig, DeformableGAN
 from gaitkit.translators.networks.body_layout import BodyLayout
 from gaitkit.translators.onnx import onnx_model
+from gaitkit.translators.sampling import TripleSampler
 from gaitkit.translators.systems.deformable_networks import PatchCritic
 
 VIEWS, CONDITIONS = (0.0, 90.0), ("cl", "nm")

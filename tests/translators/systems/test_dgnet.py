@@ -13,9 +13,10 @@ from torch.nn import functional
 from gaitkit.errors import OptionError, TrainingError
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.training.geis import GeiSet
-from gaitkit.training.loop import Callbacks, Training, TrainingOptions
-from gaitkit.training.sampling import Batch, TripleSampler
+from gaitkit.training.loop import Callbacks, Training
 from gaitkit.translators.aim import Aim
+from gaitkit.translators.options import TranslatorOptions
+from gaitkit.translators.sampling import Batch, TripleSampler
 from gaitkit.translators.systems.dgnet import DGNet, DGNetConfig
 from gaitkit.translators.systems.dgnet_encoders import LayoutEncoder, shrink
 from gaitkit.translators.systems.dgnet_losses import erased
@@ -385,7 +386,7 @@ def test_a_stopped_training_goes_on_bit_for_bit() -> None:
     sampler = small_sampler()
     geis = GeiSet(sampler.images.numpy(), sampler.labels)
     config = small(paired=True, ema_decay=0.9, ramp_start=0.2, teacher_share=0.5)
-    options = TrainingOptions(iterations=8, batch_size=4, log_every=2, sample_every=100)
+    options = TranslatorOptions(iterations=8, batch_size=4, log_every=2, sample_every=100)
 
     def training() -> Training:
         return Training(DGNet(config, device="cpu", precision="fp32", threads=1), geis, options)
@@ -396,6 +397,6 @@ def test_a_stopped_training_goes_on_bit_for_bit() -> None:
     second.load_arrays({name: np.asarray(value) for name, value in first.arrays().items()})
     second.run()
     assert second.step == 8
-    expected = whole.translator.state_arrays()
-    for name, values in second.translator.state_arrays().items():
+    expected = whole.model.state_arrays()
+    for name, values in second.model.state_arrays().items():
         np.testing.assert_array_equal(values, expected[name], err_msg=name)

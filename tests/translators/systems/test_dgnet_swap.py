@@ -11,7 +11,7 @@ from gaitkit.labels import Labels, SequenceKey
 from gaitkit.training.geis import GeiSet
 from gaitkit.training.images import to_network
 from gaitkit.training.loop import Training
-from gaitkit.training.options import TrainingOptions
+from gaitkit.translators.options import TranslatorOptions
 from gaitkit.translators.systems.dgnet import DGNet, DGNetConfig
 from gaitkit.translators.systems.dgnet_encoders import shrink
 
@@ -45,7 +45,7 @@ def trained() -> tuple[DGNet, Training]:
     images, labels = drawn()
     rows = np.isin(labels.subject.astype(str), PEOPLE[:20])
     geis = GeiSet(images[rows], labels.select(rows))
-    options = TrainingOptions(iterations=200, batch_size=16, log_every=10, sample_every=1000)
+    options = TranslatorOptions(iterations=200, batch_size=16, log_every=10, sample_every=1000)
     config = DGNetConfig(
         width=2,
         identity_width=2,

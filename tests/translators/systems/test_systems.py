@@ -20,8 +20,6 @@ from gaitkit.errors import OptionError, StoppedError
 from gaitkit.stages.evaluate import evaluate
 from gaitkit.training.callbacks import Callbacks
 from gaitkit.training.loop import Training
-from gaitkit.training.options import TrainingOptions
-from gaitkit.training.sampling import TripleSampler
 from gaitkit.translators import (
     Aim,
     GeiSet,
@@ -32,6 +30,8 @@ from gaitkit.translators import (
     translator_class,
     translator_names,
 )
+from gaitkit.translators.options import TranslatorOptions
+from gaitkit.translators.sampling import TripleSampler
 
 SYSTEMS = translator_names()
 PEOPLE = ("001", "002")
@@ -42,7 +42,7 @@ SMALL = {"width": 2, "identity_width": 2, "pair_width": 2, "ema_decay": 0.5}
 
 def small_config(system: str, geis: GeiSet, **settings: Any) -> Any:
     config_class = translator_class(system).config_class
-    decided = config_class.of_data(geis, TrainingOptions())
+    decided = config_class.of_data(geis, TranslatorOptions())
     known = set(vars(config_class()))
     small = {name: value for name, value in SMALL.items() if name in known}
     return config_class.from_parameters({**small, **settings, **decided})
@@ -89,7 +89,7 @@ def test_stopped_and_continued_it_gives_the_same_bytes(
         "subjects": PEOPLE,
         "system": system,
         "config": config,
-        "options": TrainingOptions(**OPTIONS),
+        "options": TranslatorOptions(**OPTIONS),
         "device": "cpu",
         "precision": "fp32",
         "threads": 1,
@@ -118,7 +118,7 @@ def test_several_data_sets_are_continued_and_none_may_be_exchanged(
         "system": system,
         "also": [other],
         "config": settings_of(system, both),
-        "options": TrainingOptions(**OPTIONS),
+        "options": TranslatorOptions(**OPTIONS),
         "device": "cpu",
         "precision": "fp32",
         "threads": 1,
@@ -162,7 +162,7 @@ def test_killed_it_goes_on_from_its_checkpoint(system: str, geis: Path, tmp_path
 def test_it_trains_in_other_precisions(system: str, precision: str, geis: Path) -> None:
     learned = GeiSet.open(geis).of_subjects(PEOPLE)
     model = small_model(system, learned, precision)
-    training = Training(model, learned, TrainingOptions(**{**OPTIONS, "log_every": 12}))
+    training = Training(model, learned, TranslatorOptions(**{**OPTIONS, "log_every": 12}))
     training.run()
     (losses,) = training.history.losses
     # Whatever kinds of steps it has, each loss has occurred.
@@ -253,7 +253,7 @@ def test_a_view_of_held_out_people_only_spoils_nothing(
     view[(learned.labels.subject == "004") & (view == 0.0)] = 45.0
     moved = replace(learned, labels=replace(learned.labels, view=view))
     model = small_model(system, moved)
-    training = Training(model, moved, TrainingOptions(**OPTIONS))
+    training = Training(model, moved, TranslatorOptions(**OPTIONS))
     # As when 004 is held out for validation: the networks know the view, no batch shows it.
     others = moved.of_subjects(["001", "002", "003"])
     domains = (moved.labels.views(), moved.labels.conditions())
@@ -283,7 +283,7 @@ def test_it_says_what_it_is(system: str) -> None:
     assert found.summary
     assert found.source
     assert found.needs
-    assert set(found.default_training) <= set(vars(TrainingOptions()))
+    assert set(found.default_training) <= set(vars(TranslatorOptions()))
 
 
 @pytest.mark.cuda

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gaitkit.errors import OptionError
-from gaitkit.training.settings import describe_settings, parse_settings
+from gaitkit.training.config import describe_settings, parse_settings
 from gaitkit.translators.config import TranslatorConfig, setting
 
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaitkit.training.augment import shift_images, warp_bodies, warp_grid
+from gaitkit.training.images import shift_images, warp_bodies, warp_grid
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -17,16 +17,18 @@ import pytest
 
 from gaitkit.artifacts import TrainedOn, open_artifact
 from gaitkit.errors import DeviceError, OptionError, OutputError, StoppedError
-from gaitkit.training.loop import Callbacks, TrainingOptions
-from gaitkit.training.records import recorded_training, training_summary
-from gaitkit.training.store import load_history
+from gaitkit.training.loop import Callbacks
+from gaitkit.training.record import recorded_training
+from gaitkit.training.store import load_history, training_summary
 from gaitkit.translators import GaitGAN, load, train, translate
+from gaitkit.translators.options import TranslatorOptions
+from gaitkit.translators.registry import TRANSLATOR
 
 resource = pytest.importorskip("resource")
 
 Write = Callable[..., Path]
 SUBJECTS = ("001", "002", "003", "004")
-OPTIONS = TrainingOptions(iterations=6, batch_size=4, log_every=4, sample_every=4, sample_count=2)
+OPTIONS = TranslatorOptions(iterations=6, batch_size=4, log_every=4, sample_every=4, sample_count=2)
 VALIDATED = replace(OPTIONS, validation_subjects=2, validate_every=2)
 
 
@@ -111,7 +113,7 @@ def test_a_refit_is_a_plain_training_of_the_best_length(tmp_path: Path, write_ge
         assert model.parameters["training"]["iterations"] == steps
     assert train_small(geis, plain, options=replace(OPTIONS, iterations=steps)) == digest
     train_small(geis, tmp_path / "validated.h5", options=VALIDATED)
-    told = training_summary(tmp_path / "validated.h5")["validation"]
+    told = training_summary(tmp_path / "validated.h5", TRANSLATOR)["validation"]
     assert (told["best_step"], told["best_score"]) == (steps, refit["best_score"])
     assert told["subjects"] == refit["held_out"]
     assert sorted(item.name for item in tmp_path.glob("refit*")) == ["refit.h5"]
@@ -209,11 +211,11 @@ def test_training_on_in_another_way_is_refused_by_name(tmp_path: Path, write_gei
 def test_a_file_says_how_it_was_trained(tmp_path: Path, write_geis: Write) -> None:
     output = tmp_path / "model.h5"
     train_small(write_geis(), output)
-    recorded = recorded_training(output)
-    assert (recorded.system, recorded.subjects) == ("gaitgan", SUBJECTS)
-    assert TrainingOptions(**recorded.options) == OPTIONS
+    recorded = recorded_training(output, "translator")
+    assert (recorded.name, recorded.subjects) == ("gaitgan", list(SUBJECTS))
+    assert TranslatorOptions(**recorded.options) == OPTIONS
     assert recorded.config["width"] == 2
-    summary = training_summary(output)
+    summary = training_summary(output, TRANSLATOR)
     assert (summary["iterations"], summary["validation"], summary["refit"]) == (6, None, None)
     assert {"D.target", "G.A"} <= set(summary["last"])
 
@@ -277,8 +279,9 @@ CHILD = """
 import sys
 from pathlib import Path
 from gaitkit.translators import train
-from gaitkit.training.loop import Callbacks, TrainingOptions
-options = TrainingOptions(iterations=60, batch_size=4, log_every=10, validation_subjects=2,
+from gaitkit.training.loop import Callbacks
+from gaitkit.translators.options import TranslatorOptions
+options = TranslatorOptions(iterations=60, batch_size=4, log_every=10, validation_subjects=2,
                           validate_every=15)
 train(Path(sys.argv[1]), Path(sys.argv[2]), subjects=("001", "002", "003", "004"), refit=True,
       config={"width": 2}, options=options, device="cpu", precision="fp32", threads=1,
