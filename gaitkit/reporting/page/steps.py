@@ -299,9 +299,9 @@ def _training(record: TrainingRecord, translation: Translation) -> dict[str, Any
     )
     config = system.config_class.from_parameters(record.config or {})
     settings = {
-        item.name: vars(config)[item.name]
-        for item in fields(config)
-        if not item.metadata.get("by_data") and vars(config)[item.name] != vars(usual)[item.name]
+        name: value
+        for name, value in vars(config).items()
+        if name not in config.by_data() and value != vars(usual)[name]
     }
     options = vars(TranslatorOptions()) | dict(system.default_training) | dict(named.training)
     training = dict(record.options or {})
