@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact
-from gaitkit.identification.figures.overview import rank1_of
+from gaitkit.identification.evaluation import rank1_of
 from gaitkit.identification.results import EvaluationResult, read_results
 from gaitkit.labels import format_view, sequence_name
 from gaitkit.reporting.figures import rank1_heat_maps

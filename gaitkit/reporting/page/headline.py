@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from math import isnan
 from typing import NamedTuple
 
+from gaitkit.identification.evaluation import rank1_of
 from gaitkit.identification.figures.bootstrap import Interval
-from gaitkit.identification.figures.overview import figures_of, rank1_of
+from gaitkit.identification.figures.numbers import figures_of
 from gaitkit.identification.figures.paired import paired_difference
 from gaitkit.identification.results import EvaluationResult
 from gaitkit.reporting.page.inputs import Entry
