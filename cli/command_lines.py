@@ -20,6 +20,8 @@ ALIASES: Mapping[str, str] = {
     "drop_cut": "keep_cut",
     "fuse_with": "fuse",
     "config": "settings",
+    "view": "to_view",
+    "condition": "to_condition",
 }
 """Parameters of the library, and what click calls them where a command has none of that name."""
 
@@ -86,7 +88,7 @@ def command_line(stage: str, parameters: Mapping[str, Any]) -> str:
         A stage of the library, such as ``make_gei``.
     parameters : mapping
         Its parameters, as the library calls them. What is as the command has it by default is
-        left out; what the command has no option for is told in a comment.
+        left out; what it has no option for, or would refuse, is told in a comment.
 
     Examples
     --------
@@ -108,7 +110,7 @@ def command_line(stage: str, parameters: Mapping[str, Any]) -> str:
     without: list[str] = []
     for key, value in parameters.items():
         parameter = parameter_of(command, key)
-        if parameter is None:
+        if parameter is None or not _takes(parameter, _told(key, value)):
             without.append(f"{key}={value!r}")
         elif isinstance(parameter, click.Argument):
             arguments += _texts(value)
@@ -134,6 +136,19 @@ def _told(key: str, value: Any) -> Any:
     if key == "config":
         return [f"{name}={','.join(_texts(setting))}" for name, setting in value.items()]
     return value
+
+
+def _takes(parameter: click.Parameter, value: Any) -> bool:
+    """Whether a value is one of the choices, or in the range, of an option."""
+    kind = parameter.type
+    if value is None or not isinstance(kind, click.Choice | click.IntRange | click.FloatRange):
+        return True
+    try:
+        for one in value if getattr(parameter, "multiple", False) else [value]:
+            kind.convert(one, parameter, None)
+    except click.BadParameter:
+        return False
+    return True
 
 
 def _words(parameter: click.Parameter, value: Any, context: click.Context) -> list[str]:

@@ -85,7 +85,7 @@ def map_unordered(
         `workers` is less than 1.
     """
     if workers < 1:
-        raise OptionError(f"`workers` must be at least 1, got {workers}.")
+        raise OptionError(f"The number of workers must be at least 1, got {workers}.")
     if workers == 1 or len(items) <= 1:
         for item in items:
             yield item, function(item)
@@ -99,7 +99,7 @@ def map_unordered(
     except BrokenProcessPool as error:
         raise GaitkitError(
             "A worker process died, most likely for want of memory.",
-            hint="Do the same again with fewer `workers`: it continues.",
+            hint="Give the same command again with fewer `workers`: it continues.",
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
