@@ -24,8 +24,6 @@ LIBRARY = sorted(
 # An option, but not a custom property of CSS: `--rate:`, `var(--ink)`.
 OPTION = re.compile(r"(?<![\w-])(?<!var\()--[a-z][a-z-]*(?![\w:-])")
 OF_OTHER_PROGRAMS = {"--nproc-per-node"}
-# This module writes down the commands that repeat a result, which are command lines.
-WRITES_COMMANDS = {ROOT / "gaitkit/reporting/page/provenance.py"}
 
 PARAMETER = re.compile(r"`([a-z_][a-z_0-9]*)(?:=[^`]*)?`")
 HOLE = "\0"
@@ -64,7 +62,6 @@ def test_no_string_of_the_library_names_an_option() -> None:
     offenders = [
         f"{path.relative_to(ROOT)}:{line}: {' '.join(found)}"
         for path in LIBRARY
-        if path not in WRITES_COMMANDS
         for line, text in texts(tree_of(path))
         if (found := options_in(text))
     ]
