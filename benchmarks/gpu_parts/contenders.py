@@ -19,7 +19,7 @@ from small_settings import SMALL
 from train_gaitgan import PlainLoop, from_disk, from_memory, gaitkit_loop
 from train_translators import LENGTH, drawn_geis
 
-from gaitkit.training.sampling import TripleSampler
+from gaitkit.translators.sampling import TripleSampler
 from gaitkit.translators import translator_class
 from gpu_parts.task import Task
 
