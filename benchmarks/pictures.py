@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact, open_artifact
-from gaitkit.datasets.sources import open_source
+from gaitkit.datasets.layouts import open_source
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.png import decode_grey
 from gaitkit.reporting.sheet import contact_sheet, save_png

@@ -5,7 +5,7 @@ import click
 from gaitkit.cli import options
 
 
-@click.command("completion", short_help="Shell completion.")
+@click.command("completion", short_help="Print a script for shell completion.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @options.verbosity
 @click.pass_context

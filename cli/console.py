@@ -13,10 +13,11 @@ from typing import Any
 
 import click
 
+from gaitkit.cli import parameters
 from gaitkit.display import Bar, progress_bar
 from gaitkit.parallel import process_rank
 
-__all__ = ["Bar", "print_json", "progress", "say", "set_verbosity", "verbosity"]
+__all__ = ["Bar", "in_options", "print_json", "progress", "say", "set_verbosity", "verbosity"]
 
 _verbosity = 0
 
@@ -28,7 +29,7 @@ class _Notices(logging.Handler):
         prefix = "" if record.levelno < logging.WARNING else f"{record.levelname.capitalize()}: "
         # As in `say`, but errors and warnings also where one asked for quiet.
         with contextlib.suppress(OSError):
-            click.echo(prefix + record.getMessage(), err=True)
+            click.echo(prefix + in_options(record.getMessage()), err=True)
 
 
 def set_verbosity(level: int) -> None:
@@ -62,6 +63,16 @@ def say(text: str) -> None:
     if _verbosity >= 0:
         with contextlib.suppress(OSError):
             click.echo(text, err=True)
+
+
+def in_options(text: str) -> str:
+    """A text of the library with its parameters as options, those of the running command first."""
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return text
+    group = context.find_root().command
+    running = context.command
+    return parameters.in_options(text, running, group) if isinstance(group, click.Group) else text
 
 
 def print_json(value: Any) -> None:

@@ -14,7 +14,7 @@ _WIDTH = 16
 _RECIPE = get_recipe("best")
 
 
-@click.command("demo", short_help="The whole pipeline on synthetic walkers.")
+@click.command("demo", short_help="Run the whole pipeline on synthetic walkers.")
 @click.option(
     "-o",
     "--output",

@@ -10,7 +10,6 @@ import click
 from gaitkit.cli import console, options
 
 if TYPE_CHECKING:
-    from gaitkit.identification.results import EvaluationResult
     from gaitkit.protocols import Protocol
 
 
@@ -92,8 +91,8 @@ def command(
     artefacts (gei.h5 translated.h5) are evaluated side by side, or together with --fuse. Intervals
     are of 95 % over people, by bootstrap.
     """
-    from gaitkit.identification.formats import FORMATS
-    from gaitkit.identification.results import to_json
+    from gaitkit.identification.evaluation import EvaluationResults
+    from gaitkit.identification.formats import FORMATS, to_json
     from gaitkit.stages.evaluate import evaluate
 
     if output is not None and len(geis) > 1 and not fuse:
@@ -102,7 +101,7 @@ def command(
         )
     if fuse and len(geis) < 2:
         raise click.UsageError("--fuse puts several GEI artefacts together; there is one only.")
-    results = [
+    results = EvaluationResults(
         result
         for path, *others in ([geis] if fuse else [(path,) for path in geis])
         for result in evaluate(
@@ -120,31 +119,12 @@ def command(
             overwrite=overwrite,
             seed=seed,
         )
-    ]
+    )
     if as_json or form == "json":
         console.print_json(to_json(results))
     elif form in FORMATS:
         click.echo(FORMATS[form](results))
     else:
-        click.echo(_text(results, probe_view))
+        click.echo(results.table(probe_view=probe_view))
     if output is not None:
         console.say(f"Wrote {output}.")
-
-
-def _text(results: list[EvaluationResult], probe_view: float | None) -> str:
-    from gaitkit.identification import tables
-    from gaitkit.identification.figures import overview
-
-    parts = []
-    for result in results:
-        if probe_view is None:
-            parts.append(tables.results_text(result))
-        else:
-            parts.append(tables.probe_view_text(result, probe_view))
-    for result in {result.source: result for result in results}.values():
-        if result.quality is not None:
-            parts.append(tables.quality_text(result.quality))
-    if len(results) > 1:
-        parts.append(overview.summary_text(results))
-        parts.append(overview.differences_text(results))
-    return "\n\n".join(filter(None, parts))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gaitkit.artifacts import Artifact
 
 
-@click.command("export", short_help="PNGs or .npz of images; ONNX of a translator.")
+@click.command("export", short_help="Write images as PNGs or .npz, a translator as ONNX.")
 @click.argument("artifact", type=options.INPUT_FILE)
 @click.option(
     "-o",

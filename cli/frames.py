@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from gaitkit.cli import console, options
 
 if TYPE_CHECKING:
     from gaitkit.datasets.sources import FrameSource
-    from gaitkit.silhouettes.options import SilhouetteOptions
     from gaitkit.stages.normalize import StageSummary
 
-__all__ = ["describe_source", "manifest_option", "one_source", "report_stage", "silhouette_choice"]
+__all__ = [
+    "average_fields",
+    "describe_source",
+    "layout_option",
+    "manifest_option",
+    "one_input",
+    "report_stage",
+    "silhouette_fields",
+]
 
 manifest_option = click.option(
     "--manifest",
@@ -23,18 +31,53 @@ manifest_option = click.option(
 )
 
 
-def one_source(frames: Path | None, manifest: Path | None, name: str | None) -> FrameSource:
-    """The source that the arguments name; exactly one of folder or archive and manifest."""
-    if (frames is None) == (manifest is None):
+class _LayoutName(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
+    """The name of a data set layout, looked up in the registry when it is asked for."""
+
+    name = "layout"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from gaitkit.datasets.layouts import get_layout
+        from gaitkit.errors import OptionError
+
+        try:
+            get_layout(value)
+        except OptionError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        from gaitkit.datasets.layouts import layout_names
+
+        return f"[{'|'.join(layout_names())}]"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from gaitkit.datasets.layouts import layout_names
+
+        return [CompletionItem(name) for name in layout_names() if name.startswith(incomplete)]
+
+
+layout_option = click.option(
+    "--layout",
+    type=_LayoutName(),
+    help="How the input is laid out.  [default: told by what is there]",
+)
+
+
+def one_input(
+    given: Path | None, manifest: Path | None, layout: str | None
+) -> tuple[Path, str | None]:
+    """The path to read and its layout; exactly one of folder or archive and manifest is given."""
+    if (given is None) == (manifest is None):
         raise click.UsageError("Give either FRAMES or --manifest.")
-    if manifest is not None:
-        from gaitkit.datasets.manifest import ManifestSource
-
-        return ManifestSource(manifest, name=name)
-    from gaitkit.datasets.sources import open_source
-
-    assert frames is not None
-    return open_source(frames, name=name)
+    if given is not None:
+        return given, layout
+    assert manifest is not None
+    if layout not in (None, "manifest"):
+        raise click.UsageError(f"--manifest is not of the layout {layout}.")
+    return manifest, "manifest"
 
 
 def describe_source(source: FrameSource, output: Path, *, as_json: bool) -> None:
@@ -86,15 +129,19 @@ def report_stage(
         console.say(f"Ignored files: {text}.")
 
 
-def silhouette_choice(alignment: str, size: tuple[int, int], keep_cut: bool) -> SilhouetteOptions:
-    """The options of the normalisation, from those of the command."""
-    from gaitkit.silhouettes.options import SilhouetteOptions
+def silhouette_fields(values: dict[str, Any]) -> dict[str, Any]:
+    """Fields of `SilhouetteOptions`, taken out of a command's values (`silhouette_options`)."""
+    height, width = values.pop("size")
+    return {
+        "alignment": values.pop("alignment"),
+        "height": height,
+        "width": width,
+        "drop_cut": not values.pop("keep_cut"),
+    }
 
-    return SilhouetteOptions.from_parameters(
-        {
-            "alignment": alignment,
-            "height": size[0],
-            "width": size[1],
-            "drop_cut": not keep_cut,
-        }
-    )
+
+def average_fields(values: dict[str, Any]) -> dict[str, Any]:
+    """Fields of `GeiOptions`, taken out of a command's values (`gei_options`)."""
+    min_frames = values.pop("min_frames")
+    fields = {"cycles": values.pop("cycles"), "mirror": values.pop("mirror")}
+    return fields if min_frames is None else fields | {"min_frames": min_frames}

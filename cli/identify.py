@@ -10,26 +10,26 @@ import click
 from gaitkit.cli import console, options
 
 if TYPE_CHECKING:
+    from gaitkit.identification.gallery import Identification
     from gaitkit.labels import SequenceKey
-    from gaitkit.stages.identify import Answer, Identification
 
 
-@click.command("identify", short_help="Who is this?")
+@click.command("identify", short_help="Name the people in GEIs.")
 @click.argument("probe", metavar="PROBE", type=options.INPUT_FILE)
 @click.option("--gallery", type=options.INPUT_FILE, required=True, help="GEIs of known people.")
 @click.option("--top", type=click.IntRange(min=1), default=5, help="People listed for each probe.")
 @click.option(
-    "--threshold", type=float, help="Who is further away than this from everybody is unknown."
+    "--threshold", type=float, help="A probe that is further than this from everybody is unknown."
 )
 @click.option(
     "--fpir",
     type=float,
-    help="Take the threshold that at most this share of strangers passes; needs --calibration.",
+    help="Choose the threshold that at most this share of strangers passes; needs --calibration.",
 )
 @click.option(
     "--calibration",
     type=options.INPUT_FILE,
-    help="Results of gaitkit evaluate, of GEIs that were made in the same way.",
+    help="Results of gaitkit evaluate on GEIs that were made in the same way.",
 )
 @click.option(
     "--feature",
@@ -37,10 +37,7 @@ if TYPE_CHECKING:
     help="What is compared: pixels, or one that was fitted for the results of --calibration.",
 )
 @click.option(
-    "--metric",
-    type=click.Choice(["euclidean", "manhattan", "cosine"]),
-    default="euclidean",
-    help="How distance is measured.",
+    "--metric", type=options.METRIC, default="euclidean", help="How distance is measured."
 )
 @click.option(
     "--device",
@@ -62,26 +59,14 @@ def command(probe: Path, gallery: Path, as_json: bool, **how: Any) -> None:
     if as_json:
         console.print_json(_json(found))
         return
-    width = max((len(c.sequence.subject) for a in found.answers for c in a.candidates), default=0)
-    for answer in found.answers:
-        click.echo(_text(answer, found.threshold, min(width, 40)))
+    if found.answers:
+        click.echo(found.table())
     if found.threshold is not None:
         unknown = sum(answer.name is None for answer in found.answers)
         console.say(
             f"{unknown} of {len(found.answers)} unknown: further than {found.threshold:.6g} from "
             f"all {found.people} people."
         )
-
-
-def _text(answer: Answer, threshold: float | None, width: int) -> str:
-    lines = [f"{answer.probe}: {answer.name or 'unknown'}"]
-    for place, candidate in enumerate(answer.candidates, start=1):
-        beyond = threshold is not None and candidate.distance > threshold
-        lines.append(
-            f"  {place:>3}  {candidate.sequence.subject:<{width}}  {candidate.distance:>12.6g}  "
-            f"{candidate.sequence}{'  beyond the threshold' if beyond else ''}"
-        )
-    return "\n".join(lines)
 
 
 def _json(found: Identification) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import click
 from gaitkit.cli import console, options
 
 
-@click.command("inspect", short_help="What an artefact is, holds, comes from.")
+@click.command("inspect", short_help="Say what an artefact is, holds, and comes from.")
 @click.argument("artifact", type=options.INPUT_FILE)
 @click.option("--dropped", is_flag=True, help="Also list every dropped frame and sequence.")
 @options.json_output

@@ -6,11 +6,13 @@ import importlib
 import os
 import sys
 import traceback
+from typing import Any
 
 import click
 
 from gaitkit._version import __version__
 from gaitkit.cli import console, options
+from gaitkit.cli.parameters import in_options
 from gaitkit.errors import GaitkitError, StoppedError
 from gaitkit.parallel import process_rank
 
@@ -66,6 +68,17 @@ class Pipeline(click.Group):
             close = difflib.get_close_matches(args[0], COMMANDS, n=1)
             guess = f" Did you mean {close[0]!r}?" if close else ""
             raise click.UsageError(f"There is no command {args[0]!r}.{guess}", ctx) from error
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what an error of the library calls a parameter is an option here."""
+        try:
+            return super().invoke(ctx)
+        except GaitkitError as error:
+            running = self.get_command(ctx, ctx.invoked_subcommand or "")
+            error.message = in_options(error.message, running, self)
+            if error.hint:
+                error.hint = in_options(error.hint, running, self)
+            raise
 
 
 @click.group(

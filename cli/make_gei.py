@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gaitkit.cli import console, options
 from gaitkit.cli.frames import (
+    average_fields,
     describe_source,
+    layout_option,
     manifest_option,
-    one_source,
+    one_input,
     report_stage,
-    silhouette_choice,
+    silhouette_fields,
 )
+
+if TYPE_CHECKING:
+    from gaitkit.stages.make_gei import GeiInput
 
 _OF_SILHOUETTES = {"alignment": "--alignment", "size": "--size", "keep_cut": "--keep-cut"}
 _OF_THE_AVERAGE = {"min_frames": "--min-frames", "cycles": "--cycles", "mirror": "--mirror"}
 
 
 @click.command("make-gei", short_help="Average silhouettes into GEIs.")
-@click.argument("input", metavar="INPUT", type=options.INPUT, required=False)
+@click.argument("input", type=options.INPUT, required=False)
 @options.output("The GEI artefact to write.")
 @manifest_option
+@layout_option
 @click.option(
     "--input-kind",
     type=click.Choice(["auto", "silhouettes", "frames", "geis"]),
@@ -45,18 +52,14 @@ def command(
     output: Path,
     manifest: Path | None,
     input_kind: str,
-    alignment: str,
-    size: tuple[int, int],
-    keep_cut: bool,
-    min_frames: int | None,
-    cycles: str,
-    mirror: str,
+    layout: str | None,
     name: str | None,
     workers: int,
     dry_run: bool,
     restart: bool,
     overwrite: bool,
     as_json: bool,
+    **values: Any,
 ) -> None:
     """Average each sequence's silhouettes into a gait energy image (GEI).
 
@@ -66,75 +69,52 @@ def command(
     """
     from gaitkit.artifacts import free_to_write
     from gaitkit.gei.options import GeiOptions
-    from gaitkit.stages import make_gei as stage
+    from gaitkit.silhouettes.options import SilhouetteOptions
+    from gaitkit.stages.make_gei import make_gei, open_input
 
     free_to_write(output, overwrite=overwrite)
-    kind = _kind(input, manifest, input_kind)
-    average = GeiOptions.from_parameters(
-        {"cycles": cycles, "mirror": mirror}
-        | ({} if min_frames is None else {"min_frames": min_frames})
-    )
-    if kind == "silhouettes":
-        assert input is not None
-        _refuse_given(
-            ctx,
-            _OF_SILHOUETTES | {"name": "--name"},
-            "belongs to gaitkit normalize, which made this input",
-        )
-        if dry_run:
-            _describe_artifact(input, output)
-            return
-        with console.progress("make-gei", "units") as progress:
-            summary = stage.gei_from_silhouettes(
-                input,
-                output,
-                average,
-                workers=workers,
-                overwrite=overwrite,
-                restart=restart,
-                progress=progress,
-            )
-        report_stage(output, summary, "GEIs", as_json=as_json)
-        return
-    if kind == "geis":
-        from gaitkit.datasets.gei_images import GeiImageSource
-
-        assert input is not None
-        _refuse_given(ctx, _OF_SILHOUETTES | _OF_THE_AVERAGE, "does not apply to ready-made GEIs")
-        images = GeiImageSource(input, name=name)
-        if dry_run:
-            describe_source(images, output, as_json=as_json)
-            return
-        with console.progress("make-gei", "units") as progress:
-            summary = stage.collect_geis(images, output, overwrite=overwrite, progress=progress)
-        report_stage(output, summary, "ready-made GEIs", as_json=as_json)
-        return
-    source = one_source(input, manifest, name)
+    silhouettes = SilhouetteOptions.from_parameters(silhouette_fields(values))
+    average = GeiOptions.from_parameters(average_fields(values))
+    path, layout = one_input(input, manifest, layout)
+    kind: Any = None if input_kind == "auto" else input_kind
+    given = open_input(path, kind=kind, layout=layout, name=name)
+    _refuse_what_does_not_apply(ctx, given)
     if dry_run:
-        describe_source(source, output, as_json=as_json)
+        _describe(given, output, as_json=as_json)
         return
     with console.progress("make-gei", "units") as progress:
-        summary = stage.gei_from_frames(
-            source,
+        summary = make_gei(
+            given,
             output,
-            silhouette_choice(alignment, size, keep_cut),
+            silhouettes,
             average,
             workers=workers,
             overwrite=overwrite,
             restart=restart,
             progress=progress,
         )
-    report_stage(output, summary, "GEIs", as_json=as_json)
+    noun = "ready-made GEIs" if given.kind == "geis" else "GEIs"
+    report_stage(output, summary, noun, as_json=as_json)
 
 
-def _kind(path: Path | None, manifest: Path | None, given: str) -> str:
-    if given != "auto":
-        return given
-    if path is None or manifest is not None:
-        return "frames"
-    from gaitkit.stages.inputs import input_kind
+def _refuse_what_does_not_apply(ctx: click.Context, given: GeiInput) -> None:
+    if given.kind == "silhouettes":
+        names = _OF_SILHOUETTES | {"name": "--name"}
+        _refuse_given(ctx, names, "belongs to gaitkit normalize, which made this input")
+    elif given.kind == "geis":
+        names = _OF_SILHOUETTES | _OF_THE_AVERAGE
+        _refuse_given(ctx, names, "does not apply to ready-made GEIs")
 
-    return input_kind(path)
+
+def _describe(given: GeiInput, output: Path, *, as_json: bool) -> None:
+    if given.source is not None:
+        describe_source(given.source, output, as_json=as_json)
+        return
+    from gaitkit.artifacts import open_artifact
+
+    with open_artifact(given.path, "silhouettes") as artifact:
+        click.echo(f"Would read {given.path}: {len(artifact.labels):,} sequences")
+    click.echo(f"Would write {output}")
 
 
 def _refuse_given(ctx: click.Context, names: dict[str, str], why: str) -> None:
@@ -148,11 +128,3 @@ def _refuse_given(ctx: click.Context, names: dict[str, str], why: str) -> None:
     ]
     if given:
         raise click.UsageError(f"{' and '.join(given)} {why}.", ctx)
-
-
-def _describe_artifact(path: Path, output: Path) -> None:
-    from gaitkit.artifacts import open_artifact
-
-    with open_artifact(path, "silhouettes") as artifact:
-        click.echo(f"Would read {path}: {len(artifact.labels):,} sequences")
-    click.echo(f"Would write {output}")

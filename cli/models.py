@@ -17,7 +17,7 @@ _MET = {
 """Where a user meets what a system offers."""
 
 
-@click.command("models", short_help="Systems, recipes, and their settings.")
+@click.command("models", short_help="List systems, recipes, and their settings.")
 @click.argument("name", required=False)
 @options.json_output
 @options.verbosity

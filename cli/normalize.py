@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from gaitkit.cli import console, options
 from gaitkit.cli.frames import (
     describe_source,
+    layout_option,
     manifest_option,
-    one_source,
+    one_input,
     report_stage,
-    silhouette_choice,
+    silhouette_fields,
 )
 
 
@@ -20,6 +22,7 @@ from gaitkit.cli.frames import (
 @click.argument("frames", type=options.INPUT, required=False)
 @options.output("The silhouettes artefact to write.")
 @manifest_option
+@layout_option
 @options.silhouette_options
 @click.option("--name", help="Name of the data set.  [default: the folder's or archive's name]")
 @options.workers
@@ -32,28 +35,31 @@ def command(
     frames: Path | None,
     output: Path,
     manifest: Path | None,
-    alignment: str,
-    size: tuple[int, int],
-    keep_cut: bool,
+    layout: str | None,
     name: str | None,
     workers: int,
     dry_run: bool,
     restart: bool,
     overwrite: bool,
     as_json: bool,
+    **values: Any,
 ) -> None:
     """Normalise silhouettes: clean, crop, align, resize.
 
-    FRAMES is a folder in CASIA-B's layout (subject/sequence/view/*.png), a zip or tar of one, or
-    CASIA-B's own zip of tar.gz; archives are read in place. A stopped run continues when the same
+    FRAMES is a folder in CASIA-B's layout (subject/sequence/view/*.png), a zip or tar of one,
+    CASIA-B's own zip of tar.gz, or a CSV file as for --manifest; archives are read in place. A
+    stopped run continues when the same
     command is given again.
     """
     from gaitkit.artifacts import free_to_write
+    from gaitkit.datasets.layouts import open_source
+    from gaitkit.silhouettes.options import SilhouetteOptions
     from gaitkit.stages.normalize import normalize
 
     free_to_write(output, overwrite=overwrite)
-    source = one_source(frames, manifest, name)
-    chosen = silhouette_choice(alignment, size, keep_cut)
+    path, layout = one_input(frames, manifest, layout)
+    source = open_source(path, name=name, layout=layout)
+    chosen = SilhouetteOptions.from_parameters(silhouette_fields(values))
     if dry_run:
         describe_source(source, output, as_json=as_json)
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -141,7 +141,7 @@ device = click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
-    help="Where to compute; auto takes CUDA where there is one.",
+    help="Where to compute; auto takes CUDA where there is a GPU.",
 )
 
 
@@ -157,7 +157,7 @@ workers = click.option(
     "--workers",
     type=click.IntRange(min=1),
     callback=_workers,
-    help="Processes; the result does not depend on it.  [default: the number of cores]",
+    help="Number of processes; the result does not depend on it.  [default: the number of cores]",
 )
 
 
@@ -177,7 +177,7 @@ class _ProtocolName(click.ParamType):  # type: ignore[type-arg]  # generic in th
         try:
             chosen = get_protocol(value)
         except OptionError as error:
-            self.fail(str(error), param, ctx)
+            self.fail(console.in_options(str(error)), param, ctx)
         # A built-in one stays a name, a file is read once and is the protocol from here on.
         return value if chosen.name == value else chosen
 
@@ -199,10 +199,49 @@ protocol = click.option(
     help="Who trains, who is tested: casia-b-62-62, casia-b-74-50, halves, or a file as gaitkit "
     "protocol show prints it.  [default: casia-b-62-62 for subjects 001-124, else halves]",
 )
+
+
+class Registered(click.Choice):  # type: ignore[type-arg]  # generic in the newest click only
+    """One of a registry's names; the registry is imported when they are wanted."""
+
+    def __init__(self, names: Callable[[], Sequence[str]]) -> None:
+        super().__init__(())
+        self._names = names
+
+    @property
+    def choices(self) -> Sequence[str]:  # type: ignore[override]
+        """What can be chosen."""
+        return tuple(self._names())
+
+    @choices.setter
+    def choices(self, value: Sequence[str]) -> None:
+        """Nothing: what can be chosen is asked of the registry."""
+
+
+def _metrics() -> Sequence[str]:
+    from gaitkit.identification.metrics import metric_names
+
+    return metric_names()
+
+
+METRIC = Registered(_metrics)
+
+
+class _FeatureName(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
+    """The name of a feature, or of a vector column of the artefact."""
+
+    name = "feature"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        from gaitkit.identification.features import feature_names
+
+        return f"[{'|'.join(feature_names())}|COLUMN]"
+
+
 feature = click.option(
     "--feature",
     "features",
-    metavar="NAME",
+    type=_FeatureName(),
     multiple=True,
     default=("pixels",),
     help="What is compared: pixels; pca or lda (PCA + LDA), fitted on the training people; or a "
@@ -211,7 +250,7 @@ feature = click.option(
 metric = click.option(
     "--metric",
     "metrics",
-    type=click.Choice(["euclidean", "manhattan", "cosine"]),
+    type=METRIC,
     multiple=True,
     default=("euclidean",),
     help="Distance of the nearest neighbour; may be repeated.",
@@ -231,7 +270,8 @@ def silhouette_options(command: Function) -> Function:
         type=(click.IntRange(16, 1024), click.IntRange(16, 1024)),
         default=(64, 64),
         metavar="H W",
-        help="Height and width of a normalised silhouette, pixels.",
+        show_default=False,
+        help="Height and width of a normalised silhouette, pixels.  [default: 64 64]",
     )
     keep_cut = click.option(
         "--keep-cut",
@@ -260,8 +300,7 @@ def gei_options(command: Function) -> Function:
         click.option(
             "--min-frames",
             type=click.IntRange(min=1),
-            show_default="10",
-            help="Drop sequences with fewer usable frames.",
+            help="Drop sequences with fewer usable frames.  [default: 10]",
         ),
     ):
         command = decorate(command)

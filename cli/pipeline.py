@@ -27,8 +27,8 @@ def run_and_print(
     as_json: bool,
 ) -> None:
     """Run the pipeline and print its results, as a table or as JSON."""
-    from gaitkit.identification.figures.overview import summary_text
-    from gaitkit.identification.results import to_json
+    from gaitkit.identification.formats import to_json
+    from gaitkit.identification.tables import summary_text
     from gaitkit.stages.run import run_pipeline
     from gaitkit.training.callbacks import Callbacks
 

@@ -19,6 +19,13 @@ from gaitkit.cli import console, options
     help="GEIs behind the results, measured or translated, for pictures of people; repeatable.",
 )
 @click.option(
+    "--model",
+    "models",
+    type=options.INPUT_FILE,
+    multiple=True,
+    help="A translator behind the results, for the command of its training in full; repeatable.",
+)
+@click.option(
     "--person",
     "people",
     multiple=True,
@@ -30,6 +37,7 @@ def command(
     results: tuple[Path, ...],
     output: Path,
     geis: tuple[Path, ...],
+    models: tuple[Path, ...],
     people: tuple[str, ...],
     overwrite: bool,
 ) -> None:
@@ -40,9 +48,18 @@ def command(
     results stand side by side with paired differences from the first. With the GEIs of several
     translators, so do the same people's source, translations and truth.
     """
+    from gaitkit.cli.command_lines import command_line
     from gaitkit.reporting.page.document import write_report
 
     if people and not geis:
         raise click.UsageError("--person needs --geis: the images to show.")
-    write_report(results, output, geis=geis, people=people, overwrite=overwrite)
+    write_report(
+        results,
+        output,
+        geis=geis,
+        models=models,
+        people=people,
+        overwrite=overwrite,
+        write_step=command_line,
+    )
     console.say(f"Wrote {output}.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gaitkit.cli import console, options
+from gaitkit.cli.frames import average_fields, silhouette_fields
 from gaitkit.cli.pipeline import run_and_print
 from gaitkit.cli.training_options import training_choice, training_options
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from gaitkit.protocols import Protocol
 
 
-@click.command("run", short_help="Everything from frames to the tables.")
+@click.command("run", short_help="Do everything from frames to the tables.")
 @click.argument("input", metavar="INPUT", type=options.INPUT)
 @click.option(
     "-o",
@@ -37,12 +38,6 @@ def command(
     input: Path,
     output: Path,
     protocol: Protocol | str | None,
-    alignment: str,
-    size: tuple[int, int],
-    keep_cut: bool,
-    min_frames: int | None,
-    cycles: str,
-    mirror: str,
     workers: int,
     overwrite: bool,
     as_json: bool,
@@ -51,23 +46,18 @@ def command(
     """Do everything from INPUT to the cross-view tables, in one folder.
 
     INPUT is anything that gaitkit make-gei reads. Given again, the command does only what is
-    missing or out of date, by digest. Training has the paper's size unless told otherwise: for a
-    quick try, --width 24 --batch-size 32 --iterations 1000.
+    missing or out of date, which it sees by the digests of the files. Training has the paper's
+    size unless told otherwise: for a quick try, --width 24 --batch-size 32 --iterations 1000.
     """
     from gaitkit.stages.run import PipelineOptions
     from gaitkit.stages.workshop import Workshop
 
+    silhouettes, average = silhouette_fields(values), average_fields(values)
     model = training_choice(values)
     chosen = PipelineOptions(
         protocol=protocol,
-        silhouettes={
-            "alignment": alignment,
-            "height": size[0],
-            "width": size[1],
-            "drop_cut": not keep_cut,
-        },
-        gei={"cycles": cycles, "mirror": mirror}
-        | ({} if min_frames is None else {"min_frames": min_frames}),
+        silhouettes=silhouettes,
+        gei=average,
         system=model.system,
         recipe=model.recipe,
         config=model.config,

@@ -20,7 +20,7 @@ from gaitkit.cli.selection import selection
     help="Show what this translator makes of one of the chosen GEIs instead.",
 )
 @click.option(
-    "--rows", type=click.IntRange(min=1), default=24, help="The most rows that a sheet shows."
+    "--rows", type=click.IntRange(min=1), default=24, help="Rows that a sheet shows at most."
 )
 @click.option(
     "--frames", type=click.IntRange(1, 64), default=12, help="Silhouettes shown of each sequence."
@@ -47,9 +47,9 @@ def command(
     validation over the iterations, and samples. Results: the cross-view matrices.
 
     With --model, one GEI becomes a grid of every view and condition that the translator knows,
-    above the person's true GEIs; of a translator to one view, source, translation and truth. Of
-    the chosen GEIs it is that of a person whom the model has not seen, if there is one, in the
-    condition that it was trained to show, at the lowest view; --rows and --frames are for sheets.
+    above the person's true GEIs; a translator to one view gives source, translation and truth. Of
+    the chosen GEIs it takes one of a person whom the model has not seen, if there is one, in the
+    condition that it was trained to show, at the lowest view. --rows and --frames are for sheets.
     """
     from gaitkit.artifacts import free_to_write, open_artifact
     from gaitkit.cli.selection import choose

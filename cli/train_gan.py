@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     "--also",
     type=options.INPUT_FILE,
     multiple=True,
-    help="GEIs of another data set, of which everybody is learned from as well; for systems that "
-    "learn from several.",
+    help="GEIs of another data set, all of whose people are learned from as well; may be repeated. "
+    "For systems that learn from several data sets.",
 )
 @click.option(
     "--samples",
@@ -54,8 +54,8 @@ if TYPE_CHECKING:
 @click.option(
     "--resume",
     is_flag=True,
-    help="Train the finished OUTPUT on to more --iterations; what else is not given is as it was. "
-    "What grows or falls over a training goes by the new length.",
+    help="Continue the finished OUTPUT to more --iterations; options that are not given stay as "
+    "they were. What grows or falls over a training goes by the new length.",
 )
 @options.restart
 @options.overwrite

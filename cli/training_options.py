@@ -40,15 +40,16 @@ def training_options(command: options.Function) -> options.Function:
         click.option(
             "--threads",
             type=click.IntRange(1, 1024),
-            help="CPU threads; the last bits of the weights depend on it, and more than the free "
-            "cores are many times slower.  [default: the number of cores]",
+            help="CPU threads. The last bits of the weights depend on their number, and more "
+            "threads than free cores are many times slower.  [default: the number of cores]",
         ),
         click.option(
             "--precision",
             type=click.Choice(["auto", "fp32", "tf32", "bf16"]),
             default="auto",
-            help="Of the convolutions; weights, losses and optimiser are always float32. auto: "
-            "bf16 where the processor or GPU has it, and what a continued training has.",
+            help="Precision of the convolutions; weights, losses and optimiser are always float32. "
+            "auto takes bf16 where the processor or GPU has it, and for a training that is "
+            "continued what it began with.",
         ),
         options.device,
         click.option(
@@ -88,12 +89,12 @@ def training_options(command: options.Function) -> options.Function:
         click.option(
             "--shift",
             type=click.IntRange(0, 64),
-            help=f"Move sources by up to so many pixels, at random.  {_FROM_RECIPE}",
+            help=f"Shift sources at random by up to this many pixels.  {_FROM_RECIPE}",
         ),
         click.option(
             "--balanced/--uniform",
             default=None,
-            help=f"Draw every condition, or every source, equally often.  {_FROM_RECIPE}",
+            help=f"Draw every condition equally often, or every source.  {_FROM_RECIPE}",
         ),
         click.option(
             "--batch-size",
@@ -125,7 +126,8 @@ def training_options(command: options.Function) -> options.Function:
         click.option(
             "--recipe",
             type=click.Choice(list(RECIPES)),
-            help=f"Named settings; other options go before them.  [default: {DEFAULT_RECIPE}]",
+            help="Named settings; options that are given override them.  [default: "
+            f"{DEFAULT_RECIPE}]",
         ),
         click.option(
             "--model",

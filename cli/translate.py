@@ -18,8 +18,8 @@ from gaitkit.cli import console, options
 @click.option(
     "--weights",
     type=click.Choice(["best", "last"]),
-    help="Of the model: those that scored highest in validation, or those at the end.  [default: "
-    "best where there are such]",
+    help="Which weights of the model: those that scored highest in validation, or those at the "
+    "end.  [default: the best, where its training was validated]",
 )
 @click.option(
     "--to-view",
@@ -27,7 +27,9 @@ from gaitkit.cli import console, options
     help="Show another view than the training's target, degrees; for systems that can (gaitkit "
     "models).",
 )
-@click.option("--to-condition", help="Likewise another condition, such as cl.")
+@click.option(
+    "--to-condition", help="Show another condition than the training's target, such as cl."
+)
 @click.option(
     "--strength",
     type=click.FloatRange(0, 10),

@@ -18,7 +18,7 @@ REASONS: dict[str, str] = {
     "too-dark": "OpenGait's rule: the sum of the grey values is at most 10,000",
     "no-centre": "OpenGait's rule: the centre column of the silhouette is 0",
     "no-frames": "the sequence has no usable frame",
-    "too-few-frames": "the sequence has fewer usable frames than --min-frames",
+    "too-few-frames": "the sequence has fewer usable frames than the least number asked for",
     "no-period": "no gait period could be estimated, or the sequence is shorter than one",
     "no-direction": "the walking direction could not be told from the body's track",
     "duplicate": "another sequence has the same subject, condition, take and view",

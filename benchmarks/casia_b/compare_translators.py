@@ -36,10 +36,11 @@ from small_settings import SMALL
 from gaitkit.artifacts import open_artifact
 from gaitkit.aside import written_aside
 from gaitkit.errors import GaitkitError, OptionError
-from gaitkit.identification.figures.overview import differences_text, rank1_of, summary_text
+from gaitkit.identification.evaluation import rank1_of
 from gaitkit.identification.results import EvaluationResult, read_results
+from gaitkit.identification.tables import differences_text, summary_text
 from gaitkit.protocols import Protocol, default_protocol, get_protocol, split_subjects
-from gaitkit.reporting.page.angles import rate_by_angle
+from gaitkit.reporting.page.curves import rate_by_angle
 from gaitkit.reporting.page.document import write_report
 from gaitkit.reporting.sheet import contact_sheet, save_png
 from gaitkit.stages.evaluate import evaluate
@@ -47,8 +48,8 @@ from gaitkit.stages.run import PipelineOptions, measured_geis
 from gaitkit.stages.train import carry_out, plan_training
 from gaitkit.stages.workshop import Workshop
 from gaitkit.training.callbacks import Callbacks
+from gaitkit.training.options import TranslatorOptions
 from gaitkit.translators import GeiSet, translate, translator_class
-from gaitkit.translators.options import TranslatorOptions
 
 SYSTEMS = ("gaitgan", "stargan", "attgan", "dgnet", "deformable")
 MODES = ("faithful", "paired")

@@ -14,7 +14,7 @@ from pathlib import Path
 from common import HEAD, TAKEN_AS_FIXED, beside, identified, run
 
 from gaitkit.errors import OptionError
-from gaitkit.identification.figures.overview import rank1_of
+from gaitkit.identification.evaluation import rank1_of
 from gaitkit.identification.published import published_systems
 from gaitkit.identification.tables import probe_view_text
 from gaitkit.labels import format_view

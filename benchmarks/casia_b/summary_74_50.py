@@ -16,7 +16,7 @@ from pathlib import Path
 
 from common import HEAD, TAKEN_AS_FIXED, beside, identified, run
 
-from gaitkit.identification.figures.overview import rank1_of
+from gaitkit.identification.evaluation import rank1_of
 from gaitkit.identification.tables import title
 
 CONDITIONS = ("nm", "bg", "cl")

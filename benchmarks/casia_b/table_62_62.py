@@ -17,7 +17,7 @@ import numpy as np
 from common import HEAD, TAKEN_AS_FIXED, beside, identified, run
 
 from gaitkit.identification.crossview import CrossViewTable
-from gaitkit.identification.figures.overview import rank1_of
+from gaitkit.identification.evaluation import rank1_of
 from gaitkit.identification.published import PublishedSystem, published_system
 from gaitkit.identification.results import EvaluationResult
 from gaitkit.identification.tables import cross_view_text, title

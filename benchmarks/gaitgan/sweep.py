@@ -31,8 +31,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.identification.components import choose_components
-from gaitkit.identification.features import fit_lda, pixels
+from gaitkit.identification.features import choose_components, fit_lda, pixels
 from gaitkit.protocols import default_protocol, get_protocol, split_subjects
 from gaitkit.translators import GaitGAN, GaitGANConfig, GeiSet
 from gaitkit.translators.recipes import get_recipe

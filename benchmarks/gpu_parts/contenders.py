@@ -19,11 +19,14 @@ from small_settings import SMALL
 from train_gaitgan import PlainLoop, from_disk, from_memory, gaitkit_loop
 from train_translators import LENGTH, drawn_geis
 
-from gaitkit.translators.sampling import TripleSampler
 from gaitkit.translators import translator_class
+from gaitkit.translators.networks.blocks import Critic
+from gaitkit.translators.sampling import TripleSampler
 from gpu_parts.task import Task
 
 PLAIN, DISK, EAGER, RECORDED = "plain", "plain, from disk", "gaitkit, eager", "gaitkit"
+APART = "gaitkit, passes apart"
+"""With a pass of each critic for each batch, as on the processor."""
 
 
 @dataclass
@@ -122,8 +125,11 @@ def translator_loops(
             need_targets=system in ("gaitgan", "deformable"),
         )
 
-    def ours(mode: str) -> Loop:
+    def ours(mode: str, *, at_once: bool = True) -> Loop:
         model = found(config, device=task.device, mode=mode)
+        for network in model.networks.values():
+            if isinstance(network, Critic):
+                network.at_once = at_once
         drawn = sampler()
         model.meet(drawn, LENGTH)
         # Every term has its full weight by then.
@@ -147,6 +153,8 @@ def translator_loops(
         loops[DISK] = reading
     if task.on_gpu:
         loops[EAGER] = partial(ours, "eager")
+    if task.on_gpu and system == "gaitgan":
+        loops[APART] = partial(ours, "auto", at_once=False)
     return loops | {RECORDED: partial(ours, "auto")}
 
 

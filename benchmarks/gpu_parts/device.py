@@ -24,6 +24,7 @@ LAYERS: tuple[Shape, ...] = (
     ("GaitGAN 768 up to 384", 768, 384, 8, 4, 2, True),
     ("GaitGAN 384 up to 192", 384, 192, 16, 4, 2, True),
     ("GaitGAN 192 up to 96", 192, 96, 32, 4, 2, True),
+    ("GaitGAN 96 up to 1", 96, 1, 64, 4, 2, True),
     ("a large one, 3 x 3", 512, 512, 64, 3, 1, False),
 )
 
@@ -36,10 +37,12 @@ def run(task: Task) -> None:
         text = f"matrix product, {kind:<5}{rate / 1e12:10.2f} TFLOP/s"
         task.record("product", text, kind=kind, flops=rate)
     copies(task)
+    told = []
     for layer in LAYERS if task.on_gpu else LAYERS[1:-1:2]:
-        if task.left() < 3:
-            return
-        convolution(task, layer)
+        if task.left() > 3:
+            told.append(convolution(task, layer))
+    text = f"convolutions, forward/image/weight, TFLOP/s: {'; '.join(told)}"
+    task.record("convolutions", text)
 
 
 def describe(task: Task) -> None:
@@ -93,7 +96,7 @@ def copies(task: Task) -> None:
         task.record("copy", text, kind=kind, bytes=rate)
 
 
-def convolution(task: Task, layer: Shape) -> None:
+def convolution(task: Task, layer: Shape) -> str:
     """Forward, gradient of the image and gradient of the weights, in bf16 and channels-last."""
     name, into, out, side, kernel, stride, transposed = layer
     batch = BATCH if task.on_gpu else 1
@@ -136,3 +139,4 @@ def convolution(task: Task, layer: Shape) -> None:
         f"{what} {rate / 1e12:7.2f}  " for what, rate in rates.items()
     )
     task.record("convolution", text + "TFLOP/s", layer=name, batch=batch, seconds=taken, **rates)
+    return f"{name} {'/'.join(f'{rate / 1e12:.3g}' for rate in rates.values())}"

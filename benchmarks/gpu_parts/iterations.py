@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,6 +22,7 @@ CYCLE = 5
 """Some systems update their generator every fifth time only: counts are multiples of it."""
 WARM_UP = 5 * CYCLE
 """Every kind of step is done as often as it takes to be recorded."""
+ACTIVITIES = (torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA)
 
 
 def run(task: Task) -> None:
@@ -40,13 +42,18 @@ def run(task: Task) -> None:
             loop, once[what] = warmed_up(task, what, build)
             if loop is not None:
                 loops[what] = loop
-        flops = count_flops(task, loops[EAGER if task.on_gpu else RECORDED])
-        timed = in_turn(task, {what: loops[what] for what in loops}, once)
-    report(task, name, contender, timed, flops, peak)
-    finite(task, loops)
+        unrecorded = loops.get(EAGER if task.on_gpu else RECORDED)
+        if unrecorded is None:
+            return
+        flops = count_flops(task, unrecorded)
+        timed = in_turn(task, loops, once)
+        report(task, name, contender, timed, flops, peak)
+        finite(task, loops)
+        if task.on_gpu:
+            profile(task, name, unrecorded)
 
 
-def warmed_up(task: Task, what: str, build) -> tuple[Loop | None, float]:  # type: ignore[no-untyped-def]
+def warmed_up(task: Task, what: str, build: Callable[[], Loop]) -> tuple[Loop | None, float]:
     """Build a loop and do its first iterations; told are memory and the seconds of one."""
     gc.collect()
     if task.on_gpu:
@@ -143,10 +150,11 @@ def report(
     for what, rounds in timed.items():
         seconds = [taken for taken, _ in rounds]
         taken, count = median(seconds), sum(number for _, number in rounds)
+        spread = max(seconds) / min(seconds) - 1
         rate = flops / taken
         text = (
             f"{name:<11}{what:<18}{1e3 * taken:10.2f} ms {rate / 1e12:9.3f} TFLOP/s "
-            f"{rate / peak:7.1%} of peak, {count} timed"
+            f"{rate / peak:7.1%} of peak, {count} timed, spread {spread:.0%}"
         )
         task.record(
             "iteration",
@@ -205,3 +213,31 @@ def finite(task: Task, loops: dict[str, Loop]) -> None:
         )
         if not good:
             task.record("failure", f"{what}: weights are not finite any more", loop=what)
+
+
+def profile(task: Task, name: str, loop: Loop) -> None:
+    """Which kernels the device's time of an iteration goes into."""
+    if task.left() < 4:
+        return
+    try:
+        with loop.active(), torch.profiler.profile(activities=list(ACTIVITIES)) as seen:
+            for _ in range(CYCLE):
+                loop.step()
+            task.wait()
+        kernels = [
+            (event.self_device_time_total / CYCLE, event.count / CYCLE, event.key)
+            for event in seen.key_averages()
+            if event.device_type == torch.autograd.DeviceType.CUDA
+        ]
+    except Exception as error:
+        task.record("profile", f"{name}: no profile: {type(error).__name__}: {error}")
+        return
+    kernels.sort(reverse=True)
+    total = sum(taken for taken, _, _ in kernels)
+    count = sum(number for _, number, _ in kernels)
+    text = f"{name}: {count:.0f} kernels of {total / 1e3:.2f} ms in an iteration"
+    most = [
+        {"ms": round(taken / 1e3, 4), "count": number, "kernel": key[:160]}
+        for taken, number, key in kernels[:40]
+    ]
+    task.record("profile", text, milliseconds=total / 1e3, kernels=count, most=most)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,11 @@ LINES = 80
 WIDTH = 150
 
 SHOWN = {
-    "device": ("device", "product", "copy", "convolution"),
+    "device": ("device", "product", "copy", "convolutions"),
     "tests": ("tests",),
-    "iterations": ("size", "loop", "flops", "iteration", "ratio", "bar"),
-    "search": ("peak", "search", "bar", "same", "left out"),
-    "training": ("begun", "bar", "training", "files"),
+    "iterations": ("size", "iteration", "ratio", "profile"),
+    "search": ("peak", "search", "enrolled", "same", "left out"),
+    "training": ("begun", "training", "files"),
     "walkers": ("walkers",),
 }
 """What of each part goes into the summary; everything is in the JSON."""
@@ -65,27 +66,33 @@ def write(out: Path, ended: dict[str, dict[str, Any]], head: str) -> str:
 def summary(head: str, steps: dict[str, dict[str, Any]]) -> str:
     """At most `LINES` lines: what was measured, and at the end all bars."""
     bars = [
-        f"  {verdict:<7} {record['name']}: {record['value']:.3g} (bar {record['bar']:g})"
+        f"{ {True: 'met', False: 'MISSED', None: '-'}[record['met']]:<8}{record['text']}"
         for step in steps.values()
         for record in step["records"]
         if record["what"] == "bar"
-        for verdict in [{True: "met", False: "MISSED", None: "-"}[record["met"]]]
     ]
-    ends = [
-        f"  {step}: {how['status']}, {how['seconds']} s" for step, how in steps.items()
+    ends = "; ".join(
+        f"{step} {how['status']}, {how['seconds']:.0f} s"
+        for step, how in steps.items()
         if "status" in how
-    ]  # fmt: skip
+    )
     body = []
     for step, how in steps.items():
-        shown = SHOWN.get(step.partition("/")[0], ())
-        told = [record for record in how["records"] if record["what"] in ("failure", *shown)]
-        body += [f"{step:<22}{record['text']}" for record in told]
+        shown = ("failure", *SHOWN.get(step.partition("/")[0], ()))
+        told = [record["text"] for record in how["records"] if record["what"] in shown]
         scores = [record for record in how["records"] if record["what"] == "validation"]
         if scores:
             best = max(scores, key=lambda record: record["score"])
-            body += [f"{step:<22}{scores[-1]['text']}", f"{step:<22}best: {best['text']}"]
-    ends, bars = ["", "ended:", *ends], ["", "bars:", *(bars or ["  none"])]
-    room = LINES - 2 - len(ends) - len(bars)
-    if len(body) > room:
-        body = [*body[: room - 1], f"... {len(body) - room + 1} lines more in results.json"]
-    return "\n".join(line[:WIDTH] for line in [head, "", *body, *ends, *bars])
+            told += [f"last {scores[-1]['text']}", f"best {best['text']}"]
+        body += [f"{step.removeprefix('iterations/'):<11}{text}" for text in told]
+    last = ["", *_wrapped(f"ended: {ends}"), "", "bars:"]
+    last += [line for bar in bars or ["none"] for line in _wrapped(bar)]
+    found = [line for text in body for line in _wrapped(text)]
+    room = LINES - 2 - len(last)
+    if len(found) > room:
+        found = [*found[: room - 1], f"... {len(found) - room + 1} lines more in results.json"]
+    return "\n".join([head, "", *found, *last])
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, subsequent_indent=" " * 11, drop_whitespace=False) or [""]

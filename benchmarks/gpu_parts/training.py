@@ -10,8 +10,8 @@ from gaitkit.artifacts import open_artifact
 from gaitkit.errors import StoppedError
 from gaitkit.protocols import default_protocol, split_subjects
 from gaitkit.training.callbacks import Callbacks
-from gaitkit.training.options import TrainingOptions
 from gaitkit.translators import train
+from gaitkit.translators.options import TranslatorOptions
 from gpu_parts.task import Task
 from gpu_parts.walkers import geis_of
 
@@ -47,7 +47,7 @@ def run(task: Task) -> None:
             output,
             subjects=people,
             config=config,
-            options=TrainingOptions(validation_subjects=held_out if held_out > 1 else 0, **size),
+            options=TranslatorOptions(validation_subjects=held_out if held_out > 1 else 0, **size),
             device=task.device,
             callbacks=watch.callbacks(),
         )
@@ -89,7 +89,9 @@ class _Watch:
 
     def _validated(self, step: int, score: float, rates: dict[str, float]) -> None:
         told = " / ".join(f"{rate:.1f}" for rate in rates.values())
-        text = f"{step:,}: held-out people {score:.1f} % ({told}: {' / '.join(rates)})"
+        text = (
+            f"score, iteration {step:,}: held-out people {score:.1f} % ({told}: {'/'.join(rates)})"
+        )
         self._task.record("validation", text, iteration=step, score=score, rates=rates)
 
     def tell(self, seconds: float, ended: str, output: Path, total: int) -> None:

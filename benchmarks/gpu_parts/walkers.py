@@ -26,9 +26,10 @@ def run(task: Task) -> None:
         task.record("walkers", f"GEIs: {path}")
         return
     cores = available_cores()
-    people, frames = (6, 16) if cores < 8 else (24, 24)
-    views = (0.0, 54.0, 90.0) if cores < 8 else WalkerOptions().views
-    options = WalkerOptions(subjects=people, frames=frames, views=views)
+    options = WalkerOptions(subjects=24, frames=24)
+    if cores < 8:
+        takes = {"nm": 2, "bg": 1, "cl": 1}
+        options = WalkerOptions(subjects=8, frames=12, views=(54.0, 90.0), takes=takes)
     tree = task.work / "walkers"
     taken = task.seconds(lambda: write_tree(tree, options, workers=cores, overwrite=True))
     unfinished = path.with_name("unfinished.h5")
@@ -44,5 +45,5 @@ def run(task: Task) -> None:
     )
     unfinished.replace(path)
     shutil.rmtree(tree)
-    text = f"{people} walkers, {len(views)} views, made in {taken:.0f} s"
-    task.record("walkers", text, people=people, views=len(views), seconds=taken)
+    text = f"{options.subjects} walkers, {len(options.views)} views, made in {taken:.0f} s"
+    task.record("walkers", text, people=options.subjects, seconds=taken)

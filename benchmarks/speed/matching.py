@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier
 
 from gaitkit.artifacts import open_artifact
+from gaitkit.identification.distances import get_product
 from gaitkit.identification.matching import search
 from gaitkit.identification.metrics import get_metric
-from gaitkit.identification.products import get_product
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.protocols import Split, get_protocol, resolve
 

@@ -21,7 +21,7 @@ from statistics import median
 import numpy as np
 
 from gaitkit._opencv import cv2
-from gaitkit.datasets.sources import open_source
+from gaitkit.datasets.layouts import open_source
 from gaitkit.gei.options import GeiOptions
 from gaitkit.silhouettes.options import SilhouetteOptions
 from gaitkit.stages.make_gei import gei_from_frames, gei_from_silhouettes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -19,9 +19,11 @@ __all__ = [
     "Provenance",
     "RunningDigest",
     "TrainedOn",
+    "brief",
     "canonical_json",
     "command_for",
     "content_digest",
+    "differences",
     "read_json",
 ]
 
@@ -182,3 +184,39 @@ def content_digest(digests: Sequence[RunningDigest]) -> str:
     for digest in sorted(digests, key=lambda item: item.name):
         total.update(digest.digest())
     return total.hexdigest()
+
+
+def differences(
+    one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, str, str]]:
+    """In what two sets of parameters differ.
+
+    Parameters
+    ----------
+    one, other : mapping
+        Parameters of two artefacts; mappings in them are compared key by key.
+    prefix : str
+        In front of every name.
+
+    Yields
+    ------
+    tuple of str
+        The name, ``outer.inner``, and both values, ``nothing`` where there is none.
+
+    Examples
+    --------
+    >>> list(differences({"gei": {"cycles": "all"}}, {"gei": {"cycles": "whole"}, "size": 64}))
+    [('gei.cycles', 'all', 'whole'), ('size', 'nothing', '64')]
+    """
+    for name in sorted(set(one) | set(other)):
+        here, there = one.get(name, "nothing"), other.get(name, "nothing")
+        if isinstance(here, Mapping) and isinstance(there, Mapping):
+            yield from differences(here, there, f"{prefix}{name}.")
+        elif here != there:
+            yield f"{prefix}{name}", brief(here), brief(there)
+
+
+def brief(value: Any) -> str:
+    """A parameter's value for a message, cut to 80 characters."""
+    text = str(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -10,21 +10,15 @@ Read are, in a folder or an archive (there, below any folders):
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from gaitkit.datasets.archives import LIMITS, Container, Limits, Member, open_container
-from gaitkit.datasets.archives.streams import Checkpoint
-from gaitkit.datasets.casia_b import MARKER, read_bounded
-from gaitkit.datasets.contents import Contents, visible_members
-from gaitkit.datasets.layout import glimpse, is_gei_name, require_readable
+from gaitkit.datasets.archives import LIMITS, Limits, Member, archive_kind, open_container
+from gaitkit.datasets.glimpse import glimpse, is_gei_name, require_readable
 from gaitkit.datasets.naming import (
     IMAGE_SUFFIXES,
-    archive_stem,
     clean_text,
     gei_key,
     is_hidden,
@@ -33,12 +27,23 @@ from gaitkit.datasets.naming import (
     stray_class,
     suffix_of,
 )
-from gaitkit.datasets.sources import SequenceFrames, Unit
+from gaitkit.datasets.packed import Contents, visible_members
+from gaitkit.datasets.sources import (
+    MARKER,
+    Layout,
+    SequenceFrames,
+    Unit,
+    cut_into_units,
+    read_bounded,
+)
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import ArchiveError, LayoutError
 from gaitkit.labels import SequenceKey
 
-__all__ = ["GeiImageSource", "looks_like_gei_tree"]
+if TYPE_CHECKING:
+    from gaitkit.datasets.glimpse import Place
+
+__all__ = ["GeiImageSource"]
 
 IMAGES_PER_UNIT = 512
 _EXPECTED = "001/nm-01/001-nm-01-090.png"
@@ -48,55 +53,6 @@ class _Image(NamedTuple):
     key: SequenceKey
     parts: tuple[str, ...]
     member: Member | None
-
-
-def looks_like_gei_tree(path: Path | str) -> bool:
-    """Whether a folder or archive holds ready-made GEIs rather than silhouettes.
-
-    Decided by the first image and its neighbours: it must carry the name ``001-nm-01-090.png`` in
-    its place, and neighbours must not be numbered one by one, as frames are.
-
-    Parameters
-    ----------
-    path : Path
-        The folder or archive; nothing there, or nothing that can be read, is no GEI.
-
-    Returns
-    -------
-    bool
-        True for ready-made GEIs.
-    """
-    path = Path(path)
-    if path.is_dir():
-        seen = glimpse(path).image
-        if seen is None or len(seen) not in (1, 3) or not is_gei_name(seen):
-            return False
-        with os.scandir(path.joinpath(*seen[:-1])) as entries:
-            names = [entry.name for entry in entries]
-        return not _numbered(names)
-    if not path.is_file():
-        return False
-    try:
-        return _archive_looks_like_geis(path)
-    except ArchiveError:
-        return False
-
-
-def _archive_looks_like_geis(path: Path) -> bool:
-    with closing(open_container(path, str(path))) as container:
-        first: tuple[str, ...] | None = None
-        names: list[str] = []
-        for member in visible_members(container, LIMITS, Contents()):
-            if member.is_folder:
-                continue
-            if first is None:
-                first = member.parts
-                if len(first) == 2 or not is_gei_name(first[-3:]):
-                    return False
-            if member.parts[:-1] != first[:-1]:
-                break
-            names.append(member.parts[-1])
-        return first is not None and not _numbered(names)
 
 
 def _numbered(names: list[str]) -> bool:
@@ -114,12 +70,29 @@ def _numbered(names: list[str]) -> bool:
     )
 
 
-class GeiImageSource:
-    """Ready-made GEIs in a folder or archive; has what a `FrameSource` has, one frame a sequence.
+def _archive_looks_like_geis(path: Path) -> bool:
+    with open_container(path, str(path)) as container:
+        first: tuple[str, ...] | None = None
+        names: list[str] = []
+        for member in visible_members(container, LIMITS, Contents()):
+            if member.is_folder:
+                continue
+            if first is None:
+                first = member.parts
+                if len(first) == 2 or not is_gei_name(first[-3:]):
+                    return False
+            if member.parts[:-1] != first[:-1]:
+                break
+            names.append(member.parts[-1])
+        return first is not None and not _numbered(names)
+
+
+class GeiImageSource(Layout):
+    """Ready-made GEIs in a folder or archive, one frame a sequence.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         The folder that holds the subjects (or all images), or an archive of it.
     name : str, optional
         Name of the data set; by default that of the folder or archive.
@@ -132,45 +105,38 @@ class GeiImageSource:
         There is nothing at `path`, or something that is neither a folder nor an archive.
     """
 
+    summary = f"ready-made GEIs {_EXPECTED}, in a folder or an archive"
+    holds = "geis"
+
     def __init__(
         self, path: Path | str, *, name: str | None = None, limits: Limits = LIMITS
     ) -> None:
-        self.path = Path(path)
-        self.limits = limits
-        self._name = name
-        self._images: list[_Image] | None = None
-        self._ignored: Counter[str] = Counter()
-        self._dropped: list[DroppedRow] = []
-        self._checkpoints: list[Checkpoint] = []
+        super().__init__(path, name=name, limits=limits)
         require_readable(self.path)
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return _source, (self.path, self._name, self.limits)
+    @classmethod
+    def recognise(cls, place: Place) -> bool:
+        """Whether a folder or archive holds ready-made GEIs rather than silhouettes.
 
-    @property
-    def name(self) -> str:
-        """Name of the data set."""
-        name = self.path.resolve().name
-        return self._name or clean_text(archive_stem(name) or name) or "geis"
+        Decided by the first image and its neighbours: it must carry the name ``001-nm-01-090.png``
+        in its place, and neighbours must not be numbered one by one, as frames are.
+        """
+        if not place.is_folder:
+            try:
+                return bool(archive_kind(place.start)) and _archive_looks_like_geis(place.path)
+            except ArchiveError:
+                return False
+        seen = place.seen.image
+        if seen is None or len(seen) not in (1, 3) or not is_gei_name(seen):
+            return False
+        return not _numbered(os.listdir(place.path.joinpath(*seen[:-1])))
 
     @property
     def description(self) -> str:
         """What is read and from where."""
         return f"the ready-made GEIs in {self.path}"
 
-    @property
-    def ignored(self) -> Mapping[str, int]:
-        """Counts of strays by class."""
-        self.units()
-        return dict(sorted(self._ignored.items()))
-
-    @property
-    def dropped(self) -> list[DroppedRow]:
-        """Images whose name has no view, and all but the first of those with the same key."""
-        self.units()
-        return list(self._dropped)
-
-    def units(self) -> list[Unit]:
+    def list_units(self) -> list[Unit]:
         """Check the layout and cut the images into units.
 
         Raises
@@ -180,14 +146,7 @@ class GeiImageSource:
         LayoutError
             No image there, or a name that contradicts its folders.
         """
-        if self._images is None:
-            self._images = self._list()
-        units: list[Unit] = []
-        for start in range(0, len(self._images), IMAGES_PER_UNIT):
-            work = tuple(self._images[start : start + IMAGES_PER_UNIT])
-            label = f"{'/'.join(work[0].parts)} to {'/'.join(work[-1].parts)} ({len(work)})"
-            units.append(Unit(len(units), label, work))
-        return units
+        return cut_into_units(self._list(), IMAGES_PER_UNIT, lambda image: "/".join(image.parts))
 
     def read(self, unit: Unit) -> Iterator[SequenceFrames]:
         """The images of a unit in order of key, each as a sequence of one frame."""
@@ -196,17 +155,11 @@ class GeiImageSource:
                 data = read_bounded(self.path.joinpath(*parts))
                 yield SequenceFrames(key, [(clean_text(parts[-1]), data)])
             return
-        with closing(self._open()) as container:
+        with self.open_archive() as container:
             for key, parts, member in unit.work:
                 yield SequenceFrames(key, [(clean_text(parts[-1]), container.read(member))])
 
-    def _open(self) -> Container:
-        return open_container(
-            self.path, str(self.path), limits=self.limits, checkpoints=self._checkpoints
-        )
-
     def _list(self) -> list[_Image]:
-        self._ignored, self._dropped = Counter(), []
         found = self._in_folder() if self.path.is_dir() else self._in_archive()
         images: dict[SequenceKey, _Image] = {}
         count = 0
@@ -218,22 +171,21 @@ class GeiImageSource:
             elif key in images:
                 detail = f"{'/'.join(parts)} beside {'/'.join(images[key].parts)}"
                 row = DroppedRow.of(key, "duplicate", frame=clean_text(parts[-1]), detail=detail)
-                self._dropped.append(row)
+                self.left_out.append(row)
             else:
                 images[key] = _Image(key, parts, member)
         if not images:
             raise self._misplaced(count)
-        self._ignored = +self._ignored
         return sorted(images.values(), key=lambda image: image.key.order)
 
     def _drop_nameless(self, parts: tuple[str, ...]) -> None:
         if len(parts) < 3:
-            self._ignored["images without subject, sequence and view in the name"] += 1
+            self.strays["images without subject, sequence and view in the name"] += 1
             return
         key = sequence_key(parts[-3], parts[-2], None)
         detail = f"{'/'.join(parts)}: its name has no view"
         row = DroppedRow.of(key, "not-a-gei", frame=clean_text(parts[-1]), detail=detail)
-        self._dropped.append(row)
+        self.left_out.append(row)
 
     def _misplaced(self, images: int) -> LayoutError:
         start = f"found 0 ready-made GEIs in {self.path}; expected"
@@ -251,12 +203,12 @@ class GeiImageSource:
     def _in_archive(self) -> list[tuple[tuple[str, ...], Member | None]]:
         contents = Contents()
         found: list[tuple[tuple[str, ...], Member | None]] = []
-        with closing(self._open()) as container:
+        with self.open_archive() as container:
             for member in visible_members(container, self.limits, contents):
                 if not member.is_folder:
                     found.append((member.parts, member))
-        self._ignored = contents.ignored
-        self._ignored["archives"] += len(contents.archives)
+        self.strays = contents.ignored
+        self.strays["archives"] += len(contents.archives)
         return found
 
     def _in_folder(self) -> list[tuple[tuple[str, ...], Member | None]]:
@@ -270,13 +222,9 @@ class GeiImageSource:
                 if is_image and not is_hidden(name) and len(parts) + 1 in found:
                     found[len(parts) + 1].append(((*parts, name), None))
                 elif (*parts, name) != (MARKER,):
-                    self._ignored[stray_class(name)] += 1
+                    self.strays[stray_class(name)] += 1
             if len(parts) >= 3:
                 folders.clear()
         if found[3] and found[1]:
-            self._ignored["images at another depth"] += len(found[1])
+            self.strays["images at another depth"] += len(found[1])
         return found[3] or found[1]
-
-
-def _source(path: Path, name: str | None, limits: Limits) -> GeiImageSource:
-    return GeiImageSource(path, name=name, limits=limits)

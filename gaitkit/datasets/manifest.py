@@ -18,16 +18,18 @@ import csv
 import difflib
 import io
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from gaitkit.datasets.casia_b import frames_of, list_images
 from gaitkit.datasets.naming import VIDEO_SUFFIXES, archive_stem, clean_text
-from gaitkit.datasets.sources import SequenceFrames, Unit
+from gaitkit.datasets.sources import Layout, SequenceFrames, Unit, frames_of, list_images
 from gaitkit.errors import DatasetError, LayoutError
 from gaitkit.labels import SequenceKey
+
+if TYPE_CHECKING:
+    from gaitkit.datasets.glimpse import Place
 
 __all__ = ["COLUMNS", "ManifestRow", "ManifestSource", "parse_manifest"]
 
@@ -174,43 +176,26 @@ def _row(header: list[str], cells: list[str], line: int, label: str) -> Manifest
     return ManifestRow(line, values["path"], SequenceKey(subject, condition, int(take), view))
 
 
-class ManifestSource:
-    """The sequences that a manifest lists.
+class ManifestSource(Layout):
+    """The sequences that a manifest lists. See `Layout` for the parameters."""
 
-    Parameters
-    ----------
-    path : Path
-        The CSV file.
-    name : str, optional
-        Name of the data set; by default that of the file.
-    """
+    summary = f"a manifest, a CSV file that begins with {','.join(COLUMNS)}"
 
-    def __init__(self, path: Path | str, *, name: str | None = None) -> None:
-        self.path = Path(path)
-        self._name = name
-        self._ignored: Counter[str] = Counter()
-        self._units: list[Unit] | None = None
+    @classmethod
+    def recognise(cls, place: Place) -> bool:
+        """Whether a file is named as a CSV file."""
+        return place.path.suffix.lower() == ".csv" and not place.is_folder
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return _source, (self.path, self._name)
-
-    @property
-    def name(self) -> str:
-        """Name of the data set."""
-        return self._name or clean_text(self.path.stem)
+    def default_name(self) -> str:
+        """That of the file."""
+        return clean_text(self.path.stem)
 
     @property
     def description(self) -> str:
         """What is read and from where."""
         return f"the sequences listed in {self.path}"
 
-    @property
-    def ignored(self) -> Mapping[str, int]:
-        """Counts of strays in the folders, by class."""
-        self.units()
-        return dict(sorted(self._ignored.items()))
-
-    def units(self) -> list[Unit]:
+    def list_units(self) -> list[Unit]:
         """Read the manifest, check that its paths are there, one unit a sequence.
 
         Raises
@@ -218,16 +203,11 @@ class ManifestSource:
         DatasetError
             Naming the line.
         """
-        if self._units is None:
-            self._ignored = Counter()
-            rows = parse_manifest(self._text(), str(self.path))
-            for row in rows:
-                self._check(row)
-            rows.sort(key=lambda row: row.key.order)
-            self._units = [
-                Unit(index, f"{row.path} as {row.key}", (row,)) for index, row in enumerate(rows)
-            ]
-        return list(self._units)
+        rows = parse_manifest(self._text(), str(self.path))
+        for row in rows:
+            self._check(row)
+        rows.sort(key=lambda row: row.key.order)
+        return [Unit(index, f"{row.path} as {row.key}", (row,)) for index, row in enumerate(rows)]
 
     def read(self, unit: Unit) -> Iterator[SequenceFrames]:
         """The sequences of a unit."""
@@ -267,7 +247,7 @@ class ManifestSource:
         path = self._place(row)
         where = f"line {row.line} of {self.path}, column path"
         if path.is_dir():
-            if not list_images(path, self._ignored):
+            if not list_images(path, self.strays):
                 raise LayoutError(f"{where}: there is no image directly in the folder {path}")
             return
         if not path.exists():
@@ -281,7 +261,3 @@ class ManifestSource:
         raise LayoutError(
             f"{where}: expected a folder of frames or a video of silhouettes; {path} is {kind}"
         )
-
-
-def _source(path: Path, name: str | None) -> ManifestSource:
-    return ManifestSource(path, name=name)

@@ -6,33 +6,132 @@ expanded in memory, one at a time and within a stated bound; nothing is written 
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import closing
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from gaitkit.datasets.archives import (
-    LIMITS,
     Container,
     Limits,
     Member,
+    archive_kind,
     expand,
     open_container,
+    refused,
 )
-from gaitkit.datasets.archives.limits import refused
-from gaitkit.datasets.archives.streams import Checkpoint
-from gaitkit.datasets.casia_b import MARKER, SEQUENCES_PER_UNIT, dataset_name
-from gaitkit.datasets.contents import Contents, PackedSequence, list_contents
-from gaitkit.datasets.layout import misplaced_in_archive
-from gaitkit.datasets.naming import archive_stem, clean_text, is_hidden, stray_class
-from gaitkit.datasets.sources import Frame, SequenceFrames, Unit
+from gaitkit.datasets.casia_b import SEQUENCES_PER_UNIT, Located, refuse_duplicates
+from gaitkit.datasets.glimpse import (
+    Glimpse,
+    glimpse,
+    misplaced,
+    misplaced_in_archive,
+    view_is_no_number,
+)
+from gaitkit.datasets.naming import (
+    IMAGE_SUFFIXES,
+    archive_stem,
+    clean_text,
+    is_hidden,
+    natural_order,
+    parse_view,
+    sequence_key,
+    stray_class,
+    suffix_of,
+)
+from gaitkit.datasets.sources import (
+    MARKER,
+    Frame,
+    Layout,
+    SequenceFrames,
+    Unit,
+    cut_into_units,
+    name_in_marker,
+)
 from gaitkit.errors import ArchiveError
+from gaitkit.labels import SequenceKey
 
-__all__ = ["InnerArchive", "PackedSource", "open_packed"]
+if TYPE_CHECKING:
+    from gaitkit.datasets.glimpse import Place
+
+__all__ = [
+    "Contents",
+    "InnerArchive",
+    "PackedSequence",
+    "PackedSource",
+    "list_contents",
+    "visible_members",
+]
 
 _READ_AHEAD_BYTES = 64 * 2**20
 _MARKER_BYTES = 2**20
+_COLUMNS = 4
+Folder = tuple[str, ...]
+
+
+class PackedSequence(NamedTuple):
+    """A sequence in an archive: about 60 bytes for each frame.
+
+    Attributes
+    ----------
+    key : SequenceKey
+        Its key.
+    folder : str
+        The folder of its frames.
+    names : str
+        Names of the frames in natural order, joined by ``/``.
+    places : bytes
+        Offset, size, packed size and check of each frame, as unsigned 64-bit integers.
+    """
+
+    key: SequenceKey
+    folder: str
+    names: str
+    places: bytes
+
+    def members(self) -> Iterator[tuple[str, Member]]:
+        """Name and member of each frame."""
+        if not self.names:
+            return
+        numbers = array("Q", self.places)
+        folder = tuple(self.folder.split("/"))
+        for index, name in enumerate(self.names.split("/")):
+            offset, size, packed, check = numbers[index * _COLUMNS : (index + 1) * _COLUMNS]
+            yield name, Member((*folder, name), False, offset, size, packed, check)
+
+
+@dataclass
+class _Frames:
+    names: list[str] = field(default_factory=list)
+    places: array[int] = field(default_factory=lambda: array("Q"))
+
+
+@dataclass
+class Contents:
+    """What an archive holds.
+
+    Attributes
+    ----------
+    sequences : list of PackedSequence
+        In order of key.
+    archives : list of Member
+        Archives within the archive.
+    marker : Member or None
+        The file that names a synthetic data set.
+    ignored : Counter
+        Strays by class.
+    seen : Glimpse
+        For the message when there is no sequence.
+    """
+
+    sequences: list[PackedSequence] = field(default_factory=list)
+    archives: list[Member] = field(default_factory=list)
+    marker: Member | None = None
+    ignored: Counter[str] = field(default_factory=Counter)
+    seen: Glimpse = field(default_factory=Glimpse)
 
 
 class InnerArchive(NamedTuple):
@@ -53,54 +152,27 @@ class InnerArchive(NamedTuple):
     place: Member | str
 
 
-class PackedSource:
-    """Frames in an archive, or in a folder of archives.
+class PackedSource(Layout):
+    """Frames in an archive, or in a folder of archives. See `Layout` for the parameters."""
 
-    Parameters
-    ----------
-    path : Path
-        The archive or folder.
-    name : str, optional
-        Name of the data set; by default that of a synthetic tree, or of the archive.
-    limits : Limits
-        Bounds on what the archives may expand to.
-    """
+    summary = "a zip or tar of such a folder, or a folder, zip or tar of subjects' archives"
 
-    def __init__(
-        self, path: Path | str, *, name: str | None = None, limits: Limits = LIMITS
-    ) -> None:
-        self.path = Path(path)
-        self.limits = limits
-        self._name = name
-        self._units: list[Unit] | None = None
-        self._ignored: Counter[str] = Counter()
-        self._inner = False
-        # States of a decompressor: they cannot travel, and each process makes its own.
-        self._checkpoints: list[Checkpoint] = []
+    @classmethod
+    def recognise(cls, place: Place) -> bool:
+        """Whether a file begins as an archive does, or a folder holds archives and no frames."""
+        return place.holds_archives or archive_kind(place.start) != ""
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return _packed, (self.path, self._name, self.limits)
-
-    @property
-    def name(self) -> str:
-        """Name of the data set."""
-        if self._name is None:
-            self.units()
-        assert self._name is not None
-        return self._name
+    def default_name(self) -> str:
+        """That of a synthetic tree, or of the archive."""
+        self.units()
+        return self._name or super().default_name()
 
     @property
     def description(self) -> str:
         """What is read and from where."""
         return f"the {'folder of archives' if self.path.is_dir() else 'archive'} {self.path}"
 
-    @property
-    def ignored(self) -> Mapping[str, int]:
-        """Counts of strays by class; those within inner archives come with their sequences."""
-        self.units()
-        return dict(sorted(self._ignored.items()))
-
-    def units(self) -> list[Unit]:
+    def list_units(self) -> list[Unit]:
         """Check the layout and cut the source into units.
 
         A unit is `SEQUENCES_PER_UNIT` sequences of an archive of a tree, or one inner archive; of
@@ -113,38 +185,18 @@ class PackedSource:
         LayoutError
             No sequence there, a view that is not a number, or a sequence in two places.
         """
-        if self._units is None:
-            units = self._folder_units() if self.path.is_dir() else self._archive_units()
-            self._units = units
-        return list(self._units)
-
-    def read(self, unit: Unit) -> Iterator[SequenceFrames]:
-        """The sequences of a unit in order of key."""
         if self.path.is_dir():
-            yield from self._inner_sequences(None, unit)
-            return
-        with closing(self._open()) as container:
-            if isinstance(unit.work[0], InnerArchive):
-                yield from self._inner_sequences(container, unit)
-            else:
-                yield from _sequences(container, unit.work)
-
-    def _open(self) -> Container:
-        return open_container(
-            self.path, str(self.path), limits=self.limits, checkpoints=self._checkpoints
-        )
-
-    def _archive_units(self) -> list[Unit]:
-        with closing(self._open()) as container:
+            return self._inner_units(None, self._archives_in_folder())
+        with self.open_archive() as container:
             contents = list_contents(container, self.limits)
-            marker = None
             if contents.marker is not None and contents.marker.size <= _MARKER_BYTES:
-                marker = container.read(contents.marker)
-            self._settle(marker, contents.ignored)
+                self._named_by(container.read(contents.marker))
+            self.strays = contents.ignored
             if contents.sequences:
-                self._ignored["archives"] += len(contents.archives)
-                self._ignored = +self._ignored
-                return _tree_units(contents.sequences)
+                self.strays["archives"] += len(contents.archives)
+                return cut_into_units(
+                    contents.sequences, SEQUENCES_PER_UNIT, lambda item: item.folder
+                )
             if not contents.archives:
                 raise misplaced_in_archive(str(self.path), contents.seen)
             inner = [
@@ -157,50 +209,48 @@ class PackedSource:
             ]
             return self._inner_units(container, inner)
 
-    def _folder_units(self) -> list[Unit]:
-        inner, ignored, marker = [], Counter[str](), None
+    def read(self, unit: Unit) -> Iterator[SequenceFrames]:
+        """The sequences of a unit in order of key."""
+        with nullcontext() if self.path.is_dir() else self.open_archive() as container:
+            if container is None or isinstance(unit.work[0], InnerArchive):
+                yield from self._inner_sequences(container, unit)
+            else:
+                yield from _sequences(container, unit.work)
+
+    def _archives_in_folder(self) -> list[InnerArchive]:
+        inner = []
         for entry in sorted(self.path.iterdir()):
             stem = archive_stem(entry.name)
             if stem is not None and entry.is_file() and not is_hidden(entry.name):
                 inner.append(InnerArchive(str(entry), stem, entry.name))
             elif entry.name == MARKER and entry.stat().st_size <= _MARKER_BYTES:
-                marker = entry.read_bytes()
+                self._named_by(entry.read_bytes())
             else:
-                ignored[stray_class(entry.name)] += 1
-        self._settle(marker, ignored)
-        return self._inner_units(None, inner)
+                self.strays[stray_class(entry.name)] += 1
+        if not inner:
+            raise misplaced(self.path, glimpse(self.path))
+        return inner
 
-    def _settle(self, marker: bytes | None, ignored: Counter[str]) -> None:
-        self._ignored = ignored
+    def _named_by(self, marker: bytes) -> None:
         if self._name is None:
-            name = self.path.resolve().name
-            self._name = dataset_name(marker, clean_text(archive_stem(name) or name))
+            self._name = name_in_marker(marker)
 
     def _inner_units(self, container: Container | None, inner: list[InnerArchive]) -> list[Unit]:
         inner.sort(key=lambda item: (item.stem, item.label))
-        with closing(self._open_inner(container, inner[0])) as first:
+        with self._open_inner(container, inner[0]) as first:
             contents = list_contents(first, self.limits, subject=inner[0].stem)
         if not contents.sequences:
-            raise self._no_sequences(inner[0], contents)
+            raise _no_sequences(inner[0], contents)
         return [Unit(index, item.label, (item,)) for index, item in enumerate(inner)]
 
-    def _no_sequences(self, item: InnerArchive, contents: Contents) -> Exception:
-        if contents.archives:
-            return refused(item.label, "it is an archive in an archive and holds archives itself")
-        return misplaced_in_archive(item.label, contents.seen)
-
     def _open_inner(self, container: Container | None, item: InnerArchive) -> Container:
+        """An archive within an archive, or within the folder when there is none around it."""
         limit = self.limits.inner_bytes
-        if container is None:
-            path = self.path / str(item.place)
-            size = path.stat().st_size
-        else:
-            assert isinstance(item.place, Member)
-            size = item.place.size
+        path = self.path / str(item.place)
+        size = item.place.size if isinstance(item.place, Member) else path.stat().st_size
         if size > limit:
             raise refused(item.label, f"it is an archive of more than {limit:,} bytes in another")
-        if container is not None:
-            assert isinstance(item.place, Member)
+        if container is not None and isinstance(item.place, Member):
             data = container.read(item.place)
         else:
             try:
@@ -212,10 +262,10 @@ class PackedSource:
 
     def _inner_sequences(self, container: Container | None, unit: Unit) -> Iterator[SequenceFrames]:
         for item in unit.work:
-            with closing(self._open_inner(container, item)) as inner:
+            with self._open_inner(container, item) as inner:
                 contents = list_contents(inner, self.limits, subject=item.stem)
                 if not contents.sequences:
-                    raise self._no_sequences(item, contents)
+                    raise _no_sequences(item, contents)
                 contents.ignored["archives"] += len(contents.archives)
                 ignored = dict(+contents.ignored)
                 for sequence in _sequences(inner, contents.sequences):
@@ -223,22 +273,136 @@ class PackedSource:
                     ignored = {}
 
 
-def open_packed(path: Path, *, name: str | None = None, limits: Limits = LIMITS) -> PackedSource:
-    """The source for an archive or a folder of archives."""
-    return PackedSource(path, name=name, limits=limits)
+def _no_sequences(item: InnerArchive, contents: Contents) -> Exception:
+    if contents.archives:
+        return refused(item.label, "it is an archive in an archive and holds archives itself")
+    return misplaced_in_archive(item.label, contents.seen)
 
 
-def _packed(path: Path, name: str | None, limits: Limits) -> PackedSource:
-    return PackedSource(path, name=name, limits=limits)
+def visible_members(container: Container, limits: Limits, contents: Contents) -> Iterator[Member]:
+    """The images and folders in an archive; all else is noted in `contents`.
+
+    Raises
+    ------
+    ArchiveError
+        The archive is unsafe or damaged, or an image is too large to be one.
+    """
+    for member in container.members():
+        *_, name = member.parts or ("",)
+        hidden = _hidden_part(member.parts[:-1]) or (name if is_hidden(name) else None)
+        if member.is_folder:
+            if hidden is None and member.parts:
+                yield member
+            continue
+        if hidden is not None:
+            contents.ignored[stray_class(hidden)] += 1
+            continue
+        contents.seen.add(member.parts)
+        if suffix_of(name) in IMAGE_SUFFIXES:
+            if member.size > limits.frame_bytes:
+                raise refused(
+                    container.label,
+                    f"its image {'/'.join(member.parts)} has {member.size:,} bytes, more than "
+                    f"{limits.frame_bytes:,}",
+                )
+            yield member
+        elif archive_stem(name) is not None:
+            contents.archives.append(member)
+        elif name == MARKER:
+            contents.marker = member
+        else:
+            contents.ignored[stray_class(name)] += 1
 
 
-def _tree_units(sequences: list[PackedSequence]) -> list[Unit]:
-    units: list[Unit] = []
-    for start in range(0, len(sequences), SEQUENCES_PER_UNIT):
-        work = tuple(sequences[start : start + SEQUENCES_PER_UNIT])
-        label = f"{work[0].folder} to {work[-1].folder} ({len(work)})"
-        units.append(Unit(len(units), label, work))
-    return units
+@lru_cache(maxsize=1024)
+def _hidden_part(folders: Folder) -> str | None:
+    return next((part for part in folders if is_hidden(part)), None)
+
+
+def list_contents(container: Container, limits: Limits, *, subject: str | None = None) -> Contents:
+    """List the sequences in an archive.
+
+    An image belongs to a sequence when it lies in a folder ``subject/sequence/view`` below any
+    other folders, the view being a number.
+
+    Parameters
+    ----------
+    container : Container
+        The archive.
+    limits : Limits
+        Bounds.
+    subject : str, optional
+        Whose archive it is, if its paths begin at the sequence.
+
+    Returns
+    -------
+    Contents
+        Without sequences if there are none; that is for the caller to judge.
+
+    Raises
+    ------
+    ArchiveError
+        Unsafe or damaged.
+    LayoutError
+        A view that is not a number among others that are, or a sequence in two places.
+    """
+    contents = Contents()
+    frames: dict[Folder, _Frames] = {}
+    for member in visible_members(container, limits, contents):
+        if member.is_folder:
+            # An empty view folder is a sequence without frames, as it is on the disk.
+            if parse_view(member.parts[-1]) is not None:
+                frames.setdefault(member.parts, _Frames())
+            continue
+        found = frames.setdefault(member.parts[:-1], _Frames())
+        found.names.append(clean_text(member.parts[-1]))
+        found.places.extend((member.offset, member.size, member.packed, member.check))
+    places = _sequence_folders(frames, container.label, subject)
+    for folder, found in sorted(frames.items()):
+        place = places.get(folder)
+        if place is None:
+            contents.ignored["images at another depth"] += len(found.names)
+            continue
+        key = sequence_key(place[-3], place[-2], parse_view(place[-1]))
+        names, numbers = _in_order(found, contents.ignored)
+        contents.sequences.append(PackedSequence(key, "/".join(folder), names, numbers))
+    contents.ignored = +contents.ignored
+    contents.sequences.sort(key=lambda item: (item.key.order, item.folder))
+    refuse_duplicates(
+        [Located(item.key, item.folder) for item in contents.sequences], container.label
+    )
+    return contents
+
+
+def _sequence_folders(
+    frames: dict[Folder, _Frames], label: str, subject: str | None
+) -> dict[Folder, Folder]:
+    """Which folders are views, each with its subject, sequence and view as the last parts."""
+    with_images = {folder for folder, found in frames.items() if found.names}
+    deep = {folder: folder for folder in frames if len(folder) > 2}
+    good = {f for f in deep if f in with_images and parse_view(f[-1]) is not None}
+    if not good and subject is not None:
+        # The archive of one subject may begin with the sequences.
+        deep = {folder: (subject, *folder) for folder in frames if len(folder) == 2}
+        good = {f for f in deep if f in with_images and parse_view(f[-1]) is not None}
+    roots = {deep[folder][:-3] for folder in good}
+    beside = [folder for folder in deep if deep[folder][:-3] in roots and folder not in good]
+    for folder in sorted(beside):
+        if folder in with_images:
+            raise view_is_no_number(f"{label}/{'/'.join(folder)}")
+    return {folder: deep[folder] for folder in (*good, *beside)}
+
+
+def _in_order(found: _Frames, ignored: Counter[str]) -> tuple[str, bytes]:
+    """Names joined and places, in natural order; of members with one name the last counts."""
+    last = {name: index for index, name in enumerate(found.names)}
+    ignored["members that a later one replaces"] += len(found.names) - len(last)
+    names = sorted(last, key=natural_order)
+    places = array("Q")
+    for name in names:
+        start = last[name] * _COLUMNS
+        places.extend(found.places[start : start + _COLUMNS])
+    return "/".join(names), places.tobytes()
 
 
 def _sequences(

@@ -1,4 +1,4 @@
-"""Where frames come from: the interface that every reader has, and the choice of a reader.
+"""Where frames come from: the interface that every reader has, and what readers share.
 
 A source is cut into units of work. Which sequences a unit holds depends on the data alone, never
 on the number of workers, so each unit's result can be kept and used again. A unit carries what is
@@ -8,23 +8,63 @@ there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import json
+import os
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.datasets.archives import LIMITS, Container, Limits, open_container
+from gaitkit.datasets.naming import (
+    IMAGE_SUFFIXES,
+    archive_stem,
+    clean_text,
+    is_hidden,
+    natural_order,
+    stray_class,
+    suffix_of,
+)
+from gaitkit.dropped import DroppedRow
+from gaitkit.errors import DatasetError, LayoutError
 from gaitkit.labels import SequenceKey
 
 if TYPE_CHECKING:
-    from gaitkit.datasets.archives.limits import Limits
+    from gaitkit.datasets.archives.streams import Checkpoint
+    from gaitkit.datasets.glimpse import Place
 
-__all__ = ["Frame", "FrameSource", "SequenceFrames", "Unit", "open_source"]
+__all__ = [
+    "MARKER",
+    "MAX_FRAME_BYTES",
+    "Frame",
+    "FrameSource",
+    "Holds",
+    "Layout",
+    "SequenceFrames",
+    "Unit",
+    "cut_into_units",
+    "frames_of",
+    "list_images",
+    "name_in_marker",
+    "read_bounded",
+]
 
 Frame = tuple[str, bytes | NDArray[np.uint8]]
 """A frame's name and its encoded bytes, or its grey values where it comes out of a video."""
+
+Holds = Literal["frames", "geis"]
+"""What a layout is of: frames of silhouettes, or ready-made gait energy images."""
+
+MAX_FRAME_BYTES = 64 * 2**20
+"""A file larger than this is not a frame. In bytes."""
+
+MARKER = "synth.json"
+"""Name of the file at the root of a synthetic tree that names the data set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +83,32 @@ class Unit:
 
     index: int
     label: str
-    work: tuple[Any, ...] = ()
+    work: tuple[Any, ...] = field(default=(), repr=False)
+
+
+def cut_into_units(items: Sequence[Any], size: int, place_of: Callable[[Any], str]) -> list[Unit]:
+    """Cut a list into units of `size` items; independent of everything but the list.
+
+    Parameters
+    ----------
+    items : sequence
+        What the source knows of each sequence: the units' `work`.
+    size : int
+        Items of one unit.
+    place_of : callable
+        Where an item lies, for the units' labels.
+
+    Examples
+    --------
+    >>> [unit.label for unit in cut_into_units(["a", "b", "c"], 2, str)]
+    ['a to b (2)', 'c to c (1)']
+    """
+    units: list[Unit] = []
+    for start in range(0, len(items), size):
+        work = tuple(items[start : start + size])
+        label = f"{place_of(work[0])} to {place_of(work[-1])} ({len(work)})"
+        units.append(Unit(len(units), label, work))
+    return units
 
 
 @dataclass(frozen=True)
@@ -64,7 +129,7 @@ class SequenceFrames:
     """
 
     key: SequenceKey
-    frames: Iterable[Frame]
+    frames: Iterable[Frame] = field(repr=False)
     ignored: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -79,6 +144,8 @@ class FrameSource(Protocol):
         For people: what is read and from where.
     ignored : mapping of str to int
         Strays that were passed over, counted by class; complete once `units` has returned.
+    dropped : list of DroppedRow
+        What the listing had to leave out, with a reason; complete once `units` has returned.
     """
 
     @property
@@ -96,6 +163,11 @@ class FrameSource(Protocol):
         """Counts of strays by class."""
         ...
 
+    @property
+    def dropped(self) -> list[DroppedRow]:
+        """What the listing had to leave out."""
+        ...
+
     def units(self) -> Sequence[Unit]:
         """Check the layout and cut the source into units."""
         ...
@@ -105,40 +177,169 @@ class FrameSource(Protocol):
         ...
 
 
-def open_source(
-    path: Path | str, *, name: str | None = None, limits: Limits | None = None
-) -> FrameSource:
-    """Choose the reader for a CASIA-B-shaped tree or an archive of one.
+class Layout(ABC):
+    """A data set of one layout at one path: a `FrameSource`. Subclasses are the layouts.
+
+    A subclass has `summary`, `recognise`, `list_units` and `read`, and a line in
+    `gaitkit.datasets.layouts.LAYOUTS`. While it lists, it counts strays in `strays` and notes in
+    `left_out` what it cannot use.
 
     Parameters
     ----------
-    path : Path
-        A folder ``subject/sequence/view/*.png``; a zip, tar, tar.gz, tar.bz2 or tar.xz of such a
-        folder; or a folder, zip or tar of such archives, as CASIA-B is distributed. Archives are
-        recognised by their content and read in place.
+    path : str or Path
+        The folder or file.
     name : str, optional
-        Name of the data set; by default that of a synthetic tree, or of the folder or archive.
-    limits : Limits, optional
+        Name of the data set; by default what `default_name` finds.
+    limits : Limits
         Bounds on what an archive may expand to.
+    """
 
-    Returns
-    -------
-    FrameSource
-        The layout has not been looked at yet: `FrameSource.units` does that.
+    summary: ClassVar[str]
+    """What the layout looks like, in a few words, for the list of layouts."""
+    holds: ClassVar[Holds] = "frames"
+    """What there is to read."""
+
+    def __init__(
+        self, path: Path | str, *, name: str | None = None, limits: Limits = LIMITS
+    ) -> None:
+        self.path = Path(path)
+        self.limits = limits
+        self.strays: Counter[str] = Counter()
+        self.left_out: list[DroppedRow] = []
+        self._name = name
+        self._units: list[Unit] | None = None
+        # States of a decompressor: they cannot travel, and each process makes its own.
+        self._checkpoints: list[Checkpoint] = []
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # What was listed stays here: a worker is told by its unit what to read.
+        return _reopened, (type(self), self.path, self._name, self.limits)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
+
+    @classmethod
+    @abstractmethod
+    def recognise(cls, place: Place) -> bool:
+        """Whether what is at a place has this layout; quick, and never an error."""
+
+    @abstractmethod
+    def list_units(self) -> list[Unit]:
+        """List the sequences and cut them into units; called once.
+
+        Raises
+        ------
+        DatasetError
+            There is not one sequence, or it cannot be told whose one is.
+        """
+
+    @abstractmethod
+    def read(self, unit: Unit) -> Iterator[SequenceFrames]:
+        """The sequences of a unit in order of key; called in another process, perhaps."""
+
+    def default_name(self) -> str:
+        """Name of the data set unless one was given: that of the folder or archive."""
+        name = self.path.resolve().name
+        return clean_text(archive_stem(name) or name) or self.holds
+
+    @property
+    def name(self) -> str:
+        """Name of the data set."""
+        if self._name is None:
+            self._name = self.default_name()
+        return self._name
+
+    @property
+    def description(self) -> str:
+        """What is read and from where."""
+        return f"the {'folder' if self.path.is_dir() else 'file'} {self.path}"
+
+    @property
+    def ignored(self) -> Mapping[str, int]:
+        """Counts of strays by class; those within inner archives come with their sequences."""
+        self.units()
+        return dict(sorted((+self.strays).items()))
+
+    @property
+    def dropped(self) -> list[DroppedRow]:
+        """What the listing had to leave out, with a reason."""
+        self.units()
+        return list(self.left_out)
+
+    def units(self) -> list[Unit]:
+        """Check the layout and cut the data set into units.
+
+        Raises
+        ------
+        ArchiveError
+            An archive is unsafe or damaged.
+        DatasetError
+            There is not one sequence, or it cannot be told whose one is.
+        """
+        if self._units is None:
+            if not self.path.exists():
+                raise LayoutError(f"There is no file or folder {self.path}.")
+            self._units = self.list_units()
+        return list(self._units)
+
+    def open_archive(self) -> Container:
+        """The archive at `path`, to be closed by the caller."""
+        return open_container(
+            self.path, str(self.path), limits=self.limits, checkpoints=self._checkpoints
+        )
+
+
+def _reopened(kind: type[Layout], path: Path, name: str | None, limits: Limits) -> Layout:
+    return kind(path, name=name, limits=limits)
+
+
+def name_in_marker(marker: bytes | None) -> str | None:
+    """Name of a data set, as the marker of a synthetic tree says; `None` if it says none."""
+    if marker is None:
+        return None
+    try:
+        name = json.loads(marker)["dataset"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return name if isinstance(name, str) and name else None
+
+
+def list_images(folder: Path, ignored: Counter[str]) -> list[str]:
+    """Names of the images in a folder in natural order; what else is there is counted."""
+    names = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = entry.name
+            if suffix_of(name) in IMAGE_SUFFIXES and not is_hidden(name) and entry.is_file():
+                names.append(name)
+            elif entry.is_dir() and not is_hidden(name):
+                ignored["folders within views"] += 1
+            else:
+                ignored[stray_class(name)] += 1
+    return sorted(names, key=lambda name: natural_order(clean_text(name)))
+
+
+def frames_of(folder: Path) -> Iterable[Frame]:
+    """Name and bytes of each frame directly in a folder, in natural order, read one by one."""
+    for name in list_images(folder, Counter()):
+        yield clean_text(name), read_bounded(folder / name)
+
+
+def read_bounded(path: Path) -> bytes:
+    """The bytes of an image file.
 
     Raises
     ------
-    LayoutError
-        There is nothing at `path`, or something that is neither a folder nor an archive.
+    DatasetError
+        The file has more than `MAX_FRAME_BYTES` or cannot be read.
     """
-    from gaitkit.datasets.casia_b import TreeSource
-    from gaitkit.datasets.layout import holds_archives, require_readable
-
-    path = Path(path)
-    require_readable(path)
-    if path.is_dir() and not holds_archives(path):
-        return TreeSource(path, name=name)
-    from gaitkit.datasets.archives.limits import LIMITS
-    from gaitkit.datasets.packed import open_packed
-
-    return open_packed(path, name=name, limits=limits or LIMITS)
+    try:
+        with open(path, "rb", buffering=0) as file:
+            data = file.read(MAX_FRAME_BYTES + 1)
+    except OSError as error:
+        raise DatasetError(f"The frame {path} cannot be read: {error.strerror}.") from error
+    if len(data) > MAX_FRAME_BYTES:
+        raise DatasetError(
+            f"The frame {path} has more than {MAX_FRAME_BYTES >> 20} MiB; that is no silhouette."
+        )
+    return data

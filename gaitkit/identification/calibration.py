@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact, open_artifact
 from gaitkit.errors import ArtifactError, OptionError, ProtocolError
+from gaitkit.identification.evaluation import EvaluationResult
 from gaitkit.identification.features import LinearProjection
-from gaitkit.identification.results import EvaluationResult, read_results
+from gaitkit.identification.results import read_results
 
 __all__ = ["Calibration", "non_mated_distances", "read_calibration"]
 
@@ -110,7 +111,8 @@ def read_calibration(path: Path, gallery: Artifact, feature: str, metric: str) -
     there = ", ".join(f"{result.feature}/{result.metric}" for result in results)
     raise ArtifactError(
         f"{path} has no results of {feature}/{metric}; it has {there}.",
-        hint=f"Make them with gaitkit evaluate --feature {feature} --metric {metric} -o {path}",
+        hint=f"Evaluate with `features=[{feature!r}]` and `metrics=[{metric!r}]`, and calibrate "
+        "with that.",
     )
 
 

@@ -10,6 +10,7 @@ The probes of one view are searched in the gallery of one view, for every pair o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +18,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.identification.matching import Observer, search
-from gaitkit.identification.metrics import Metric
+from gaitkit.identification.metrics import DEFAULT_METRIC, Metric, get_metric
 from gaitkit.labels import Labels
 
-__all__ = ["ROUNDINGS", "CrossViewTable", "ViewMatches", "cross_view_table", "match_views", "vote"]
-
+__all__ = [
+    "ROUNDINGS",
+    "CrossViewTable",
+    "ViewMatches",
+    "cell_rates",
+    "cross_view_rates",
+    "cross_view_table",
+    "headline_cells",
+    "match_views",
+    "mean_of_cells",
+    "mean_rank1",
+    "vote",
+]
 
 ROUNDINGS = ("none", "opengait")
 """How the cells of a table are rounded before averaging."""
@@ -53,7 +65,7 @@ class ViewMatches:
         Rows of the artefact, the nearest first; -1 past the end of a small gallery. `None` where
         they were not asked for.
     neighbour_distances : ndarray of float64, shape (p, g, t)
-        Theirs; NaN past the end.
+        Their distances; NaN past the end.
     """
 
     gallery_views: NDArray[np.float64]
@@ -111,27 +123,30 @@ class CrossViewTable:
     @property
     def mean_excluding_identical(self) -> float | None:
         """Mean over the non-empty cells of different views; `None` when there are none."""
-        return _mean(self.rate[~self.identical])
+        return mean_of_cells(self.rate[~self.identical])
 
     @property
     def mean_identical(self) -> float | None:
         """Mean over the non-empty cells of equal views."""
-        return _mean(self.rate[self.identical])
+        return mean_of_cells(self.rate[self.identical])
 
     @property
     def mean_all(self) -> float | None:
         """Mean over all non-empty cells."""
-        return _mean(self.rate)
+        return mean_of_cells(self.rate)
 
     def headline(self, *, identical_view: bool) -> float | None:
-        """The mean that a protocol asks for."""
-        return self.mean_all if identical_view else self.mean_excluding_identical
+        """The mean that a protocol asks for: over all cells, or those of different views."""
+        counted = headline_cells(
+            self.gallery_views, self.probe_views, identical_view=identical_view
+        )
+        return mean_of_cells(self.rate[counted])
 
     def per_probe_view(self, *, identical_view: bool = False) -> dict[float, float | None]:
         """Mean over the gallery views of each probe view, without the equal one by default."""
         used = np.full(self.rate.shape, True) if identical_view else ~self.identical
         return {
-            float(view): _mean(self.rate[used[:, column], column])
+            float(view): mean_of_cells(self.rate[used[:, column], column])
             for column, view in enumerate(self.probe_views)
         }
 
@@ -139,7 +154,7 @@ class CrossViewTable:
         """Mean over the probe views of each gallery view, without the equal one by default."""
         used = np.full(self.rate.shape, True) if identical_view else ~self.identical
         return {
-            float(view): _mean(self.rate[row, used[row]])
+            float(view): mean_of_cells(self.rate[row, used[row]])
             for row, view in enumerate(self.gallery_views)
         }
 
@@ -295,13 +310,111 @@ def cross_view_table(
         if failed_views is not None:
             failures = np.count_nonzero(failed_views == view)
             counts[:, column] += failures * searched.any(axis=0)
-    rate = np.full(shape, np.nan)
-    np.divide(100.0 * hits, counts, out=rate, where=counts > 0)
-    if rounding == "opengait":
-        rate = np.round(rate, 2)
+    rate = cell_rates(hits, counts, rounding=rounding)
     return CrossViewTable(matches.gallery_views, probe_views, rate, counts)
 
 
-def _mean(cells: NDArray[np.float64]) -> float | None:
-    filled = cells[~np.isnan(cells)]
+def headline_cells(
+    gallery_views: NDArray[np.float64], probe_views: NDArray[np.float64], *, identical_view: bool
+) -> NDArray[np.bool_]:
+    """Cells that count in a protocol's headline, shape (g, v): all, or those of different views."""
+    different: NDArray[np.bool_] = gallery_views[:, None] != probe_views
+    return np.ones_like(different) if identical_view else different
+
+
+def cell_rates(
+    hits: NDArray[Any], counts: NDArray[Any], *, rounding: str = "none"
+) -> NDArray[np.float64]:
+    """The rate of each cell: the one place where hits become per cent.
+
+    Parameters
+    ----------
+    hits, counts : ndarray, any shape
+        Searches of each cell that were right, and all of them.
+    rounding : {"none", "opengait"}
+        ``opengait`` rounds each rate to two decimals.
+
+    Returns
+    -------
+    ndarray of float64
+        Per cent; NaN where there are no searches.
+
+    Examples
+    --------
+    >>> cell_rates(np.array([1, 0]), np.array([3, 0]), rounding="opengait").tolist()
+    [33.33, nan]
+    """
+    rates = np.full(np.shape(counts), np.nan)
+    np.divide(100.0 * hits, counts, out=rates, where=counts > 0)
+    return np.round(rates, 2) if rounding == "opengait" else rates
+
+
+def mean_of_cells(rates: NDArray[np.float64]) -> float | None:
+    """The mean of the cells that are not empty, each with the same weight; `None` without any."""
+    filled = rates[~np.isnan(rates)]
     return float(filled.mean()) if filled.size else None
+
+
+def cross_view_rates(
+    vectors: NDArray[Any],
+    labels: Labels,
+    gallery: NDArray[np.bool_],
+    probes: Mapping[str, NDArray[np.bool_]],
+    *,
+    metric: Metric | None = None,
+    threads: int | None = None,
+) -> dict[str, float]:
+    """Match, and take the mean rank-1 over different views of each probe set.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, d)
+        Features.
+    labels : Labels
+        Their key columns; the views of the used rows are known.
+    gallery : ndarray of bool, shape (n,)
+        Enrolled rows.
+    probes : mapping of str to ndarray of bool, shape (n,)
+        Searched rows of each set.
+    metric : Metric, optional
+        How distance is measured; by default `DEFAULT_METRIC`.
+    threads : int, optional
+        Of the search; does not change the result.
+
+    Returns
+    -------
+    dict of str to float
+        Per cent: the mean over the non-empty pairs of different views. NaN for a set that has no
+        such pair.
+    """
+    if not probes:
+        return {}
+    searched = np.logical_or.reduce(list(probes.values()))
+    matches = match_views(
+        vectors,
+        labels,
+        gallery,
+        searched,
+        metric=get_metric(DEFAULT_METRIC) if metric is None else metric,
+        threads=threads,
+    )
+    views = np.unique(labels.view[searched])
+    tables = {name: cross_view_table(matches, rows, views) for name, rows in probes.items()}
+    means = {name: table.mean_excluding_identical for name, table in tables.items()}
+    return {name: np.nan if mean is None else mean for name, mean in means.items()}
+
+
+def mean_rank1(
+    vectors: NDArray[Any],
+    labels: Labels,
+    gallery: NDArray[np.bool_],
+    probe: NDArray[np.bool_],
+    *,
+    metric: Metric | None = None,
+    threads: int | None = None,
+) -> float:
+    """`cross_view_rates` of one probe set: its rate, per cent; NaN where there is none."""
+    rates = cross_view_rates(
+        vectors, labels, gallery, {"probe": probe}, metric=metric, threads=threads
+    )
+    return rates["probe"]

@@ -302,7 +302,9 @@ class _Part:
         products = torch.sqrt(self._squares * largest)
         sums = (torch.sqrt(self._squares) + np.sqrt(largest)) ** 2
         # First the product; then moving, squaring and adding up, in this and in the direct way.
-        bounds: torch.Tensor = self._form.scale * growth * products + (20.0 * _UNIT + columns * _EPS) * sums
+        bounds: torch.Tensor = (
+            self._form.scale * growth * products + (20.0 * _UNIT + columns * _EPS) * sums
+        )
         bounds += columns * float(np.finfo(np.float32).tiny)
         return bounds
 

@@ -3,45 +3,59 @@
 LDA on the principal components ("Fisherfaces": Belhumeur, Hespanha, Kriegman, TPAMI 1997; for GEIs
 Han and Bhanu, TPAMI 2006) looks for directions in which people differ more than one person's walks
 do. It is fitted on the training people only, on all their rows: every condition, take and view.
+
+A feature is one `Feature` and one line of `FEATURES`; vectors that a translator has put beside its
+images (``embedding``) are features of that artefact by the name of their column.
+
+How many principal components LDA should have is asked of the training people. Measured GEIs differ
+in many small ways that tell people apart, and want some two hundred components. Translated ones
+have lost most of that and differ in a few ways only; the rest is what the translator makes of each
+single image, which LDA would blow up. No fixed number suits both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.errors import ArtifactError, OptionError, ProtocolError
+from gaitkit.artifacts import Artifact
+from gaitkit.errors import ArtifactError, DamagedArtifactError, OptionError, ProtocolError
+from gaitkit.identification.crossview import mean_rank1
+from gaitkit.labels import Labels
+from gaitkit.protocols import Split
 
 __all__ = [
+    "CANDIDATES",
     "FEATURES",
-    "FITTED",
     "LDA_COMPONENTS",
     "LDA_SHRINKAGE",
+    "Feature",
     "LinearProjection",
     "check_finite",
+    "choose_components",
+    "feature_names",
+    "feature_vectors",
     "fit_lda",
     "fit_pca",
     "get_feature",
     "pixels",
+    "vector_columns",
 ]
 
-FEATURES = ("pixels", "pca", "lda")
-"""What `evaluate` can compare in every artefact; others are columns that a translator added."""
-
-FITTED = ("pca", "lda")
-"""Those of them that are fitted on the training people."""
+_log = logging.getLogger(__name__)
 
 LDA_COMPONENTS = 200
 """Principal components before LDA, at most.
 
 On measured GEIs of 36 real people's movement (18 to train, 18 to test, both ways round) 150 to 400
 give the same rates within a point; 200 hold about 98.5 % of the variance. Translated GEIs want
-fewer, see `gaitkit.identification.components`.
+fewer, see `choose_components`.
 """
 
 LDA_SHRINKAGE = 0.05
@@ -51,8 +65,12 @@ On the same data 0.05 is up to four points better than none and up to nine bette
 Wolf's estimate, which supposes independent samples; a person's views and walks are not.
 """
 
-_EXACT_PCA_UP_TO = 512
+CANDIDATES = (25, 50, 100, LDA_COMPONENTS)
+"""Numbers of components that `choose_components` compares."""
+
 _BLOCK_ROWS = 1024
+_VARYING = 1e-9
+_COLUMNS = "features/"
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,13 +144,12 @@ def check_finite(vectors: NDArray[Any], what: str) -> None:
         )
 
 
-def fit_pca(
-    vectors: NDArray[Any], *, components: int = LDA_COMPONENTS, seed: int = 0
-) -> LinearProjection:
-    """Fit principal components.
+def fit_pca(vectors: NDArray[Any], *, components: int = LDA_COMPONENTS) -> LinearProjection:
+    """Fit principal components: the exact ones, whatever the size.
 
-    Up to 512 rows or pixels PCA is exact; beyond, it is scikit-learn's randomised one (Halko et
-    al., SIAM Review 2011) with four power iterations.
+    They are eigenvectors of the covariance of the columns or, where there are fewer rows than
+    columns, of the rows' products, in double precision. Of each component the entry that is
+    largest in absolute value is positive.
 
     Parameters
     ----------
@@ -140,42 +157,58 @@ def fit_pca(
         Rows of the training people.
     components : int
         Principal components, at most; fewer where there are fewer rows, pixels or variation.
-    seed : int
-        Of the randomised PCA.
 
     Returns
     -------
     LinearProjection
-        Neither whitened nor scaled.
+        Neither whitened nor scaled; the component of most variance first.
 
     Raises
     ------
     ProtocolError
         Fewer than two rows.
+
+    Examples
+    --------
+    >>> fit_pca(np.array([[0, 0], [2, 0], [4, 0]])).matrix.tolist()
+    [[1.0], [0.0]]
     """
     if len(vectors) < 2:
         raise ProtocolError(
             f"The feature pca is fitted on the training people; the artefact has {len(vectors)} "
             f"rows of them.",
-            hint="Keep the training people in the artefact, or use --feature pixels.",
+            hint="Keep the training people in the artefact, or compare pixels.",
         )
-    # scikit-learn takes a second to import; pixels do not need it.
-    from sklearn.decomposition import PCA
+    # SciPy's takes no longer for the few largest than it must; importing it takes a moment.
+    from scipy.linalg import eigh
 
-    data = vectors.astype(np.float32)
-    smaller = min(data.shape)
-    count = min(components, len(data) - 1, data.shape[1])
-    # The randomised solver loses accuracy when most of the components are asked for.
-    exact = smaller <= _EXACT_PCA_UP_TO or count > smaller // 2
-    pca = PCA(
-        count,
-        svd_solver="full" if exact else "randomized",
-        iterated_power=4,
-        random_state=seed,
-    ).fit(data)
-    varying = pca.explained_variance_ > pca.explained_variance_[0] * 1e-9
-    basis = np.asarray(pca.components_[varying], dtype=np.float64).T
-    return LinearProjection(np.asarray(pca.mean_, dtype=np.float64), basis)
+    rows, columns = vectors.shape
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    if columns <= rows:
+        products = np.zeros((columns, columns))
+        for some in _blocks(rows):
+            centred = vectors[some] - mean
+            products += centred.T @ centred
+    else:
+        centred = vectors - mean
+        products = centred @ centred.T
+    count = min(components, rows - 1, columns)
+    last = len(products) - 1
+    values, axes = eigh(products, subset_by_index=(last - count + 1, last))
+    values, axes = values[::-1], axes[:, ::-1]
+    axes = axes[:, values > values[0] * _VARYING]
+    if columns > rows:
+        axes = centred.T @ axes
+        axes /= np.sqrt(np.square(axes).sum(axis=0))
+    return LinearProjection(mean, _with_signs(np.asarray(axes, dtype=np.float64)))
+
+
+def _with_signs(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each column, or its opposite: the first of its largest entries is positive."""
+    largest = np.abs(matrix).argmax(axis=0)
+    signs = np.where(matrix[largest, np.arange(matrix.shape[1])] < 0, -1.0, 1.0)
+    out: NDArray[np.float64] = matrix * signs
+    return out
 
 
 def fit_lda(
@@ -184,7 +217,6 @@ def fit_lda(
     *,
     components: int = LDA_COMPONENTS,
     shrinkage: float = LDA_SHRINKAGE,
-    seed: int = 0,
 ) -> LinearProjection:
     """Fit PCA, then LDA on the principal components.
 
@@ -198,8 +230,6 @@ def fit_lda(
         Principal components, at most; fewer where there are fewer rows or pixels.
     shrinkage : float
         0 to 1, see `LDA_SHRINKAGE`.
-    seed : int
-        Of the randomised PCA.
 
     Returns
     -------
@@ -211,39 +241,154 @@ def fit_lda(
     ProtocolError
         Fewer than two people, or one row of each: nothing to tell people from walks by.
     """
+    _refuse_few(subjects)
+    pca = fit_pca(vectors, components=components)
+    return _lda_after(pca, pca.transform(vectors), subjects, shrinkage=shrinkage)
+
+
+def _refuse_few(subjects: NDArray[Any]) -> None:
     people = len(set(subjects.tolist()))
-    if people < 2 or len(vectors) <= people:
+    if people < 2 or len(subjects) <= people:
         raise ProtocolError(
             f"The feature lda is fitted on the training people: at least two of them, with "
-            f"several walks or views each; the artefact has {len(vectors)} rows of {people}.",
-            hint="Keep the training people in the artefact, or use --feature pixels.",
+            f"several walks or views each; the artefact has {len(subjects)} rows of {people}.",
+            hint="Keep the training people in the artefact, or compare pixels.",
         )
+
+
+def _lda_after(
+    pca: LinearProjection,
+    scores: NDArray[np.float64],
+    subjects: NDArray[Any],
+    *,
+    shrinkage: float = LDA_SHRINKAGE,
+) -> LinearProjection:
+    """LDA of the first components of a PCA, as many as `scores` has columns."""
     # scikit-learn takes a second to import; pixels do not need it.
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-    pca = fit_pca(vectors, components=components, seed=seed)
-    mean, basis = pca.mean, pca.matrix
-    scores = pca.transform(vectors)
+    people, count = len(set(subjects.tolist())), scores.shape[1]
     lda = LinearDiscriminantAnalysis(solver="eigen", shrinkage=shrinkage)
     try:
         lda.fit(scores, subjects.astype(str))
     except (np.linalg.LinAlgError, ValueError) as error:
         raise ProtocolError(
-            f"The feature lda cannot be fitted on the {len(vectors)} rows of {people} training "
+            f"The feature lda cannot be fitted on the {len(subjects)} rows of {people} training "
             f"people: each person's images are all equal.",
-            hint="Use --feature pixels, or give the training people several walks and views.",
+            hint="Compare pixels, or give the training people several walks and views.",
         ) from error
-    kept = min(people - 1, scores.shape[1])
-    return LinearProjection(mean, basis @ np.asarray(lda.scalings_[:, :kept], dtype=np.float64))
+    directions = np.asarray(lda.scalings_[:, : min(people - 1, count)], dtype=np.float64)
+    return LinearProjection(pca.mean, _with_signs(pca.matrix[:, :count] @ directions))
 
 
-def get_feature(name: str, columns: Collection[str], where: Path) -> str:
-    """Check the name of a feature.
+def choose_components(vectors: NDArray[Any], labels: Labels, *, threads: int | None = None) -> int:
+    """The number of components with which half of the people tell the other half apart best.
+
+    LDA is fitted on every second person and the others are identified across views, all of their
+    GEIs among each other; then the other way round. Nobody else is needed, so that tested people
+    have no influence.
 
     Parameters
     ----------
+    vectors : ndarray, shape (n, d)
+        Rows of the training people.
+    labels : Labels
+        Their key columns.
+    threads : int, optional
+        Of the search; does not change the result.
+
+    Returns
+    -------
+    int
+        One of `CANDIDATES`: the smallest of equally good ones. `LDA_COMPONENTS` where people,
+        walks or views are too few to compare.
+    """
+    known = ~np.isnan(labels.view)
+    vectors, labels = vectors[known], labels.select(known)
+    rates = np.zeros(len(CANDIDATES))
+    for half in (0, 1):
+        fitted = np.isin(labels.subject.astype(str), labels.subjects()[half::2])
+        try:
+            rates += _rates_of_others(vectors, labels, fitted, threads)
+        except ProtocolError:
+            return LDA_COMPONENTS
+    return LDA_COMPONENTS if np.isnan(rates).any() else CANDIDATES[int(np.argmax(rates))]
+
+
+def _rates_of_others(
+    vectors: NDArray[Any], labels: Labels, fitted: NDArray[np.bool_], threads: int | None
+) -> NDArray[np.float64]:
+    """Mean rank-1 of those who were not fitted on, with each number of components."""
+    subjects, others = labels.subject[fitted], labels.select(~fitted)
+    _refuse_few(subjects)
+    pca = fit_pca(vectors[fitted], components=max(CANDIDATES))
+    scores = pca.transform(vectors[fitted])
+    everybody = np.ones(len(others), dtype=bool)
+    rates = []
+    for count in CANDIDATES:
+        projection = _lda_after(pca, scores[:, :count], subjects)
+        features = projection.transform(vectors[~fitted])
+        rates.append(mean_rank1(features, others, everybody, everybody, threads=threads))
+    return np.array(rates)
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One way to make a vector of an image.
+
+    Attributes
+    ----------
+    fit : callable or None
+        ``fit(vectors, labels, threads)``, with the rows of the training people, gives the
+        projection; `None` where the vectors are compared as they are.
+    learns_people : bool
+        Whether fitting has learned to tell the training people apart, who then cannot say which of
+        several inputs is the better one.
+    column : str
+        Array of the artefact that holds the vectors.
+    summary : str
+        What it is, in a few words.
     name : str
-        Of `FEATURES`, or a column.
+        What it is called in `FEATURES`; `get_feature` fills it in.
+    """
+
+    fit: Callable[[NDArray[Any], Labels, int | None], LinearProjection] | None = None
+    learns_people: bool = False
+    column: str = "gei"
+    summary: str = ""
+    name: str = ""
+
+
+def _fit_pca(vectors: NDArray[Any], labels: Labels, threads: int | None) -> LinearProjection:
+    return fit_pca(vectors)
+
+
+def _fit_lda(vectors: NDArray[Any], labels: Labels, threads: int | None) -> LinearProjection:
+    components = choose_components(vectors, labels, threads=threads)
+    _log.info("lda: %d principal components, chosen on the training people", components)
+    return fit_lda(vectors, labels.subject, components=components)
+
+
+FEATURES: dict[str, Feature] = {
+    "pixels": Feature(summary="the image itself"),
+    "pca": Feature(_fit_pca, summary="principal components of the training people"),
+    "lda": Feature(_fit_lda, learns_people=True, summary="PCA, then LDA of the training people"),
+}
+"""What can be compared in every artefact, by name. A new one is one line here."""
+
+
+def feature_names() -> tuple[str, ...]:
+    """Names of all features that every artefact has, in the order in which they are offered."""
+    return tuple(FEATURES)
+
+
+def get_feature(name: str | Feature, columns: Collection[str], where: Path) -> Feature:
+    """A feature by name.
+
+    Parameters
+    ----------
+    name : str or Feature
+        Of `FEATURES`, or a column; a feature is given back as it is.
     columns : collection of str
         Vector columns that the artefact has.
     where : Path
@@ -254,13 +399,77 @@ def get_feature(name: str, columns: Collection[str], where: Path) -> str:
     OptionError
         There is none of that name.
     """
-    if name not in FEATURES and name not in columns:
-        raise OptionError(
-            f"{where} has no feature {name!r}.",
-            hint=f"Choose one of {', '.join([*FEATURES, *columns])}. GEIs have an embedding when "
-            "a system that has one has translated them: see gaitkit models.",
+    if isinstance(name, Feature):
+        return name if name.name else replace(name, name="own")
+    if name in FEATURES:
+        return replace(FEATURES[name], name=name)
+    if name in columns:
+        return Feature(column=_COLUMNS + name, name=name)
+    raise OptionError(
+        f"{where} has no feature {name!r}.",
+        hint=f"Choose one of {', '.join([*FEATURES, *columns])}. GEIs have an embedding when "
+        "a system that has one has translated them: see gaitkit models.",
+    )
+
+
+def vector_columns(artifact: Artifact) -> list[str]:
+    """Names of the vectors that a translator added: arrays ``features/NAME``."""
+    return [name.removeprefix(_COLUMNS) for name in artifact.names(_COLUMNS)]
+
+
+def feature_vectors(
+    artifact: Artifact,
+    feature: Feature,
+    split: Split,
+    *,
+    used: NDArray[np.bool_],
+    threads: int | None = None,
+) -> tuple[NDArray[Any], LinearProjection | None]:
+    """The vectors of one artefact.
+
+    Parameters
+    ----------
+    artifact : Artifact
+        Gait energy images.
+    feature : Feature
+        From `get_feature`.
+    split : Split
+        What is fitted is fitted on its training people.
+    used : ndarray of bool, shape (n,)
+        Rows that must be finite.
+    threads : int, optional
+        Does not change the result.
+
+    Returns
+    -------
+    vectors : ndarray, shape (n, d)
+        Those of rows that are not used may mean nothing.
+    projection : LinearProjection or None
+        What was fitted.
+
+    Raises
+    ------
+    ArtifactError
+        NaN in a row that is used, or a column that does not fit the sequences.
+    """
+    vectors = artifact.read(feature.column)
+    if len(vectors) != len(artifact.labels) or vectors.ndim < 2 or vectors.dtype.kind not in "uif":
+        raise DamagedArtifactError(
+            f"{artifact.path} is not a well-formed artefact: {feature.column} is {vectors.dtype} "
+            f"of shape {vectors.shape} for {len(artifact.labels)} sequences."
         )
-    return name
+    vectors = pixels(vectors)
+    what = str(artifact.path)
+    if feature.column.startswith(_COLUMNS):
+        what += f": the column {feature.column}"
+    check_finite(vectors[used], what)
+    if feature.fit is None:
+        return vectors, None
+    learned = artifact.labels.select(split.train)
+    projection = feature.fit(vectors[split.train], learned, threads)
+    out = np.zeros((len(vectors), projection.matrix.shape[1]))
+    out[used] = projection.transform(vectors[used])
+    return out, projection
 
 
 def _blocks(rows: int) -> Iterator[slice]:

@@ -1,23 +1,32 @@
-"""Results for other programs: one long CSV table, Markdown, LaTeX.
+"""Results for other programs: JSON, one long CSV table, Markdown, LaTeX.
 
-CSV holds every figure, unrounded, one a line. Markdown and LaTeX are for a README and a paper: one
-decimal, the best of each column in bold, then the cross-view matrices.
+JSON and CSV hold every figure, unrounded; CSV has one a line. Markdown and LaTeX are for a README
+and a paper: one decimal, the best of each column in bold, then the cross-view matrices.
 """
 
 from __future__ import annotations
 
 import csv
+import html
 import io
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from math import isnan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gaitkit.identification.crossview import CrossViewTable
+from gaitkit.identification.evaluation import EvaluationResult, name_of, rank1_of
 from gaitkit.identification.figures.bootstrap import Interval
-from gaitkit.identification.figures.overview import figures_of, name_of, rank1_of
-from gaitkit.identification.results import EvaluationResult
+from gaitkit.identification.figures.closed_set import FIGURES
+from gaitkit.identification.figures.numbers import Numbers, figures_of
+from gaitkit.identification.figures.open_set import FPIR_POINTS
+from gaitkit.identification.figures.verification import FMR_POINTS
 from gaitkit.labels import format_view
 
-__all__ = ["FORMATS", "csv_text", "latex_text", "markdown_text"]
+__all__ = ["FORMATS", "csv_text", "html_text", "latex_text", "markdown_text", "to_json"]
 
 _COLUMNS = (
     "input",
@@ -197,6 +206,159 @@ def _latex(caption: str, cells: _Cells) -> str:
             "\\end{table}",
         ]
     )
+
+
+def html_text(results: Sequence[EvaluationResult]) -> str:
+    """The headline of each result, then every matrix, as HTML tables for a notebook.
+
+    The higher a cell of a matrix, the darker its ground.
+    """
+    headline = _html(_headline_table(results, "<b>{}</b>".format), shaded=False)
+    matrices = [
+        f"<p>{html.escape(caption)}</p>{_html(cells, shaded=True)}"
+        for caption, cells in _matrices(results)
+    ]
+    return "\n".join([headline, *matrices])
+
+
+def _html(cells: _Cells, *, shaded: bool) -> str:
+    # Only names need escaping: the cells are numbers, some of them in bold.
+    head, *rows = [[html.escape(line[0]), *line[1:]] for line in cells]
+    head = [head[0], *(html.escape(cell) for cell in head[1:])]
+    lines = ["<tr>" + "".join(f"<th>{cell}</th>" for cell in head) + "</tr>"]
+    for name, *values in rows:
+        shown = "".join(f"<td{_shade(value) if shaded else ''}>{value}</td>" for value in values)
+        lines.append(f"<tr><th>{name}</th>{shown}</tr>")
+    return f"<table>{''.join(lines)}</table>"
+
+
+def _shade(value: str) -> str:
+    try:
+        share = float(value) / 100.0
+    except ValueError:
+        return ""
+    return f' style="background: rgba(70, 130, 180, {0.6 * share:.2f})"'
+
+
+def to_json(results: Sequence[EvaluationResult]) -> dict[str, Any]:
+    """Results as JSON-able data.
+
+    One result gives its object, several give ``{"results": [...]}``. Per cent, unrounded; empty
+    cells, and means over none, are `None`.
+    """
+    objects = [_result_json(result) for result in results]
+    return objects[0] if len(objects) == 1 else {"results": objects}
+
+
+def _result_json(result: EvaluationResult) -> dict[str, Any]:
+    identical = result.protocol.identical_view
+    data: dict[str, Any] = {
+        "protocol": result.protocol.name,
+        "dataset": result.dataset,
+        "input": result.source,
+        "feature": result.feature,
+        "metric": result.metric,
+        "k": result.k,
+        "rounding": result.rounding,
+        "gallery_views": _numbers(result.gallery_views),
+        "probe_views": _numbers(result.probe_views),
+        "conditions": {
+            name: {
+                "matrix": _nested(table.rate),
+                "probes": table.probes.tolist(),
+                "mean_excluding_identical": table.mean_excluding_identical,
+                "mean_identical": table.mean_identical,
+                "per_probe_view": {
+                    f"{view:g}": mean
+                    for view, mean in table.per_probe_view(identical_view=identical).items()
+                },
+                "empty_cells": [_numbers(cell) for cell in table.empty_cells],
+                **(
+                    {"numbers": _numbers_json(result.numbers[name])}
+                    if name in result.numbers
+                    else {}
+                ),
+            }
+            for name, table in result.tables.items()
+        },
+    }
+    if result.fusion is not None:
+        data["fusion"] = asdict(result.fusion)
+    if result.quality is not None:
+        quality = result.quality
+        data["quality"] = {
+            "target_view": _number(quality.target_view),
+            "target_condition": quality.target_condition,
+            "views": _numbers(quality.views),
+            "without_truth": list(quality.without_truth),
+            "conditions": {
+                name: {
+                    "ssim": _nested(quality.ssim[row]),
+                    "mae": _nested(quality.mae[row]),
+                    "sequences": quality.sequences[row].tolist(),
+                }
+                for row, name in enumerate(quality.conditions)
+            },
+        }
+    return data
+
+
+def _number(value: float) -> int | float:
+    return int(value) if float(value).is_integer() else float(value)
+
+
+def _numbers(values: Sequence[float] | NDArray[np.float64]) -> list[int | float]:
+    return [_number(float(value)) for value in values]
+
+
+def _nested(values: NDArray[np.float64]) -> Any:
+    if values.ndim > 1:
+        return [_nested(row) for row in values]
+    return [None if isnan(value) else float(value) for value in values]
+
+
+def _numbers_json(numbers: Numbers) -> dict[str, Any]:
+    """The figures as JSON-able data; per cent, what cannot be computed is `None`."""
+    data: dict[str, Any] = {name: _interval_json(getattr(numbers, name)) for name in FIGURES}
+    data["pooled"] = {name: _or_none(getattr(numbers, f"pooled_{name}")) for name in FIGURES}
+    data["cmc"] = _list(numbers.cmc)
+    found, opened = numbers.verification, numbers.open_set
+    data["verification"] = None
+    if found is not None:
+        data["verification"] = {
+            "eer": _interval_json(found.eer),
+            "fnmr_at_fmr": {f"{p:g}": _interval_json(found.fnmr_at[p]) for p in FMR_POINTS},
+            "pooled_eer": _or_none(found.pooled_eer),
+            "pooled_fnmr_at_fmr": {f"{p:g}": _or_none(found.pooled_fnmr_at[p]) for p in FMR_POINTS},
+            "det": {"fmr": _list(found.fmr), "fnmr": _list(found.fnmr)},
+        }
+    data["open_set"] = None
+    if opened is not None:
+        data["open_set"] = {
+            "tpir_at_fpir": {f"{p:g}": _interval_json(opened.tpir_at[p]) for p in FPIR_POINTS},
+            "threshold_at_fpir": {f"{p:g}": _or_none(opened.threshold_at[p]) for p in FPIR_POINTS},
+            "mated_searches": opened.mated,
+            "non_mated_searches": opened.non_mated,
+        }
+    failures = numbers.failures_to_acquire
+    data["failures_to_acquire"] = {
+        "count": failures.count,
+        "of": failures.of,
+        "counted_as_errors": failures.counted,
+    }
+    return data
+
+
+def _interval_json(interval: Interval) -> dict[str, float | None]:
+    return {name: _or_none(getattr(interval, name)) for name in Interval._fields}
+
+
+def _or_none(value: float) -> float | None:
+    return None if isnan(value) else float(value)
+
+
+def _list(values: NDArray[np.float64] | Sequence[float]) -> list[float | None]:
+    return [_or_none(float(value)) for value in values]
 
 
 FORMATS: dict[str, Callable[[Sequence[EvaluationResult]], str]] = {

@@ -10,6 +10,7 @@ flattered; and LDA has learned to tell just them apart, so that its parts get eq
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -19,12 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact
-from gaitkit.errors import MixtureError, ProtocolError
-from gaitkit.identification.crossview import cross_view_table, match_views
-from gaitkit.identification.metrics import Metric
+from gaitkit.errors import MixtureError, OptionError, ProtocolError
+from gaitkit.identification.crossview import mean_rank1
+from gaitkit.identification.metrics import METRICS, Metric
 from gaitkit.labels import Labels
+from gaitkit.protocols import Split
 
-__all__ = ["Fusion", "check_same_sequences", "fit_fusion", "fuse"]
+__all__ = ["Fusion", "check_same_sequences", "fit_fusion", "for_metric", "fuse"]
+
+_log = logging.getLogger(__name__)
 
 _PAIRS = 5000
 _STEPS = 4
@@ -158,25 +162,80 @@ def fuse(parts: Sequence[NDArray[Any]], fusion: Fusion, metric: Metric) -> NDArr
     -------
     ndarray, shape (n, d1 + d2 + …)
         float32 of images, float64 of anything else.
+
+    Raises
+    ------
+    OptionError
+        The metric does not say how its distances are weighted.
     """
+    weighted = metric.weighted
+    if weighted is None:
+        able = ", ".join(name for name, item in METRICS.items() if item.weighted is not None)
+        raise OptionError(
+            f"Distances of the metric {metric.name} cannot be added up: it has no `weighted`.",
+            hint=f"Fuse with one of {able}, or evaluate the artefacts side by side.",
+        )
     dtype = np.result_type(np.float32, *(part.dtype for part in parts))
     scaled = []
     for part, weight, scale in zip(parts, fusion.weights, fusion.scales, strict=True):
-        share = weight / scale
-        if metric.name == "cosine":
-            # Of vectors of one length the angle adds up as a squared distance does.
-            part = _of_length_1(part)
-        factor = share if metric.name == "manhattan" else np.sqrt(share)
         if weight:
-            scaled.append(np.multiply(part, factor, dtype=dtype))
+            scaled.append(weighted(part, weight / scale, dtype))
     return np.concatenate(scaled, axis=1)
 
 
-def _of_length_1(vectors: NDArray[Any]) -> NDArray[np.float64]:
-    values = vectors.astype(np.float64)
-    length = np.sqrt(np.square(values).sum(axis=1, keepdims=True))
-    unit: NDArray[np.float64] = values / np.where(length > 0, length, 1.0)
-    return unit
+def for_metric(
+    parts: Sequence[NDArray[Any]],
+    labels: Labels,
+    split: Split,
+    metric: Metric,
+    *,
+    used: NDArray[np.bool_],
+    weigh: bool = True,
+    seed: int = 0,
+    threads: int | None = None,
+) -> tuple[NDArray[Any], Fusion | None]:
+    """One artefact's vectors as they are; those of several fused for a metric.
+
+    Parameters
+    ----------
+    parts : sequence of ndarray, shapes (n, d1), (n, d2), …
+        Vectors of the same sequences.
+    labels : Labels
+        Their key columns.
+    split : Split
+        Scales and weights come from its training people.
+    metric : Metric
+        How distance will be measured.
+    used : ndarray of bool, shape (n,)
+        Rows that are compared or fitted on.
+    weigh, seed, threads
+        As for `fit_fusion`.
+
+    Returns
+    -------
+    vectors : ndarray, shape (n, d)
+    fusion : Fusion or None
+        How they were fused.
+    """
+    if len(parts) == 1:
+        return parts[0], None
+    learned = labels.select(split.train)
+    gallery = np.logical_or.reduce([walks.mask(learned) for walks in split.protocol.gallery])
+    fusion = fit_fusion(
+        [part[split.train] for part in parts],
+        learned,
+        np.asarray(gallery, dtype=bool),
+        metric=metric,
+        weigh=weigh,
+        seed=seed,
+        threads=threads,
+    )
+    shares = ", ".join(f"{weight:g}" for weight in fusion.weights)
+    _log.info("fused with the weights %s%s", shares, weigh * ", chosen on the training people")
+    fused = fuse([part[used] for part in parts], fusion, metric)
+    out = np.zeros((len(labels), fused.shape[1]), dtype=fused.dtype)
+    out[used] = fused
+    return out, fusion
 
 
 def _candidates(count: int) -> list[tuple[float, ...]]:
@@ -196,9 +255,6 @@ def _rate(
     metric: Metric,
     threads: int | None,
 ) -> float:
-    matches = match_views(
-        fuse(parts, fusion, metric), labels, gallery, probe, metric=metric, threads=threads
-    )
-    table = cross_view_table(matches, probe, np.unique(labels.view[probe]))
-    mean = table.mean_excluding_identical
-    return -1.0 if mean is None else mean
+    fused = fuse(parts, fusion, metric)
+    rate = mean_rank1(fused, labels, gallery, probe, metric=metric, threads=threads)
+    return -1.0 if np.isnan(rate) else rate

@@ -1,80 +1,118 @@
-"""Distances between feature vectors: fast and approximate with a bound, or direct in float64.
+"""How distance is measured: one `Metric` each, and one line of `METRICS`.
 
-A metric here is two functions. The *approximate* one fills a whole block, gallery by probe, as
-fast as the machine can, and says how far any of its values may be from the true one. The *direct*
-one computes single distances in float64 by the definition. `gaitkit.identification.matching`
-decides by the direct one and uses the other only to see which pairs matter; so decisions depend
-neither on block size nor on the order in which a library adds numbers up.
+A metric is two functions. The *approximate* one fills a whole block, gallery by probe, as fast as
+the machine can, and says how far any of its values may be from the true one. The *direct* one
+computes single distances in float64 by the definition. `gaitkit.identification.matching` decides by
+the direct one and uses the other only to see which pairs matter; so decisions depend neither on
+block size nor on the order in which a library adds numbers up.
+
+Everything else that anybody wants to know of a metric is asked of it too: how large its distances
+can be, and how vectors are weighted so that the distances of several add up. A new metric is one
+function and one line, after which the command line, the errors and the results know it::
+
+    def largest_difference(a, b):
+        return np.abs(np.subtract(a, b, dtype=np.float64)).max(axis=1)
+
+    METRICS["largest-difference"] = Metric(largest_difference)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, Protocol
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from gaitkit.errors import OptionError
-from gaitkit.identification.manhattan import ManhattanBytes, ManhattanFloats
-from gaitkit.identification.products import (
+from gaitkit.identification.distances import (
+    Approximation,
     CosineProduct,
-    Estimate,
     EuclideanProduct,
+    ManhattanBytes,
+    ManhattanFloats,
+    OneByOne,
     get_product,
+    of_length_1,
 )
 
-__all__ = ["METRICS", "Approximation", "Metric", "get_metric"]
+__all__ = ["DEFAULT_METRIC", "METRICS", "Metric", "get_metric", "metric_names"]
+
+DEFAULT_METRIC = "euclidean"
+"""What is measured where nobody asks for something else."""
+
+Direct = Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float64]]
+Prepare = Callable[[NDArray[Any], "np.dtype[Any]", str], Approximation]
+Weighted = Callable[[NDArray[Any], float, DTypeLike], NDArray[Any]]
 
 
-class Approximation(Protocol):
-    """Approximate distances of prepared probes."""
-
-    def __call__(
-        self, block: NDArray[Any], pool: ThreadPoolExecutor
-    ) -> Callable[[slice], Estimate]:
-        """Distances to some gallery rows.
-
-        Parameters
-        ----------
-        block : ndarray, shape (r, d)
-            Gallery vectors, at least one.
-        pool : ThreadPoolExecutor
-            Threads for the work.
-
-        Returns
-        -------
-        callable
-            From a slice of the probes to an `Estimate`.
-        """
-        ...
+def _as_is(distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    return distances
 
 
 @dataclass(frozen=True)
 class Metric:
     """One way to measure distance.
 
+    Distances are compared in a *comparing scale* that may differ from the distances themselves by
+    a growing function: Euclid compares squares.
+
     Attributes
     ----------
-    name : str
-        What the command line takes.
-    prepare : callable
-        ``prepare(probes, dtype, device)``, with the common dtype of gallery and probes, gives an
-        `Approximation` for these probes and any gallery.
     direct : callable
         ``direct(a, b)``, both of shape (n, d), gives n distances in the comparing scale, float64,
-        each depending on its own two rows only.
+        not below 0, each depending on its own two rows only.
+    prepare : callable, optional
+        ``prepare(probes, dtype, device)``, with the common dtype of gallery and probes, gives an
+        `Approximation` for these probes and any gallery. Without it every distance is computed
+        directly, which is right and slow.
     finish : callable
-        From the comparing scale (squares, for Euclid) to distances.
+        From the comparing scale to distances.
+    largest : float
+        No distance is larger.
+    weighted : callable, optional
+        ``weighted(vectors, weight, dtype)`` gives vectors whose distances, in the comparing scale,
+        are `weight` times those of `vectors`, and add up when the vectors of several inputs are
+        laid end to end. Without it inputs cannot be fused by this metric.
+    summary : str
+        What it is, in a few words.
+    name : str
+        What it is called in `METRICS`; `get_metric` fills it in.
     """
 
-    name: str
-    prepare: Callable[[NDArray[Any], np.dtype[Any], str], Approximation]
-    direct: Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float64]]
-    finish: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    direct: Direct
+    prepare: Prepare | None = None
+    finish: Callable[[NDArray[np.float64]], NDArray[np.float64]] = _as_is
+    largest: float = np.inf
+    weighted: Weighted | None = None
+    summary: str = ""
+    name: str = ""
+
+    def approximation(
+        self, probes: NDArray[Any], dtype: np.dtype[Any], device: str
+    ) -> Approximation:
+        """Approximate distances of some probes to any gallery.
+
+        Parameters
+        ----------
+        probes : ndarray, shape (p, d)
+            Searched vectors.
+        dtype : dtype
+            Common dtype of gallery and probes.
+        device : {"cpu", "cuda"}
+            Where to compute.
+
+        Raises
+        ------
+        OptionError
+            The device cannot be used, or not by this metric.
+        """
+        if self.prepare is not None:
+            return self.prepare(probes, dtype, device)
+        _refuse_device(device)
+        return OneByOne(probes, self.direct)
 
 
 def _prepare_euclidean(probes: NDArray[Any], dtype: np.dtype[Any], device: str) -> Approximation:
@@ -86,12 +124,16 @@ def _prepare_cosine(probes: NDArray[Any], dtype: np.dtype[Any], device: str) -> 
 
 
 def _prepare_manhattan(probes: NDArray[Any], dtype: np.dtype[Any], device: str) -> Approximation:
+    _refuse_device(device)
+    return ManhattanBytes(probes) if dtype == np.uint8 else ManhattanFloats(probes)
+
+
+def _refuse_device(device: str) -> None:
     if device != "cpu":
         raise OptionError(
-            f"Manhattan distances are not a product of matrices; got the device {device}.",
+            f"Distances of this metric are not a product of matrices; got the device {device}.",
             hint="Use the device cpu, or another metric.",
         )
-    return ManhattanBytes(probes) if dtype == np.uint8 else ManhattanFloats(probes)
 
 
 def _direct_euclidean(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
@@ -114,8 +156,20 @@ def _direct_cosine(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
     return total
 
 
-def _as_is(distances: NDArray[np.float64]) -> NDArray[np.float64]:
-    return distances
+def _weighted_square(vectors: NDArray[Any], weight: float, dtype: DTypeLike) -> NDArray[Any]:
+    weighted: NDArray[Any] = np.multiply(vectors, np.sqrt(weight), dtype=dtype)
+    return weighted
+
+
+def _weighted_sum(vectors: NDArray[Any], weight: float, dtype: DTypeLike) -> NDArray[Any]:
+    weighted: NDArray[Any] = np.multiply(vectors, weight, dtype=dtype)
+    return weighted
+
+
+def _weighted_angle(vectors: NDArray[Any], weight: float, dtype: DTypeLike) -> NDArray[Any]:
+    # Of vectors of one length the angle adds up as a squared distance does. The sum has no scale
+    # of its own: it is divided by that of the weights.
+    return _weighted_square(of_length_1(vectors), weight, dtype)
 
 
 def _not_below_0(distances: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -123,27 +177,62 @@ def _not_below_0(distances: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.maximum(distances, 0.0)
 
 
-METRICS: Mapping[str, Metric] = MappingProxyType(
-    {
-        "euclidean": Metric("euclidean", _prepare_euclidean, _direct_euclidean, np.sqrt),
-        "manhattan": Metric("manhattan", _prepare_manhattan, _direct_manhattan, _as_is),
-        "cosine": Metric("cosine", _prepare_cosine, _direct_cosine, _not_below_0),
-    }
-)
-"""All metrics, by name."""
+METRICS: dict[str, Metric] = {
+    "euclidean": Metric(
+        _direct_euclidean,
+        _prepare_euclidean,
+        finish=np.sqrt,
+        weighted=_weighted_square,
+        summary="root of the summed squared differences",
+    ),
+    "manhattan": Metric(
+        _direct_manhattan,
+        _prepare_manhattan,
+        weighted=_weighted_sum,
+        summary="sum of the absolute differences",
+    ),
+    "cosine": Metric(
+        _direct_cosine,
+        _prepare_cosine,
+        finish=_not_below_0,
+        largest=2.0,
+        weighted=_weighted_angle,
+        summary="1 less the cosine of the angle between the two",
+    ),
+}
+"""All metrics, by name. A new one is one line here, or one assignment in a program."""
 
 
-def get_metric(name: str) -> Metric:
+def metric_names() -> tuple[str, ...]:
+    """Names of all metrics, in the order in which they are offered."""
+    return tuple(METRICS)
+
+
+def get_metric(name: str | Metric) -> Metric:
     """A metric by name.
+
+    Parameters
+    ----------
+    name : str or Metric
+        Of `METRICS`; a metric is given back as it is.
 
     Raises
     ------
     OptionError
         There is none of that name.
+
+    Examples
+    --------
+    >>> get_metric("manhattan").direct(np.array([[0, 0]]), np.array([[3, 4]])).tolist()
+    [7.0]
     """
-    try:
-        return METRICS[name]
-    except KeyError:
+    if isinstance(name, Metric):
+        return name if name.name else replace(name, name="own")
+    if name not in METRICS:
+        close = difflib.get_close_matches(str(name), METRICS, n=1)
+        guess = f"Did you mean {close[0]!r}? " if close else ""
         raise OptionError(
-            f"There is no metric {name!r}.", hint=f"Choose one of {', '.join(METRICS)}."
-        ) from None
+            f"There is no metric {name!r}.",
+            hint=f"{guess}Choose one of {', '.join(METRICS)}.",
+        )
+    return replace(METRICS[name], name=name)

@@ -1,25 +1,63 @@
-"""What an evaluation found as JSON, and in an `identification` artefact."""
+"""The `identification` artefact: the one place where results are written and read.
+
+`write_results` and `read_results` stand side by side, and so do the two halves for the figures of a
+probe set (`_numbers_out`, `_numbers_in`): the names of all arrays are in this file. A reader checks
+every shape, kind and row number, whatever somebody has put into the file.
+
+=====================================  ==========================================================
+``split/train``, ``split/gallery``,    masks over the rows of the artefact that was evaluated
+``split/probes/SET``
+``gallery_views``, ``probe_views``     rows and columns of the tables, degrees
+``failed/SET/…``                       key columns of the failures to acquire
+``matches/FEATURE/METRIC/…``           the fields of `ViewMatches`
+``tables/FEATURE/METRIC/SET/…``        ``rate`` and ``probes`` of a `CrossViewTable`
+``numbers/FEATURE/METRIC/SET/…``       the figures with their intervals
+``features/FEATURE/…``                 ``mean`` and ``matrix`` of a fitted feature
+``quality/…``                          comparison with the true images
+=====================================  ==========================================================
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from math import isnan
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.artifacts import InputRef, TrainedOn, write_artifact
+from gaitkit.artifacts import Artifact, InputRef, TrainedOn, open_artifact, write_artifact
 from gaitkit.dropped import DroppedRow
-from gaitkit.identification.crossview import ViewMatches
-from gaitkit.identification.reading import read_results
-from gaitkit.identification.result import EvaluationResult
-from gaitkit.identification.stored_numbers import numbers_arrays, numbers_json
+from gaitkit.errors import DamagedArtifactError, ProtocolError
+from gaitkit.identification.crossview import CrossViewTable, ViewMatches
+from gaitkit.identification.evaluation import EvaluationResult, EvaluationResults
+from gaitkit.identification.features import LinearProjection
+from gaitkit.identification.figures.bootstrap import Interval
+from gaitkit.identification.figures.closed_set import FIGURES
+from gaitkit.identification.figures.numbers import Failures, Numbers
+from gaitkit.identification.figures.open_set import FPIR_POINTS, OpenSet
+from gaitkit.identification.figures.verification import FMR_POINTS, Verification
+from gaitkit.identification.fusion import Fusion
+from gaitkit.identification.quality import QualityTable
 from gaitkit.labels import Labels
+from gaitkit.protocols import Protocol, Split, split_subjects
 
-__all__ = ["EvaluationResult", "ResultsProvenance", "read_results", "to_json", "write_results"]
+__all__ = ["EvaluationResult", "ResultsProvenance", "read_results", "write_results"]
+
+_MATCHES = {
+    "probe_rows": "i",
+    "probe_views": "f",
+    "nearest_row": "i",
+    "distance": "f",
+    "mate_distance": "f",
+    "rank": "i",
+    "average_precision": "f",
+    "neighbours": "i",
+    "neighbour_distances": "f",
+}
+_CURVES = ("fmr", "fnmr", "edges", "genuine", "impostor")
+_QUALITY = ("views", "ssim", "mae", "sequences", "conditions", "without_truth")
 
 
 @dataclass(frozen=True)
@@ -32,69 +70,6 @@ class ResultsProvenance:
     trained_on: Sequence[TrainedOn] = ()
     seed: int | None = None
     ignored: Mapping[str, int] = field(default_factory=dict)
-
-
-def to_json(results: Sequence[EvaluationResult]) -> dict[str, Any]:
-    """Results as JSON-able data.
-
-    One result gives its object, several give ``{"results": [...]}``. Per cent, unrounded; empty
-    cells, and means over none, are `None`.
-    """
-    objects = [_result_json(result) for result in results]
-    return objects[0] if len(objects) == 1 else {"results": objects}
-
-
-def _result_json(result: EvaluationResult) -> dict[str, Any]:
-    identical = result.protocol.identical_view
-    data: dict[str, Any] = {
-        "protocol": result.protocol.name,
-        "dataset": result.dataset,
-        "input": result.source,
-        "feature": result.feature,
-        "metric": result.metric,
-        "k": result.k,
-        "rounding": result.rounding,
-        "gallery_views": _numbers(result.gallery_views),
-        "probe_views": _numbers(result.probe_views),
-        "conditions": {
-            name: {
-                "matrix": _matrix(table.rate),
-                "probes": table.probes.tolist(),
-                "mean_excluding_identical": table.mean_excluding_identical,
-                "mean_identical": table.mean_identical,
-                "per_probe_view": {
-                    f"{view:g}": mean
-                    for view, mean in table.per_probe_view(identical_view=identical).items()
-                },
-                "empty_cells": [_numbers(cell) for cell in table.empty_cells],
-                **(
-                    {"numbers": numbers_json(result.numbers[name])}
-                    if name in result.numbers
-                    else {}
-                ),
-            }
-            for name, table in result.tables.items()
-        },
-    }
-    if result.fusion is not None:
-        data["fusion"] = asdict(result.fusion)
-    if result.quality is not None:
-        quality = result.quality
-        data["quality"] = {
-            "target_view": _number(quality.target_view),
-            "target_condition": quality.target_condition,
-            "views": _numbers(quality.views),
-            "without_truth": list(quality.without_truth),
-            "conditions": {
-                name: {
-                    "ssim": _matrix(quality.ssim[row]),
-                    "mae": _matrix(quality.mae[row]),
-                    "sequences": quality.sequences[row].tolist(),
-                }
-                for row, name in enumerate(quality.conditions)
-            },
-        }
-    return data
 
 
 def write_results(
@@ -143,15 +118,12 @@ def write_results(
             arrays[f"tables/{place}/{name}/rate"] = table.rate
             arrays[f"tables/{place}/{name}/probes"] = table.probes
         for name, numbers in result.numbers.items():
-            arrays |= numbers_arrays(numbers, f"numbers/{place}/{name}")
+            arrays |= _numbers_out(numbers, f"numbers/{place}/{name}")
         if result.projection is not None:
             arrays[f"features/{result.feature}/mean"] = result.projection.mean
             arrays[f"features/{result.feature}/matrix"] = result.projection.matrix
     if first.quality is not None:
-        arrays |= {
-            f"quality/{name}": getattr(first.quality, name)
-            for name in ("views", "ssim", "mae", "sequences", "conditions", "without_truth")
-        }
+        arrays |= {f"quality/{name}": getattr(first.quality, name) for name in _QUALITY}
     parameters: dict[str, Any] = {
         "protocol": first.protocol.as_parameters(),
         "results": [[result.feature, result.metric] for result in results],
@@ -181,15 +153,271 @@ def write_results(
     )
 
 
-def _number(value: float) -> int | float:
-    return int(value) if float(value).is_integer() else float(value)
+def read_results(path: Path | str) -> EvaluationResults:
+    """Read an `identification` artefact back.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Raises
+    ------
+    ArtifactError
+        It is damaged, foreign, or of another kind.
+    """
+    path = Path(path)
+    with open_artifact(path, kind="identification", guarded=True) as artifact:
+        try:
+            return _read_all(artifact)
+        # What somebody wrote with a consistent digest can lack anything or hold anything.
+        except (LookupError, TypeError, ValueError, AttributeError, ProtocolError) as error:
+            raise DamagedArtifactError(
+                f"{path} is not a well-formed artefact: its results do not belong together "
+                f"({error}).",
+                hint="Make it again with gaitkit evaluate.",
+            ) from error
 
 
-def _numbers(values: Sequence[float] | NDArray[np.float64]) -> list[int | float]:
-    return [_number(float(value)) for value in values]
+def _read_all(artifact: Artifact) -> EvaluationResults:
+    protocol = Protocol.from_parameters(artifact.parameters["protocol"])
+    rows = (len(artifact.labels),)
+    split = Split(
+        protocol,
+        split_subjects(protocol, artifact.labels),
+        _array(artifact, "split/train", "b", rows),
+        _array(artifact, "split/gallery", "b", rows),
+        {
+            item.name: _array(artifact, f"split/probes/{item.name}", "b", rows)
+            for item in protocol.probes
+        },
+    )
+    quality = _read_quality(artifact)
+    names = artifact.parameters["results"]
+    fusions = artifact.parameters.get("fusion", [None] * len(names))
+    return EvaluationResults(
+        _read_result(artifact, str(feature), str(metric), split, quality, fusion)
+        for (feature, metric), fusion in zip(names, fusions, strict=True)
+    )
 
 
-def _matrix(values: NDArray[np.float64]) -> Any:
-    if values.ndim > 1:
-        return [_matrix(row) for row in values]
-    return [None if isnan(value) else float(value) for value in values]
+def _array(artifact: Artifact, name: str, kind: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    """An array that must have this kind of dtype and this shape, -1 for any length."""
+    values = artifact.read(name)
+    fits = len(values.shape) == len(shape) and all(
+        wanted in (-1, found) for wanted, found in zip(shape, values.shape, strict=True)
+    )
+    if not fits or values.dtype.kind != kind:
+        raise ValueError(f"{name} is {values.dtype} of shape {values.shape}")
+    return values
+
+
+def _read_matches(
+    artifact: Artifact, place: str, gallery_views: NDArray[np.float64]
+) -> ViewMatches:
+    probes = len(artifact.read(f"{place}/probe_rows"))
+    shapes = {"probe_rows": (probes,), "probe_views": (probes,)}
+    found = {}
+    for item in fields(ViewMatches):
+        name = f"{place}/{item.name}"
+        if item.name in _MATCHES and (item.default is MISSING or name in artifact):
+            shape = (probes, len(gallery_views), -1)[: 3 if "neighbour" in item.name else 2]
+            shape = shapes.get(item.name, shape)
+            found[item.name] = _array(artifact, name, _MATCHES[item.name], shape)
+    for name, lowest in (("probe_rows", 0), ("nearest_row", -1), ("neighbours", -1)):
+        rows = found.get(name)
+        if rows is None or not rows.size:
+            continue
+        if rows.min() < lowest or rows.max() >= len(artifact.labels):
+            raise ValueError(f"{name} points outside the sequences")
+    return ViewMatches(gallery_views=gallery_views, **found)
+
+
+def _read_result(
+    artifact: Artifact,
+    feature: str,
+    metric: str,
+    split: Split,
+    quality: QualityTable | None,
+    fusion: Mapping[str, Any] | None,
+) -> EvaluationResult:
+    place = f"{feature}/{metric}"
+    gallery_views = _array(artifact, "gallery_views", "f", (-1,))
+    probe_views = _array(artifact, "probe_views", "f", (-1,))
+    shape = (len(gallery_views), len(probe_views))
+    projection = None
+    if f"features/{feature}/matrix" in artifact:
+        mean = _array(artifact, f"features/{feature}/mean", "f", (-1,))
+        matrix = _array(artifact, f"features/{feature}/matrix", "f", (len(mean), -1))
+        projection = LinearProjection(mean, matrix)
+    return EvaluationResult(
+        source=artifact.path.name,
+        dataset=artifact.dataset,
+        feature=feature,
+        metric=metric,
+        split=split,
+        labels=artifact.labels,
+        matches=_read_matches(artifact, f"matches/{place}", gallery_views),
+        tables={
+            name: CrossViewTable(
+                gallery_views,
+                probe_views,
+                _array(artifact, f"tables/{place}/{name}/rate", "f", shape),
+                _array(artifact, f"tables/{place}/{name}/probes", "i", shape),
+            )
+            for name in split.probes
+        },
+        projection=projection,
+        quality=quality,
+        numbers={
+            name: _numbers_in(artifact, f"numbers/{place}/{name}")
+            for name in split.probes
+            if f"numbers/{place}/{name}/closed_set" in artifact
+        },
+        k=int(artifact.parameters.get("k", 1)),
+        fusion=None
+        if fusion is None
+        else Fusion(tuple(map(float, fusion["weights"])), tuple(map(float, fusion["scales"]))),
+        failed={name: _read_failed(artifact, f"failed/{name}") for name in split.probes},
+        rounding=str(artifact.parameters.get("rounding", "none")),
+    )
+
+
+def _read_failed(artifact: Artifact, place: str) -> Labels:
+    if f"{place}/take" not in artifact:
+        return Labels.from_keys([])
+    return Labels(
+        _array(artifact, f"{place}/subject", "O", (-1,)),
+        _array(artifact, f"{place}/condition", "O", (-1,)),
+        _array(artifact, f"{place}/take", "i", (-1,)),
+        _array(artifact, f"{place}/view", "f", (-1,)),
+    )
+
+
+def _read_quality(artifact: Artifact) -> QualityTable | None:
+    if "quality" not in artifact.parameters:
+        return None
+    conditions = tuple(artifact.read("quality/conditions").tolist())
+    views = _array(artifact, "quality/views", "f", (-1,))
+    shape = (len(conditions), len(views))
+    return QualityTable(
+        conditions=conditions,
+        views=views,
+        ssim=_array(artifact, "quality/ssim", "f", shape),
+        mae=_array(artifact, "quality/mae", "f", shape),
+        sequences=_array(artifact, "quality/sequences", "i", shape),
+        target_view=float(artifact.parameters["quality"]["target_view"]),
+        target_condition=str(artifact.parameters["quality"]["target_condition"]),
+        without_truth=tuple(artifact.read("quality/without_truth").tolist()),
+    )
+
+
+def _numbers_out(numbers: Numbers, place: str) -> dict[str, NDArray[Any]]:
+    """Arrays below `place` from which `_numbers_in` makes the same figures."""
+    failures = numbers.failures_to_acquire
+    arrays: dict[str, NDArray[Any]] = {
+        "closed_set": _rows(*(getattr(numbers, name) for name in FIGURES)),
+        "pooled": np.array([getattr(numbers, f"pooled_{name}") for name in FIGURES]),
+        "cmc": numbers.cmc,
+        "pooled_cmc": numbers.pooled_cmc,
+        "failures_to_acquire": np.array([failures.count, failures.of, failures.counted], dtype=int),
+    }
+    found = numbers.verification
+    if found is not None:
+        arrays |= {
+            "verification/rates": _rows(found.eer, *(found.fnmr_at[p] for p in FMR_POINTS)),
+            "verification/pooled": np.array(
+                [found.pooled_eer, *(found.pooled_fnmr_at[p] for p in FMR_POINTS)]
+            ),
+            **{f"verification/{name}": getattr(found, name) for name in _CURVES},
+        }
+    opened = numbers.open_set
+    if opened is not None:
+        arrays |= {
+            "open_set/rates": _rows(*(opened.tpir_at[p] for p in FPIR_POINTS)),
+            "open_set/thresholds": np.array([opened.threshold_at[p] for p in FPIR_POINTS]),
+            "open_set/fpir": opened.fpir,
+            "open_set/tpir": opened.tpir,
+            "open_set/searches": np.array([opened.mated, opened.non_mated]),
+        }
+    return {f"{place}/{name}": values for name, values in arrays.items()}
+
+
+def _numbers_in(artifact: Artifact, place: str) -> Numbers:
+    """The figures that `_numbers_out` wrote.
+
+    Raises
+    ------
+    ArtifactError
+        An array is missing or cannot be read.
+    ValueError, IndexError, TypeError
+        One has another shape than it should; the caller says so in its own words.
+    """
+
+    def read(name: str) -> NDArray[Any]:
+        return artifact.read(f"{place}/{name}")
+
+    verification = None
+    if f"{place}/verification/rates" in artifact:
+        eer, *fnmr = _intervals(read("verification/rates"), 1 + len(FMR_POINTS))
+        pooled_eer, *pooled_fnmr = read("verification/pooled").tolist()
+        verification = Verification(
+            eer=eer,
+            fnmr_at=dict(zip(FMR_POINTS, fnmr, strict=True)),
+            pooled_eer=float(pooled_eer),
+            pooled_fnmr_at=dict(zip(FMR_POINTS, map(float, pooled_fnmr), strict=True)),
+            **{name: read(f"verification/{name}") for name in _CURVES},
+        )
+        _same_length(verification.fmr, verification.fnmr)
+        _same_length(verification.edges[1:], verification.genuine, verification.impostor)
+    open_set = None
+    if f"{place}/open_set/rates" in artifact:
+        rates = _intervals(read("open_set/rates"), len(FPIR_POINTS))
+        thresholds = map(float, read("open_set/thresholds").tolist())
+        mated, non_mated = map(int, read("open_set/searches").tolist())
+        open_set = OpenSet(
+            tpir_at=dict(zip(FPIR_POINTS, rates, strict=True)),
+            threshold_at=dict(zip(FPIR_POINTS, thresholds, strict=True)),
+            fpir=read("open_set/fpir"),
+            tpir=read("open_set/tpir"),
+            mated=mated,
+            non_mated=non_mated,
+        )
+        _same_length(open_set.fpir, open_set.tpir)
+    rank1, rank5, rank10, mean_ap = _intervals(read("closed_set"), len(FIGURES))
+    pooled = [float(value) for value in read("pooled").tolist()]
+    count, of, counted = map(int, read("failures_to_acquire").tolist())
+    cmc, pooled_cmc = read("cmc"), read("pooled_cmc")
+    _same_length(cmc, pooled_cmc)
+    return Numbers(
+        rank1=rank1,
+        rank5=rank5,
+        rank10=rank10,
+        mean_ap=mean_ap,
+        pooled_rank1=pooled[0],
+        pooled_rank5=pooled[1],
+        pooled_rank10=pooled[2],
+        pooled_mean_ap=pooled[3],
+        cmc=cmc,
+        pooled_cmc=pooled_cmc,
+        verification=verification,
+        open_set=open_set,
+        failures_to_acquire=Failures(count, of, bool(counted)),
+    )
+
+
+def _rows(*intervals: Interval) -> NDArray[np.float64]:
+    return np.array(intervals, dtype=np.float64)
+
+
+def _intervals(rows: NDArray[Any], count: int) -> list[Interval]:
+    if rows.shape != (count, 3) or rows.dtype.kind != "f":
+        raise ValueError(f"expected {count} intervals, got an array of shape {rows.shape}")
+    return [Interval(float(row[0]), float(row[1]), float(row[2])) for row in rows]
+
+
+def _same_length(*columns: NDArray[Any]) -> None:
+    shapes = {column.shape for column in columns}
+    kinds = {column.dtype.kind for column in columns}
+    if len(shapes) != 1 or columns[0].ndim != 1 or not kinds <= set("if"):
+        raise ValueError(f"expected columns of numbers of one length, got {sorted(shapes)}")

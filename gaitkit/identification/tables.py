@@ -1,5 +1,8 @@
 """Identification results as aligned plain text, at most 100 columns wide.
 
+One result in full (`results_text`, `probe_view_text`), several side by side (`summary_text`) and
+compared in pairs (`differences_text`), and all that a command prints (`evaluation_text`).
+
 Pure functions that return text, without colours or control characters, so that a table looks the
 same in a terminal, in a pipe and in an issue report.
 """
@@ -7,26 +10,36 @@ same in a terminal, in a pipe and in an issue report.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isnan
+from math import isnan, nan
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.errors import OptionError
+from gaitkit.errors import MixtureError, OptionError
 from gaitkit.identification.crossview import CrossViewTable
-from gaitkit.identification.figures.overview import WIDTH, figures_text
+from gaitkit.identification.evaluation import EvaluationResult, name_of, rank1_of
+from gaitkit.identification.figures.bootstrap import NOTHING, Interval
+from gaitkit.identification.figures.numbers import figures_of
+from gaitkit.identification.figures.paired import paired_difference
 from gaitkit.identification.published import MARK, PublishedSystem, published_system
 from gaitkit.identification.quality import QualityTable
-from gaitkit.identification.results import EvaluationResult
 from gaitkit.labels import format_view
 
 __all__ = [
     "BESIDE",
     "cross_view_text",
+    "differences_text",
+    "evaluation_text",
+    "figures_text",
     "probe_view_text",
     "quality_text",
     "results_text",
+    "summary_text",
+    "title",
 ]
+
+WIDTH = 100
+"""Columns of the widest line."""
 
 BESIDE = ("gaitgan", "gaitganv2", "spae")
 """Published systems that stand beside one's own figures at a probe view."""
@@ -34,6 +47,39 @@ BESIDE = ("gaitgan", "gaitganv2", "spae")
 _EMPTY = "-"
 _CELL = 7
 _GROUP_CELL = 6
+_NARROW, _WIDE, _PAIR = 7, 11, 22
+
+
+def evaluation_text(results: Sequence[EvaluationResult], *, probe_view: float | None = None) -> str:
+    """Everything about some results: each in full, then side by side and compared in pairs.
+
+    Parameters
+    ----------
+    results : sequence of EvaluationResult
+        At least one.
+    probe_view : float, optional
+        Only this column of the tables, beside published figures; degrees.
+
+    Returns
+    -------
+    str
+        What `gaitkit evaluate` prints; lines without a trailing newline.
+
+    Raises
+    ------
+    OptionError
+        A result does not have this probe view.
+    """
+    parts = [
+        results_text(result) if probe_view is None else probe_view_text(result, probe_view)
+        for result in results
+    ]
+    for result in {result.source: result for result in results}.values():
+        if result.quality is not None:
+            parts.append(quality_text(result.quality))
+    if len(results) > 1:
+        parts += [summary_text(results), differences_text(results)]
+    return "\n\n".join(filter(None, parts))
 
 
 def results_text(result: EvaluationResult) -> str:
@@ -200,6 +246,134 @@ def _group_row(cells: Sequence[str]) -> str:
     return "".join(f"{_fit(cell, _GROUP_CELL - 1).strip():>{_GROUP_CELL}}" for cell in cells)
 
 
+def summary_text(results: Sequence[EvaluationResult], names: Sequence[str] | None = None) -> str:
+    """Several results side by side: the headline rank-1, and that of equal views.
+
+    Parameters
+    ----------
+    results : sequence of EvaluationResult
+        One line each, and one for its 95 % intervals where it has some.
+    names : sequence of str, optional
+        What to call them; by default `name_of`.
+
+    Returns
+    -------
+    str
+        The best of each column is marked with ``*``. Sets that not all results have are left empty
+        where they are missing.
+    """
+    names = [name_of(result) for result in results] if names is None else names
+    sets = list(dict.fromkeys(name for result in results for name in result.tables))
+    rates = [[rank1_of(result, key) or NOTHING for key in sets] for result in results]
+    sure = any(not isnan(figure.low) for row in rates for figure in row)
+    cell = _WIDE if sure else _NARROW
+    identical = any(result.protocol.identical_view for result in results)
+    room = WIDTH - (len(sets) * cell + (len(sets) + 1) * _NARROW)
+    label = min(max(12, *map(len, names)), max(12, room))
+    equal = [[_equal_views(result, key) for key in sets] for result in results]
+    mean = [_mean([figure.estimate for figure in row]) for row in rates]
+    what = "all views" if identical else "different views"
+    lines = [
+        " " * label
+        + f"{what:>{len(sets) * cell + _NARROW}}"
+        + f"{'equal views':>{len(sets) * _NARROW}}",
+        f"{'rank-1, %':<{label}}"
+        + "".join(f"{name:>{cell - 1}.{cell - 2}} " for name in sets)
+        + f"{'mean':>{_NARROW - 1}} "
+        + "".join(f"{name:>{_NARROW - 1}.{_NARROW - 2}} " for name in sets),
+    ]
+    best = [_best([row[at].estimate for row in rates]) for at in range(len(sets))]
+    best_equal = [_best([row[at] for row in equal]) for at in range(len(sets))]
+    for index, name in enumerate(names):
+        cells = [_marked(figure.estimate, best[at], cell) for at, figure in enumerate(rates[index])]
+        cells.append(_marked(mean[index], _best(mean), _NARROW))
+        cells += [_marked(value, best_equal[at], _NARROW) for at, value in enumerate(equal[index])]
+        lines.append(f"{_cut(name, label):<{label}}{''.join(cells)}")
+        if sure:
+            spans = "".join(f"{_interval(figure):>{cell - 1}} " for figure in rates[index])
+            lines.append(" " * label + spans)
+    if len(results) > 1:
+        lines.append("*: best of its column")
+    if sure:
+        lines.append("below each rate: 95 % interval over people")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def figures_text(result: EvaluationResult) -> str:
+    """Every figure of a result with its interval, one line each, one column per probe set.
+
+    Returns
+    -------
+    str
+        Empty where the result has no numbers; several panels where the sets do not fit.
+    """
+    if not result.numbers:
+        return ""
+    sets = list(result.numbers)
+    label = 34
+    per_panel = max(1, (WIDTH - label) // _PAIR)
+    lines = []
+    for first in range(0, len(sets), per_panel):
+        shown = {name: result.numbers[name] for name in sets[first : first + per_panel]}
+        lines.append(
+            f"{'per cent, 95 % interval':<{label}}"
+            + "".join(f"{name:>{_PAIR}.{_PAIR - 2}}" for name in shown)
+        )
+        for title, pick, _ in figures_of(list(shown.values())):
+            cells = "".join(f"{_with_interval(pick(item)):>{_PAIR}}" for item in shown.values())
+            lines.append(f"{title:<{label}}{cells}")
+        pooled = "".join(f"{_rate(item.pooled_rank1):>{_PAIR}}" for item in shown.values())
+        lines.append(f"{'rank-1, pooled over all searches':<{label}}{pooled}")
+        failures = [item.failures_to_acquire for item in shown.values()]
+        counts = "".join(f"{f'{item.count} of {item.of}':>{_PAIR}}" for item in failures)
+        note = ", as errors" if failures[0].counted else ""
+        lines.append(f"{'failures to acquire' + note:<{label}}{counts}")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def differences_text(
+    results: Sequence[EvaluationResult], names: Sequence[str] | None = None
+) -> str:
+    """How much better each result is than the first, paired over people.
+
+    Parameters
+    ----------
+    results : sequence of EvaluationResult
+        The first is the one to compare with.
+    names : sequence of str, optional
+        What to call them; by default `name_of`.
+
+    Returns
+    -------
+    str
+        Rank-1, points of per cent, one line per result; a result of other searches than the first
+        has none. Empty where nothing can be compared.
+    """
+    names = [name_of(result) for result in results] if names is None else names
+    first, *others = results
+    sets = list(first.tables)
+    label = max(12, WIDTH - len(sets) * _PAIR)
+    lines = []
+    for other, called in zip(others, names[1:], strict=True):
+        try:
+            gaps = [paired_difference(first, other, name) for name in sets]
+        except MixtureError:
+            continue
+        cells = "".join(f"{_signed(gap):>{_PAIR}}" for gap in gaps)
+        lines.append(f"{_cut(called, label):<{label}}{cells}")
+    if not lines:
+        return ""
+    head = f"{'rank-1, points':<{label}}" + "".join(f"{name:>{_PAIR}}" for name in sets)
+    title = f"Better than {names[0]}; 95 % intervals, paired over people"
+    return "\n".join([_cut(title, WIDTH), head, *lines])
+
+
+def _signed(gap: Interval) -> str:
+    if isnan(gap.estimate):
+        return _EMPTY
+    return f"{gap.estimate:+.1f}" + ("" if isnan(gap.low) else f" ({gap.low:+.1f} {gap.high:+.1f})")
+
+
 def quality_text(quality: QualityTable) -> str:
     """SSIM and mean absolute error per condition and view."""
     target = f"{quality.target_condition} at {format_view(quality.target_view)}"
@@ -236,6 +410,38 @@ def _span(counts: NDArray[np.int64]) -> str:
     return str(high) if low == high else f"{low}-{high}"
 
 
+def _equal_views(result: EvaluationResult, name: str) -> float:
+    table = result.tables.get(name)
+    value = None if table is None else table.mean_identical
+    return nan if value is None else value
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _best(values: Sequence[float]) -> float | None:
+    """The highest of several values; `None` where none is better than another."""
+    known = [value for value in values if not isnan(value)]
+    return max(known) if len(set(known)) > 1 else None
+
+
+def _marked(value: float, best: float | None, width: int) -> str:
+    return f"{_rate(value) + ('*' if value == best else ' '):>{width}}"
+
+
+def _interval(figure: Interval) -> str:
+    return "" if isnan(figure.low) else f"{figure.low:.1f}-{figure.high:.1f}"
+
+
+def _with_interval(figure: Interval) -> str:
+    span = _interval(figure)
+    return f"{_rate(figure.estimate)} ({span})" if span else _rate(figure.estimate)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
 def _fit(text: str, width: int) -> str:
-    short = text if len(text) <= width else text[: width - 1] + "…"
-    return f"{short:<{width}}"
+    return f"{_cut(text, width):<{width}}"

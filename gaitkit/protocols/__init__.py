@@ -9,8 +9,13 @@ people and tested people never overlap. How the tables are computed is not its b
 from gaitkit.protocols.builtin import PROTOCOLS, default_protocol
 from gaitkit.protocols.files import get_protocol, load_protocol, protocol_toml
 from gaitkit.protocols.model import ProbeSet, Protocol, SubjectRange, Walks
-from gaitkit.protocols.splitting import Split, SubjectSplit, resolve, split_subjects
-from gaitkit.protocols.wording import describe_labels
+from gaitkit.protocols.splitting import (
+    Split,
+    SubjectSplit,
+    describe_labels,
+    resolve,
+    split_subjects,
+)
 
 __all__ = [
     "PROTOCOLS",

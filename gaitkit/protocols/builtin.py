@@ -6,60 +6,65 @@ al., AAAI 2019).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from typing import Literal
 
 from gaitkit.labels import Labels
 from gaitkit.protocols.model import ProbeSet, Protocol, SubjectRange, Walks
 
 __all__ = ["PROTOCOLS", "default_protocol"]
 
-_CASIA_B_GALLERY = (Walks("nm", (1, 2, 3, 4)),)
-_CASIA_B_PROBES = (
-    ProbeSet("nm", (Walks("nm", (5, 6)),)),
-    ProbeSet("bg", (Walks("bg", (1, 2)),)),
-    ProbeSet("cl", (Walks("cl", (1, 2)),)),
-)
 _CASIA_B_SUBJECTS = SubjectRange("001", "124")
 
-PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
-    {
-        protocol.name: protocol
-        for protocol in (
-            Protocol(
-                name="casia-b-62-62",
-                description="CASIA-B, 001-062 train, 063-124 are tested (GaitGAN, SPAE)",
-                train=(SubjectRange("001", "062"),),
-                test=(SubjectRange("063", "124"),),
-                gallery=_CASIA_B_GALLERY,
-                probes=_CASIA_B_PROBES,
-                covers_everybody=True,
-                empty_probes=True,
-            ),
-            Protocol(
-                name="casia-b-74-50",
-                description="CASIA-B, 001-074 train, 075-124 are tested (GaitSet and later)",
-                train=(SubjectRange("001", "074"),),
-                test=(SubjectRange("075", "124"),),
-                gallery=_CASIA_B_GALLERY,
-                probes=_CASIA_B_PROBES,
-                covers_everybody=True,
-                empty_probes=True,
-            ),
-            Protocol(
-                name="halves",
-                description="the first half of the sorted subjects trains, the rest is tested; "
-                "takes as in CASIA-B",
-                train="first-half",
-                test="rest",
-                gallery=_CASIA_B_GALLERY,
-                probes=_CASIA_B_PROBES,
-                empty_probes=True,
-            ),
-        )
-    }
+
+def _takes_of_casia_b(
+    name: str,
+    description: str,
+    train: tuple[SubjectRange, ...] | Literal["first-half"],
+    test: tuple[SubjectRange, ...] | Literal["rest"],
+    *,
+    covers_everybody: bool = False,
+) -> Protocol:
+    """A protocol that enrols nm-01 to nm-04 and searches nm-05, nm-06, bg and cl."""
+    return Protocol(
+        name=name,
+        description=description,
+        train=train,
+        test=test,
+        gallery=(Walks("nm", (1, 2, 3, 4)),),
+        probes=(
+            ProbeSet("nm", (Walks("nm", (5, 6)),)),
+            ProbeSet("bg", (Walks("bg", (1, 2)),)),
+            ProbeSet("cl", (Walks("cl", (1, 2)),)),
+        ),
+        covers_everybody=covers_everybody,
+        empty_probes=True,
+    )
+
+
+def _casia_b(last: str, first: str, systems: str) -> Protocol:
+    """CASIA-B's people up to `last` train, those from `first` on are tested."""
+    return _takes_of_casia_b(
+        f"casia-b-{int(last)}-{124 - int(last)}",
+        f"CASIA-B, 001-{last} train, {first}-124 are tested ({systems})",
+        (SubjectRange("001", last),),
+        (SubjectRange(first, "124"),),
+        covers_everybody=True,
+    )
+
+
+_HALVES = _takes_of_casia_b(
+    "halves",
+    "the first half of the sorted subjects trains, the rest is tested; takes as in CASIA-B",
+    "first-half",
+    "rest",
 )
-"""The protocols that come with gaitkit, by name."""
+
+PROTOCOLS: dict[str, Protocol] = {
+    "casia-b-62-62": _casia_b("062", "063", "GaitGAN, SPAE"),
+    "casia-b-74-50": _casia_b("074", "075", "GaitSet and later"),
+    "halves": _HALVES,
+}
+"""The protocols that come with gaitkit, by name. A new one is one line here."""
 
 
 def default_protocol(labels: Labels) -> Protocol:

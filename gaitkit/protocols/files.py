@@ -30,18 +30,28 @@ _LARGEST_FILE = 1 << 20
 def get_protocol(name: Protocol | str | Path) -> Protocol:
     """A built-in protocol by name, or one from a file whose name ends in ``.toml``.
 
+    Parameters
+    ----------
+    name : Protocol, str or path-like
+        Of `PROTOCOLS`, or a file; a protocol is given back as it is.
+
     Raises
     ------
     OptionError
         There is none of that name.
     ProtocolError
         The file is not a protocol.
+
+    Examples
+    --------
+    >>> get_protocol("halves").train
+    'first-half'
     """
     if isinstance(name, Protocol):
         return name
     if str(name) in PROTOCOLS:
         return PROTOCOLS[str(name)]
-    if Path(name).suffix == ".toml":
+    if isinstance(name, str | Path) and Path(name).suffix == ".toml":
         return load_protocol(Path(name))
     raise OptionError(
         f"There is no protocol {str(name)!r}.",

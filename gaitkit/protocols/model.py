@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ class ProbeSet:
         return ", ".join(map(str, self.walks))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Protocol:
     """One evaluation protocol.
 
@@ -123,6 +124,32 @@ class Protocol:
         if not self.gallery:
             raise ProtocolError(f"protocol {self.name}: the gallery names no walks.")
 
+    def __repr__(self) -> str:
+        name = self.description if len(self.description) <= 100 else self.description[:99] + "…"
+        people = f"{_brief_people(self.train)} train, {_brief_people(self.test)} are tested"
+        gallery = ", ".join(map(str, self.gallery))
+        probes = "; ".join(f"{probe.name}: {probe}" for probe in self.probes)
+        return (
+            f"<Protocol {self.name}: {' '.join(name.split())}\n"
+            f" {people}\n"
+            f" gallery {_brief(gallery)}; probes {_brief(probes)}>"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("trains", _brief_people(self.train)),
+            ("is tested", _brief_people(self.test)),
+            ("gallery", ", ".join(map(str, self.gallery))),
+            *((f"probe set {probe.name}", str(probe)) for probe in self.probes),
+            ("headline", "all views" if self.identical_view else "different views"),
+        ]
+        lines = "".join(
+            f"<tr><th>{html.escape(what)}</th><td>{html.escape(value)}</td></tr>"
+            for what, value in rows
+        )
+        title = html.escape(f"{self.name}: {self.description}")
+        return f"<p>{title}</p><table>{lines}</table>"
+
     def as_parameters(self) -> dict[str, Any]:
         """The protocol as JSON-able data; `Protocol.from_parameters` reads it back."""
         return {
@@ -159,6 +186,14 @@ class Protocol:
             gallery_views=_views_in(data.get("gallery_views")),
             probe_views=_views_in(data.get("probe_views")),
         )
+
+
+def _brief_people(people: tuple[SubjectRange, ...] | str) -> str:
+    return people if isinstance(people, str) else _brief(", ".join(map(str, people)))
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= 100 else text[:99] + "…"
 
 
 def _people_out(people: tuple[SubjectRange, ...] | str) -> str | list[list[str]]:

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.errors import ProtocolError
-from gaitkit.labels import Labels, format_view
-from gaitkit.protocols.model import Protocol, Walks
-from gaitkit.protocols.wording import describe_labels, listed, people_text
+from gaitkit.labels import Labels, format_view, sequence_name
+from gaitkit.protocols.model import Protocol, SubjectRange, Walks
 
-__all__ = ["Split", "SubjectSplit", "resolve", "split_subjects"]
+__all__ = ["Split", "SubjectSplit", "describe_labels", "resolve", "split_subjects"]
 
 
 class SubjectSplit(NamedTuple):
@@ -89,23 +88,23 @@ def split_subjects(protocol: Protocol, labels: Labels) -> SubjectSplit:
     both = sorted(set(train) & set(test))
     if both:
         raise ProtocolError(
-            f"Protocol {protocol.name} puts {listed(both)} among the training people and among "
+            f"Protocol {protocol.name} puts {_listed(both)} among the training people and among "
             f"the tested people.",
             hint="Give it ranges that do not overlap.",
         )
     strangers = sorted(set(subjects) - set(train) - set(test))
     if strangers and protocol.covers_everybody:
         raise ProtocolError(
-            f"Protocol {protocol.name} is for subjects {people_text(protocol.train)} and "
-            f"{people_text(protocol.test)}; the artefact has "
-            f"{len(strangers)} of {len(subjects)} subjects outside them: {listed(strangers)}.",
-            hint="Use --protocol halves, which takes any subjects.",
+            f"Protocol {protocol.name} is for subjects {_people_text(protocol.train)} and "
+            f"{_people_text(protocol.test)}; the artefact has "
+            f"{len(strangers)} of {len(subjects)} subjects outside them: {_listed(strangers)}.",
+            hint="Use `protocol='halves'`, which takes any subjects.",
         )
     return SubjectSplit(tuple(train), tuple(test))
 
 
 def _refuse_absent(protocol: Protocol, labels: Labels) -> None:
-    """Raise for people who are named one by one and are not there: a slip of the pen, mostly."""
+    """Raise for people who are named one by one and are not there: mostly a misspelt name."""
     there = set(labels.subjects())
     for key, people in (("train", protocol.train), ("test", protocol.test)):
         if isinstance(people, str):
@@ -113,7 +112,7 @@ def _refuse_absent(protocol: Protocol, labels: Labels) -> None:
         absent = [one.first for one in people if one.first == one.last and one.first not in there]
         if absent:
             raise ProtocolError(
-                f"Protocol {protocol.name}, {key}: the artefact has no subject {listed(absent)}. "
+                f"Protocol {protocol.name}, {key}: the artefact has no subject {_listed(absent)}. "
                 f"It has {describe_labels(labels)}.",
                 hint=f"Correct the names in {key}, or leave them out.",
             )
@@ -144,9 +143,9 @@ def resolve(protocol: Protocol, labels: Labels) -> Split:
     people = split_subjects(protocol, labels)
     if not people.test:
         raise ProtocolError(
-            f"Protocol {protocol.name} tests subjects {people_text(protocol.test)}, and the "
+            f"Protocol {protocol.name} tests subjects {_people_text(protocol.test)}, and the "
             f"artefact has none of them. It has {describe_labels(labels)}.",
-            hint="Use --protocol halves, which divides whatever subjects there are.",
+            hint="Use `protocol='halves'`, which divides whatever subjects there are.",
         )
     train = np.isin(labels.subject.astype(str), people.train)
     test = np.isin(labels.subject.astype(str), people.test)
@@ -185,7 +184,7 @@ def _refuse_empty_probes(
         return
     first = empty[0]
     why = _what_emptied(test, first.walks, protocol.probe_views, labels)
-    others = f" So are {listed([probe.name for probe in empty[1:]])}." if empty[1:] else ""
+    others = f" So are {_listed([probe.name for probe in empty[1:]])}." if empty[1:] else ""
     raise ProtocolError(
         f"Protocol {protocol.name} searches {first} of the tested people as probe set "
         f"{first.name}, which is empty: {why}.{others}",
@@ -240,3 +239,43 @@ def _what_emptied(
             )
         rows = rows & mask
     raise AssertionError("something is left")
+
+
+def describe_labels(labels: Labels) -> str:
+    """What the rows hold, in one phrase: subjects, walks with their takes, views."""
+    subjects = labels.subjects()
+    walks = []
+    for condition in labels.conditions():
+        takes = np.unique(labels.take[labels.condition == condition]).tolist()
+        walks.append(_takes_text(condition, takes))
+    views = [format_view(view) for view in labels.views()]
+    unknown = int(np.isnan(labels.view).sum())
+    parts = [f"{_count(len(subjects), 'subject')} ({_listed(subjects, ends=True)})"]
+    parts.append(f"the walks {', '.join(walks)}" if walks else "no walks")
+    parts.append(f"{_count(len(views), 'view')} ({', '.join(views)})" if views else "no known view")
+    if unknown:
+        parts.append(f"{_count(unknown, 'sequence')} of unknown view")
+    return "; ".join(parts)
+
+
+def _takes_text(condition: str, takes: list[int]) -> str:
+    first, last = takes[0], takes[-1]
+    if len(takes) > 2 and takes == list(range(first, last + 1)):
+        return f"{sequence_name(condition, first)} to {sequence_name(condition, last)}"
+    return ", ".join(sequence_name(condition, take) for take in takes)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def _listed(names: Sequence[str], *, ends: bool = False) -> str:
+    """Some names: all of a few, else the first five, or the first and the last."""
+    if len(names) <= 6 and not (ends and len(names) > 3):
+        return ", ".join(names)
+    return f"{names[0]} to {names[-1]}" if ends else f"{', '.join(names[:5])}, …"
+
+
+def _people_text(people: tuple[SubjectRange, ...] | str) -> str:
+    """Subjects as a protocol gives them."""
+    return people if isinstance(people, str) else ", ".join(map(str, people))

@@ -1,1 +1,1 @@
-"""Sheets and figures: what artefacts look like."""
+"""What artefacts look like: sheets, figures, exports, and one HTML page about results."""

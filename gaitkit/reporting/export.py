@@ -15,12 +15,13 @@ from gaitkit.artifacts import Artifact, free_to_write
 from gaitkit.aside import written_aside
 from gaitkit.errors import OutputError, OutputExistsError
 from gaitkit.labels import SequenceKey, format_view, sequence_name
+from gaitkit.reporting.sheet import grey_picture
 
 __all__ = ["export_folder", "export_npz"]
 
 
 def export_npz(
-    artifact: Artifact, chosen: NDArray[np.intp], output: Path, *, overwrite: bool
+    artifact: Artifact, chosen: NDArray[np.intp], output: str | Path, *, overwrite: bool
 ) -> None:
     """Write images and key columns as one compressed npz, readable without pickle.
 
@@ -30,7 +31,7 @@ def export_npz(
         Of kind ``gei`` or ``silhouettes``.
     chosen : ndarray of int, shape (n,)
         Rows to write.
-    output : Path
+    output : str or Path
         The file.
     overwrite : bool
         Replace an existing file.
@@ -40,6 +41,7 @@ def export_npz(
     OutputError
         The file exists or cannot be written.
     """
+    output = Path(output)
     free_to_write(output, overwrite=overwrite)
     labels = artifact.labels.select(chosen)
     columns: dict[str, NDArray[Any]] = {
@@ -62,7 +64,7 @@ def export_npz(
 
 
 def export_folder(
-    artifact: Artifact, chosen: NDArray[np.intp], output: Path, *, overwrite: bool
+    artifact: Artifact, chosen: NDArray[np.intp], output: str | Path, *, overwrite: bool
 ) -> int:
     """Write PNGs by CASIA-B name into a new folder, which appears when it is complete.
 
@@ -70,7 +72,7 @@ def export_folder(
     ----------
     artifact, chosen
         As in `export_npz`.
-    output : Path
+    output : str or Path
         The folder; it must not exist, or be empty, unless `overwrite`.
     overwrite : bool
         Replace an existing folder that an export made.
@@ -85,6 +87,7 @@ def export_folder(
     OutputError
         The folder exists or cannot be written, or a label cannot be a folder's name.
     """
+    output = Path(output)
     if output.exists() and not output.is_dir():
         raise OutputError(f"{output} is a file; expected a folder, or a name that ends in .npz.")
     marker = ".gaitkit-export"
@@ -92,7 +95,7 @@ def export_folder(
         if not overwrite:
             raise OutputExistsError(
                 f"{output} exists and is not empty.",
-                hint="Add --overwrite to replace it, or give another name.",
+                hint="Add `overwrite=True` to replace it, or give another name.",
             )
         if not (output / marker).is_file():
             # A wrong -o must never cost somebody a folder of their own.
@@ -138,7 +141,7 @@ def _images(
         folder, stem = _name(key)
         if starts is None or lengths is None:
             image = artifact.read_rows("gei", int(row), int(row) + 1)[0]
-            yield folder / f"{stem}.png", np.clip(np.rint(image), 0, 255).astype(np.uint8)
+            yield folder / f"{stem}.png", grey_picture(image)
             continue
         start = int(starts[row])
         frames = artifact.read_rows("frames", start, start + int(lengths[row]))

@@ -1,4 +1,8 @@
-"""Figures that need axes: curves of a training and cross-view matrices, drawn by matplotlib."""
+"""Drawings with axes, by matplotlib: cross-view matrices, CMC curves, curves of a training.
+
+`draw_matrix`, `draw_cmc` and `draw_panel` draw into given axes and return them; `curve_panels` and
+`rank1_heat_maps` lay several of them out as one picture.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Panel", "curve_panels", "rank1_heat_maps"]
+__all__ = ["Panel", "curve_panels", "draw_cmc", "draw_matrix", "draw_panel", "rank1_heat_maps"]
 
 
 @dataclass(frozen=True)
@@ -68,15 +73,35 @@ def curve_panels(panels: Sequence[Panel], title: str) -> NDArray[np.uint8]:
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     last = max(int(panel.steps[-1]) for panel in panels)
     for axes, panel in zip(grid, panels, strict=False):
-        _draw_panel(axes, panel)
-        axes.set_xlim(0, last)
+        draw_panel(panel, ax=axes).set_xlim(0, last)
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
     figure.suptitle(title)
     return _pixels(figure)
 
 
-def _draw_panel(axes: Any, panel: Panel) -> None:
+def draw_panel(panel: Panel, *, ax: Axes | None = None) -> Axes:
+    """Draw the curves of one panel, its legend to the right.
+
+    Parameters
+    ----------
+    panel : Panel
+        What to draw.
+    ax : matplotlib.axes.Axes, optional
+        Where; by default in a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> steps = np.array([100, 200, 300])
+    >>> ax = draw_panel(Panel("losses", "mean", steps, {"G": np.array([3.0, 2.0, 1.5])}))
+    >>> ax.get_xlabel()
+    'iteration'
+    """
+    axes = _axes(ax)
     marker = "o" if len(panel.steps) <= 60 else None
     for name, values in panel.curves.items():
         axes.plot(panel.steps, values, label=name, linewidth=1.2, marker=marker, markersize=2.5)
@@ -92,6 +117,96 @@ def _draw_panel(axes: Any, panel: Panel) -> None:
         axes.set_ylim(*panel.limits)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return axes
+
+
+def draw_matrix(
+    matrix: NDArray[np.float64],
+    gallery_views: Sequence[str],
+    probe_views: Sequence[str],
+    *,
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw one cross-view matrix as a heat map with its numbers.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (gallery views, probe views)
+        Rank-1 identification rate, per cent; NaN where a cell is empty.
+    gallery_views, probe_views : sequence of str
+        Names of rows and columns.
+    title : str
+        Above the matrix; written as it is, without mathematics.
+    ax : matplotlib.axes.Axes, optional
+        Where; by default in a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> ax = draw_matrix(np.array([[100.0, 40.0], [55.0, np.nan]]), ["000", "090"], ["000", "090"])
+    >>> [text.get_text() for text in ax.texts]
+    ['100', '40', '55', '–']
+    """
+    axes = _axes(ax)
+    axes.imshow(matrix, vmin=0, vmax=100, cmap="viridis")
+    axes.set_xticks(range(len(probe_views)), probe_views, fontsize=7)
+    axes.set_yticks(range(len(gallery_views)), gallery_views, fontsize=7)
+    axes.set(xlabel="probe view", ylabel="gallery view", title=title)
+    axes.title.set_parse_math(False)
+    for (row, column), value in np.ndenumerate(matrix):
+        text = "–" if np.isnan(value) else f"{value:.0f}"
+        colour = "black" if value > 60 else "white"
+        axes.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
+    return axes
+
+
+def draw_cmc(
+    curves: Mapping[str, NDArray[np.float64]],
+    *,
+    ranks: int = 20,
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw cumulative match characteristics: the identification rate up to each rank.
+
+    Parameters
+    ----------
+    curves : mapping of str to ndarray of float64, shape (n,)
+        Name, for the legend, and rates in per cent from rank 1 on.
+    ranks : int
+        The last rank that is shown.
+    title : str
+        Above the curves; written as it is, without mathematics.
+    ax : matplotlib.axes.Axes, optional
+        Where; by default in a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> ax = draw_cmc({"raw": np.array([60.0, 80.0, 95.0, 100.0])}, ranks=3)
+    >>> ax.lines[0].get_ydata()
+    array([60., 80., 95.])
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    axes = _axes(ax)
+    for name, rates in curves.items():
+        shown = rates[:ranks]
+        axes.plot(np.arange(1, len(shown) + 1), shown, label=name, marker="o", markersize=3)
+    axes.set(xlabel="rank", ylabel="identification rate, %", title=title, ylim=(0.0, 103.0))
+    axes.title.set_parse_math(False)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.3)
+    for text in axes.legend(fontsize=8, loc="lower right").get_texts():
+        text.set_parse_math(False)
+    return axes
 
 
 def rank1_heat_maps(
@@ -122,18 +237,20 @@ def rank1_heat_maps(
     figure = Figure(figsize=(side * len(matrices), side + 0.6), dpi=110, layout="constrained")
     panels = figure.subplots(1, len(matrices), squeeze=False)[0]
     for axes, (name, matrix) in zip(panels, matrices.items(), strict=True):
-        axes.imshow(matrix, vmin=0, vmax=100, cmap="viridis")
-        axes.set_xticks(range(len(probe_views)), probe_views, fontsize=7)
-        axes.set_yticks(range(len(gallery_views)), gallery_views, fontsize=7)
-        axes.set(xlabel="probe view", ylabel="gallery view", title=name)
-        axes.title.set_parse_math(False)
-        for (row, column), value in np.ndenumerate(matrix):
-            text = "–" if np.isnan(value) else f"{value:.0f}"
-            colour = "black" if value > 60 else "white"
-            axes.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
+        draw_matrix(matrix, gallery_views, probe_views, title=name, ax=axes)
     # Names of data sets and features are other people's, and may hold a dollar sign.
     figure.suptitle(title).set_parse_math(False)
     return _pixels(figure)
+
+
+def _axes(ax: Axes | None) -> Axes:
+    """The given axes, or those of a new figure that a notebook shows."""
+    if ax is not None:
+        return ax
+    from matplotlib import pyplot
+
+    _, made = pyplot.subplots(layout="constrained")
+    return made
 
 
 def _pixels(figure: Figure) -> NDArray[np.uint8]:

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.aside import written_aside
+from gaitkit.errors import OptionError
 
 if TYPE_CHECKING:
     from PIL import ImageFont
 
-__all__ = ["contact_sheet", "save_png"]
+__all__ = ["contact_sheet", "grey_picture", "save_png", "spread_evenly"]
 
 _PAPER, _INK, _EMPTY = 255, 20, 225
 _GAP_PX, _GROUP_GAP_PX, _MARGIN_PX = 4, 8, 12
@@ -52,13 +53,25 @@ def contact_sheet(
 
     Raises
     ------
-    ValueError
+    OptionError
         The cells do not match the names.
+
+    Examples
+    --------
+    >>> walker = np.full((64, 64), 200, dtype=np.uint8)
+    >>> sheet = contact_sheet([[walker, None]], rows=["001 nm-01"], columns=["054", "090"])
+    >>> sheet.dtype, sheet.ndim
+    (dtype('uint8'), 2)
     """
     from PIL import Image, ImageDraw
 
     if len(cells) != len(rows) or any(len(row) != len(columns) for row in cells):
-        raise ValueError(f"expected {len(rows)} rows of {len(columns)} cells")
+        lengths = sorted({len(row) for row in cells})
+        raise OptionError(
+            f"`cells` must be {len(rows)} rows of {len(columns)} images, as there are names; got "
+            f"{len(cells)} rows of {' or '.join(map(str, lengths)) or 'no'} images.",
+            hint="Give a name in `rows` and `columns` for each; `None` leaves a cell empty.",
+        )
     font = _font(13)
     height, width = _cell_shape(cells, cell_px)
     left = _MARGIN_PX + math.ceil(max([font.getlength(name) for name in rows], default=0)) + 8
@@ -112,8 +125,55 @@ def _font(size_px: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(path), size_px)
 
 
-def save_png(path: Path, image: NDArray[Any]) -> None:
+def grey_picture(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Grey values as a picture: rounded, and cut off at 0 and 255.
+
+    Parameters
+    ----------
+    values : ndarray of any number type, shape (...)
+        Grey values, 0 to 255 where they are GEIs; NaN becomes 0.
+
+    Returns
+    -------
+    ndarray of uint8, shape (...)
+
+    Examples
+    --------
+    >>> grey_picture(np.array([-3.0, 99.6, 300.0, np.nan]))
+    array([  0, 100, 255,   0], dtype=uint8)
+    """
+    picture: NDArray[np.uint8] = np.clip(np.rint(np.nan_to_num(values)), 0, 255).astype(np.uint8)
+    return picture
+
+
+def spread_evenly(count: int, most: int) -> list[int]:
+    """Indices of a few of several items, the first and the last among them.
+
+    Parameters
+    ----------
+    count : int
+        How many items there are.
+    most : int
+        The most of them to take.
+
+    Examples
+    --------
+    >>> spread_evenly(11, 3), spread_evenly(2, 3)
+    ([0, 5, 10], [0, 1])
+    """
+    picks: list[int] = np.linspace(0, count - 1, min(most, count)).round().astype(int).tolist()
+    return sorted(set(picks))
+
+
+def save_png(path: str | Path, image: NDArray[Any]) -> None:
     """Write a grey or RGB image, aside first and renamed when whole.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; what is there is replaced.
+    image : ndarray of uint8, shape (height, width) or (height, width, 3)
+        The picture.
 
     Raises
     ------
@@ -122,5 +182,5 @@ def save_png(path: Path, image: NDArray[Any]) -> None:
     """
     from PIL import Image
 
-    with written_aside(path) as aside:
+    with written_aside(Path(path)) as aside:
         Image.fromarray(image).save(aside, format="PNG")

@@ -12,20 +12,22 @@ from numpy.typing import NDArray
 
 from gaitkit.errors import ArtifactError
 from gaitkit.reporting.figures import Panel, curve_panels
-from gaitkit.reporting.sheet import contact_sheet
+from gaitkit.reporting.sheet import contact_sheet, spread_evenly
 
 if TYPE_CHECKING:
     from gaitkit.training.history import History
 
 __all__ = ["training_page"]
 
+_MOST_SAMPLES = 6
 
-def training_page(path: Path) -> NDArray[np.uint8]:
+
+def training_page(path: str | Path) -> NDArray[np.uint8]:
     """Draw losses, accuracies, gradients and validation over the iterations, samples below.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         A translator artefact or a checkpoint.
 
     Returns
@@ -40,6 +42,7 @@ def training_page(path: Path) -> NDArray[np.uint8]:
     """
     from gaitkit.training.store import load_history
 
+    path = Path(path)
     history = load_history(path)
     panels = list(_panels(history))
     if not panels:
@@ -94,7 +97,8 @@ def _samples(
     history: History, sources: NDArray[np.uint8], targets: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
     rows = {"source": sources}
-    rows |= {f"{step:,}": images for step, images in _spread(history)}
+    for pick in spread_evenly(len(history.sample_steps), _MOST_SAMPLES):
+        rows[f"{history.sample_steps[pick]:,}"] = history.generated[pick]
     rows["true"] = targets
     return contact_sheet(
         [list(images) for images in rows.values()],
@@ -102,13 +106,6 @@ def _samples(
         columns=[""] * len(sources),
         title="samples over the iterations",
     )
-
-
-def _spread(history: History, most: int = 6) -> list[tuple[int, NDArray[np.uint8]]]:
-    """A few samples, evenly spread over the training, the first and the last among them."""
-    count = len(history.sample_steps)
-    picks = np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int))
-    return [(history.sample_steps[pick], history.generated[pick]) for pick in picks]
 
 
 def _stacked(above: NDArray[np.uint8], below: NDArray[np.uint8]) -> NDArray[np.uint8]:

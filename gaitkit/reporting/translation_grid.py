@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from gaitkit.artifacts import Artifact, open_artifact
 from gaitkit.errors import ArtifactError
 from gaitkit.labels import SequenceKey, format_view
-from gaitkit.reporting.sheet import contact_sheet
+from gaitkit.reporting.sheet import contact_sheet, grey_picture
+from gaitkit.reporting.views import gei_picture
 from gaitkit.training.geis import preprocessing_of, refuse_other_preprocessing
 from gaitkit.translators.aim import Aim, trained_target
 
@@ -46,7 +47,7 @@ class _Model:
 
 
 def translation_grid(
-    artifact: Artifact, model: Path, chosen: NDArray[np.intp], *, device: str = "auto"
+    artifact: Artifact, model: str | Path, chosen: NDArray[np.intp], *, device: str = "auto"
 ) -> tuple[NDArray[np.uint8], str]:
     """Draw one GEI as a translator shows it, and as the person was measured.
 
@@ -58,7 +59,7 @@ def translation_grid(
     ----------
     artifact : Artifact
         Of kind ``gei``, open.
-    model : Path
+    model : str or Path
         A translator artefact.
     chosen : ndarray of int, shape (n,)
         Rows of `artifact` to choose the source from; see `choose_source`.
@@ -82,7 +83,7 @@ def translation_grid(
     from gaitkit.training.geis import refuse_translated
 
     refuse_translated(artifact.path, artifact.parameters, artifact.dtype("gei"))
-    loaded = _load(model, device)
+    loaded = _load(Path(model), device)
     _, height, width = artifact.shape("gei")
     refuse_other_preprocessing(
         artifact.path,
@@ -153,14 +154,14 @@ def true_row(artifact: Artifact, source: SequenceKey, view: float, condition: st
 
 def _grid(artifact: Artifact, model: _Model, source: int, caption: str) -> NDArray[np.uint8]:
     config, key = model.translator.config, artifact.labels.key(source)
-    image = _measured(artifact, source)
+    image = gei_picture(artifact, source)
     nothing = np.full_like(image, _PAPER)
     cells: list[list[NDArray[np.uint8] | None]] = []
     names = []
     for condition in sorted(config.conditions, key=lambda name: name != model.condition):
         made = [_translated(model.translator, image, Aim(view, condition)) for view in config.views]
         true = [true_row(artifact, key, view, condition) for view in config.views]
-        measured = [None if row is None else _measured(artifact, row) for row in true]
+        measured = [None if row is None else gei_picture(artifact, row) for row in true]
         cells += [[nothing if cells else image, *made], [nothing, *measured]]
         names += [f"{condition}, translated", f"{condition}, true"]
     return contact_sheet(
@@ -174,9 +175,9 @@ def _grid(artifact: Artifact, model: _Model, source: int, caption: str) -> NDArr
 
 
 def _row(artifact: Artifact, model: _Model, source: int, caption: str) -> NDArray[np.uint8]:
-    image = _measured(artifact, source)
+    image = gei_picture(artifact, source)
     true = true_row(artifact, artifact.labels.key(source), model.view, model.condition)
-    truth = None if true is None else _measured(artifact, true)
+    truth = None if true is None else gei_picture(artifact, true)
     return contact_sheet(
         [[image, _translated(model.translator, image, None), truth]],
         rows=[f"to {model.target}"],
@@ -184,11 +185,6 @@ def _row(artifact: Artifact, model: _Model, source: int, caption: str) -> NDArra
         title=caption,
         cell_px=_LARGE_CELL_PX,
     )
-
-
-def _measured(artifact: Artifact, row: int) -> NDArray[np.uint8]:
-    image: NDArray[np.uint8] = artifact.read_rows("gei", row, row + 1)[0]
-    return image
 
 
 def _translated(
@@ -201,5 +197,4 @@ def _translated(
             "The model gives values that are not numbers.",
             hint="Train it again; its weights are spoilt.",
         )
-    grey: NDArray[np.uint8] = np.clip(np.rint(made), 0, 255).astype(np.uint8)
-    return grey
+    return grey_picture(made)

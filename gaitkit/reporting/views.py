@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact
-from gaitkit.identification.figures.overview import rank1_of
+from gaitkit.identification.evaluation import rank1_of
 from gaitkit.identification.results import EvaluationResult, read_results
 from gaitkit.labels import format_view, sequence_name
 from gaitkit.reporting.figures import rank1_heat_maps
-from gaitkit.reporting.sheet import contact_sheet
+from gaitkit.reporting.sheet import contact_sheet, grey_picture, spread_evenly
 
-__all__ = ["gei_sheet", "matrix_figure", "silhouette_sheet"]
+__all__ = ["gei_picture", "gei_sheet", "matrix_figure", "silhouette_sheet"]
 
 
 def gei_sheet(
@@ -48,7 +48,7 @@ def gei_sheet(
         lines.setdefault(name, {})[format_view(key.view)] = int(row)
     shown = list(lines.items())[:max_rows]
     cells = [
-        [_grey(artifact, line[view]) if view in line else None for view in columns]
+        [gei_picture(artifact, line[view]) if view in line else None for view in columns]
         for _, line in shown
     ]
     translated = "translated GEIs" if artifact.dtype("gei").kind == "f" else "GEIs"
@@ -61,22 +61,40 @@ def gei_sheet(
     return sheet, len(lines) - len(shown)
 
 
-def _grey(artifact: Artifact, row: int) -> NDArray[np.uint8]:
-    image = artifact.read_rows("gei", row, row + 1)[0]
-    grey: NDArray[np.uint8] = np.clip(np.rint(image), 0, 255).astype(np.uint8)
-    return grey
+def gei_picture(artifact: Artifact, row: int) -> NDArray[np.uint8]:
+    """One GEI of an artefact as a picture, shape (height, width)."""
+    return grey_picture(artifact.read_rows("gei", row, row + 1)[0])
 
 
 def silhouette_sheet(
     artifact: Artifact, chosen: NDArray[np.intp], *, max_rows: int, frames: int
 ) -> tuple[NDArray[np.uint8], int]:
-    """Draw silhouettes: frames spread evenly over the sequence across, sequences down."""
+    """Draw silhouettes: frames spread evenly over the sequence across, sequences down.
+
+    Parameters
+    ----------
+    artifact : Artifact
+        Of kind ``silhouettes``.
+    chosen : ndarray of int, shape (n,)
+        Rows of the artefact to show.
+    max_rows : int
+        The most rows of the sheet.
+    frames : int
+        The most silhouettes of each sequence.
+
+    Returns
+    -------
+    sheet : ndarray of uint8, shape (height, width)
+        The picture.
+    left_out : int
+        How many sequences `max_rows` cut off.
+    """
     starts, lengths = artifact.read("start"), artifact.read("length")
     cells: list[list[NDArray[np.uint8] | None]] = []
     names = []
     for row in chosen[:max_rows]:
         length = int(lengths[row])
-        picks = np.unique(np.linspace(0, length - 1, min(frames, length)).round().astype(int))
+        picks = spread_evenly(length, frames)
         block = artifact.read_rows("frames", int(starts[row]), int(starts[row]) + length)
         images: list[NDArray[np.uint8] | None] = [block[pick] for pick in picks]
         cells.append(images + [None] * (frames - len(images)))
@@ -90,12 +108,12 @@ def silhouette_sheet(
     return sheet, max(0, len(chosen) - max_rows)
 
 
-def matrix_figure(path: Path) -> NDArray[np.uint8]:
+def matrix_figure(path: str | Path) -> NDArray[np.uint8]:
     """Draw the cross-view matrices of every result of an evaluation, one row of them each.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         An `identification` artefact.
 
     Returns
@@ -112,7 +130,7 @@ def matrix_figure(path: Path) -> NDArray[np.uint8]:
                 f"Rank-1, per cent: {result.dataset}, {result.protocol.name}, {result.feature}, "
                 f"{result.metric}",
             )
-            for result in read_results(path)
+            for result in read_results(Path(path))
         ]
     )
 

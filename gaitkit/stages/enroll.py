@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact, ArtifactWriter, Provenance, TrainedOn, open_artifact
+from gaitkit.artifacts.schema import differences
 from gaitkit.errors import MixtureError, ProtocolError
 from gaitkit.identification.features import check_finite
+from gaitkit.stages.evaluate import artifact_path
 
 __all__ = ["enrol", "refuse_mixture"]
 
@@ -19,7 +20,7 @@ _ROWS = 4096
 _KEYS = {"subject", "condition", "take", "view"}
 
 
-def enrol(gallery: Path, new: Path) -> dict[str, Any]:
+def enrol(gallery: Path | str, new: Path | str) -> dict[str, Any]:
     """Add the sequences of one GEI artefact to another, which is replaced when all is written.
 
     The gallery's rows come first, in their order. What was dropped, whom the models behind the
@@ -27,9 +28,9 @@ def enrol(gallery: Path, new: Path) -> dict[str, Any]:
 
     Parameters
     ----------
-    gallery : Path
+    gallery : path-like
         A `gei` artefact, measured or translated; it keeps its name and its data set's.
-    new : Path
+    new : path-like
         Another, made by the same options and the same model.
 
     Returns
@@ -47,6 +48,7 @@ def enrol(gallery: Path, new: Path) -> dict[str, Any]:
     ArtifactError
         One is damaged, of another kind, or contains NaN.
     """
+    gallery, new = artifact_path(gallery, "enrol"), artifact_path(new, "enrol")
     with open_artifact(gallery, kind="gei") as old, open_artifact(new, kind="gei") as more:
         refuse_mixture(old, more)
         _refuse_duplicates(old, more)
@@ -82,7 +84,7 @@ def refuse_mixture(one: Artifact, other: Artifact) -> None:
     MixtureError
         Naming the first parameter that differs, with both values.
     """
-    differing = list(_differences(_made(one), _made(other)))
+    differing = list(differences(_made(one), _made(other)))
     if not differing:
         return
     name, here, there = differing[0]
@@ -103,17 +105,6 @@ def _made(artifact: Artifact) -> dict[str, Any]:
     }
 
 
-def _differences(
-    one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = ""
-) -> Iterator[tuple[str, str, str]]:
-    for name in sorted(set(one) | set(other)):
-        here, there = one.get(name, "nothing"), other.get(name, "nothing")
-        if isinstance(here, Mapping) and isinstance(there, Mapping):
-            yield from _differences(here, there, f"{prefix}{name}.")
-        elif here != there:
-            yield f"{prefix}{name}", str(here)[:80], str(there)[:80]
-
-
 def _refuse_duplicates(old: Artifact, more: Artifact) -> None:
     known, added = set(old.labels.keys()), more.labels.keys()
     twice = [str(key) for key in added if key in known]
@@ -132,8 +123,8 @@ def _refuse_namesakes(old: Artifact, more: Artifact, both: list[str]) -> None:
         raise MixtureError(
             f"{old.path} is of the data set {old.dataset!r} and {more.path} of {more.dataset!r}, "
             f"and both have {names}: the same name in another data set is another person.",
-            hint="Where it is the same person, make the new GEIs with gaitkit make-gei --name "
-            f"{old.dataset}; otherwise give the new people other names.",
+            hint="Where it is the same person, make the new GEIs with "
+            f"`name={old.dataset!r}`; otherwise give the new people other names.",
         )
 
 

@@ -2,44 +2,45 @@
 
 from __future__ import annotations
 
-import logging
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, TypeVar
 
 from gaitkit.artifacts import Artifact, free_to_write, open_artifact
-from gaitkit.errors import MixtureError, OptionError, ProtocolError, SeenPeopleError
-from gaitkit.identification.crossview import ROUNDINGS
-from gaitkit.identification.features import FITTED
-from gaitkit.identification.fusion import check_same_sequences
-from gaitkit.identification.inputs import feature_vectors, for_metric
-from gaitkit.identification.metrics import get_metric
-from gaitkit.identification.quality import QualityTable, translation_quality
-from gaitkit.identification.results import EvaluationResult, ResultsProvenance, write_results
-from gaitkit.identification.searching import ProtocolSearch
-from gaitkit.labels import Labels, format_view
-from gaitkit.protocols import (
-    Protocol,
-    Split,
-    default_protocol,
-    get_protocol,
-    resolve,
+from gaitkit.errors import MixtureError, OptionError, SeenPeopleError
+from gaitkit.identification.evaluation import (
+    EvaluationResult,
+    EvaluationResults,
+    ProtocolSearch,
+    apply_protocol,
+    check_search_options,
+    table_views,
 )
+from gaitkit.identification.features import (
+    Feature,
+    feature_vectors,
+    get_feature,
+    vector_columns,
+)
+from gaitkit.identification.fusion import check_same_sequences, for_metric
+from gaitkit.identification.metrics import DEFAULT_METRIC, Metric, get_metric
+from gaitkit.identification.quality import QualityTable, translation_quality
+from gaitkit.identification.results import ResultsProvenance, write_results
+from gaitkit.protocols import Protocol, Split
 
-__all__ = ["evaluate"]
+__all__ = ["artifact_path", "evaluate"]
 
-_log = logging.getLogger(__name__)
+Chosen = TypeVar("Chosen", Feature, Metric)
 
 
 def evaluate(
     path: Path | str,
     *,
-    protocol: Protocol | str | None = None,
-    features: Sequence[str] = ("pixels",),
-    metrics: Sequence[str] = ("euclidean",),
+    protocol: Protocol | str | Path | None = None,
+    features: Sequence[Feature | str] | Feature | str = ("pixels",),
+    metrics: Sequence[Metric | str] | Metric | str = (DEFAULT_METRIC,),
     probe_view: float | None = None,
     gallery_view: float | None = None,
     truth: Path | str | None = None,
@@ -51,19 +52,20 @@ def evaluate(
     overwrite: bool = False,
     seed: int = 0,
     threads: int | None = None,
-) -> list[EvaluationResult]:
+) -> EvaluationResults:
     """Identify the tested people of a GEI artefact across views.
 
     Parameters
     ----------
     path : path-like
         A `gei` artefact.
-    protocol : Protocol, str or None
-        Who trains, what is enrolled, what is searched; by default `default_protocol` chooses.
-    features : sequence of str
+    protocol : Protocol, str, path-like or None
+        Who trains, what is enrolled, what is searched: an object, a name, or a TOML file; by
+        default `default_protocol` chooses.
+    features : sequence of str or Feature
         Of `FEATURES`, or vector columns that the artefact has. ``pca`` and ``lda`` are fitted on
         the protocol's training people, who must be in the artefact.
-    metrics : sequence of str
+    metrics : sequence of str or Metric
         Of `METRICS`.
     probe_view, gallery_view : float, optional
         Only this column, or row, of the tables; degrees.
@@ -84,14 +86,15 @@ def evaluate(
     overwrite : bool
         Replace an existing output.
     seed : int
-        Of the draws behind the intervals, the folds of the open set, and the randomised PCA.
+        Of the draws behind the intervals, the folds of the open set, and the pairs behind the
+        scales of fused artefacts.
     threads : int, optional
         By default one per core; does not change the result.
 
     Returns
     -------
-    list of EvaluationResult
-        One per feature and metric, features outermost.
+    EvaluationResults
+        A list of `EvaluationResult`: one per feature and metric, features outermost.
 
     Raises
     ------
@@ -106,35 +109,46 @@ def evaluate(
         The artefact is damaged, of another kind, or contains NaN.
     OptionError
         An unknown name, or a view that the data does not have.
+
+    Examples
+    --------
+    >>> evaluate("translated.h5", protocol="halves", metrics=["cosine"])  # doctest: +SKIP
+    <EvaluationResult translated.h5, pixels, cosine; halves, 62 people enrolled
+     rank-1 over different views, per cent: nm 97.5 (96.2-98.6), bg 70.3 (66.0-74.5), …
+     all figures: .table(), .numbers, .tables>
     """
-    paths = [Path(path), *map(Path, fuse_with)]
+    paths = [artifact_path(item, "evaluate") for item in (path, *fuse_with)]
     if output is not None:
         free_to_write(Path(output), overwrite=overwrite)
-    chosen_features = _distinct(features, "feature")
-    chosen_metrics = [get_metric(name) for name in _distinct(metrics, "metric")]
-    _check_options(k, rounding)
+    chosen_features = _distinct(features, "features")
+    chosen_metrics = [get_metric(name) for name in _distinct(metrics, "metrics")]
+    check_search_options(k, rounding)
     with ExitStack() as stack:
         artifacts = [stack.enter_context(open_artifact(item, kind="gei")) for item in paths]
         artifact, labels = artifacts[0], artifacts[0].labels
-        split = _split(labels, protocol)
+        split = apply_protocol(labels, protocol)
         for other in artifacts[1:]:
             check_same_sequences(artifact, other)
         for item in artifacts:
             _check_unseen(item, split)
-        gallery_views, probe_views = _views(labels, split, gallery_view, probe_view)
+        gallery_views, probe_views = table_views(labels, split, gallery_view, probe_view)
         dropped = list(dict.fromkeys(row for item in artifacts for row in item.dropped))
         search = ProtocolSearch(
             labels, split, gallery_views, probe_views, dropped, k, count_failures, rounding, seed
         )
         quality = None if truth is None else _quality(artifact, Path(truth), split)
-        results = []
-        for feature in chosen_features:
+        results = EvaluationResults()
+        for name in chosen_features:
+            columns = [
+                (item, get_feature(name, vector_columns(item), item.path)) for item in artifacts
+            ]
+            feature = columns[0][1]
             used = split.gallery | split.probe
-            if feature in FITTED or len(artifacts) > 1:
+            if feature.fit is not None or len(artifacts) > 1:
                 used = used | split.train
             loaded = [
-                feature_vectors(item, feature, split, used=used, seed=seed, threads=threads)
-                for item in artifacts
+                feature_vectors(item, its, split, used=used, threads=threads)
+                for item, its in columns
             ]
             parts = [vectors for vectors, _ in loaded]
             for metric in chosen_metrics:
@@ -144,7 +158,7 @@ def evaluate(
                     split,
                     metric,
                     used=used,
-                    weigh=feature != "lda",
+                    weigh=not feature.learns_people,
                     seed=seed,
                     threads=threads,
                 )
@@ -152,7 +166,7 @@ def evaluate(
                 result = EvaluationResult(
                     source=" + ".join(item.name for item in paths),
                     dataset=artifact.dataset,
-                    feature=feature,
+                    feature=feature.name,
                     metric=metric.name,
                     projection=loaded[0][1] if len(loaded) == 1 else None,
                     quality=quality,
@@ -173,32 +187,29 @@ def evaluate(
     return results
 
 
-def _check_options(k: int, rounding: str) -> None:
-    if k < 1:
-        raise OptionError(f"At least one neighbour must vote, got k = {k}.")
-    if rounding not in ROUNDINGS:
-        raise OptionError(
-            f"There is no rounding {rounding!r}.", hint=f"Choose one of {', '.join(ROUNDINGS)}."
-        )
+def artifact_path(value: Any, function: str) -> Path:
+    """A path as `str` or `Path`; anything else is refused.
+
+    Raises
+    ------
+    OptionError
+        It is no path.
+    """
+    if isinstance(value, str | os.PathLike):
+        return Path(value)
+    raise OptionError(
+        f"{function} expected the path of a GEI artefact; found a {type(value).__name__}.",
+        hint="Give the name of a file that make-gei or translate has written.",
+    )
 
 
-def _distinct(names: Sequence[str], what: str) -> list[str]:
+def _distinct(names: Sequence[Chosen | str] | Chosen | str, what: str) -> list[Chosen | str]:
+    """Each once. A single one needs no list: the letters of its name are never meant."""
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        names = [names]
     if not names:
-        raise OptionError(f"At least one {what} is needed.")
+        raise OptionError(f"At least one of `{what}` is needed.")
     return list(dict.fromkeys(names))
-
-
-def _split(labels: Labels, protocol: Protocol | str | None) -> Split:
-    if protocol is None:
-        protocol = default_protocol(labels)
-        _log.info("protocol %s: %s", protocol.name, protocol.description)
-    elif isinstance(protocol, str):
-        protocol = get_protocol(protocol)
-    split = resolve(protocol, labels)
-    empty = [name for name, rows in split.probes.items() if not rows.any()]
-    if empty:
-        _log.warning("no probes of %s: their tables stay empty", ", ".join(empty))
-    return split
 
 
 def _check_unseen(artifact: Artifact, split: Split) -> None:
@@ -212,43 +223,8 @@ def _check_unseen(artifact: Artifact, split: Split) -> None:
             f"{artifact.path} comes from a model that has seen {len(both)} of the {len(tested)} "
             f"people whom protocol {split.protocol.name} tests: {names}.",
             hint="Evaluate with the protocol with which the model was trained, or train one with "
-            f"--protocol {split.protocol.name}.",
+            f"`protocol={split.protocol.name!r}`.",
         )
-
-
-def _views(
-    labels: Labels, split: Split, gallery_view: float | None, probe_view: float | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rows and columns of the tables: all views of the tested walks, or the chosen ones."""
-    used = split.gallery | split.probe
-    unknown = int(np.isnan(labels.view[used]).sum())
-    if unknown:
-        raise ProtocolError(
-            f"{unknown} of the {int(used.sum())} enrolled or searched sequences have an unknown "
-            f"view; a cross-view table needs the view of each.",
-            hint="Add the views to the manifest from which the artefact was made.",
-        )
-    views = np.unique(labels.view[used])
-    rows, columns = (
-        views if named is None else views[np.isin(views, named)]
-        for named in (split.protocol.gallery_views, split.protocol.probe_views)
-    )
-    gallery = _chosen(rows, labels.view[split.gallery], gallery_view, "gallery")
-    return gallery, _chosen(columns, labels.view[split.probe], probe_view, "probe")
-
-
-def _chosen(
-    views: NDArray[np.float64], available: NDArray[np.float64], view: float | None, role: str
-) -> NDArray[np.float64]:
-    if view is None:
-        return views
-    if view not in available:
-        there = ", ".join(format_view(other) for other in np.unique(available))
-        raise OptionError(
-            f"There is no {role} at view {format_view(view)}.",
-            hint=f"The {role} views of the tested people are {there}.",
-        )
-    return np.array([float(view)])
 
 
 def _quality(artifact: Artifact, truth: Path, split: Split) -> QualityTable:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from math import isfinite
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,67 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact, open_artifact
-from gaitkit.errors import ArtifactError, OptionError, ProtocolError
+from gaitkit.errors import OptionError, ProtocolError
 from gaitkit.identification.calibration import Calibration, read_calibration
-from gaitkit.identification.features import LinearProjection, check_finite
-from gaitkit.identification.matching import search
-from gaitkit.identification.metrics import Metric, get_metric
-from gaitkit.labels import SequenceKey
+from gaitkit.identification.features import FEATURES, LinearProjection, check_finite
+from gaitkit.identification.gallery import (
+    Answer,
+    Candidate,
+    Identification,
+    check_threshold,
+    identify_vectors,
+    nearest_people,
+)
+from gaitkit.identification.metrics import DEFAULT_METRIC, Metric, get_metric
 from gaitkit.stages.enroll import refuse_mixture
+from gaitkit.stages.evaluate import artifact_path
 
 __all__ = ["Answer", "Candidate", "Identification", "identify"]
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One person of the gallery: the nearest sequence and its distance."""
-
-    sequence: SequenceKey
-    distance: float
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One probe.
-
-    Attributes
-    ----------
-    probe : SequenceKey
-        What was searched.
-    candidates : tuple of Candidate
-        Different people, the nearest first.
-    name : str or None
-        The first candidate's; `None` for somebody unknown, whose nearest is above the threshold.
-    """
-
-    probe: SequenceKey
-    candidates: tuple[Candidate, ...]
-    name: str | None
-
-
-@dataclass(frozen=True)
-class Identification:
-    """Everybody who was searched.
-
-    Attributes
-    ----------
-    answers : tuple of Answer
-        In the order of the probes.
-    feature, metric : str
-        How rows were compared.
-    threshold : float or None
-        Largest distance that counts as known; `None`: everybody does.
-    people : int
-        In the gallery.
-    """
-
-    answers: tuple[Answer, ...]
-    feature: str
-    metric: str
-    threshold: float | None
-    people: int
 
 
 class _Rows:
@@ -103,35 +60,38 @@ class _Rows:
 
 
 def identify(
-    probes: Path,
-    gallery: Path,
+    probes: Path | str | NDArray[Any],
+    gallery: Path | str | NDArray[Any],
+    names: Sequence[str] | None = None,
     *,
     top: int = 5,
     feature: str = "pixels",
-    metric: str = "euclidean",
+    metric: Metric | str = DEFAULT_METRIC,
     threshold: float | None = None,
     fpir: float | None = None,
-    calibration: Path | None = None,
+    calibration: Path | str | None = None,
     device: str = "cpu",
     threads: int | None = None,
 ) -> Identification:
-    """Search each sequence of one GEI artefact among all sequences of another.
+    """Search each sequence of one GEI artefact, or array, among all sequences of another.
 
     Parameters
     ----------
-    probes, gallery : Path
-        `gei` artefacts, made in the same way.
+    probes, gallery : path-like, or arrays of shape (n, d) or (n, height, width)
+        `gei` artefacts, or images or vectors in memory; both made in the same way.
+    names : sequence of str, optional
+        Whose row of `gallery` it is, where that is an array.
     top : int
         How many people are listed for each probe, at least 1.
     feature : str
         ``pixels``, or one that was fitted in `calibration`.
-    metric : str
+    metric : str or Metric
         Of `METRICS`.
     threshold : float, optional
-        Whoever's nearest is further away is unknown; in the metric's units.
+        Who is further away than this from everybody is unknown; in the metric's units.
     fpir : float, optional
         Find the threshold at this false-positive identification rate in `calibration`.
-    calibration : Path, optional
+    calibration : path-like, optional
         An `identification` artefact of GEIs that were made in the same way.
     device, threads
         Where to compute; no influence on the result.
@@ -151,17 +111,38 @@ def identify(
         non-mated searches.
     ArtifactError
         A file is damaged, of another kind, or contains NaN.
+
+    Examples
+    --------
+    >>> identify("unknown.h5", "gallery.h5", top=3).names  # doctest: +SKIP
+    ['001', '014']
+    >>> identify([[1, 1]], [[0, 0], [9, 9]], ["ann", "bob"]).names
+    ['ann']
     """
     chosen = get_metric(metric)
+    if names is not None or not isinstance(gallery, str | os.PathLike):
+        _refuse_files(probes, gallery, names, feature, fpir, calibration)
+        return identify_vectors(
+            probes,
+            gallery,
+            names or (),
+            top=top,
+            metric=chosen,
+            threshold=threshold,
+            device=device,
+            threads=threads,
+        )
+    calibration = None if calibration is None else Path(calibration)
     _check_options(chosen, top, feature, threshold, fpir, calibration)
+    probes, gallery = (artifact_path(item, "identify") for item in (probes, gallery))
     with open_artifact(probes, kind="gei") as searched, open_artifact(gallery, kind="gei") as known:
         refuse_mixture(known, searched)
         people = known.labels.subjects()
         told = None
         if calibration is not None:
-            told = read_calibration(calibration, known, feature, metric)
-        projection = None if told is None or feature == "pixels" else told.projection
-        if feature != "pixels" and projection is None:
+            told = read_calibration(calibration, known, feature, chosen.name)
+        projection = None if told is None or not _is_fitted(feature) else told.projection
+        if _is_fitted(feature) and projection is None:
             raise OptionError(
                 f"{feature} of {calibration} is no feature that can be computed from pixels.",
                 hint="Use pixels, or a fitted feature such as lda.",
@@ -173,24 +154,24 @@ def identify(
             raise ProtocolError(
                 f"{gallery} holds {' '.join(people) or 'nobody'} only: there is nobody to choose "
                 f"between.",
-                hint="Enrol more people with gaitkit enroll, or give a --threshold.",
+                hint="Enrol more people with gaitkit enroll, or give a `threshold`.",
             )
         _warn_of_themselves(searched, known)
         vectors = _Rows(searched, projection)
-        rows, distances = _nearest_people(
+        rows, distances = nearest_people(
             _Rows(known, projection),
             np.unique(known.labels.subject.astype(str), return_inverse=True)[1],
             vectors[np.arange(vectors.shape[0])] if vectors.shape[0] else np.zeros(vectors.shape),
             min(top, len(people)),
             chosen,
-            device,
-            threads,
+            device=device,
+            threads=threads,
         )
         answers = tuple(
-            _answer(searched.labels.key(probe), known, rows[probe], distances[probe], threshold)
+            _answer(probe, searched, known, rows[probe], distances[probe], threshold)
             for probe in range(len(searched.labels))
         )
-    return Identification(answers, feature, metric, threshold, len(people))
+    return Identification(answers, feature, chosen.name, threshold, len(people))
 
 
 def _check_options(
@@ -202,26 +183,62 @@ def _check_options(
     calibration: Path | None,
 ) -> None:
     if top < 1:
-        raise OptionError(f"At least one person must be listed; got {top}.")
+        raise OptionError(f"At least one person must be listed; got `top={top}`.")
     if threshold is not None and fpir is not None:
         raise OptionError("Give a threshold or a false-positive rate, not both.")
     if fpir is not None and calibration is None:
         raise OptionError(
             "A false-positive rate needs results in which to find the threshold.",
-            hint="Add --calibration results.h5, from gaitkit evaluate -o results.h5.",
+            hint="Give `calibration`: results that evaluate has written.",
         )
     if fpir is not None and not 0.0 < fpir < 1.0:
         raise OptionError(f"A false-positive rate is above 0 and below 1; got {fpir:g}.")
-    if feature != "pixels" and calibration is None:
+    if _is_fitted(feature) and calibration is None:
         raise OptionError(
             f"The feature {feature} must have been fitted.",
-            hint="Add --calibration results.h5, from gaitkit evaluate "
-            f"--feature {feature} -o results.h5.",
+            hint="Give `calibration`: results that evaluate has written of this feature.",
         )
-    largest = 2.0 if metric.name == "cosine" else np.inf
-    if threshold is not None and not (isfinite(threshold) and 0.0 <= threshold <= largest):
-        limits = "0 to 2" if metric.name == "cosine" else "0 or more"
-        raise OptionError(f"A threshold of {metric.name} distances is {limits}; got {threshold:g}.")
+    check_threshold(metric, threshold)
+
+
+def _is_fitted(feature: str) -> bool:
+    """Whether vectors of a feature need what was fitted for some results."""
+    return feature not in FEATURES or FEATURES[feature].fit is not None
+
+
+def _refuse_files(
+    probes: Any,
+    gallery: Any,
+    names: Sequence[str] | None,
+    feature: str,
+    fpir: float | None,
+    calibration: Path | str | None,
+) -> None:
+    """Raise unless probes and gallery are both arrays, with names and without what files need."""
+    files = [
+        what
+        for what, value in (("probes", probes), ("gallery", gallery))
+        if isinstance(value, str | os.PathLike)
+    ]
+    if files:
+        raise OptionError(
+            f"`names` are for a gallery in memory; `{files[0]}` is a file, whose rows have their "
+            "own."
+            if names is not None
+            else f"`{files[0]}` is a file, and the other is an array.",
+            hint="Give two GEI artefacts, or two arrays and the `names` of the gallery's rows.",
+        )
+    if names is None:
+        raise OptionError(
+            "A gallery in memory needs `names`: whose row it is, for each.",
+            hint='Give them in the order of the rows: names=["ann", "bob"].',
+        )
+    if fpir is not None or calibration is not None or _is_fitted(feature):
+        raise OptionError(
+            "`fpir`, `calibration` and a fitted `feature` are for GEI artefacts, whose making can "
+            "be compared.",
+            hint="Give a `threshold`, and vectors that are made already.",
+        )
 
 
 def _warn_of_size(calibration: Calibration, people: int) -> None:
@@ -242,59 +259,18 @@ def _warn_of_themselves(searched: Artifact, known: Artifact) -> None:
             _log.warning("%d probes are in the gallery themselves", both)
 
 
-def _nearest_people(
-    gallery: _Rows,
-    people: NDArray[np.int64],
-    probes: NDArray[Any],
-    top: int,
-    metric: Metric,
-    device: str,
-    threads: int | None,
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The nearest row of each of the nearest people, shapes (p, top), and their distances."""
-    rows = np.full((len(probes), top), -1, dtype=np.int64)
-    distances = np.full((len(probes), top), np.nan)
-    left, kept = np.arange(len(probes)), 4 * top
-    while len(left):
-        # The nearest rows are often of one person: more of them, until there are enough people.
-        kept = min(kept, gallery.shape[0])
-        found = search(
-            gallery,
-            None,
-            probes[left],
-            None,
-            metric=metric,
-            top=kept,
-            device=device,
-            threads=threads,
-        )
-        lacking = []
-        for probe, near, far in zip(
-            left, found.neighbours[:, 0], found.neighbour_distances[:, 0], strict=True
-        ):
-            near = near[near >= 0]
-            _, first = np.unique(people[near], return_index=True)
-            first = np.sort(first)[:top]
-            if len(first) < top:
-                lacking.append(probe)
-            else:
-                rows[probe], distances[probe] = near[first], far[first]
-        if lacking and kept == gallery.shape[0]:
-            raise ArtifactError("Some distances are too large for a number.")
-        left, kept = np.array(lacking, dtype=np.int64), 4 * kept
-    return rows, distances
-
-
 def _answer(
-    probe: SequenceKey,
+    probe: int,
+    searched: Artifact,
     known: Artifact,
     rows: NDArray[np.int64],
     distances: NDArray[np.float64],
     threshold: float | None,
 ) -> Answer:
     candidates = tuple(
-        Candidate(known.labels.key(int(row)), float(distance))
-        for row, distance in zip(rows, distances, strict=True)
+        Candidate(known.labels.key(row).subject, distance, row, known.labels.key(row))
+        for row, distance in zip(rows.tolist(), distances.tolist(), strict=True)
     )
     near = threshold is None or candidates[0].distance <= threshold
-    return Answer(probe, candidates, candidates[0].sequence.subject if near else None)
+    name = candidates[0].name if near else None
+    return Answer(candidates, name, probe, searched.labels.key(probe))

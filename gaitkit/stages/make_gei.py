@@ -1,4 +1,8 @@
-"""The stage `make-gei`: frames, silhouettes or ready-made images to a GEI artefact."""
+"""The stage `make-gei`: frames, silhouettes or ready-made images to a GEI artefact.
+
+`make_gei` takes whatever a path holds; `gei_from_frames`, `gei_from_silhouettes` and `collect_geis`
+are its three ways.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +24,10 @@ from gaitkit.artifacts import (
     free_to_write,
     open_artifact,
 )
-from gaitkit.datasets.gei_images import GeiImageSource
-from gaitkit.datasets.sources import FrameSource, SequenceFrames, Unit
+from gaitkit.datasets.layouts import open_source
+from gaitkit.datasets.sources import FrameSource, Layout, SequenceFrames, Unit
 from gaitkit.dropped import DroppedRow
+from gaitkit.errors import OptionError
 from gaitkit.gei.options import GeiOptions
 from gaitkit.gei.sequence import GeiResult, sequence_gei
 from gaitkit.labels import Labels, SequenceKey
@@ -30,20 +35,178 @@ from gaitkit.parallel import Progress
 from gaitkit.png import DecodeError, decode_grey
 from gaitkit.silhouettes.options import SilhouetteOptions
 from gaitkit.stages.normalize import StageSummary, normalize_frames, refuse_empty
-from gaitkit.stages.units import (
-    Record,
-    UnitTask,
+from gaitkit.stages.piecework import (
+    MakePiece,
+    SequenceRecord,
+    finish_pieces,
     frames_digest,
     ignored_files,
-    ordered,
-    run_units,
+    rows_in_order,
     source_digest,
 )
 
-__all__ = ["collect_geis", "gei_from_frames", "gei_from_silhouettes"]
+__all__ = [
+    "INPUT_KINDS",
+    "GeiInput",
+    "collect_geis",
+    "gei_from_frames",
+    "gei_from_silhouettes",
+    "make_gei",
+    "open_input",
+]
+
+InputKind = Literal["silhouettes", "frames", "geis"]
+
+INPUT_KINDS: tuple[InputKind, ...] = ("silhouettes", "frames", "geis")
+"""A silhouettes artefact, frames, or ready-made GEIs."""
 
 _SEQUENCES_PER_UNIT = 64
 _COLUMNS = ("gei", "frames_used", "period_frames", "mirrored")
+
+
+@dataclass(frozen=True)
+class GeiInput:
+    """What GEIs are made from.
+
+    Attributes
+    ----------
+    kind : {"silhouettes", "frames", "geis"}
+        A silhouettes artefact, frames, or ready-made GEIs.
+    path : Path
+        Where it is.
+    source : Layout or None
+        The frames or images; `None` for an artefact.
+    """
+
+    kind: InputKind
+    path: Path
+    source: Layout | None = None
+
+
+def open_input(
+    path: Path | str,
+    *,
+    kind: InputKind | None = None,
+    layout: str | None = None,
+    name: str | None = None,
+) -> GeiInput:
+    """Tell by content what a path holds.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file or folder.
+    kind : {"silhouettes", "frames", "geis"}, optional
+        What it is, where that is known. An HDF5 file of whatever kind is taken for silhouettes:
+        opening it says what is wrong with it.
+    layout : str, optional
+        A key of `gaitkit.datasets.layouts.LAYOUTS`.
+    name : str, optional
+        Name of the data set.
+
+    Returns
+    -------
+    GeiInput
+        Its sequences are not listed yet.
+
+    Raises
+    ------
+    LayoutError
+        There is nothing, or nothing of a layout that gaitkit reads.
+    OptionError
+        No such layout, or one of another kind.
+    """
+    path = Path(path)
+    if kind is None and layout is None and _is_artifact(path):
+        kind = "silhouettes"
+    if kind == "silhouettes":
+        if layout is not None:
+            raise OptionError(
+                f"The `layout` {layout} is of frames or ready-made GEIs; a silhouettes artefact "
+                "has none."
+            )
+        return GeiInput(kind, path)
+    source = open_source(path, name=name, layout=layout, holds=kind)
+    return GeiInput(source.holds, path, source)
+
+
+def _is_artifact(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        start = file.read(8)
+    return start.startswith((b"gaitkit ", b"\x89HDF")) or path.suffix == ".h5"
+
+
+def make_gei(
+    source: GeiInput | Path | str,
+    output: Path | str,
+    silhouettes: SilhouetteOptions | None = None,
+    options: GeiOptions | None = None,
+    *,
+    workers: int = 1,
+    overwrite: bool = False,
+    restart: bool = False,
+    progress: Progress | None = None,
+) -> StageSummary:
+    """Make GEIs of whatever there is: silhouettes, frames in any layout, or ready-made GEIs.
+
+    Parameters
+    ----------
+    source : str, Path or GeiInput
+        A silhouettes artefact; frames in any layout of `gaitkit.datasets.layouts.LAYOUTS`; or
+        ready-made GEIs. `open_input` gives a `GeiInput` where more is known about it.
+    output : str or Path
+        The GEI artefact.
+    silhouettes : SilhouetteOptions, optional
+        How the silhouettes of frames are normalised.
+    options : GeiOptions, optional
+        How they are averaged; not for ready-made GEIs.
+    workers : int
+        Processes; the bytes of the artefact do not depend on it.
+    overwrite, restart : bool
+        Replace an existing output; discard finished pieces of an earlier run.
+    progress : callable, optional
+        Called with the number of finished units and their total.
+
+    Returns
+    -------
+    StageSummary
+        What was kept and dropped.
+
+    Raises
+    ------
+    ArtifactError
+        The input is an artefact, but not one of silhouettes.
+    DatasetError
+        The source cannot be read, or not one sequence gave a GEI.
+    OutputError
+        The output exists or cannot be written.
+    """
+    given = source if isinstance(source, GeiInput) else open_input(source)
+    output, options = Path(output), options or GeiOptions()
+    if given.source is None:
+        return gei_from_silhouettes(
+            given.path,
+            output,
+            options,
+            workers=workers,
+            overwrite=overwrite,
+            restart=restart,
+            progress=progress,
+        )
+    if given.kind == "geis":
+        return collect_geis(given.source, output, overwrite=overwrite, progress=progress)
+    return gei_from_frames(
+        given.source,
+        output,
+        silhouettes or SilhouetteOptions(),
+        options,
+        workers=workers,
+        overwrite=overwrite,
+        restart=restart,
+        progress=progress,
+    )
 
 
 class _Geis:
@@ -51,7 +214,7 @@ class _Geis:
 
     def __init__(self, height: int, width: int) -> None:
         self._shape = (height, width)
-        self.records: list[Record] = []
+        self.records: list[SequenceRecord] = []
         self._kept: list[GeiResult] = []
 
     def add(
@@ -71,7 +234,7 @@ class _Geis:
             self._kept.append(result)  # type: ignore[arg-type]
             key = key._replace(view=result.view)  # type: ignore[union-attr]
         self.records.append(
-            Record(key, digest, kept, tuple(dropped), tuple(warnings), ignored or {})
+            SequenceRecord(key, digest, kept, tuple(dropped), tuple(warnings), ignored or {})
         )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -94,7 +257,7 @@ class _GeiFromFrames:
     silhouettes: SilhouetteOptions
     options: GeiOptions
 
-    def __call__(self, unit: Unit) -> tuple[list[Record], dict[str, NDArray[Any]]]:
+    def __call__(self, unit: Unit) -> tuple[list[SequenceRecord], dict[str, NDArray[Any]]]:
         geis = _Geis(self.silhouettes.height, self.silhouettes.width)
         for sequence in self.source.read(unit):
             key, normalized, digest, dropped = normalize_frames(sequence, self.silhouettes)
@@ -113,8 +276,8 @@ class _GeiFromFrames:
 
 
 def gei_from_frames(
-    source: FrameSource,
-    output: Path,
+    source: FrameSource | Path | str,
+    output: Path | str,
     silhouettes: SilhouetteOptions,
     options: GeiOptions,
     *,
@@ -127,9 +290,9 @@ def gei_from_frames(
 
     Parameters
     ----------
-    source : FrameSource
-        Where the frames come from.
-    output : Path
+    source : FrameSource or path-like
+        Where the frames come from; a path is opened by `gaitkit.datasets.open_source`.
+    output : path-like
         The GEI artefact.
     silhouettes : SilhouetteOptions
         How the silhouettes are normalised.
@@ -154,18 +317,29 @@ def gei_from_frames(
     OutputError
         The output exists or cannot be written.
     """
+    output = Path(output)
+    if isinstance(source, str | Path):
+        source = open_source(source)
     free_to_write(output, overwrite=overwrite)
     parameters = {"silhouettes": silhouettes.as_parameters(), "gei": options.as_parameters()}
     plan = {"stage": "make-gei", "version": __version__, "parameters": parameters}
     units = source.units()
     pieces = Pieces.of(output, plan | {"units": [unit.label for unit in units]}, restart=restart)
-    task = UnitTask(_GeiFromFrames(source, silhouettes, options), pieces, source)
-    result = run_units(units, task, workers=workers, progress=progress)
+    task = MakePiece(_GeiFromFrames(source, silhouettes, options), pieces, source)
+    result = finish_pieces(units, task, workers=workers, progress=progress)
     records = [record for _, unit_records in result for record in unit_records]
     inputs = [InputRef("frames", source_digest([(r.key, r.digest) for r in records]))]
     ignored = ignored_files(source, records)
     provenance = Provenance("gei", parameters, source.name, None, inputs, ignored)
-    return _write(output, provenance, pieces, result, source.description, overwrite=overwrite)
+    return _write(
+        output,
+        provenance,
+        pieces,
+        result,
+        source.description,
+        overwrite=overwrite,
+        inherited=source.dropped,
+    )
 
 
 @dataclass(frozen=True)
@@ -173,7 +347,7 @@ class _GeiFromSilhouettes:
     path: Path
     options: GeiOptions
 
-    def __call__(self, unit: Unit) -> tuple[list[Record], dict[str, NDArray[Any]]]:
+    def __call__(self, unit: Unit) -> tuple[list[SequenceRecord], dict[str, NDArray[Any]]]:
         first = unit.index * _SEQUENCES_PER_UNIT
         with open_artifact(self.path, "silhouettes", verified=True) as artifact:
             labels = artifact.labels
@@ -195,8 +369,8 @@ class _GeiFromSilhouettes:
 
 
 def gei_from_silhouettes(
-    path: Path,
-    output: Path,
+    path: Path | str,
+    output: Path | str,
     options: GeiOptions,
     *,
     workers: int = 1,
@@ -208,7 +382,7 @@ def gei_from_silhouettes(
 
     Parameters
     ----------
-    path : Path
+    path : path-like
         The silhouettes artefact.
     output, options, workers, overwrite, restart, progress
         As in `gei_from_frames`; the content digest of the result is the same as there.
@@ -227,6 +401,7 @@ def gei_from_silhouettes(
     OutputError
         The output exists or cannot be written.
     """
+    path, output = Path(path), Path(output)
     free_to_write(output, overwrite=overwrite)
     with open_artifact(path, "silhouettes") as artifact:
         parameters = {**artifact.parameters, "gei": options.as_parameters()}
@@ -246,8 +421,8 @@ def gei_from_silhouettes(
         for index, first in enumerate(range(0, sequences, _SEQUENCES_PER_UNIT))
     ]
     pieces = Pieces.of(output, plan, restart=restart)
-    task = UnitTask(_GeiFromSilhouettes(path, options), pieces)
-    result = run_units(units, task, workers=workers, progress=progress)
+    task = MakePiece(_GeiFromSilhouettes(path, options), pieces)
+    result = finish_pieces(units, task, workers=workers, progress=progress)
     return _write(
         output, provenance, pieces, result, str(path), overwrite=overwrite, inherited=inherited
     )
@@ -257,13 +432,13 @@ def _write(
     output: Path,
     provenance: Provenance,
     pieces: Pieces,
-    result: list[tuple[int, list[Record]]],
+    result: list[tuple[int, list[SequenceRecord]]],
     description: str,
     *,
     overwrite: bool,
     inherited: list[DroppedRow] | None = None,
 ) -> StageSummary:
-    rows, dropped, load = ordered(pieces, result)
+    rows, dropped, load = rows_in_order(pieces, result)
     dropped = sorted([*(inherited or []), *dropped], key=lambda row: row.order)
     refuse_empty(len(rows), dropped, description)
     frames = 0
@@ -285,8 +460,8 @@ def _write(
 
 
 def collect_geis(
-    source: GeiImageSource,
-    output: Path,
+    source: FrameSource,
+    output: Path | str,
     *,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -299,9 +474,9 @@ def collect_geis(
 
     Parameters
     ----------
-    source : GeiImageSource
-        The images.
-    output : Path
+    source : FrameSource
+        The images: one frame a sequence.
+    output : path-like
         The GEI artefact.
     overwrite : bool
         Replace an existing output.
@@ -320,6 +495,7 @@ def collect_geis(
     OutputError
         The output exists or cannot be written.
     """
+    output = Path(output)
     free_to_write(output, overwrite=overwrite)
     images: dict[SequenceKey, NDArray[np.uint8]] = {}
     dropped: list[DroppedRow] = list(source.dropped)

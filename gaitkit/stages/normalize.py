@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gaitkit._version import __version__
 from gaitkit.artifacts import ArtifactWriter, InputRef, Pieces, Provenance, free_to_write
+from gaitkit.datasets.layouts import open_source
 from gaitkit.datasets.sources import FrameSource, SequenceFrames, Unit
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import DatasetError
@@ -21,13 +22,13 @@ from gaitkit.parallel import Progress
 from gaitkit.png import DecodeError, decode_grey
 from gaitkit.silhouettes.normalize import NormalizedSequence, normalize_sequence
 from gaitkit.silhouettes.options import SilhouetteOptions
-from gaitkit.stages.units import (
-    Record,
-    UnitTask,
+from gaitkit.stages.piecework import (
+    MakePiece,
+    SequenceRecord,
+    finish_pieces,
     frames_digest,
     ignored_files,
-    ordered,
-    run_units,
+    rows_in_order,
     source_digest,
 )
 
@@ -59,6 +60,12 @@ class StageSummary(NamedTuple):
     dropped: list[DroppedRow]
     content_sha256: str
     ignored: Mapping[str, int]
+
+    def __repr__(self) -> str:
+        return (
+            f"StageSummary(kept {self.kept:,} of {self.sequences:,} sequences, {self.frames:,} "
+            f"frames; {len(self.dropped):,} rows in its table of what was dropped)"
+        )
 
 
 class ReadSequence(NamedTuple):
@@ -115,13 +122,15 @@ class _NormalizeUnit:
     source: FrameSource
     options: SilhouetteOptions
 
-    def __call__(self, unit: Unit) -> tuple[list[Record], dict[str, NDArray[Any]]]:
+    def __call__(self, unit: Unit) -> tuple[list[SequenceRecord], dict[str, NDArray[Any]]]:
         records, kept = [], []
         for sequence in self.source.read(unit):
             read = normalize_frames(sequence, self.options)
             has_frames = len(read.normalized.silhouettes) > 0
             warnings = tuple(read.normalized.warnings)
-            records.append(Record(read.key, read.digest, has_frames, tuple(read.dropped), warnings))
+            records.append(
+                SequenceRecord(read.key, read.digest, has_frames, tuple(read.dropped), warnings)
+            )
             if has_frames:
                 kept.append(read.normalized)
         shape = (0, self.options.height, self.options.width)
@@ -142,8 +151,8 @@ def _joined(columns: list[NDArray[np.float32]]) -> NDArray[np.float32]:
 
 
 def normalize(
-    source: FrameSource,
-    output: Path,
+    source: FrameSource | Path | str,
+    output: Path | str,
     options: SilhouetteOptions,
     *,
     workers: int = 1,
@@ -155,9 +164,9 @@ def normalize(
 
     Parameters
     ----------
-    source : FrameSource
-        Where the frames come from.
-    output : Path
+    source : FrameSource or path-like
+        Where the frames come from; a path is opened by `gaitkit.datasets.open_source`.
+    output : path-like
         The artefact.
     options : SilhouetteOptions
         How to normalise.
@@ -180,14 +189,18 @@ def normalize(
     OutputError
         The output exists or cannot be written.
     """
+    output = Path(output)
+    if isinstance(source, str | Path):
+        source = open_source(source)
     free_to_write(output, overwrite=overwrite)
     parameters = {"silhouettes": options.as_parameters()}
     plan = {"stage": "normalize", "version": __version__, "parameters": parameters}
     units = source.units()
     pieces = Pieces.of(output, plan | {"units": [unit.label for unit in units]}, restart=restart)
-    task = UnitTask(_NormalizeUnit(source, options), pieces, source)
-    result = run_units(units, task, workers=workers, progress=progress)
-    rows, dropped, load = ordered(pieces, result)
+    task = MakePiece(_NormalizeUnit(source, options), pieces, source)
+    result = finish_pieces(units, task, workers=workers, progress=progress)
+    rows, dropped, load = rows_in_order(pieces, result)
+    dropped = sorted([*source.dropped, *dropped], key=lambda row: row.order)
     refuse_empty(len(rows), dropped, source.description)
     records = [record for _, unit_records in result for record in unit_records]
     inputs = [InputRef("frames", source_digest([(r.key, r.digest) for r in records]))]
@@ -213,7 +226,8 @@ def normalize(
         writer.append_labels(Labels.from_keys([key for key, _, _ in rows]))
         writer.append_dropped(dropped)
     pieces.discard()
-    return StageSummary(len(records), len(rows), start, dropped, writer.content_sha256, ignored)
+    sequences = len(records) + len(source.dropped)
+    return StageSummary(sequences, len(rows), start, dropped, writer.content_sha256, ignored)
 
 
 def refuse_empty(kept: int, dropped: list[DroppedRow], description: str) -> None:

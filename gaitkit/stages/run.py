@@ -61,7 +61,7 @@ class PipelineOptions:
 
 
 def run_pipeline(
-    source: Path,
+    source: Path | str,
     workshop: Workshop,
     options: PipelineOptions,
     *,
@@ -72,8 +72,8 @@ def run_pipeline(
 
     Parameters
     ----------
-    source : Path
-        Frames, ready-made GEIs, or an artefact of silhouettes or measured GEIs.
+    source : str or Path
+        Frames in any layout, ready-made GEIs, or an artefact of silhouettes or measured GEIs.
     workshop : Workshop
         The folder: ``gei.h5``, ``SYSTEM.h5``, ``translated.h5``, ``results-raw.h5``,
         ``results.h5`` and sheets.
@@ -165,17 +165,8 @@ def run_pipeline(
     ]
 
 
-def _holds_geis(source: Path) -> bool:
-    from gaitkit.stages.inputs import input_kind
-
-    if input_kind(source) != "silhouettes":
-        return False
-    with open_artifact(source, ("gei", "silhouettes")) as artifact:
-        return artifact.kind == "gei"
-
-
 def measured_geis(
-    source: Path,
+    source: Path | str,
     workshop: Workshop,
     options: PipelineOptions,
     progress: Progress | None = None,
@@ -187,62 +178,33 @@ def measured_geis(
     source, workshop, options, progress
         As for `run_pipeline`.
     """
-    if _holds_geis(source):
-        return source
-    return workshop.step(
-        "gei.h5",
-        {
-            "input": _input_digest(source, options.workers),
-            "silhouettes": options.silhouettes,
-            "gei": options.gei,
-        },
-        lambda path: _make_gei(source, path, options, progress),
-        say="Making gait energy images",
-    )
-
-
-def _input_digest(source: Path, workers: int) -> str:
-    """What identifies the input: an artefact's content digest, or the digest of all frames."""
-    from gaitkit.datasets.gei_images import GeiImageSource
-    from gaitkit.datasets.sources import open_source
-    from gaitkit.stages.inputs import input_kind
-    from gaitkit.stages.units import digest_of
-
-    kind = input_kind(source)
-    if kind == "silhouettes":
-        return content_of(source)
-    frames = GeiImageSource(source) if kind == "geis" else open_source(source)
-    return digest_of(frames, workers=workers)
-
-
-def _make_gei(
-    source: Path, path: Path, options: PipelineOptions, progress: Progress | None
-) -> None:
-    from gaitkit.datasets.gei_images import GeiImageSource
-    from gaitkit.datasets.sources import open_source
     from gaitkit.gei.options import GeiOptions
     from gaitkit.silhouettes.options import SilhouetteOptions
-    from gaitkit.stages import make_gei as stage
-    from gaitkit.stages.inputs import input_kind
+    from gaitkit.stages.make_gei import make_gei, open_input
+    from gaitkit.stages.piecework import digest_of_frames
 
-    kind = input_kind(source)
-    average = GeiOptions(**options.gei)
-    if kind == "silhouettes":
-        stage.gei_from_silhouettes(
-            source, path, average, workers=options.workers, overwrite=True, progress=progress
-        )
-    elif kind == "geis":
-        stage.collect_geis(GeiImageSource(source), path, overwrite=True, progress=progress)
+    given = open_input(source)
+    if given.source is None:
+        with open_artifact(given.path, ("gei", "silhouettes")) as artifact:
+            if artifact.kind == "gei":
+                return given.path
+        digest = content_of(given.path)
     else:
-        stage.gei_from_frames(
-            open_source(source),
+        digest = digest_of_frames(given.source, workers=options.workers)
+    return workshop.step(
+        "gei.h5",
+        {"input": digest, "silhouettes": options.silhouettes, "gei": options.gei},
+        lambda path: make_gei(
+            given,
             path,
             SilhouetteOptions(**options.silhouettes),
-            average,
+            GeiOptions(**options.gei),
             workers=options.workers,
             overwrite=True,
             progress=progress,
-        )
+        ),
+        say="Making gait energy images",
+    )
 
 
 def _sheets(workshop: Workshop, gei: Path, translated: Path) -> None:

@@ -38,7 +38,7 @@ class Workshop:
 
     Parameters
     ----------
-    folder : Path
+    folder : str or Path
         Made when missing.
     overwrite : bool
         Replace files of the same names that this workshop has not made.
@@ -54,8 +54,8 @@ class Workshop:
         The folder cannot be made, or its ``run.json`` cannot be read.
     """
 
-    def __init__(self, folder: Path, *, overwrite: bool = False) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path | str, *, overwrite: bool = False) -> None:
+        self.folder = folder = Path(folder)
         self.made: list[str] = []
         self.kept: list[str] = []
         self._overwrite = overwrite
@@ -70,6 +70,9 @@ class Workshop:
                 f"{folder} cannot be used: {error}.",
                 hint="Give another folder; a damaged run.json may be removed.",
             ) from error
+
+    def __repr__(self) -> str:
+        return f"Workshop({str(self.folder)!r})"
 
     def path(self, name: str) -> Path:
         """Where an output is."""
@@ -119,7 +122,7 @@ class Workshop:
         if path.exists() and name not in self._record and not self._overwrite:
             raise OutputExistsError(
                 f"{path} exists and was not made by this command.",
-                hint="Add --overwrite to replace it, or give another folder.",
+                hint="Add `overwrite=True` to replace it, or give another folder.",
             )
         _log.info("%s", say)
         make(path)

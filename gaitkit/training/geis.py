@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gaitkit.artifacts import open_artifact
+from gaitkit.artifacts.schema import differences
 from gaitkit.display import html_table
 from gaitkit.errors import DamagedArtifactError, MixtureError, OptionError
 from gaitkit.labels import Labels, SequenceKey, format_view
@@ -20,7 +21,6 @@ from gaitkit.labels import Labels, SequenceKey, format_view
 __all__ = [
     "PREPROCESSING",
     "GeiSet",
-    "brief",
     "first_difference",
     "grey_values",
     "preprocessing_of",
@@ -30,8 +30,6 @@ __all__ = [
 
 PREPROCESSING = ("silhouettes", "gei")
 """Sections of a GEI artefact's parameters that say how its GEIs were made."""
-
-_ABSENT = "nothing"
 
 
 @dataclass(frozen=True, eq=False)
@@ -427,29 +425,12 @@ def first_difference(
     found_size, other_size : tuple of int
         Height and width, pixels.
     """
-    differences = []
+    differing = []
     if found_size != other_size:
-        differences.append(("size", "{}×{}".format(*found_size), "{}×{}".format(*other_size)))
-    differences += _differences(found, other)
-    if not differences:
+        differing.append(("size", "{}×{}".format(*found_size), "{}×{}".format(*other_size)))
+    differing += differences(found, other)
+    if not differing:
         return None
-    name, here, there = differences[0]
-    more = f" ({len(differences) - 1} more differ)" if len(differences) > 1 else ""
+    name, here, there = differing[0]
+    more = f" ({len(differing) - 1} more differ)" if len(differing) > 1 else ""
     return f"{name} is {here} here, {there} there{more}"
-
-
-def _differences(
-    found: Mapping[str, Any], learned: Mapping[str, Any], prefix: str = ""
-) -> Iterator[tuple[str, str, str]]:
-    for name in sorted(set(found) | set(learned)):
-        here, there = found.get(name, _ABSENT), learned.get(name, _ABSENT)
-        if isinstance(here, Mapping) and isinstance(there, Mapping):
-            yield from _differences(here, there, f"{prefix}{name}.")
-        elif here != there:
-            yield f"{prefix}{name}", brief(here), brief(there)
-
-
-def brief(value: Any) -> str:
-    """A parameter's value for a message, cut to 80 characters."""
-    text = str(value)
-    return text if len(text) <= 80 else text[:77] + "..."

@@ -24,6 +24,7 @@ from gaitkit.artifacts import (
     open_artifact,
     write_artifact,
 )
+from gaitkit.artifacts.schema import brief
 from gaitkit.errors import (
     DamagedArtifactError,
     DeviceError,
@@ -32,7 +33,6 @@ from gaitkit.errors import (
     TrainingError,
     WrongKindError,
 )
-from gaitkit.training.geis import brief
 from gaitkit.training.history import History
 from gaitkit.training.record import Refit, TrainingRecord, told_record
 from gaitkit.training.registry import ModelKind

@@ -58,7 +58,7 @@ class LabelledConfig(TranslatorConfig):
                 f"The targets' view {format_view(self.target_view)}° and condition "
                 f"{self.target_condition!r} must be among those of the data, which are "
                 f"{', '.join(map(format_view, self.views))} and {', '.join(self.conditions)}.",
-                hint="Choose others with --target-view and --target-condition.",
+                hint="Choose others with `target_view` and `target_condition`.",
             )
 
     @property
@@ -213,7 +213,7 @@ def asked_labels(
     The first `forced` rows are asked for the target's domain: a permuted batch of CASIA-B would
     ask for it once in eighteen times, and it is the only one wanted in the end. The others are
     asked for the domains of the batch in random order, view and condition together, so that
-    nothing is asked for that nobody has.
+    no pair of them is asked for that the data do not have.
 
     Parameters
     ----------

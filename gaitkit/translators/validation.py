@@ -17,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.errors import TrainingError
-from gaitkit.identification.crossview import cross_view_table, match_views
+from gaitkit.identification.crossview import cross_view_rates as mean_rates
 from gaitkit.identification.features import pixels
-from gaitkit.identification.metrics import get_metric
 from gaitkit.labels import Labels, format_view
 from gaitkit.training.health import not_finite
 
@@ -217,13 +216,8 @@ def cross_view_rates(
     dict of str to float
         As `Score.rates`.
     """
-    matches = match_views(
-        vectors, labels, gallery, ~gallery, metric=get_metric("euclidean"), threads=threads
-    )
-    views = np.array(labels.views())
-    rates = {}
-    for condition in labels.select(~gallery).conditions():
-        searched = ~gallery & np.asarray(labels.condition == condition, dtype=bool)
-        rate = cross_view_table(matches, searched, views).mean_excluding_identical
-        rates[condition] = np.nan if rate is None else rate
-    return rates
+    conditions = labels.select(~gallery).conditions()
+    probes = {
+        name: ~gallery & np.asarray(labels.condition == name, dtype=bool) for name in conditions
+    }
+    return mean_rates(vectors, labels, gallery, probes, threads=threads)

@@ -1,9 +1,9 @@
 """Synthetic walkers: 3-D people rendered as silhouettes in CASIA-B's layout.
 
-A body of human proportions (`body`) is moved by joint angles of human gait (`curves`, `gait`,
-`skeleton`), fleshed out and dressed (`sculptor`, `trunk`, `limbs`, `clothing`, `attire`,
-`figure`), sent on a walk (`walks`), seen by a ring of cameras (`camera`), drawn (`rendering`),
-roughened as background subtraction would (`noise`) and written as a tree of PNGs (`tree`).
+A body of human proportions (`body`) is moved by joint angles of human gait (`gait`, `skeleton`),
+dressed (`clothing`) and fleshed out (`figure`), sent on a walk (`walks`), seen by a ring of cameras
+and drawn (`rendering`), roughened as background subtraction would (`noise`) and written as a tree
+of PNGs (`tree`). Each takes its random numbers by name (`draws`).
 Nothing is downloaded, and a seed says all.
 """
 

@@ -7,6 +7,7 @@ for a few frames.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,21 +51,27 @@ def roughen(
     rng : numpy.random.Generator
         The sequence's generator.
     """
-    _ragged_edges(frames, polygons, strength, rng)
-    unit = frames.shape[1] / _REFERENCE_HEIGHT
-    _holes(frames, centres, strength, unit, rng)
-    _lost_feet(frames, centres, feet, strength, unit, rng)
-    _specks(frames, strength, unit, rng)
+    clip = _Clip(frames, centres, strength, frames.shape[1] / _REFERENCE_HEIGHT, rng)
+    _ragged_edges(clip, polygons)
+    _holes(clip)
+    _lost_feet(clip, feet)
+    _specks(clip)
 
 
-def _ragged_edges(
-    frames: NDArray[np.uint8],
-    polygons: NDArray[np.float64],
-    strength: float,
-    rng: np.random.Generator,
-) -> None:
+class _Clip(NamedTuple):
+    """The frames being roughened, and how; `unit` is a pixel of the reference height."""
+
+    frames: NDArray[np.uint8]
+    centres: NDArray[np.float64]
+    strength: float
+    unit: float
+    rng: np.random.Generator
+
+
+def _ragged_edges(clip: _Clip, polygons: NDArray[np.float64]) -> None:
     """Threshold the blurred silhouette at a level that wanders along its edge."""
-    levels = _levels(min(strength, 2.5))
+    frames = clip.frames
+    levels = _levels(min(clip.strength, 2.5))
     height, width = frames.shape[1:]
     # Column and row apart: numpy is slow to reduce along an axis before a short last one.
     flat = np.moveaxis(polygons.reshape(len(frames), -1, 2), -1, 0).copy()
@@ -72,7 +79,7 @@ def _ragged_edges(
     high = np.ceil(flat.max(axis=-1).T).astype(int) + _MARGIN
     low = np.clip(low, 0, [width, height])
     high = np.clip(high, 0, [width, height])
-    shifts = rng.integers(0, _TILE, size=(len(frames), 2))
+    shifts = clip.rng.integers(0, _TILE, size=(len(frames), 2))
     for frame, (left, top), (right, bottom), (dx, dy) in zip(
         frames, low, high, shifts, strict=True
     ):
@@ -100,38 +107,27 @@ def _levels(strength: float) -> NDArray[np.uint8]:
     return np.clip(128 + 28 * strength * field, 1, 254).astype(np.uint8)
 
 
-def _holes(
-    frames: NDArray[np.uint8],
-    centres: NDArray[np.float64],
-    strength: float,
-    unit: float,
-    rng: np.random.Generator,
-) -> None:
+def _holes(clip: _Clip) -> None:
     """Small holes anywhere in the body, and now and then one that stays for some frames."""
+    _, centres, strength, unit, rng = clip
     count, parts = centres.shape[:2]
     single = rng.poisson(_HOLES_PER_FRAME * strength, count)
     where = np.repeat(np.arange(count), single)
     part = rng.integers(0, parts, len(where))
     offset = rng.normal(0, 3 * unit, (len(where), 2))
     radius = unit * rng.uniform(0.7, 3.2, len(where))
-    _erase(frames, centres, where, part, offset, radius)
+    _erase(clip, where, part, offset, radius)
     for _ in range(rng.poisson(_CAMOUFLAGES_PER_FRAME * strength * count)):
         first, length = int(rng.integers(0, count)), int(rng.integers(3, 11))
         where = np.arange(first, min(first + length, count))
         part = np.full(len(where), rng.integers(0, parts))
         offset = rng.normal(0, 2.0 * unit, (len(where), 2))
         radius = unit * rng.uniform(1.5, 4.0) * rng.uniform(0.5, 1.3, len(where))
-        _erase(frames, centres, where, part, offset, radius)
+        _erase(clip, where, part, offset, radius)
 
 
-def _lost_feet(
-    frames: NDArray[np.uint8],
-    centres: NDArray[np.float64],
-    feet: dict[str, int],
-    strength: float,
-    unit: float,
-    rng: np.random.Generator,
-) -> None:
+def _lost_feet(clip: _Clip, feet: dict[str, int]) -> None:
+    frames, _, strength, unit, rng = clip
     count = len(frames)
     for _ in range(rng.poisson(_LOST_FEET_PER_FRAME * strength * count)):
         first, length = int(rng.integers(0, count)), int(rng.integers(2, 7))
@@ -139,25 +135,23 @@ def _lost_feet(
         foot = feet[("right", "left")[int(rng.integers(0, 2))]]
         offset = rng.normal(0, 1.5 * unit, (len(where), 2))
         radius = unit * rng.uniform(5.0, 11.0, len(where))
-        _erase(frames, centres, where, np.full(len(where), foot), offset, radius)
+        _erase(clip, where, np.full(len(where), foot), offset, radius)
 
 
 def _erase(
-    frames: NDArray[np.uint8],
-    centres: NDArray[np.float64],
+    clip: _Clip,
     where: NDArray[np.intp],
     part: NDArray[np.intp],
     offset: NDArray[np.float64],
     radius: NDArray[np.float64],
 ) -> None:
-    at = np.rint((centres[where, part] + offset) * 16).astype(int)
+    at = np.rint((clip.centres[where, part] + offset) * 16).astype(int)
     for frame, (x, y), r in zip(where, at, np.rint(radius * 16).astype(int), strict=True):
-        cv2.circle(frames[frame], (int(x), int(y)), int(r), 0, -1, cv2.LINE_8, 4)
+        cv2.circle(clip.frames[frame], (int(x), int(y)), int(r), 0, -1, cv2.LINE_8, 4)
 
 
-def _specks(
-    frames: NDArray[np.uint8], strength: float, unit: float, rng: np.random.Generator
-) -> None:
+def _specks(clip: _Clip) -> None:
+    frames, _, strength, unit, rng = clip
     height, width = frames.shape[1:]
     count = rng.poisson(_SPECKS_PER_FRAME * strength, len(frames))
     where = np.repeat(np.arange(len(frames)), count)

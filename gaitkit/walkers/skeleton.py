@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.walkers.body import Body
 from gaitkit.walkers.gait import SIDES, JointAngles, joint_angles
-from gaitkit.walkers.rotations import bend, roll, turn
 
-__all__ = ["SHOE_M", "Skeleton", "pose", "stride_length"]
+__all__ = ["SHOE_M", "Skeleton", "bend", "pose", "roll", "stride_length", "turn"]
 
 SHOE_M = 0.012
 _HIP_HALF_WIDTH = 0.052  # of stature: hip joint centres, Winter (2009)
@@ -54,6 +54,52 @@ class Skeleton:
         return Skeleton({name: at + offset for name, at in self.points.items()}, self.frames)
 
 
+# Rotations in the walker's frame (x forward, y to the walker's left, z up), right-handed.
+
+
+def bend(degrees: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """Rotation that swings a hanging limb forward, a flexion: about the y axis.
+
+    Parameters
+    ----------
+    degrees : float or ndarray of float64, shape (frames,)
+        Angle.
+
+    Returns
+    -------
+    ndarray of float64, shape (..., 3, 3)
+        Matrices for column vectors.
+    """
+    c, s, zero, one = _parts(degrees)
+    return _matrix((c, zero, -s), (zero, one, zero), (s, zero, c))
+
+
+def roll(degrees: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """Rotation that lifts the left side: about the x axis. See `bend`."""
+    c, s, zero, one = _parts(degrees)
+    return _matrix((one, zero, zero), (zero, c, -s), (zero, s, c))
+
+
+def turn(degrees: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """Rotation to the walker's left: about the z axis. See `bend`."""
+    c, s, zero, one = _parts(degrees)
+    return _matrix((c, -s, zero), (s, c, zero), (zero, zero, one))
+
+
+_Row = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+
+
+def _parts(
+    degrees: NDArray[np.float64] | float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    angle = np.radians(np.asarray(degrees, dtype=np.float64))
+    return np.cos(angle), np.sin(angle), np.zeros_like(angle), np.ones_like(angle)
+
+
+def _matrix(*rows: _Row) -> NDArray[np.float64]:
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
 def pose(body: Body, style: Mapping[str, float], phase: NDArray[np.float64]) -> Skeleton:
     """A walker on the spot: the pelvis above the origin, the feet on the floor.
 
@@ -79,11 +125,12 @@ def pose(body: Body, style: Mapping[str, float], phase: NDArray[np.float64]) -> 
     frames["pelvis"] = heading @ roll(angles.pelvis_roll) @ tilt
     points["pelvis"] = np.zeros((len(phase), 3))
     points["pelvis"][:, 1] = -style["sway_m"] * np.sin(2 * np.pi * phase)
+    person = _Posing(points, frames, body, style, angles)
     for side in SIDES:
-        _leg(points, frames, body, style, side, heading, angles)
-    _trunk(points, frames, body, style, angles)
+        _leg(person, side, heading)
+    _trunk(person)
     for side in SIDES:
-        _arm(points, frames, body, style, side, angles)
+        _arm(person, side)
     soles = [points[f"{side}_{part}"][:, 2] for side in SIDES for part in ("heel", "ball", "toe")]
     # A soft minimum: weight passes from one sole to the other without a jolt.
     lowest = -_SOFT_M * np.log(np.sum(np.exp(-np.array(soles) / _SOFT_M), axis=0) / 3)
@@ -122,15 +169,18 @@ def _along(frame: NDArray[np.float64], x: float, y: float, z: float) -> NDArray[
     return vector
 
 
-def _leg(
-    points: dict[str, NDArray[np.float64]],
-    frames: dict[str, NDArray[np.float64]],
-    body: Body,
-    style: Mapping[str, float],
-    side: str,
-    heading: NDArray[np.float64],
-    angles: JointAngles,
-) -> None:
+class _Posing(NamedTuple):
+    """Somebody being posed: joints and orientations so far, and what decides about the others."""
+
+    points: dict[str, NDArray[np.float64]]
+    frames: dict[str, NDArray[np.float64]]
+    body: Body
+    style: Mapping[str, float]
+    angles: JointAngles
+
+
+def _leg(person: _Posing, side: str, heading: NDArray[np.float64]) -> None:
+    points, frames, body, style, angles = person
     sign = 1.0 if side == "left" else -1.0
     half = _HIP_HALF_WIDTH * body.stature
     reach = body.thigh + body.shank
@@ -157,13 +207,8 @@ def _leg(
     frames[f"{side}_thigh"], frames[f"{side}_shank"], frames[f"{side}_foot"] = thigh, shank, foot
 
 
-def _trunk(
-    points: dict[str, NDArray[np.float64]],
-    frames: dict[str, NDArray[np.float64]],
-    body: Body,
-    style: Mapping[str, float],
-    angles: JointAngles,
-) -> None:
+def _trunk(person: _Posing) -> None:
+    points, frames, body, style, angles = person
     thorax = turn(angles.thorax_yaw) @ roll(angles.thorax_roll) @ bend(-angles.thorax_pitch)
     upper = thorax @ bend(-style["upper_back_bend"])
     neck = upper @ bend(-style["neck_forward"] + 0.4 * style["upper_back_bend"])
@@ -177,14 +222,8 @@ def _trunk(
     frames["thorax"], frames["upper_thorax"], frames["head"] = thorax, upper, gaze
 
 
-def _arm(
-    points: dict[str, NDArray[np.float64]],
-    frames: dict[str, NDArray[np.float64]],
-    body: Body,
-    style: Mapping[str, float],
-    side: str,
-    angles: JointAngles,
-) -> None:
+def _arm(person: _Posing, side: str) -> None:
+    points, frames, body, style, angles = person
     sign = 1.0 if side == "left" else -1.0
     half = body.biacromial_breadth / 2 - 0.022
     trunk = frames["upper_thorax"]

@@ -25,6 +25,7 @@ from gaitkit.walkers.rendering import render_sequence
 __all__ = ["MARKER", "MODEL_VERSION", "TreeSummary", "write_tree"]
 
 MARKER = "synth.json"
+"""Names the data set; `gaitkit.datasets.sources.MARKER` is the same, as a test sees to."""
 _UNFINISHED_MARKER = f".{MARKER}.partial"
 MODEL_VERSION = 1
 """Raised whenever the same options would give other frames."""
@@ -52,7 +53,7 @@ class TreeSummary:
 
 
 def write_tree(
-    folder: Path,
+    folder: Path | str,
     options: WalkerOptions,
     *,
     workers: int = 1,
@@ -63,7 +64,7 @@ def write_tree(
 
     Parameters
     ----------
-    folder : Path
+    folder : str or Path
         The tree's root; made if missing. A tree of the same options is continued.
     options : WalkerOptions
         The data set.
@@ -169,7 +170,7 @@ def _claim(folder: Path, options: WalkerOptions, *, overwrite: bool) -> None:
     else:
         raise OutputExistsError(
             f"{folder} holds walkers made with other options: {_difference(found, options)}",
-            hint="Choose a new folder, give the same options, or give --overwrite.",
+            hint="Choose a new folder, give the same options, or `overwrite=True`.",
         )
     _write_marker(folder, options, complete=False)
 

@@ -20,12 +20,10 @@ from gaitkit.walkers.clothing import (
     random_outfit,
 )
 from gaitkit.walkers.draws import Spread, draw, generator
-from gaitkit.walkers.figure import dress
+from gaitkit.walkers.figure import Figure, dress
 from gaitkit.walkers.gait import STYLE
 from gaitkit.walkers.options import WalkerOptions, subject_name
-from gaitkit.walkers.rotations import turn
-from gaitkit.walkers.sculptor import Figure
-from gaitkit.walkers.skeleton import pose, stride_length
+from gaitkit.walkers.skeleton import pose, stride_length, turn
 
 __all__ = ["FRAMES_PER_SECOND", "Walk", "figure_of", "plan_walk"]
 

@@ -1,7 +1,7 @@
 import pytest
 
-from gaitkit.datasets import casia_b
-from gaitkit.datasets.casia_b import TreeSource, make_units
+from gaitkit.datasets import sources
+from gaitkit.datasets.casia_b import TreeSource
 from gaitkit.errors import DatasetError, LayoutError
 
 
@@ -84,7 +84,7 @@ def test_a_view_that_is_no_number_is_an_error(tree):
         f"the view folder {tree}/001/nm-01/left should be named by a number of degrees "
         "(000, 18, 22.5, -30), got 'left'"
     )
-    assert "--manifest" in caught.value.hint
+    assert "manifest" in caught.value.hint
 
 
 def test_one_sequence_in_two_folders_is_an_error(make_tree):
@@ -105,7 +105,7 @@ def test_units_depend_on_the_sequences_alone(make_tree):
         "016/nm-01/000 to 019/nm-01/000 (4)",
     ]
     assert [unit.index for unit in units] == [0, 1]
-    assert make_units([]) == []
+    assert sources.cut_into_units([], 16, str) == []
 
 
 def test_frames_are_read_when_their_turn_comes(tree):
@@ -117,7 +117,7 @@ def test_frames_are_read_when_their_turn_comes(tree):
 
 
 def test_a_file_that_is_too_large_for_a_frame_is_an_error(tree, monkeypatch):
-    monkeypatch.setattr(casia_b, "MAX_FRAME_BYTES", 10)
+    monkeypatch.setattr(sources, "MAX_FRAME_BYTES", 10)
     source = TreeSource(tree)
     with pytest.raises(DatasetError, match="no silhouette"):
         [list(s.frames) for unit in source.units() for s in source.read(unit)]

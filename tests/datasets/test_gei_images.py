@@ -3,7 +3,8 @@ import zipfile
 
 import pytest
 
-from gaitkit.datasets.gei_images import GeiImageSource, looks_like_gei_tree
+from gaitkit.datasets.gei_images import GeiImageSource
+from gaitkit.datasets.layouts import recognise
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import LayoutError
 
@@ -47,14 +48,14 @@ def test_archives_give_the_same(geis, tmp_path, contents):
         pack_zip(geis, tmp_path / "above.zip", "GEI_CASIA_B/gei/"),
         pack_tar(geis, tmp_path / "gei.tar.gz"),
     ):
-        assert looks_like_gei_tree(path)
+        assert recognise(path) == "geis"
         assert contents(GeiImageSource(path)) == expected
 
 
 def test_all_images_in_one_folder(make_tree, contents):
     root = make_tree("flat", "001-nm-01-000.png", "001-nm-01-018.png", "notes.txt", "mean.png")
-    assert not looks_like_gei_tree(root / "notes.txt")
-    assert looks_like_gei_tree(root)
+    assert recognise(root / "notes.txt") != "geis"
+    assert recognise(root) == "geis"
     source = GeiImageSource(root)
     assert list(contents(source)) == ["001/nm-01/000", "001/nm-01/018"]
     assert source.ignored == {
@@ -64,30 +65,30 @@ def test_all_images_in_one_folder(make_tree, contents):
 
 
 def test_silhouettes_are_not_taken_for_geis(tree, make_tree, pack):
-    assert not looks_like_gei_tree(tree)
-    assert not looks_like_gei_tree(tree / "001")
-    assert not looks_like_gei_tree(tree / "001/nm-01/000")
-    assert not looks_like_gei_tree(pack(tree, "zip"))
-    assert not looks_like_gei_tree(pack(tree, "zip of tar.gz"))
+    assert recognise(tree) != "geis"
+    assert recognise(tree / "001") != "geis"
+    assert recognise(tree / "001/nm-01/000") != "geis"
+    assert recognise(pack(tree, "zip")) != "geis"
+    assert recognise(pack(tree, "zip of tar.gz")) != "geis"
 
 
 def test_frames_named_like_geis_are_told_by_their_numbers(make_tree):
     subject = make_tree("001", *(f"nm-01/000/nm-01-000-{n:03d}.png" for n in range(1, 9)))
     flat = make_tree("flat", *(f"anna-walk-{n:03d}.png" for n in range(1, 9)))
-    assert not looks_like_gei_tree(subject)
-    assert not looks_like_gei_tree(flat)
+    assert recognise(subject) != "geis"
+    assert recognise(flat) != "geis"
 
 
 @pytest.mark.parametrize("name", ["gone", "empty", "text.zip"])
 def test_what_is_none_of_it(tmp_path, name):
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.zip").write_text("text")
-    assert not looks_like_gei_tree(tmp_path / name)
+    assert recognise(tmp_path / name) != "geis"
 
 
 def test_a_preview_above_the_geis_is_a_stray(geis):
     (geis / "sheet.png").write_bytes(b"x")
-    assert looks_like_gei_tree(geis)
+    assert recognise(geis) == "geis"
     source = GeiImageSource(geis)
     assert len(source.units()[0].work) == 3
     assert source.ignored == {"images at another depth": 1}
@@ -126,7 +127,7 @@ def test_a_name_that_contradicts_its_folders_is_an_error(geis):
 
 def test_one_level_too_deep(make_tree):
     root = make_tree("GEI_CASIA_B", "gei/001/nm-01/001-nm-01-090.png")
-    assert not looks_like_gei_tree(root)
+    assert recognise(root) != "geis"
     with pytest.raises(LayoutError) as caught:
         GeiImageSource(root).units()
     assert caught.value.message == (

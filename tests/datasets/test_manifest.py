@@ -153,5 +153,5 @@ def test_other_encodings_are_named(tmp_path):
 
 
 def test_a_manifest_that_is_not_there(tmp_path):
-    with pytest.raises(DatasetError, match="cannot be read: No such file"):
+    with pytest.raises(DatasetError, match="There is no file or folder"):
         ManifestSource(tmp_path / "people.csv").units()

@@ -7,8 +7,8 @@ import pytest
 
 from gaitkit.datasets.archives import Limits
 from gaitkit.datasets.casia_b import TreeSource
+from gaitkit.datasets.layouts import open_source
 from gaitkit.datasets.packed import PackedSource
-from gaitkit.datasets.sources import open_source
 from gaitkit.errors import ArchiveError, LayoutError
 
 FORMS = [

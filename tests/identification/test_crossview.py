@@ -125,7 +125,7 @@ def random_walks(seed, kind=np.uint8):
     return labels, random.integers(0, 256, (len(labels), 9)).astype(kind)
 
 
-@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
+@pytest.mark.parametrize("metric", list(map(get_metric, METRICS)), ids=METRICS)
 @pytest.mark.parametrize("seed", range(4))
 def test_every_cell_equals_scikit_learn(metric, seed):
     labels, vectors = random_walks(seed)

@@ -13,6 +13,7 @@ from gaitkit.identification.features import (
     LinearProjection,
     check_finite,
     fit_lda,
+    fit_pca,
     get_feature,
     pixels,
 )
@@ -74,19 +75,39 @@ def test_lda_finds_people_that_it_was_not_fitted_on():
     assert share_of_right_neighbours(projection.transform(vectors[~train])) > raw + 0.1
 
 
-def test_the_randomised_pca_is_repeatable_and_close_to_the_exact_one():
+def test_components_by_hand():
+    """Rows on a cross: three steps along one diagonal, one along the other."""
+    vectors = 5 + np.array([[3, 3], [-3, -3], [1, -1], [-1, 1]])
+    pca = fit_pca(vectors)
+    half = np.sqrt(0.5)
+    assert pca.mean.tolist() == [5.0, 5.0]
+    np.testing.assert_allclose(pca.matrix, [[half, half], [half, -half]], atol=1e-12)
+
+
+def test_fewer_rows_than_columns_by_hand():
+    pca = fit_pca(np.array([[0, 0, 0, 0], [0, 6, 0, -8]]))
+    np.testing.assert_allclose(pca.matrix, [[0.0], [-0.6], [0.0], [0.8]], atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(40, 12), (12, 40), (700, 600)])
+def test_components_equal_those_of_numpys_svd(shape):
     random = np.random.default_rng(0)
-    who = np.repeat(np.arange(10), 52)
-    spread = random.normal(0, 1, (len(who), 8)) @ (10 * random.normal(0, 1, (8, 520)))
-    vectors = spread + random.normal(0, 1, (10, 520))[who] + random.normal(0, 0.1, spread.shape)
-    once = fit_lda(vectors, who, components=40)
-    again = fit_lda(vectors, who, components=40)
-    np.testing.assert_array_equal(once.matrix, again.matrix)
-    scores = PCA(40, svd_solver="full").fit_transform(vectors)
-    reference = LinearDiscriminantAnalysis(solver="eigen", shrinkage=LDA_SHRINKAGE)
-    expected = distances(reference.fit_transform(scores, who))
-    found = distances(once.transform(vectors))
-    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.95
+    vectors = random.normal(size=shape) * np.geomspace(30, 0.1, shape[1]) + 100
+    pca = fit_pca(vectors, components=9)
+    expected = np.linalg.svd(vectors - vectors.mean(axis=0), full_matrices=False)[2][:9].T
+    largest = expected[np.abs(expected).argmax(axis=0), np.arange(9)]
+    np.testing.assert_allclose(pca.matrix, expected * np.sign(largest), atol=1e-7)
+
+
+def test_directions_without_variation_are_no_components():
+    vectors = np.outer(np.arange(6), [1, 2, 2]).astype(np.uint8)
+    np.testing.assert_allclose(fit_pca(vectors).matrix, [[1 / 3], [2 / 3], [2 / 3]], atol=1e-12)
+    assert fit_pca(np.full((6, 3), 7)).matrix.shape == (3, 0)
+
+
+def test_one_row_has_no_components():
+    with pytest.raises(ProtocolError, match="the artefact has 1 rows"):
+        fit_pca(np.zeros((1, 4)))
 
 
 @pytest.mark.parametrize("count", [1, 5])
@@ -112,8 +133,8 @@ def test_nan_is_counted():
 
 
 def test_an_unknown_feature_names_the_known_ones():
-    assert get_feature("lda", [], Path("x.h5")) == "lda"
-    assert get_feature("own", ["own"], Path("x.h5")) == "own"
+    assert get_feature("lda", [], Path("x.h5")).name == "lda"
+    assert get_feature("own", ["own"], Path("x.h5")).column == "features/own"
     with pytest.raises(OptionError, match=r"x\.h5 has no feature 'sift'\.\n?.*") as refused:
         get_feature("sift", ["own"], Path("x.h5"))
     assert "Choose one of pixels, pca, lda, own." in (refused.value.hint or "")

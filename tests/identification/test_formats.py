@@ -13,9 +13,9 @@ import pytest
 
 from gaitkit.identification.figures.bootstrap import Interval
 from gaitkit.identification.figures.numbers import Failures, Numbers, OpenSet, Verification
-from gaitkit.identification.figures.overview import differences_text, figures_text, summary_text
 from gaitkit.identification.formats import csv_text, latex_text, markdown_text
 from gaitkit.identification.results import EvaluationResult
+from gaitkit.identification.tables import differences_text, figures_text, summary_text
 from gaitkit.stages.evaluate import evaluate
 
 

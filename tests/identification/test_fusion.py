@@ -6,9 +6,10 @@ from made_up_people import people_images, people_labels
 
 from gaitkit.artifacts import TrainedOn
 from gaitkit.errors import MixtureError, SeenPeopleError
+from gaitkit.identification.formats import to_json
 from gaitkit.identification.fusion import Fusion, fuse
 from gaitkit.identification.metrics import get_metric
-from gaitkit.identification.results import read_results, to_json
+from gaitkit.identification.results import read_results
 from gaitkit.stages.evaluate import evaluate
 
 

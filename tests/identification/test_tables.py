@@ -9,13 +9,13 @@ from made_up_people import people_labels
 
 from gaitkit.errors import OptionError
 from gaitkit.identification.crossview import CrossViewTable
-from gaitkit.identification.figures.overview import summary_text
 from gaitkit.identification.quality import QualityTable
 from gaitkit.identification.tables import (
     cross_view_text,
     probe_view_text,
     quality_text,
     results_text,
+    summary_text,
 )
 from gaitkit.stages.evaluate import evaluate
 

@@ -1,6 +1,7 @@
 """Protocols: who trains, who is enrolled, who is searched, and what is said when it cannot be."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -347,3 +348,36 @@ def test_nobody_is_both_trained_on_and_tested(subjects):
     assert not np.any(split.gallery & split.probe)
     assert len(split.subjects.test) - len(split.subjects.train) in (0, 1)
     assert sorted((*split.subjects.train, *split.subjects.test)) == sorted(subjects)
+
+
+def test_a_toy_protocol_through_the_command_line(gaitkit, write_gei, tmp_path, monkeypatch):
+    toy = replace(PROTOCOLS["halves"], name="toy", description="like halves", identical_view=True)
+    monkeypatch.setitem(PROTOCOLS, "toy", toy)
+    assert "toy" in gaitkit("protocol", "list").stdout
+    assert gaitkit("evaluate", write_gei(), "--protocol", "toy", "--json").code == 0
+    ran = gaitkit("evaluate", write_gei("other.h5"), "--protocol", "tyo")
+    assert ran.code == 2
+    assert "halves, toy" in ran.stderr
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
+def test_a_protocol_shows_itself_in_three_lines(protocol):
+    assert len(repr(protocol).splitlines()) == 3
+    assert len(repr(protocol)) < 400
+    assert protocol.name in repr(protocol)
+    assert "<table>" in protocol._repr_html_()
+
+
+def test_a_protocol_of_many_people_is_short_too():
+    people = tuple(SubjectRange(f"{n:03d}", f"{n:03d}") for n in range(500))
+    protocol = replace(PROTOCOLS["halves"], name="<b>", test=people, description="x\n" * 300)
+    assert len(repr(protocol).splitlines()) == 3
+    assert len(repr(protocol)) < 600
+    assert "&lt;b&gt;" in protocol._repr_html_()
+
+
+def test_the_old_place_of_protocols_goes_on_working():
+    from gaitkit.datasets import protocols as before
+
+    assert before.get_protocol is get_protocol
+    assert before.split_subjects is split_subjects

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,11 +27,23 @@ class Files:
     results: Path
 
 
-def write_files(folder: Path, people: list[str] | None = None) -> Files:
-    """Eight people by default, the last four of whom are tested, at eleven views."""
+def write_files(
+    folder: Path,
+    people: list[str] | None = None,
+    *,
+    dataset: str = "made-up",
+    renamed: Mapping[str, str] | None = None,
+) -> Files:
+    """Eight people by default, the last four of whom are tested, at eleven views.
+
+    `renamed` gives conditions other names.
+    """
+    called = renamed or {}
     names = people or [f"p{number}" for number in range(8)]
     keys = [SequenceKey(name, *walk, view) for name in names for walk in WALKS for view in VIEWS]
-    labels = Labels.from_keys(keys)
+    labels = Labels.from_keys(
+        [key._replace(condition=called.get(key.condition, key.condition)) for key in keys]
+    )
     random = np.random.default_rng(0)
     person = {name: random.normal(0, 25, (16, 16)) for name in names}
     angle = {view: random.normal(0, 20, (16, 16)) for view in VIEWS}
@@ -46,10 +59,10 @@ def write_files(folder: Path, people: list[str] | None = None) -> Files:
     shared = {
         "kind": "gei",
         "labels": labels,
-        "dataset": "made-up",
+        "dataset": dataset,
         "parameters": {"gei": {"min_frames": 8}, "silhouettes": {}},
         "dropped": [
-            DroppedRow.of(keys[0], "cut-by-border", frame="001.png"),
+            DroppedRow.of(labels.key(0), "cut-by-border", frame="001.png"),
             DroppedRow("p7", "cl", 3, 0.0, "", "too-few-frames", "4 of 10"),
         ],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable
@@ -15,13 +16,12 @@ from made_up_results import Files, write_files
 from gaitkit.errors import MixtureError, OptionError, OutputExistsError
 from gaitkit.identification.crossview import CrossViewTable
 from gaitkit.identification.results import read_results
-from gaitkit.reporting.page.angles import rate_by_angle
+from gaitkit.protocols import get_protocol
+from gaitkit.protocols.model import ProbeSet, Walks
+from gaitkit.reporting.page.curves import rate_by_angle
 from gaitkit.reporting.page.document import write_report
-from gaitkit.reporting.page.entries import read_entries
-from gaitkit.reporting.page.html import data_block, tag
 from gaitkit.reporting.page.mistakes import confusions, subject_rates
 from gaitkit.reporting.page.people import choose_probes
-from gaitkit.reporting.page.provenance import commands
 from gaitkit.stages.evaluate import evaluate
 
 
@@ -35,14 +35,6 @@ def page(files: Files, tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("page") / "report.html"
     write_report([files.raw, files.results], path, geis=[files.geis, files.translated])
     return path.read_text(encoding="utf-8")
-
-
-def test_text_is_escaped_and_markup_is_not() -> None:
-    assert tag("p", "a < b", tag("b", "&"), None, ["x"]) == "<p>a &lt; b<b>&amp;</b>x</p>"
-    assert tag("i", class_="x", title='"', hidden=True, lang=None) == (
-        '<i class="x" title="&quot;" hidden></i>'
-    )
-    assert "</script>" not in data_block("d", ["</script><!--"])[: -len("</script>")]
 
 
 def test_equal_results_give_equal_bytes(page: str, files: Files, tmp_path: Path) -> None:
@@ -82,14 +74,69 @@ def test_pictures_and_figures_have_words(page: str) -> None:
     assert "GaitGAN (published, CASIA-B)" in page
 
 
-def test_names_out_of_files_are_escaped(tmp_path: Path) -> None:
-    evil = ['<script>alert("p")</script>', "p&1", "p2", "p3"]
-    files = write_files(tmp_path, evil + [f"q{name}" for name in evil])
+class Elements(HTMLParser):
+    """Names of all elements, and all text and attributes, as a browser reads them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.told: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, name: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.names.append(name)
+        assert not any(key.startswith("on") for key, _ in attributes)
+        self.told += [value for _, value in attributes if value]
+
+    def handle_data(self, text: str) -> None:
+        self.told.append(text)
+
+
+HOSTILE = ['<script>alert("p")</script>', "' onload='x", '"><img src=x onerror=y>', "{{ 7 * 7 }}"]
+
+
+def test_names_out_of_files_stay_text(tmp_path: Path) -> None:
+    evil = [f"{half}{name}" for half in "pq" for name in HOSTILE]
+    plain = [f"{number}" for number in range(8)]
+    pages = []
+    for folder, people, dataset in (
+        ("evil", evil, "</title><script>alert(0)</script>&amp;"),
+        ("plain", plain, "plain"),
+    ):
+        (tmp_path / folder).mkdir()
+        files = write_files(tmp_path / folder, people, dataset=dataset)
+        output = tmp_path / f"{folder}.html"
+        write_report([files.results], output, geis=[files.translated])
+        pages.append(Elements(output.read_text(encoding="utf-8")))
+    # Whatever people, labels and data sets are called, the page has the same elements.
+    assert pages[0].names.count("script") == 2
+    assert [name for name in pages[0].names if name in ("script", "img", "title")] == [
+        name for name in pages[1].names if name in ("script", "img", "title")
+    ]
+    told = "\n".join(pages[0].told)
+    for name in evil[4:]:
+        assert name in told
+    assert "Gait identification: </title><script>alert(0)</script>&amp;" in told
+
+
+def test_a_hostile_condition_stays_text(tmp_path: Path) -> None:
+    condition = "\"'<b>&"
+    files = write_files(tmp_path, renamed={"cl": condition})
+    protocol = dataclasses.replace(
+        get_protocol("halves"),
+        name=f"mine{condition}",
+        probes=(ProbeSet("cl", (Walks(condition, (1, 2)),)),),
+    )
+    results = tmp_path / "hostile.h5"
+    evaluate(files.geis, protocol=protocol, output=results)
     output = tmp_path / "report.html"
-    write_report([files.results], output, geis=[files.translated])
+    write_report([results], output, geis=[files.geis])
     text = output.read_text(encoding="utf-8")
-    assert "<script>alert" not in text
-    assert "q&lt;script&gt;alert" in text
+    assert "<b>&" not in text
+    page = Elements(text)
+    assert any(condition in told and "p4" in told for told in page.told)
+    assert any(f"Protocol mine{condition}:" in told for told in page.told)
 
 
 def test_rate_by_angle_takes_the_smaller_way_round() -> None:
@@ -121,14 +168,6 @@ def test_chosen_probes_show_hits_and_misses(files: Files) -> None:
     assert {item.key.subject for item in choose_probes(result, ["p6"])} == {"p6"}
     with pytest.raises(OptionError, match="no probes of 'p0'"):
         choose_probes(result, ["p0"])
-
-
-def test_commands_repeat_what_differs_from_the_defaults(files: Files) -> None:
-    assert commands(read_entries([files.raw])) == [
-        "gaitkit make-gei FRAMES -o gei.h5 --min-frames 8",
-        "gaitkit evaluate gei.h5 --protocol halves -o raw.h5",
-        "gaitkit report raw.h5 -o report.html",
-    ]
 
 
 def test_the_cells_data_are_the_matches(page: str, files: Files) -> None:

@@ -85,7 +85,9 @@ def test_a_sequence_of_unknown_view_is_not_enrolled_twice(write_gei):
 def test_the_same_name_in_another_data_set_is_another_person(write_gei):
     gallery = write_gei("gallery.h5", people_labels(["001"], walks=[("nm", 1)]), dataset="here")
     new = write_gei("new.h5", people_labels(["001"], walks=[("nm", 2)]), dataset="there")
-    refused(gallery, new, MixtureError, "(?s)'here' and .* of 'there', and both have 001.*--name")
+    refused(
+        gallery, new, MixtureError, "(?s)'here' and .* of 'there', and both have 001.*`name='here'`"
+    )
 
 
 @pytest.mark.parametrize(

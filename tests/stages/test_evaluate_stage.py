@@ -19,7 +19,8 @@ from gaitkit.errors import (
     SeenPeopleError,
     WrongKindError,
 )
-from gaitkit.identification.results import read_results, to_json
+from gaitkit.identification.formats import to_json
+from gaitkit.identification.results import read_results
 from gaitkit.protocols import PROTOCOLS
 from gaitkit.stages.evaluate import evaluate
 
@@ -221,7 +222,7 @@ def test_an_existing_output_is_kept(write_gei, tmp_path):
         ({"gallery_view": 45.0}, "no gallery at view 045"),
         ({"features": ("sift",)}, "no feature 'sift'"),
         ({"metrics": ("sift",)}, "no metric 'sift'"),
-        ({"features": ()}, "At least one feature"),
+        ({"features": ()}, "At least one of `features`"),
         ({"protocol": "mine"}, "no protocol 'mine'"),
     ],
 )

@@ -115,9 +115,9 @@ def test_a_larger_gallery_than_the_calibrations_is_remarked(files, write_gei, tm
         ({"threshold": float("nan")}, "got nan"),
         ({"threshold": 2.5, "metric": "cosine"}, "0 to 2; got 2.5"),
         ({"threshold": 1.0, "fpir": 0.1}, "not both"),
-        ({"fpir": 0.1}, "--calibration"),
-        ({"feature": "lda"}, "--calibration"),
-        ({"top": 0}, "got 0"),
+        ({"fpir": 0.1}, "`calibration`"),
+        ({"feature": "lda"}, "`calibration`"),
+        ({"top": 0}, "got `top=0`"),
         ({"metric": "mahalanobis"}, "no metric"),
     ],
 )

@@ -10,8 +10,8 @@ import torch
 from torch.nn.functional import softplus
 
 from gaitkit.labels import Labels, SequenceKey
+from gaitkit.training.sampling import Batch, TripleSampler
 from gaitkit.translators import StarGAN, StarGANConfig
-from gaitkit.translators.sampling import Batch, TripleSampler
 
 KEYS = [
     SequenceKey(name, "nm", take, view) for name in "ab" for take in (1, 2) for view in (0.0, 90.0)
@@ -38,7 +38,7 @@ def test_faithful_means_nothing_is_added() -> None:
     model, batch = model_and_batch()
     assert "A" not in model.networks
     assert model.pair_terms(batch, batch.target) == {}
-    assert model.pair_step(batch.source, batch.target, batch.unrelated, batch.target) == {}
+    assert model.pair_step(batch, batch.target) == {}
 
 
 def test_the_pairs_terms_are_their_formulas_and_have_their_weights() -> None:
@@ -58,9 +58,9 @@ def test_the_pairs_terms_are_their_formulas_and_have_their_weights() -> None:
 def test_the_discriminator_learns_who_belongs_together() -> None:
     model, batch = model_and_batch(paired=True, learning_rate_a=1e-2)
     fake = torch.zeros_like(batch.target)
-    first = model.pair_step(batch.source, batch.target, batch.unrelated, fake)
+    first = model.pair_step(batch, fake)
     for _ in range(30):
-        last = model.pair_step(batch.source, batch.target, batch.unrelated, fake)
+        last = model.pair_step(batch, fake)
     for what in ("target", "unrelated", "generated"):
         assert last[f"A.{what}"] < first[f"A.{what}"]
     assert last["accuracy.A.generated"] == 1

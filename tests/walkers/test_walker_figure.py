@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from gaitkit.walkers.body import mean_body
-from gaitkit.walkers.camera import project
 from gaitkit.walkers.clothing import (
     BAG_KINDS,
     Bag,
@@ -14,10 +13,9 @@ from gaitkit.walkers.clothing import (
     random_coat,
 )
 from gaitkit.walkers.draws import generator
-from gaitkit.walkers.figure import dress
+from gaitkit.walkers.figure import Sculptor, dress
 from gaitkit.walkers.gait import STYLE
-from gaitkit.walkers.rendering import fill, outlines
-from gaitkit.walkers.sculptor import Sculptor
+from gaitkit.walkers.rendering import fill, outlines, project
 from gaitkit.walkers.skeleton import pose
 
 SIZE = {"height_px": 240, "width_px": 320}

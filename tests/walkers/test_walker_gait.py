@@ -3,9 +3,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaitkit.walkers.curves import ANKLE, HIP, KNEE, SHOULDER, evaluate_curve, fit_curve
 from gaitkit.walkers.draws import Spread, draw, generator
-from gaitkit.walkers.gait import STYLE, joint_angles
+from gaitkit.walkers.gait import (
+    ANKLE,
+    HIP,
+    KNEE,
+    SHOULDER,
+    STYLE,
+    evaluate_curve,
+    fit_curve,
+    joint_angles,
+)
 
 PHASE = np.arange(200) / 200
 MEAN = {name: spread.mean for name, spread in STYLE.items()}

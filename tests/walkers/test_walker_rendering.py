@@ -3,10 +3,9 @@ import pytest
 
 from gaitkit._opencv import cv2
 from gaitkit.walkers import WalkerOptions, render_sequence
-from gaitkit.walkers.camera import Projection, project
 from gaitkit.walkers.draws import generator
-from gaitkit.walkers.rendering import fill, outlines, render_figure
-from gaitkit.walkers.sculptor import Figure
+from gaitkit.walkers.figure import Figure
+from gaitkit.walkers.rendering import Projection, fill, outlines, project, render_figure
 from gaitkit.walkers.walks import figure_of, plan_walk
 
 CLEAN = WalkerOptions(noise=0, frames=24)

@@ -4,8 +4,7 @@ import pytest
 from gaitkit.walkers.body import mean_body
 from gaitkit.walkers.gait import STYLE
 from gaitkit.walkers.options import WalkerOptions
-from gaitkit.walkers.rotations import bend, roll, turn
-from gaitkit.walkers.skeleton import pose, stride_length
+from gaitkit.walkers.skeleton import bend, pose, roll, stride_length, turn
 from gaitkit.walkers.walks import plan_walk
 
 BODY = mean_body()

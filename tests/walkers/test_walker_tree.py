@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from gaitkit._opencv import cv2
+from gaitkit.datasets import sources
 from gaitkit.errors import OptionError, OutputError, OutputExistsError
 from gaitkit.walkers import WalkerOptions, render_sequence, write_tree
+from gaitkit.walkers.tree import MARKER
 
 OPTIONS = WalkerOptions(subjects=2, views=(0, 90), frames=4, takes={"nm": 2, "bg": 1})
 
@@ -153,3 +155,7 @@ def test_a_broken_marker_is_an_error(tmp_path):
 def test_no_workers_is_an_error(tmp_path):
     with pytest.raises(OptionError):
         write_tree(tmp_path / "walkers", OPTIONS, workers=0)
+
+
+def test_readers_know_the_marker() -> None:
+    assert sources.MARKER == MARKER

@@ -11,9 +11,8 @@ from torch import nn
 from torch.nn import functional
 
 from gaitkit.labels import Labels
-from gaitkit.translators.networks.body_layout import BodyLayout
-from gaitkit.translators.networks.part_warp import column_transforms
 from gaitkit.translators.systems.deformable import DeformableConfig, DeformableGAN
+from gaitkit.translators.systems.deformable_parts import BodyLayout, column_transforms
 
 __all__ = ["plain_steps"]
 

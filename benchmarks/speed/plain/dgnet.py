@@ -13,10 +13,8 @@ from torch import nn
 from torch.nn import functional
 
 from gaitkit.labels import Labels
-from gaitkit.translators.systems.dgnet import DGNet, DGNetConfig
-from gaitkit.translators.systems.dgnet_encoders import shrink
-from gaitkit.translators.systems.dgnet_generator import DoublingConv2d
-from gaitkit.translators.systems.dgnet_losses import erased
+from gaitkit.translators.systems.dgnet import DGNet, DGNetConfig, erased
+from gaitkit.translators.systems.dgnet_networks import DoublingConv2d, shrink
 
 __all__ = ["plain_steps"]
 

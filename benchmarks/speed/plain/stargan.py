@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional
+from plain.labelled import LabelledBatches, slope_off_one
 
 from gaitkit.labels import Labels
 from gaitkit.translators.systems.stargan import StarGAN, StarGANConfig
@@ -26,49 +26,21 @@ def plain_steps(
     G, D = networks["G"].to(device), networks["D"].to(device)
     adam_g = torch.optim.Adam(G.parameters(), config.learning_rate_g, betas=config.betas)
     adam_d = torch.optim.Adam(D.parameters(), config.learning_rate_d, betas=config.betas)
-    views = torch.tensor([config.views.index(float(view)) for view in labels.view])
-    conditions = torch.tensor([config.conditions.index(name) for name in labels.condition])
-    target = (
-        config.views.index(config.target_view),
-        config.conditions.index(config.target_condition),
-    )
+    batches = LabelledBatches(config, geis, labels, device)
     forced = max(2, round(config.forced * batch_size))
     done = 0
     seen: list[tuple[float, ...]] = []
 
-    def vector(view: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
-        groups = (
-            functional.one_hot(view, len(config.views)),
-            functional.one_hot(condition, len(config.conditions)),
-        )
-        return torch.cat(groups, dim=1).float()
-
-    def classified(logits: torch.Tensor, view: torch.Tensor, kind: torch.Tensor) -> torch.Tensor:
-        count = len(config.views)
-        return functional.cross_entropy(logits[:, :count], view) + functional.cross_entropy(
-            logits[:, count:], kind
-        )
-
     def step() -> None:
         nonlocal done
         done += 1
-        rows = torch.randint(len(geis), (batch_size,))
-        grey = torch.from_numpy(geis[rows.numpy()]).float() / 127.5 - 1.0
-        x = grey.unsqueeze(1).to(device)
-        own = views[rows].to(device), conditions[rows].to(device)
-        order = torch.randperm(batch_size)
-        asked = own[0][order].clone(), own[1][order].clone()
-        for label, wanted in zip(asked, target):
-            label[:forced] = wanted
+        x, own, asked = batches.draw(batch_size, forced)
 
         real, logits = D(x)
-        f = G(x, vector(*asked)).detach()
+        f = G(x, batches.one_hot(asked)).detach()
         generated, _ = D(f)
-        place = torch.rand(batch_size, 1, 1, 1, device=device)
-        between = (place * x + (1 - place) * f).requires_grad_()
-        gradient = torch.autograd.grad(D(between)[0].sum(), between, create_graph=True)[0]
-        penalty = ((gradient.flatten(1).norm(dim=1) - 1) ** 2).mean()
-        loss_class = classified(logits, *own)
+        penalty = slope_off_one(D, x, f)
+        loss_class = batches.classified(logits, own)
         loss_d = (
             generated.mean()
             - real.mean()
@@ -81,10 +53,10 @@ def plain_steps(
         seen.append((loss_d.item(), loss_class.item(), penalty.item()))
 
         if done % config.n_critic == 0:
-            f = G(x, vector(*asked))
+            f = G(x, batches.one_hot(asked))
             generated, logits = D(f)
-            returned = G(f, vector(*own))
-            loss_class = classified(logits, *asked)
+            returned = G(f, batches.one_hot(own))
+            loss_class = batches.classified(logits, asked)
             loss_cycle = (x - returned).abs().mean()
             loss_g = (
                 -generated.mean()

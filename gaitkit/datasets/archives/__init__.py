@@ -4,7 +4,16 @@ An archive is somebody else's file. Each member is checked before any is read; a
 bad member is refused whole (`ArchiveError`).
 """
 
-from gaitkit.datasets.archives.container import Container, expand, open_container
-from gaitkit.datasets.archives.limits import LIMITS, Limits, Member
+from gaitkit.datasets.archives.common import LIMITS, Container, Limits, Member, refused
+from gaitkit.datasets.archives.opening import archive_kind, expand, open_container
 
-__all__ = ["LIMITS", "Container", "Limits", "Member", "expand", "open_container"]
+__all__ = [
+    "LIMITS",
+    "Container",
+    "Limits",
+    "Member",
+    "archive_kind",
+    "expand",
+    "open_container",
+    "refused",
+]

@@ -15,7 +15,7 @@ import zlib
 from bisect import bisect_right
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
-from gaitkit.datasets.archives.limits import Budget, damaged
+from gaitkit.datasets.archives.common import Budget, damaged
 
 __all__ = ["Checkpoint", "ExpandedStream"]
 

@@ -7,9 +7,9 @@ for each member and reads extended headers of any size; here all three are error
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
-from gaitkit.datasets.archives.limits import Budget, Limits, Member, damaged, refused, safe_parts
+from gaitkit.datasets.archives.common import Container, Member, damaged, refused, safe_parts
 
 __all__ = ["TarContainer", "is_tar_header"]
 
@@ -56,44 +56,11 @@ def is_tar_header(block: bytes) -> bool:
     return len(block) == _BLOCK and (_parse(block) is not None or not any(block))
 
 
-class TarContainer:
-    """A tar archive in a seekable binary file.
-
-    Parameters
-    ----------
-    file : binary file
-        Expanded if the archive is compressed.
-    label : str
-        The archive, for messages.
-    limits : Limits
-        Bounds.
-    packed_bytes : int
-        Size of the archive as stored.
-    in_order : bool
-        Whether going back is expensive, so that members are best read in order of offset.
-    """
-
-    def __init__(
-        self, file: IO[bytes], label: str, limits: Limits, packed_bytes: int, *, in_order: bool
-    ) -> None:
-        self._file = file
-        self.label = label
-        self.in_order = in_order
-        self._limits = limits
-        self._budget = Budget(label, limits, packed_bytes)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+class TarContainer(Container):
+    """A tar archive. See `Container` for the parameters."""
 
     def members(self) -> Iterator[Member]:
-        """All members in the order of the archive, each one checked.
-
-        Raises
-        ------
-        ArchiveError
-            Unsafe, damaged or cut short.
-        """
+        """All members in the order of the archive, each one checked."""
         position = 0
         long_name: bytes | None = None
         size: int | None = None
@@ -149,16 +116,14 @@ class TarContainer:
         path = raw.decode("utf-8", "surrogateescape")
         parts = safe_parts(path, self.label, self._limits)
         if kind in _LINKS:
-            raise refused(self.label, f"its member {path!r} is a link")
+            raise self._refuse(path, "a link")
         if kind in _DEVICES:
-            raise refused(self.label, f"its member {path!r} is a device or pipe")
+            raise self._refuse(path, "a device or pipe")
         is_folder = kind == b"5" or (kind in _FILES and path.endswith("/"))
         if kind == b"V":
             return Member((), True, offset, 0, 0, 0)
         if kind not in _FILES and not is_folder:
-            raise refused(
-                self.label, f"its member {path!r} is of the unread type {kind.decode('latin-1')!r}"
-            )
+            raise self._refuse(path, f"of the unread type {kind.decode('latin-1')!r}")
         if not is_folder and not parts:
             raise damaged(self.label, f"a file has no name (byte {offset:,})")
         self._budget.add(0 if is_folder else size)

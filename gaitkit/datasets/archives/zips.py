@@ -10,9 +10,9 @@ import stat
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
-from gaitkit.datasets.archives.limits import Budget, Limits, Member, damaged, refused, safe_parts
+from gaitkit.datasets.archives.common import Container, Member, damaged, refused, safe_parts
 
 __all__ = ["ZipContainer"]
 
@@ -32,42 +32,11 @@ class _Directory(NamedTuple):
     size: int
 
 
-class ZipContainer:
-    """A zip archive in a seekable binary file.
-
-    Parameters
-    ----------
-    file : binary file
-        The archive.
-    label : str
-        The archive, for messages.
-    limits : Limits
-        Bounds.
-    packed_bytes : int
-        Size of the archive.
-    """
-
-    in_order = False
-
-    def __init__(self, file: BinaryIO, label: str, limits: Limits, packed_bytes: int) -> None:
-        self._file = file
-        self.label = label
-        self._limits = limits
-        self._packed_bytes = packed_bytes
-        self._budget = Budget(label, limits, packed_bytes)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+class ZipContainer(Container):
+    """A zip archive. See `Container` for the parameters."""
 
     def members(self) -> Iterator[Member]:
-        """All members in the order of the directory, each one checked.
-
-        Raises
-        ------
-        ArchiveError
-            Unsafe, encrypted, damaged or cut short.
-        """
+        """All members in the order of the directory, each one checked."""
         directory = self._directory()
         if directory.entries > self._limits.members:
             raise refused(self.label, f"it has more than {self._limits.members:,} members")
@@ -156,20 +125,18 @@ class ZipContainer:
         is_folder = path.endswith("/") or not parts
         self._check_kind(path, flags, mode >> 16 if made_by >> 8 in _UNIX_SYSTEMS else 0)
         if not is_folder and method not in (_STORED, _DEFLATED):
-            raise refused(
-                self.label, f"its member {path!r} is compressed by the unread method {method}"
-            )
+            raise self._refuse(path, f"compressed by the unread method {method}")
         self._budget.add(0 if is_folder else size)
         member = Member(parts, is_folder, offset, size, packed, checksum * 2**16 + method)
         return member, _ENTRY.size + name_length + extra_length + comment_length
 
     def _check_kind(self, path: str, flags: int, mode: int) -> None:
         if flags & 0x2041:
-            raise refused(self.label, f"its member {path!r} is encrypted")
+            raise self._refuse(path, "encrypted")
         if stat.S_ISLNK(mode):
-            raise refused(self.label, f"its member {path!r} is a link")
+            raise self._refuse(path, "a link")
         if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
-            raise refused(self.label, f"its member {path!r} is a device or pipe")
+            raise self._refuse(path, "a device or pipe")
 
     def _sizes(self, extra: bytes, size: int, packed: int, offset: int) -> tuple[int, int, int]:
         """Size, packed size and offset, from the zip64 field where they do not fit."""

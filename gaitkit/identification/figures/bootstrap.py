@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DRAWS", "Interval", "draw_people", "interval", "mean_over_cells"]
+__all__ = ["DRAWS", "NOTHING", "Interval", "draw_people", "interval", "mean_over_cells"]
 
 DRAWS = 1000
 """Bootstrap draws of every interval."""
@@ -39,6 +39,10 @@ class Interval(NamedTuple):
     estimate: float
     low: float
     high: float
+
+
+NOTHING = Interval(float("nan"), float("nan"), float("nan"))
+"""A figure that cannot be computed."""
 
 
 def draw_people(people: int, *, draws: int = DRAWS, seed: int = 0) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.identification.crossview import cell_rates, mean_of_cells
 from gaitkit.identification.figures.bootstrap import Interval, interval, mean_over_cells
 from gaitkit.identification.figures.rates import cumulative_matches
 
@@ -110,10 +111,8 @@ def headline(outcomes: Outcomes, name: str, people: int, *, rounding: str = "non
     """
     counts = outcomes.sums(np.ones_like(outcomes.rank), people).sum(axis=0)
     hits = outcomes.sums(outcomes.figure(name), people).sum(axis=0)
-    rates = 100.0 * hits[counts > 0] / counts[counts > 0]
-    if rounding == "opengait":
-        rates = np.round(rates, 2)
-    return float(rates.mean()) if rates.size else float("nan")
+    mean = mean_of_cells(cell_rates(hits, counts, rounding=rounding))
+    return float("nan") if mean is None else mean
 
 
 def closed_set(

@@ -7,83 +7,32 @@ one says "FNMR at FMR 1e-2". Unless a name begins with ``pooled_``, a rate is co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.identification.figures.bootstrap import Interval
+from gaitkit.dropped import DroppedRow
+from gaitkit.identification.comparison_scores import Scores
+from gaitkit.identification.crossview import ViewMatches, headline_cells
+from gaitkit.identification.figures.bootstrap import DRAWS, NOTHING, Interval, draw_people
+from gaitkit.identification.figures.closed_set import Outcomes, closed_set
+from gaitkit.identification.figures.open_set import OpenSet, open_set, open_set_searches
+from gaitkit.identification.figures.verification import PairDraws, Verification, verification
+from gaitkit.labels import Labels
+from gaitkit.protocols import Protocol, Split
 
-__all__ = ["FMR_POINTS", "FPIR_POINTS", "Failures", "Numbers", "OpenSet", "Verification"]
-
-FMR_POINTS = (0.01, 0.001)
-"""False match rates at which the false non-match rate is given."""
-
-FPIR_POINTS = (0.01,)
-"""False positive identification rates at which the true positive identification rate is given."""
-
-
-@dataclass(frozen=True, eq=False)
-class Verification:
-    """Is it the claimed person? A probe against one enrolled person: their nearest row.
-
-    Attributes
-    ----------
-    eer : Interval
-        Equal error rate: where false match and false non-match rate are equal.
-    fnmr_at : mapping of float to Interval
-        False non-match rate at each of `FMR_POINTS`. NaN where a cell has fewer than 3 / FMR
-        impostor comparisons, which cannot support the rate.
-    pooled_eer : float
-        With one threshold for the scores of all cells.
-    pooled_fnmr_at : mapping of float to float
-        Likewise.
-    fmr, fnmr : ndarray of float64, shape (n,)
-        DET points: the mean false non-match rate of the cells at each false match rate, ascending.
-    edges : ndarray of float64, shape (b + 1,)
-        Edges of the histograms, in distances.
-    genuine, impostor : ndarray of int64, shape (b,)
-        Comparisons with the probe's own person, and with others, in each bin; over all cells.
-    """
-
-    eer: Interval
-    fnmr_at: Mapping[float, Interval]
-    pooled_eer: float
-    pooled_fnmr_at: Mapping[float, float]
-    fmr: NDArray[np.float64]
-    fnmr: NDArray[np.float64]
-    edges: NDArray[np.float64]
-    genuine: NDArray[np.int64]
-    impostor: NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class OpenSet:
-    """Who is it, if anybody? Folds of people are left out of the gallery in turn.
-
-    A fold's own probes are non-mated searches, those of the others mated ones. One threshold holds
-    for all cells; the rates at it are computed per cell and averaged.
-
-    Attributes
-    ----------
-    tpir_at : mapping of float to Interval
-        True positive identification rate (mate at rank 1 and within the threshold) at each of
-        `FPIR_POINTS`. NaN where there are fewer than 3 / FPIR non-mated searches.
-    threshold_at : mapping of float to float
-        The distance up to which a candidate is accepted there.
-    fpir, tpir : ndarray of float64, shape (n,)
-        Points of the curve, ascending in FPIR.
-    mated, non_mated : int
-        Searches, over all cells and folds.
-    """
-
-    tpir_at: Mapping[float, Interval]
-    threshold_at: Mapping[float, float]
-    fpir: NDArray[np.float64]
-    tpir: NDArray[np.float64]
-    mated: int
-    non_mated: int
+__all__ = [
+    "Failures",
+    "Figure",
+    "Numbers",
+    "all_numbers",
+    "failed_probes",
+    "figures_of",
+    "outcomes_of",
+    "searched_people",
+]
 
 
 @dataclass(frozen=True)
@@ -143,3 +92,236 @@ class Numbers:
     verification: Verification | None
     open_set: OpenSet | None
     failures_to_acquire: Failures
+
+
+def failed_probes(
+    split: Split, dropped: list[DroppedRow], labels: Labels, views: NDArray[np.float64]
+) -> dict[str, Labels]:
+    """Failures to acquire: probes that were dropped before matching.
+
+    Parameters
+    ----------
+    split : Split
+        Whose protocol says what a probe is.
+    dropped : list of DroppedRow
+        What the stages before left out; duplicates and single frames are no failures.
+    labels : Labels
+        What is there: a sequence that is, did not fail.
+    views : ndarray of float64
+        Probe views that are evaluated.
+
+    Returns
+    -------
+    dict of str to Labels
+        Key columns of the failed probes of each probe set.
+    """
+    there = set(labels.keys())
+    keys = {row.key for row in dropped if not row.frame and row.reason != "duplicate"} - there
+    failed = Labels.from_keys(sorted(keys, key=lambda key: key.order))
+    tested = np.array([_is_tested(split, name) for name in failed.subject], dtype=bool)
+    tested &= np.isin(failed.view, views)
+    return {
+        probe.name: failed.select(
+            tested & np.logical_or.reduce([walks.mask(failed) for walks in probe.walks])
+        )
+        for probe in split.protocol.probes
+    }
+
+
+def _is_tested(split: Split, subject: str) -> bool:
+    test = split.protocol.test
+    if subject in split.subjects.test:
+        return True
+    # Somebody of whom nothing is left; halves cannot say on which side they would be.
+    return not isinstance(test, str) and any(subject in people for people in test)
+
+
+def searched_people(
+    matches: ViewMatches, labels: Labels, failed: Mapping[str, Labels]
+) -> list[str]:
+    """Everybody who is searched, or would have been, sorted: those whom the bootstrap redraws."""
+    names = set(labels.subject[matches.probe_rows].tolist())
+    return sorted(names.union(*(item.subjects() for item in failed.values())))
+
+
+def outcomes_of(
+    matches: ViewMatches,
+    probe: NDArray[np.bool_],
+    labels: Labels,
+    probe_views: NDArray[np.float64],
+    protocol: Protocol,
+    people: list[str],
+    failed: Labels | None = None,
+) -> Outcomes:
+    """The searches of one probe set.
+
+    Parameters
+    ----------
+    matches : ViewMatches
+        All outcomes.
+    probe : ndarray of bool, shape (n,)
+        Rows of the artefact that belong to the set.
+    labels : Labels
+        Key columns of the artefact.
+    probe_views : ndarray of float64, shape (v,)
+        Columns of the table.
+    protocol : Protocol
+        Says whether identical views count.
+    people : list of str
+        From `searched_people`.
+    failed : Labels, optional
+        Failures to acquire that count as errors.
+
+    Returns
+    -------
+    Outcomes
+    """
+    member = probe[matches.probe_rows]
+    subjects = labels.subject[matches.probe_rows[member]].tolist()
+    views = matches.probe_views[member]
+    searched = np.asarray(matches.nearest_row[member] >= 0)
+    rank = matches.rank[member]
+    precision = matches.average_precision
+    precision = np.full(rank.shape, np.nan) if precision is None else precision[member]
+    if failed is not None and len(failed):
+        subjects += failed.subject.tolist()
+        views = np.concatenate([views, failed.view])
+        galleries = np.asarray((matches.nearest_row >= 0).any(axis=0))
+        shape = (len(failed), len(matches.gallery_views))
+        searched = np.concatenate([searched, np.broadcast_to(galleries, shape)])
+        rank = np.concatenate([rank, np.zeros(shape, dtype=np.int64)])
+        precision = np.concatenate([precision, np.zeros(shape)])
+    return Outcomes(
+        person=np.searchsorted(np.array(people, dtype=str), np.array(subjects, dtype=str)),
+        view=np.searchsorted(probe_views, views),
+        searched=searched,
+        rank=rank,
+        average_precision=precision,
+        cells=headline_cells(
+            matches.gallery_views, probe_views, identical_view=protocol.identical_view
+        ),
+    )
+
+
+def all_numbers(
+    matches: ViewMatches,
+    scores: Scores,
+    split: Split,
+    labels: Labels,
+    probe_views: NDArray[np.float64],
+    failed: Mapping[str, Labels],
+    *,
+    count_failures: bool = False,
+    rounding: str = "none",
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> dict[str, Numbers]:
+    """All figures of every probe set.
+
+    Parameters
+    ----------
+    matches : ViewMatches
+        Outcomes of all probes, with average precision.
+    scores : Scores
+        Comparisons of the same probes.
+    split : Split
+        The protocol and its rows.
+    labels : Labels
+        Key columns of the artefact.
+    probe_views : ndarray of float64, shape (v,)
+        Columns of the tables.
+    failed : mapping of str to Labels
+        From `failed_probes`.
+    count_failures : bool
+        Count them as errors in the identification rates. Error rates of comparisons (FMR, FNMR,
+        EER) and open-set rates are about samples that there are, and leave them out.
+    rounding : {"none", "opengait"}
+        Of the cells behind the identification rates.
+    draws, seed : int
+        Of the bootstrap, and of the folds of the open set.
+
+    Returns
+    -------
+    dict of str to Numbers
+    """
+    everybody = np.union1d(scores.people, scores.probe_people)
+    pairs = PairDraws(everybody, draws=draws, seed=seed)
+    searches = open_set_searches(scores, seed=seed)
+    people = searched_people(matches, labels, failed if count_failures else {})
+    drawn = draw_people(max(1, len(people)), draws=draws, seed=seed)
+    view = np.searchsorted(probe_views, matches.probe_views)
+    person = np.searchsorted(
+        np.array(people, dtype=str), labels.subject[matches.probe_rows].astype(str)
+    )
+    cells = headline_cells(
+        matches.gallery_views, probe_views, identical_view=split.protocol.identical_view
+    )
+    numbers = {}
+    for name, probe in split.probes.items():
+        member = probe[matches.probe_rows]
+        lost = failed[name] if count_failures else None
+        outcomes = outcomes_of(matches, probe, labels, probe_views, split.protocol, people, lost)
+        closed = closed_set(outcomes, drawn, enrolled=scores.enrolled, rounding=rounding)
+        numbers[name] = Numbers(
+            rank1=closed.headline["rank1"],
+            rank5=closed.headline["rank5"],
+            rank10=closed.headline["rank10"],
+            mean_ap=closed.headline["mean_ap"],
+            pooled_rank1=closed.pooled["rank1"],
+            pooled_rank5=closed.pooled["rank5"],
+            pooled_rank10=closed.pooled["rank10"],
+            pooled_mean_ap=closed.pooled["mean_ap"],
+            cmc=closed.cmc,
+            pooled_cmc=closed.pooled_cmc,
+            verification=verification(scores, member, view, cells, pairs),
+            open_set=(
+                None if searches is None else open_set(searches, member, person, view, cells, drawn)
+            ),
+            failures_to_acquire=Failures(
+                len(failed[name]), int(member.sum()) + len(failed[name]), count_failures
+            ),
+        )
+    return numbers
+
+
+Figure = tuple[str, Callable[[Numbers], Interval], bool]
+"""A label, how to find the figure, and whether a low one is good."""
+
+
+def figures_of(numbers: Sequence[Numbers]) -> list[Figure]:
+    """The figures that any of some numbers has, in the order in which to show them."""
+    figures: list[Figure] = [
+        ("rank-1", lambda item: item.rank1, False),
+        ("rank-5", lambda item: item.rank5, False),
+        ("rank-10", lambda item: item.rank10, False),
+        ("mAP", lambda item: item.mean_ap, False),
+    ]
+    verifications = [item.verification for item in numbers if item.verification is not None]
+    if verifications:
+        figures.append(("EER", _eer, True))
+        points = dict.fromkeys(point for item in verifications for point in item.fnmr_at)
+        figures += [(f"FNMR at FMR {100 * point:g} %", _fnmr_at(point), True) for point in points]
+    open_sets = [item.open_set for item in numbers if item.open_set is not None]
+    points = dict.fromkeys(point for item in open_sets for point in item.tpir_at)
+    figures += [(f"TPIR at FPIR {100 * point:g} %", _tpir_at(point), False) for point in points]
+    return figures
+
+
+def _eer(numbers: Numbers) -> Interval:
+    return NOTHING if numbers.verification is None else numbers.verification.eer
+
+
+def _fnmr_at(point: float) -> Callable[[Numbers], Interval]:
+    def pick(numbers: Numbers) -> Interval:
+        found = numbers.verification
+        return NOTHING if found is None else found.fnmr_at.get(point, NOTHING)
+
+    return pick
+
+
+def _tpir_at(point: float) -> Callable[[Numbers], Interval]:
+    def pick(numbers: Numbers) -> Interval:
+        found = numbers.open_set
+        return NOTHING if found is None else found.tpir_at.get(point, NOTHING)
+
+    return pick

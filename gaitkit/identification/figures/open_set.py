@@ -7,23 +7,55 @@ mated ones. So every probe is a non-mated search once, and a mated one in all ot
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.identification.figures.bootstrap import Interval, interval, mean_over_cells
-from gaitkit.identification.figures.numbers import FPIR_POINTS, OpenSet
+from gaitkit.identification.comparison_scores import Scores
+from gaitkit.identification.figures.bootstrap import NOTHING, Interval, interval, mean_over_cells
 from gaitkit.identification.figures.rates import open_set_curve, rate_at, supports
-from gaitkit.identification.scores import Scores
 
-__all__ = ["FOLDS", "Searches", "open_set", "open_set_searches"]
+__all__ = ["FOLDS", "FPIR_POINTS", "OpenSet", "Searches", "open_set", "open_set_searches"]
+
+FPIR_POINTS = (0.01,)
+"""False positive identification rates at which the true positive identification rate is given."""
+
 
 FOLDS = 5
 """Folds of people that are left out in turn."""
 
 _POINTS = np.geomspace(1e-3, 1.0, 61)
 _AROUND = np.geomspace(1 / 16, 16, 33)
+
+
+@dataclass(frozen=True, eq=False)
+class OpenSet:
+    """Who is it, if anybody? Folds of people are left out of the gallery in turn.
+
+    A fold's own probes are non-mated searches, those of the others mated ones. One threshold holds
+    for all cells; the rates at it are computed per cell and averaged.
+
+    Attributes
+    ----------
+    tpir_at : mapping of float to Interval
+        True positive identification rate (mate at rank 1 and within the threshold) at each of
+        `FPIR_POINTS`. NaN where there are fewer than 3 / FPIR non-mated searches.
+    threshold_at : mapping of float to float
+        The distance up to which a candidate is accepted there.
+    fpir, tpir : ndarray of float64, shape (n,)
+        Points of the curve, ascending in FPIR.
+    mated, non_mated : int
+        Searches, over all cells and folds.
+    """
+
+    tpir_at: Mapping[float, Interval]
+    threshold_at: Mapping[float, float]
+    fpir: NDArray[np.float64]
+    tpir: NDArray[np.float64]
+    mated: int
+    non_mated: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +181,7 @@ def open_set(
     tpir_at, threshold_at = {}, {}
     for point in FPIR_POINTS:
         if not supports(len(nearest), point):
-            tpir_at[point], threshold_at[point] = Interval(np.nan, np.nan, np.nan), np.nan
+            tpir_at[point], threshold_at[point] = NOTHING, np.nan
             continue
         thresholds = np.quantile(nearest, np.minimum(1.0, point * _AROUND))
         fpir = np.stack([_drawn(accepted, limit, shape, drawn) for limit in thresholds], axis=1)

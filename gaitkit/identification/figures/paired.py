@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from gaitkit.errors import MixtureError, OptionError
+from gaitkit.identification.evaluation import EvaluationResult
 from gaitkit.identification.figures.bootstrap import DRAWS, Interval, draw_people, interval
 from gaitkit.identification.figures.closed_set import FIGURES, Outcomes, headline, headline_draws
-from gaitkit.identification.figures.summarise import outcomes_of, searched_people
-from gaitkit.identification.results import EvaluationResult
+from gaitkit.identification.figures.numbers import outcomes_of, searched_people
 
 __all__ = ["check_comparable", "paired_difference"]
 

@@ -8,15 +8,15 @@ non-mated one as often as the product of its two.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.identification.figures.bootstrap import DRAWS, Interval, draw_people, interval
-from gaitkit.identification.figures.numbers import FMR_POINTS, Verification
+from gaitkit.identification.comparison_scores import Scores
+from gaitkit.identification.figures.bootstrap import DRAWS, NOTHING, Interval, draw_people, interval
 from gaitkit.identification.figures.rates import (
     ErrorCurve,
     equal_error_rate,
@@ -24,15 +24,51 @@ from gaitkit.identification.figures.rates import (
     rate_at,
     supports,
 )
-from gaitkit.identification.scores import Scores
 
-__all__ = ["PairDraws", "verification"]
+__all__ = ["FMR_POINTS", "PairDraws", "Verification", "verification"]
+
+FMR_POINTS = (0.01, 0.001)
+"""False match rates at which the false non-match rate is given."""
 
 _BINS = 60
 _DET_POINTS = np.geomspace(1e-4, 1.0, 81)
 _UNITS = 256
 _AROUND = np.geomspace(1 / 8, 8, 7)
 _NEAR = np.geomspace(1 / 2.5, 2.5, 9)
+
+
+@dataclass(frozen=True, eq=False)
+class Verification:
+    """Is it the claimed person? A probe against one enrolled person: their nearest row.
+
+    Attributes
+    ----------
+    eer : Interval
+        Equal error rate: where false match and false non-match rate are equal.
+    fnmr_at : mapping of float to Interval
+        False non-match rate at each of `FMR_POINTS`. NaN where a cell has fewer than 3 / FMR
+        impostor comparisons, which cannot support the rate.
+    pooled_eer : float
+        With one threshold for the scores of all cells.
+    pooled_fnmr_at : mapping of float to float
+        Likewise.
+    fmr, fnmr : ndarray of float64, shape (n,)
+        DET points: the mean false non-match rate of the cells at each false match rate, ascending.
+    edges : ndarray of float64, shape (b + 1,)
+        Edges of the histograms, in distances.
+    genuine, impostor : ndarray of int64, shape (b,)
+        Comparisons with the probe's own person, and with others, in each bin; over all cells.
+    """
+
+    eer: Interval
+    fnmr_at: Mapping[float, Interval]
+    pooled_eer: float
+    pooled_fnmr_at: Mapping[float, float]
+    fmr: NDArray[np.float64]
+    fnmr: NDArray[np.float64]
+    edges: NDArray[np.float64]
+    genuine: NDArray[np.int64]
+    impostor: NDArray[np.int64]
 
 
 class PairDraws:
@@ -146,14 +182,13 @@ def verification(
         point: interval(100.0 * float(np.mean(values)), 100.0 * drawn[point] / count, people)
         for point, values in estimates.items()
     }
-    nothing = Interval(np.nan, np.nan, np.nan)
     all_genuine, all_impostor = np.concatenate(genuine), np.concatenate(impostor)
     pooled = error_curve(all_genuine, all_impostor)
     shown = _DET_POINTS * smallest >= 1.0
     edges = _edges(all_genuine, all_impostor)
     return Verification(
         eer=figures[0.0],
-        fnmr_at={p: figures[p] if supports(int(smallest), p) else nothing for p in FMR_POINTS},
+        fnmr_at={p: figures[p] if supports(int(smallest), p) else NOTHING for p in FMR_POINTS},
         pooled_eer=100.0 * float(equal_error_rate(pooled.fmr, pooled.fnmr)),
         pooled_fnmr_at={p: _pooled_at(pooled, p, all_impostor.size) for p in FMR_POINTS},
         fmr=100.0 * _DET_POINTS[shown],

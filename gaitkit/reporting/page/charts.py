@@ -2,7 +2,7 @@
 
 matplotlib draws them with stand-in colours, which become the page's own: an SVG cannot know
 whether it is read in a light or a dark room. What users have named (files, features) is never
-drawn: it stands in the legend, which is HTML and wraps on a phone.
+drawn: it stands in the legend, which is HTML (`templates/parts.html`) and wraps on a phone.
 """
 
 from __future__ import annotations
@@ -11,17 +11,16 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
-
-from gaitkit.reporting.page.html import Html, tag
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "Curve", "chart", "histogram", "legend"]
+__all__ = ["COLOURS", "Chart", "Curve", "Pen", "chart", "histogram"]
 
 COLOURS = 6
 """Distinct colours; more curves repeat them."""
@@ -49,16 +48,14 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Curve:
-    """One line of a chart.
+@dataclass(frozen=True)
+class Pen:
+    """How a line is drawn, and its name in the legend.
 
     Attributes
     ----------
     name : str
         For the legend.
-    x, y : ndarray of float64, shape (n,)
-        Points; NaN is a gap.
     colour : int
         Index of its colour or, where dashed, of its dashes.
     dashed : bool
@@ -66,10 +63,42 @@ class Curve:
     """
 
     name: str
-    x: NDArray[Any]
-    y: NDArray[Any]
     colour: int
     dashed: bool = False
+
+    @property
+    def dashes(self) -> tuple[float, ...]:
+        """Lengths of dashes and gaps, where it is dashed."""
+        return _DASHES[self.colour % len(_DASHES)]
+
+    @property
+    def stroke(self) -> str:
+        """Its colour in the page's style."""
+        return "var(--soft)" if self.dashed else f"var(--s{self.colour % COLOURS})"
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One line of a chart.
+
+    Attributes
+    ----------
+    pen : Pen
+        How it is drawn.
+    x, y : ndarray of float64, shape (n,)
+        Points; NaN is a gap.
+    """
+
+    pen: Pen
+    x: NDArray[Any]
+    y: NDArray[Any]
+
+
+class Chart(NamedTuple):
+    """A drawing, and what stands above it."""
+
+    title: str
+    svg: Markup
 
 
 def chart(
@@ -84,8 +113,8 @@ def chart(
     y_limits: tuple[float, float] | None = None,
     markers: bool = False,
     x_step: float | None = None,
-) -> Html:
-    """A figure with lines.
+) -> Chart:
+    """A drawing with lines.
 
     Parameters
     ----------
@@ -106,7 +135,7 @@ def chart(
 
     Returns
     -------
-    Html
+    Chart
     """
     import matplotlib
     from matplotlib.ticker import MultipleLocator
@@ -114,13 +143,14 @@ def chart(
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": identifier}):
         figure, axes = _axes(x_label, y_label)
         for curve in curves:
+            pen = curve.pen
             axes.plot(
                 curve.x,
                 curve.y,
-                color=_SOFT if curve.dashed else _SERIES[curve.colour % COLOURS],
-                linewidth=1.1 if curve.dashed else 1.8,
-                linestyle=(0, _dashes(curve)) if curve.dashed else "-",
-                marker="o" if markers and not curve.dashed else None,
+                color=_SOFT if pen.dashed else _SERIES[pen.colour % COLOURS],
+                linewidth=1.1 if pen.dashed else 1.8,
+                linestyle=(0, pen.dashes) if pen.dashed else "-",
+                marker="o" if markers and not pen.dashed else None,
                 markersize=3,
             )
         if ticks is not None:
@@ -130,7 +160,7 @@ def chart(
             axes.xaxis.set_major_locator(MultipleLocator(x_step))
         if y_limits is not None:
             axes.set_ylim(*y_limits)
-        return _figure(figure, identifier, title, alt)
+        return Chart(title, _svg(figure, identifier, alt))
 
 
 def histogram(
@@ -141,7 +171,7 @@ def histogram(
     title: str,
     x_label: str,
     alt: str,
-) -> Html:
+) -> Chart:
     """Shares per bin of several groups over shared edges.
 
     Parameters
@@ -162,30 +192,7 @@ def histogram(
             axes.stairs(share, edges, color=_SERIES[colour], linewidth=1.2)
             axes.stairs(share, edges, color=_SERIES[colour], fill=True, alpha=0.3)
         axes.set_ylim(bottom=0)
-        return _figure(figure, identifier, title, alt)
-
-
-def legend(curves: Sequence[Curve]) -> Html:
-    """Names of the curves, each beside a piece of its line."""
-    items = []
-    for curve in curves:
-        line = tag(
-            "line",
-            x1="0",
-            x2="30",
-            y1="5",
-            y2="5",
-            stroke="var(--soft)" if curve.dashed else f"var(--s{curve.colour % COLOURS})",
-            stroke_width="2" if curve.dashed else "4",
-            stroke_dasharray=" ".join(map(str, _dashes(curve))) if curve.dashed else None,
-        )
-        swatch = tag("svg", line, viewBox="0 0 30 10", aria_hidden="true")
-        items.append(tag("li", swatch, curve.name))
-    return tag("ul", items, class_="legend")
-
-
-def _dashes(curve: Curve) -> tuple[float, ...]:
-    return _DASHES[curve.colour % len(_DASHES)]
+        return Chart(title, _svg(figure, identifier, alt))
 
 
 def _axes(x_label: str, y_label: str) -> tuple[Figure, Any]:
@@ -203,7 +210,7 @@ def _axes(x_label: str, y_label: str) -> tuple[Figure, Any]:
     return figure, axes
 
 
-def _figure(figure: Figure, identifier: str, title: str, alt: str) -> Html:
+def _svg(figure: Figure, identifier: str, alt: str) -> Markup:
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     text = out.getvalue()
@@ -216,6 +223,6 @@ def _figure(figure: Figure, identifier: str, title: str, alt: str) -> Html:
     opening, rest = text.split(">", 1)
     box = re.search(r'viewBox="[^"]*"', opening)
     assert box is not None
-    told = tag("svg", role="img", aria_label=alt).split(">", 1)[0]
-    drawing = Html(f"{told} {box.group()}>{rest}")
-    return tag("figure", tag("figcaption", title), drawing)
+    # What matplotlib writes is markup; what stands instead of the picture is other people's text.
+    told = Markup('<svg role="img" aria-label="{}" {}>').format(alt, Markup(box.group()))
+    return told + Markup(rest)

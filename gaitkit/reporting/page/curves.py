@@ -1,24 +1,133 @@
-"""CMC, DET and score histograms."""
+"""The page's charts: rank-1 over the angle between the views, CMC, DET and score histograms."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.reporting.page.charts import Curve, chart, histogram, legend
-from gaitkit.reporting.page.entries import Entry
-from gaitkit.reporting.page.html import Html, tag
+from gaitkit.identification.crossview import CrossViewTable
+from gaitkit.identification.published import MARK, PublishedSystem, published_systems
+from gaitkit.reporting.page.charts import Chart, Curve, Pen, chart, histogram
+from gaitkit.reporting.page.inputs import Entry
 
-__all__ = ["curves_section"]
+__all__ = ["BESIDE", "AngleCharts", "Curves", "angle_charts", "curves", "rate_by_angle"]
+
+BESIDE = ("gaitgan", "gaitganv2", "spae")
+"""Published systems that stand beside one's own curves."""
 
 _RANKS = 20
 _MARKS = (0.1, 1.0, 5.0, 20.0, 50.0, 80.0, 95.0, 99.0)
 
 
-def curves_section(entries: Sequence[Entry]) -> Html | None:
-    """One CMC and one DET chart per probe set, one histogram per result and probe set."""
+class AngleCharts(NamedTuple):
+    """One chart per probe set, what is drawn in them, and the protocol of the published figures.
+
+    `published` is empty where there are none.
+    """
+
+    charts: list[Chart]
+    legend: list[Pen]
+    published: str
+
+
+def rate_by_angle(table: CrossViewTable) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean rate over the cells whose views are equally far apart.
+
+    Returns
+    -------
+    angles : ndarray of float64, shape (a,)
+        Degrees between the views, 0 to 180: 270° apart are 90°.
+    rates : ndarray of float64, shape (a,)
+        Per cent; empty cells are no part of a mean.
+    """
+    apart = np.abs(table.gallery_views[:, None] - table.probe_views[None, :]) % 360.0
+    apart = np.minimum(apart, 360.0 - apart)
+    filled = ~np.isnan(table.rate)
+    angles = np.unique(apart[filled])
+    return angles, np.array([table.rate[filled & (apart == angle)].mean() for angle in angles])
+
+
+def angle_charts(entries: Sequence[Entry]) -> AngleCharts:
+    """Rank-1 of every result over the angle between the views, beside the published systems.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        The page's results.
+    """
+    systems = [published_systems()[key] for key in BESIDE]
+    shown: dict[str, Pen] = {}
+    charts = []
+    for number, name in enumerate(entries[0].result.tables):
+        drawn = [
+            Curve(Pen(entry.title, index), *rate_by_angle(entry.result.tables[name]))
+            for index, entry in enumerate(entries)
+        ]
+        drawn += [
+            Curve(Pen(f"{system.label} ({MARK})", index, dashed=True), *_published(system, name))
+            for index, system in enumerate(systems)
+            if name in system.rank1
+        ]
+        shown |= {curve.pen.name: curve.pen for curve in drawn}
+        charts.append(
+            chart(
+                drawn,
+                identifier=f"angle{number}",
+                title=name,
+                x_label="angle between gallery and probe view, degrees",
+                y_label="rank-1, %",
+                alt=_alt(name, drawn),
+                y_limits=(0.0, 103.0),
+                markers=True,
+                x_step=45.0,
+            )
+        )
+    dashed = any(pen.dashed for pen in shown.values())
+    return AngleCharts(charts, list(shown.values()), systems[0].protocol if dashed else "")
+
+
+def _published(
+    system: PublishedSystem, name: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    views, rates = np.array(system.views), system.rank1[name]
+    return rate_by_angle(CrossViewTable(views, views, rates, np.ones(rates.shape, dtype=np.int64)))
+
+
+def _alt(name: str, curves: Sequence[Curve]) -> str:
+    parts = []
+    for curve in curves:
+        points = ", ".join(f"{x:g}° {y:.0f}" for x, y in zip(curve.x, curve.y, strict=True))
+        parts.append(f"{curve.pen.name}: {points}")
+    return f"Rank-1 in per cent over the angle between the views, {name}. {'. '.join(parts)}."
+
+
+class Curves(NamedTuple):
+    """Charts per probe set; histograms per probe set and result.
+
+    `legend` is empty where there is one result only.
+    """
+
+    legend: list[Pen]
+    cmc: list[Chart]
+    det: list[Chart]
+    scores: list[Chart]
+    score_legend: list[Pen]
+
+
+_SAME, _DIFFERENT = Pen("same person", 2), Pen("different people", 4)
+
+
+def curves(entries: Sequence[Entry]) -> Curves | None:
+    """CMC, DET and score histograms; `None` where results have no numbers for them.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        The page's results.
+    """
     sets = [
         name
         for name in entries[0].result.tables
@@ -26,40 +135,32 @@ def curves_section(entries: Sequence[Entry]) -> Html | None:
     ]
     if not sets:
         return None
-    names = [Curve(entry.title, _NONE, _NONE, at) for at, entry in enumerate(entries)]
-    histograms = [
+    det = [_det(name, entries, f"det{at}") for at, name in enumerate(sets)]
+    scores = [
         _scores(name, entry, f"scores{number}-{at}")
         for number, name in enumerate(sets)
         for at, entry in enumerate(entries)
     ]
-    return tag(
-        "section",
-        tag("h2", "Curves"),
-        legend(names) if len(entries) > 1 else None,
-        tag("h3", "Cumulative match characteristic"),
-        tag("div", [_cmc(name, entries, f"cmc{at}") for at, name in enumerate(sets)], class_=_ROW),
-        tag("h3", "Detection error trade-off"),
-        tag("div", [_det(name, entries, f"det{at}") for at, name in enumerate(sets)], class_=_ROW),
-        tag("h3", "Distances of the same and of different people"),
-        legend([Curve("same person", _NONE, _NONE, 2), Curve("different people", _NONE, _NONE, 4)]),
-        tag("div", histograms, class_=_ROW),
-        id="curves",
+    return Curves(
+        legend=[Pen(entry.title, at) for at, entry in enumerate(entries)]
+        if len(entries) > 1
+        else [],
+        cmc=[_cmc(name, entries, f"cmc{at}") for at, name in enumerate(sets)],
+        det=[drawn for drawn in det if drawn is not None],
+        scores=[drawn for drawn in scores if drawn is not None],
+        score_legend=[_SAME, _DIFFERENT],
     )
 
 
-_NONE: NDArray[np.float64] = np.empty(0)
-_ROW = "charts"
-
-
-def _cmc(name: str, entries: Sequence[Entry], identifier: str) -> Html:
-    curves, told = [], []
+def _cmc(name: str, entries: Sequence[Entry], identifier: str) -> Chart:
+    drawn, told = [], []
     for index, entry in enumerate(entries):
         rates = entry.result.numbers[name].cmc[:_RANKS]
-        curves.append(Curve(entry.title, np.arange(1, len(rates) + 1), rates, index))
+        drawn.append(Curve(Pen(entry.title, index), np.arange(1, len(rates) + 1), rates))
         points = ", ".join(f"rank {k} {rates[k - 1]:.0f}" for k in (1, 5, 10) if k <= len(rates))
         told.append(f"{entry.title}: {points}")
     return chart(
-        curves,
+        drawn,
         identifier=identifier,
         title=name,
         x_label="rank",
@@ -70,19 +171,19 @@ def _cmc(name: str, entries: Sequence[Entry], identifier: str) -> Html:
     )
 
 
-def _det(name: str, entries: Sequence[Entry], identifier: str) -> Html | None:
-    curves, told = [], []
+def _det(name: str, entries: Sequence[Entry], identifier: str) -> Chart | None:
+    drawn, told = [], []
     for index, entry in enumerate(entries):
         verification = entry.result.numbers[name].verification
         if verification is None:
             continue
         deviates = [_deviate(rate) for rate in (verification.fmr, verification.fnmr)]
-        curves.append(Curve(entry.title, deviates[0], deviates[1], index))
+        drawn.append(Curve(Pen(entry.title, index), *deviates))
         told.append(f"{entry.title}: equal error rate {verification.eer.estimate:.1f} %")
-    if not curves:
+    if not drawn:
         return None
     return chart(
-        curves,
+        drawn,
         identifier=identifier,
         title=name,
         x_label="false match rate, %",
@@ -104,7 +205,7 @@ def _deviate(rate: NDArray[np.float64]) -> NDArray[np.float64]:
     return deviate
 
 
-def _scores(name: str, entry: Entry, identifier: str) -> Html | None:
+def _scores(name: str, entry: Entry, identifier: str) -> Chart | None:
     verification = entry.result.numbers[name].verification
     if verification is None:
         return None
@@ -113,7 +214,7 @@ def _scores(name: str, entry: Entry, identifier: str) -> Html | None:
     means = [float(np.average(middles, weights=np.maximum(c, 1e-9))) for c in (genuine, impostor)]
     return histogram(
         verification.edges,
-        [(impostor, 4), (genuine, 2)],
+        [(impostor, _DIFFERENT.colour), (genuine, _SAME.colour)],
         identifier=identifier,
         title=f"{entry.key}: {name}",
         x_label=f"distance ({entry.result.metric})",

@@ -1,4 +1,4 @@
-"""The whole page: sections in order, style and script inside, written in one go."""
+"""The whole page: what its parts hold goes into the templates, and is written in one go."""
 
 from __future__ import annotations
 
@@ -8,45 +8,60 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
 from gaitkit.artifacts import free_to_write
 from gaitkit.aside import written_aside
-from gaitkit.reporting.page.angles import angle_section
-from gaitkit.reporting.page.curves import curves_section
-from gaitkit.reporting.page.entries import Entry, read_entries
-from gaitkit.reporting.page.headline import figures_section, headline_section
-from gaitkit.reporting.page.html import Html, data_block, tag
-from gaitkit.reporting.page.images import GeiFile, read_geis
-from gaitkit.reporting.page.matrices import matrix_table, outcomes
-from gaitkit.reporting.page.mistakes import mistakes_section
-from gaitkit.reporting.page.people import people_section
-from gaitkit.reporting.page.provenance import dropped_section, provenance_section
-from gaitkit.reporting.page.side_by_side import side_by_side_section
+from gaitkit.errors import OptionError
+from gaitkit.reporting.page.curves import angle_charts, curves
+from gaitkit.reporting.page.headline import all_figures, headline
+from gaitkit.reporting.page.inputs import (
+    Entry,
+    GeiFile,
+    SourceFile,
+    read_entries,
+    read_geis,
+    read_models,
+)
+from gaitkit.reporting.page.matrices import matrices, outcomes
+from gaitkit.reporting.page.mistakes import mistakes
+from gaitkit.reporting.page.people import people_cards, side_by_side
+from gaitkit.reporting.page.provenance import left_out, provenance
+from gaitkit.reporting.page.steps import WriteStep, python_call, steps, written_steps
 
 __all__ = ["page", "write_report"]
 
 
 def write_report(
-    results: Sequence[Path],
-    output: Path,
+    results: Sequence[str | Path],
+    output: str | Path,
     *,
-    geis: Sequence[Path] = (),
+    geis: Sequence[str | Path] = (),
+    models: Sequence[str | Path] = (),
     people: Sequence[str] = (),
     overwrite: bool = False,
+    write_step: WriteStep = python_call,
 ) -> None:
     """Write one self-contained HTML page about some results.
 
     Parameters
     ----------
-    results : sequence of Path
+    results : sequence of str or Path
         `identification` artefacts of one protocol and the same sequences.
-    output : Path
+    output : str or Path
         The page.
-    geis : sequence of Path
+    geis : sequence of str or Path
         GEI artefacts behind the results, for the pictures of people.
+    models : sequence of str or Path
+        Translators behind the results: the page then tells their training in full.
     people : sequence of str
         Whom to show; by default a range of outcomes.
     overwrite : bool
         Replace an existing file.
+    write_step : callable
+        Writes down one of the steps that make the results again; by default as a call in Python.
+        See `gaitkit.reporting.page.steps`.
 
     Raises
     ------
@@ -57,125 +72,83 @@ def write_report(
     OutputError
         The page exists or cannot be written.
     """
+    output = Path(output)
     free_to_write(output, overwrite=overwrite)
+    if people and not geis:
+        raise OptionError("There are no images of `people`.", hint="Give their GEIs: `geis`.")
     entries = read_entries(results)
-    text = page(entries, read_geis(geis, entries), people)
+    images = read_geis(geis, entries)
+    translators = read_models(models, entries, images)
+    text = page(entries, images, translators, people, write_step=write_step)
     with written_aside(output) as aside:
         aside.write_text(text, encoding="utf-8", newline="\n")
 
 
-def page(entries: Sequence[Entry], geis: Sequence[GeiFile] = (), people: Sequence[str] = ()) -> str:
+def page(
+    entries: Sequence[Entry],
+    geis: Sequence[GeiFile] = (),
+    models: Sequence[SourceFile] = (),
+    people: Sequence[str] = (),
+    *,
+    write_step: WriteStep = python_call,
+) -> str:
     """The page as text; equal results give equal bytes.
 
     Parameters
     ----------
     entries : sequence of Entry
         At least one result.
-    geis, people
-        As in `people_section`.
+    geis, models, people, write_step
+        As in `write_report`, read.
     """
     first = entries[0].result
-    sections = [
-        headline_section(entries),
-        _matrices_section(entries),
-        angle_section(entries),
-        figures_section(entries),
-        curves_section(entries),
-        side_by_side_section(entries, geis, people),
-        people_section(entries, geis, people),
-        mistakes_section(entries),
-        dropped_section(entries),
-        provenance_section(entries, geis),
-    ]
-    title = f"Gait identification: {first.dataset}"
-    enrolled = len(set(first.labels.subject[first.split.gallery].tolist()))
-    protocol = first.protocol
-    header = tag(
-        "header",
-        tag("h1", title),
-        tag(
-            "p",
-            f"Protocol {protocol.name}: {protocol.description}. {enrolled} people enrolled, one "
-            "gallery view at a time. A probe whose person is not enrolled at that view counts as "
-            "an error.",
-        ),
-        _navigation(sections),
-    )
-    script, style = _asset("page.js"), _asset("page.css")
+    script, style = _text("page.js"), _text("page.css")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    # The browser itself holds the page to its promise: nothing is loaded, no other script runs.
-    rules = {
-        "default-src": "'none'",
-        "img-src": "data:",
-        "style-src": "'unsafe-inline'",
-        "script-src": f"'sha256-{digest}'",
+    return (
+        _templates()
+        .get_template("page.html")
+        .render(
+            title=f"Gait identification: {first.dataset}",
+            first=first,
+            enrolled=len(set(first.labels.subject[first.split.gallery].tolist())),
+            several=len(entries) > 1,
+            headline=headline(entries),
+            matrices=matrices(entries),
+            angles=angle_charts(entries),
+            figures=all_figures(entries),
+            curves=curves(entries),
+            side_by_side=side_by_side(entries, geis, people),
+            people=people_cards(entries, geis, people),
+            mistakes=mistakes(entries),
+            left_out=left_out(entries),
+            provenance=provenance(entries, geis, models),
+            commands=written_steps(steps(entries, geis, models, people), write_step),
+            outcomes=outcomes(entries),
+            # The project's own files; whatever else enters the page is escaped.
+            style=Markup(style),
+            script=Markup(script),
+            script_sha256=digest,
+        )
+    )
+
+
+def _templates() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("gaitkit.reporting.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.policies["json.dumps_kwargs"] = {
+        "separators": (",", ":"),
+        "ensure_ascii": False,
+        "allow_nan": False,
     }
-    policy = "; ".join(f"{what} {allowed}" for what, allowed in rules.items())
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=policy),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", title),
-        tag("style", Html(style)),
-    )
-    body = tag(
-        "body",
-        header,
-        tag("main", sections),
-        data_block("outcomes", outcomes(entries)),
-        tag("script", Html(script)),
-    )
-    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+    return environment
 
 
-def _navigation(sections: Sequence[Html | None]) -> Html:
-    places = {
-        "headline": "Rank-1",
-        "matrices": "Matrices",
-        "angles": "Angles",
-        "figures": "All figures",
-        "curves": "Curves",
-        "side-by-side": "Side by side",
-        "people": "People",
-        "mistakes": "Mistakes",
-        "dropped": "Left out",
-        "provenance": "Provenance",
-    }
-    links = [
-        tag("li", tag("a", name, href=f"#{place}"))
-        for place, name in places.items()
-        if any(f'<section id="{place}">' in section for section in sections if section)
-    ]
-    return tag("nav", tag("ul", links))
-
-
-def _matrices_section(entries: Sequence[Entry]) -> Html:
-    groups = []
-    for name in entries[0].result.tables:
-        tables = [
-            matrix_table(
-                entry.result.tables[name],
-                caption=f"{name} · {entry.title}",
-                entry=index,
-                probe_set=name,
-            )
-            for index, entry in enumerate(entries)
-        ]
-        groups.append(tag("div", tables, class_="grid"))
-    return tag(
-        "section",
-        tag("h2", "Cross-view matrices"),
-        tag(
-            "p",
-            "Rank-1 in per cent; gallery view down, probe view across. Dashed: equal views. "
-            "Means are without them. ",
-            tag("span", "Choose a cell to see its probes.", class_="screen"),
-        ),
-        groups,
-        id="matrices",
-    )
-
-
-def _asset(name: str) -> str:
-    return files("gaitkit.reporting.page").joinpath(name).read_text(encoding="utf-8")
+def _text(name: str) -> str:
+    source = files("gaitkit.reporting.page") / "templates" / name
+    return source.read_text(encoding="utf-8")

@@ -4,27 +4,70 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isnan
+from typing import NamedTuple
 
+from gaitkit.identification.evaluation import rank1_of
 from gaitkit.identification.figures.bootstrap import Interval
-from gaitkit.identification.figures.overview import figures_of, rank1_of
+from gaitkit.identification.figures.numbers import figures_of
 from gaitkit.identification.figures.paired import paired_difference
 from gaitkit.identification.results import EvaluationResult
-from gaitkit.reporting.page.entries import Entry
-from gaitkit.reporting.page.html import Child, Html, tag
+from gaitkit.reporting.page.inputs import Entry
 
-__all__ = ["figures_section", "headline_section"]
+__all__ = ["Cell", "Headline", "Row", "Table", "all_figures", "headline"]
 
 _MOST_COLUMNS = 4
 
-_SURE = (
-    "In small print: 95 % bootstrap intervals over people. Had other people been tested, the "
-    "figure would probably lie there. They do not contain the variance of training: where a model "
-    "is behind a figure, it is one training of it; only several seeds would show that."
-)
+
+class Cell(NamedTuple):
+    """One figure of a table.
+
+    `label` is the name of its column, for where the head of the table is not shown; `interval` is
+    empty where it is not known.
+    """
+
+    label: str
+    estimate: str
+    interval: str = ""
+    best: bool = False
 
 
-def headline_section(entries: Sequence[Entry]) -> Html:
-    """Rank-1 of every result and probe set, and the differences of the results from the first."""
+class Row(NamedTuple):
+    """A row of a table and its name."""
+
+    name: str
+    cells: list[Cell]
+
+
+class Table(NamedTuple):
+    """Figures by row and column; `style` are classes of the page's style sheet."""
+
+    caption: str
+    columns: list[str]
+    rows: list[Row]
+    style: str
+
+
+class Headline(NamedTuple):
+    """Rank-1 of every result, the differences from the first one, and what belongs beside them.
+
+    `counts` tells the probes per cell; `rounded` are the keys of results whose cells were rounded
+    before averaging.
+    """
+
+    rank1: Table
+    counts: str
+    differences: Table | None
+    rounded: str
+
+
+def headline(entries: Sequence[Entry]) -> Headline:
+    """Rank-1 of every result and probe set, and the differences of the results from the first.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        The page's results.
+    """
     first = entries[0].result
     sets = list(first.tables)
     which = "all views" if first.protocol.identical_view else "different views"
@@ -32,26 +75,18 @@ def headline_section(entries: Sequence[Entry]) -> Html:
         name: [figure for entry in entries if (figure := rank1_of(entry.result, name))]
         for name in sets
     }
-    rows = []
-    for index, entry in enumerate(entries):
-        cells = [
-            tag(
-                "td",
-                _figure(rank1[name][index], best=_is_best(rank1[name], index)),
-                data_label=name,
-            )
-            for name in sets
-        ]
-        rows.append(tag("tr", tag("th", entry.title, scope="row"), cells))
-    counts = ", ".join(f"{name} {_span(first, name)}" for name in sets)
-    return tag(
-        "section",
-        tag("h2", "Rank-1 identification rate"),
-        _table(f"Per cent, mean over {which}", ["", *sets], rows, "plain wide headline"),
-        tag("p", f"Probes per cell: {counts}. ", _SURE, class_="note"),
+    rows = [
+        Row(
+            entry.title,
+            [_cell(name, rank1[name][index], best=_is_best(rank1[name], index)) for name in sets],
+        )
+        for index, entry in enumerate(entries)
+    ]
+    return Headline(
+        Table(f"Per cent, mean over {which}", sets, rows, "plain wide headline"),
+        ", ".join(f"{name} {_span(first, name)}" for name in sets),
         _differences(entries, sets) if len(entries) > 1 else None,
-        _opengait(entries),
-        id="headline",
+        ", ".join(entry.key for entry in entries if entry.result.rounding != "none"),
     )
 
 
@@ -66,120 +101,74 @@ def _is_best(figures: Sequence[Interval], index: int) -> bool:
     return len(set(known)) > 1 and figures[index].estimate == max(known)
 
 
-def _differences(entries: Sequence[Entry], sets: Sequence[str]) -> Html:
+def _differences(entries: Sequence[Entry], sets: Sequence[str]) -> Table:
     """Of every other result from the first."""
     first = entries[0]
-    rows = []
-    for entry in entries[1:]:
-        gaps = [paired_difference(first.result, entry.result, name) for name in sets]
-        cells = [
-            tag("td", _figure(gap, sign=True), data_label=name)
-            for name, gap in zip(sets, gaps, strict=True)
-        ]
-        label = f"{entry.key} \u2212 {first.key}"
-        rows.append(tag("tr", tag("th", label, scope="row"), cells))
+    rows = [
+        Row(
+            f"{entry.key} \u2212 {first.key}",
+            [
+                _cell(name, paired_difference(first.result, entry.result, name), sign=True)
+                for name in sets
+            ],
+        )
+        for entry in entries[1:]
+    ]
     caption = (
         "Differences of rank-1 in points, paired: each draw takes the same people for both. An "
         "interval without 0 is a difference that other people would probably show too."
     )
-    return _table(caption, ["", *sets], rows, "plain wide differences")
+    return Table(caption, list(sets), rows, "plain wide differences")
 
 
-def _opengait(entries: Sequence[Entry]) -> Html | None:
-    rounded = [entry.key for entry in entries if entry.result.rounding != "none"]
-    if not rounded:
-        return None
-    text = f"{', '.join(rounded)}: each cell was rounded before averaging, as that toolkit does."
-    return tag("p", text, class_="note")
+def all_figures(entries: Sequence[Entry]) -> list[Table]:
+    """Everything else that has a number: closed set, verification, open set, failures.
 
+    Parameters
+    ----------
+    entries : sequence of Entry
+        The page's results.
 
-def figures_section(entries: Sequence[Entry]) -> Html | None:
-    """Everything else that has a number: closed set, verification, open set, failures."""
-    parts = [
+    Returns
+    -------
+    list of Table
+        One per probe set of which every result has numbers.
+    """
+    return [
         _set_table(name, entries)
         for name in entries[0].result.tables
         if all(name in entry.result.numbers for entry in entries)
     ]
-    if not parts:
-        return None
-    words = {
-        "rank-k": "the true person is among the k people who come first",
-        "mAP": "mean average precision: a probe ranks the gallery rows, its own person's are "
-        "relevant (not the column mAP of OpenGait)",
-        "pooled rank-1": "over all searches alike, so that fuller cells weigh more; every other "
-        "figure is computed in each cell and averaged over the cells",
-        "EER": "verification: the equal error rate",
-        "FNMR at FMR": "verification: the share of true claims refused at the threshold that "
-        "accepts that share of false ones",
-        "TPIR at FPIR": "open set, people left out of the gallery in turn: the share of enrolled "
-        "people found, at the threshold at which that share of strangers is found too",
-        "failures": "probe sequences that were dropped before matching",
-    }
-    return tag(
-        "section",
-        tag("h2", "All figures"),
-        tag("div", parts, class_="sets"),
-        tag(
-            "details",
-            tag("summary", "What the words mean (ISO/IEC 19795-1)"),
-            tag("dl", [(tag("dt", word), tag("dd", text)) for word, text in words.items()]),
-        ),
-        id="figures",
-    )
 
 
-def _set_table(name: str, entries: Sequence[Entry]) -> Html:
+def _set_table(name: str, entries: Sequence[Entry]) -> Table:
+    keys = [entry.key for entry in entries]
     numbers = [entry.result.numbers[name] for entry in entries]
     rows = []
     for label, pick, low_is_good in figures_of(numbers):
         figures = [pick(item) for item in numbers]
         signed = [f._replace(estimate=-f.estimate) if low_is_good else f for f in figures]
         cells = [
-            tag(
-                "td",
-                _figure(figure, best=_is_best(signed, index)),
-                data_label=entry.key,
-            )
-            for index, (entry, figure) in enumerate(zip(entries, figures, strict=True))
+            _cell(key, figure, best=_is_best(signed, index))
+            for index, (key, figure) in enumerate(zip(keys, figures, strict=True))
         ]
-        rows.append(tag("tr", tag("th", label, scope="row"), cells))
-    keys = [entry.key for entry in entries]
-    pooled = [
-        tag("td", f"{item.pooled_rank1:.1f}", data_label=key)
-        for key, item in zip(keys, numbers, strict=True)
-    ]
-    rows.append(tag("tr", tag("th", "pooled rank-1", scope="row"), pooled))
+        rows.append(Row(label, cells))
+    pooled = [f"{item.pooled_rank1:.1f}" for item in numbers]
+    rows.append(Row("pooled rank-1", list(map(Cell, keys, pooled))))
     failures = [item.failures_to_acquire for item in numbers]
-    cells = [
-        tag(
-            "td",
-            f"{item.count} of {item.of}" + (", count as errors" if item.counted else ""),
-            data_label=key,
-        )
-        for key, item in zip(keys, failures, strict=True)
+    counts = [
+        f"{item.count} of {item.of}" + (", count as errors" if item.counted else "")
+        for item in failures
     ]
-    rows.append(tag("tr", tag("th", "failures to acquire", scope="row"), cells))
+    rows.append(Row("failures to acquire", list(map(Cell, keys, counts))))
     # More columns than fit: each row's figures then flow into as many lines as they need.
     flow = " many" if len(entries) > _MOST_COLUMNS else " wide" if len(entries) > 2 else ""
-    return _table(f"{name}, per cent", ["", *keys], rows, f"plain{flow}")
+    return Table(f"{name}, per cent", keys, rows, f"plain{flow}")
 
 
-def _figure(figure: Interval, *, sign: bool = False, best: bool = False) -> Child:
+def _cell(label: str, figure: Interval, *, sign: bool = False, best: bool = False) -> Cell:
     if isnan(figure.estimate):
-        return "–"
+        return Cell(label, "–")
     form = "+.1f" if sign else ".1f"
     estimate, low, high = (f"{value:{form}}".replace("-", "\u2212") for value in figure)
-    interval = None if isnan(figure.low) else tag("span", f"{low} to {high}", class_="interval")
-    return [tag("b", estimate, class_="best") if best else estimate, interval]
-
-
-def _table(
-    caption: str, head: Sequence[str], rows: Sequence[Html], class_: str = "plain wide"
-) -> Html:
-    return tag(
-        "table",
-        tag("caption", caption),
-        tag("thead", tag("tr", [tag("th", name, scope="col") for name in head])),
-        tag("tbody", rows),
-        class_=class_,
-    )
+    return Cell(label, estimate, "" if isnan(figure.low) else f"{low} to {high}", best)

@@ -1,95 +1,99 @@
-"""Cross-view matrices as tables whose cells are coloured, and the outcomes behind each cell."""
+"""Cross-view matrices whose cells are coloured, and the outcomes behind each cell."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import isfinite, isnan
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gaitkit.identification.crossview import CrossViewTable
 from gaitkit.identification.results import EvaluationResult
 from gaitkit.labels import Labels, format_view, sequence_name
-from gaitkit.reporting.page.entries import Entry
-from gaitkit.reporting.page.html import Html, tag
+from gaitkit.reporting.page.inputs import Entry
 
-__all__ = ["matrix_table", "outcomes"]
+__all__ = ["Matrix", "MatrixCell", "MatrixRow", "matrices", "outcomes"]
 
 
-def matrix_table(table: CrossViewTable, *, caption: str, entry: int, probe_set: str) -> Html:
+class MatrixCell(NamedTuple):
+    """A cell: its rate as text and in per cent, what it tells, and whether its views are equal."""
+
+    rate: str
+    per_cent: str
+    told: str
+    identical: bool
+
+
+class MatrixRow(NamedTuple):
+    """A gallery view, its cells (`None` where there are no probes) and their mean."""
+
+    view: str
+    cells: list[MatrixCell | None]
+    mean: str
+
+
+class Matrix(NamedTuple):
     """One matrix, gallery views down, probe views across, with its means.
+
+    `entry` and `probe_set` tell the page's script whose probes to show when a cell is chosen.
+    """
+
+    caption: str
+    entry: int
+    probe_set: str
+    probe_views: list[str]
+    rows: list[MatrixRow]
+    means: list[str]
+    mean: str
+
+
+def matrices(entries: Sequence[Entry]) -> list[list[Matrix]]:
+    """The matrices of each probe set, one for each result.
 
     Parameters
     ----------
-    table : CrossViewTable
-        Rates.
-    caption : str
-        Whose they are.
-    entry : int
-        Index of the result, for the script that shows a cell's probes.
-    probe_set : str
-        Name of the probe set, likewise.
-
-    Returns
-    -------
-    Html
-        A figure; below the table is an empty place for the probes of a chosen cell.
+    entries : sequence of Entry
+        The page's results.
     """
-    probe_views = [float(view) for view in table.probe_views]
-    per_probe, per_gallery = table.per_probe_view(), table.per_gallery_view()
-    head = tag(
-        "tr",
-        tag("th", _abbreviated("g\\p", "gallery view down, probe view across")),
-        [tag("th", _degrees(view), scope="col") for view in probe_views],
-        tag("th", "mean", scope="col"),
-    )
-    body = []
-    for row, gallery_view in enumerate(map(float, table.gallery_views)):
-        cells = [
-            _cell(table, row, column, entry=entry, probe_set=probe_set)
-            for column in range(len(probe_views))
+    return [
+        [
+            _matrix(entry.result.tables[name], f"{name} · {entry.title}", index, name)
+            for index, entry in enumerate(entries)
         ]
-        mean = tag("td", _rate(per_gallery[gallery_view]), class_="mean")
-        body.append(tag("tr", tag("th", _degrees(gallery_view), scope="row"), cells, mean))
-    means = [tag("td", _rate(per_probe[view]), class_="mean") for view in probe_views]
-    overall = tag("td", tag("b", _rate(table.mean_excluding_identical)), class_="mean")
-    body.append(tag("tr", tag("th", "mean", scope="row"), means, overall))
-    return tag(
-        "figure",
-        tag("figcaption", caption),
-        tag(
-            "table",
-            tag("thead", head),
-            tag("tbody", body),
-            class_="matrix",
-            style=f"--columns:{len(probe_views) + 2}",
-        ),
-        tag("div", class_="outcomes", aria_live="polite"),
-        class_="matrix-figure",
+        for name in entries[0].result.tables
+    ]
+
+
+def _matrix(table: CrossViewTable, caption: str, entry: int, probe_set: str) -> Matrix:
+    gallery_views, probe_views = table.gallery_views.tolist(), table.probe_views.tolist()
+    per_probe, per_gallery = table.per_probe_view(), table.per_gallery_view()
+    rows = [
+        MatrixRow(
+            _degrees(view),
+            [_cell(table, row, column) for column in range(len(probe_views))],
+            _rate(per_gallery[view]),
+        )
+        for row, view in enumerate(gallery_views)
+    ]
+    return Matrix(
+        caption,
+        entry,
+        probe_set,
+        [_degrees(view) for view in probe_views],
+        rows,
+        [_rate(per_probe[view]) for view in probe_views],
+        _rate(table.mean_excluding_identical),
     )
 
 
-def _cell(table: CrossViewTable, row: int, column: int, *, entry: int, probe_set: str) -> Html:
+def _cell(table: CrossViewTable, row: int, column: int) -> MatrixCell | None:
     rate, count = float(table.rate[row, column]), int(table.probes[row, column])
     if count == 0 or isnan(rate):
-        return tag("td", "–", class_="empty")
+        return None
     gallery, probe = _degrees(table.gallery_views[row]), _degrees(table.probe_views[column])
     told = f"gallery {gallery}°, probe {probe}°: {rate:.1f} % of {count} probes"
-    button = tag(
-        "button",
-        _rate(rate),
-        type="button",
-        tabindex="-1" if row or column else "0",
-        title=told,
-        aria_label=told,
-        data_entry=entry,
-        data_set=probe_set,
-        data_gallery=row,
-        data_probe=column,
-    )
-    same = "same" if table.identical[row, column] else None
-    return tag("td", button, class_=same, style=f"--rate:{rate:.1f}%")
+    return MatrixCell(_rate(rate), f"{rate:.1f}", told, bool(table.identical[row, column]))
 
 
 def outcomes(entries: Sequence[Entry]) -> dict[str, Any]:
@@ -158,7 +162,3 @@ def _rate(value: float | None) -> str:
         return "–"
     # "100.0" would not fit into a cell on a phone.
     return "100" if value >= 99.95 else f"{value:.1f}"
-
-
-def _abbreviated(short: str, long: str) -> Html:
-    return tag("abbr", short, title=long)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.identification.results import EvaluationResult
-from gaitkit.reporting.page.entries import Entry
-from gaitkit.reporting.page.html import Html, tag
+from gaitkit.reporting.page.inputs import Entry
 
-__all__ = ["confusions", "mistakes_section", "subject_rates"]
+__all__ = ["Confusion", "HardPerson", "Mistakes", "confusions", "mistakes", "subject_rates"]
 
 _MOST = 10
 
@@ -67,79 +67,60 @@ def confusions(result: EvaluationResult) -> list[tuple[str, str, int, int]]:
     return sorted(rows, key=lambda row: (-row[2], row[0], row[1]))
 
 
-def mistakes_section(entries: Sequence[Entry]) -> Html:
-    """The hardest people and the most frequent confusions, one fold per result."""
-    folds = [
-        tag(
-            "details",
-            tag("summary", entry.title),
-            tag("div", _hardest(entry.result), _confused(entry.result), class_="grid"),
-            open=index == 0,
-        )
-        for index, entry in enumerate(entries)
-    ]
-    which = "all views" if entries[0].result.protocol.identical_view else "different views"
-    return tag(
-        "section",
-        tag("h2", "Hardest people and confusions"),
-        tag("p", f"Over all searches between {which}."),
-        folds,
-        id="mistakes",
-    )
+class HardPerson(NamedTuple):
+    """A person's rank-1 per probe set, and the mean of these, per cent."""
+
+    subject: str
+    rates: list[str]
+    mean: str
 
 
-def _hardest(result: EvaluationResult) -> Html:
-    rates = subject_rates(result)
-    sets = list(result.tables)
+class Confusion(NamedTuple):
+    """Who was taken for whom, how often, and in how many of a hundred searches."""
+
+    person: str
+    taken_for: str
+    times: int
+    per_cent: str
+
+
+class Mistakes(NamedTuple):
+    """The hardest of all people of one result, and the most frequent confusions."""
+
+    title: str
+    hardest: list[HardPerson]
+    people: int
+    confusions: list[Confusion]
+
+
+def mistakes(entries: Sequence[Entry]) -> list[Mistakes]:
+    """The mistakes of each result.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        The page's results.
+    """
+    found = []
+    for entry in entries:
+        rates = subject_rates(entry.result)
+        confused = [
+            Confusion(true, named, count, f"{100.0 * count / searches:.1f}")
+            for true, named, count, searches in confusions(entry.result)[:_MOST]
+        ]
+        hardest = _hardest(rates, list(entry.result.tables))
+        found.append(Mistakes(entry.title, hardest, len(rates), confused))
+    return found
+
+
+def _hardest(rates: dict[str, dict[str, float]], sets: Sequence[str]) -> list[HardPerson]:
     mean = {subject: sum(own.values()) / len(own) for subject, own in rates.items()}
     order = sorted(mean, key=lambda subject: (mean[subject], subject))[:_MOST]
-    rows = []
-    for subject in order:
-        bar = tag("span", tag("i"), class_="bar", style=f"--rate:{mean[subject]:.1f}%")
-        cells = [
-            tag("td", f"{rates[subject][name]:.1f}" if name in rates[subject] else "–")
-            for name in sets
-        ]
-        rows.append(
-            tag(
-                "tr",
-                tag("th", subject, scope="row"),
-                cells,
-                tag("td", f"{mean[subject]:.1f}"),
-                tag("td", bar),
-            )
+    return [
+        HardPerson(
+            subject,
+            [f"{rates[subject][name]:.1f}" if name in rates[subject] else "–" for name in sets],
+            f"{mean[subject]:.1f}",
         )
-    head = ["person", *sets, "mean", ""]
-    return tag(
-        "table",
-        tag("caption", f"Rank-1 per person, %: the {len(order)} lowest of {len(rates)}"),
-        tag("thead", tag("tr", [tag("th", name, scope="col") for name in head])),
-        tag("tbody", rows),
-        class_="plain hardest",
-    )
-
-
-def _confused(result: EvaluationResult) -> Html:
-    rows = [
-        tag(
-            "tr",
-            tag("th", true, scope="row"),
-            tag("td", named, class_="text"),
-            tag("td", str(count)),
-            tag("td", f"{100.0 * count / searches:.1f}"),
-        )
-        for true, named, count, searches in confusions(result)[:_MOST]
+        for subject in order
     ]
-    head = [
-        tag("th", "person", scope="col"),
-        tag("th", "taken for", scope="col", class_="text"),
-        tag("th", "times", scope="col"),
-        tag("th", "% of searches", scope="col"),
-    ]
-    return tag(
-        "table",
-        tag("caption", "Most frequent confusions" if rows else "No confusions"),
-        tag("thead", tag("tr", head)),
-        tag("tbody", rows),
-        class_="plain confusions",
-    )

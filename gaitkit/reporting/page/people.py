@@ -1,8 +1,10 @@
-"""People: the images of some probes, and whom they were taken for."""
+"""People: the images of some probes, whom they were taken for, and how translators show them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import base64
+import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,12 +14,23 @@ from numpy.typing import NDArray
 from gaitkit.errors import OptionError
 from gaitkit.identification.results import EvaluationResult
 from gaitkit.labels import SequenceKey, format_view, sequence_name
-from gaitkit.reporting.page.entries import Entry
-from gaitkit.reporting.page.html import Child, Html, tag
-from gaitkit.reporting.page.images import GeiFile, grey_image, true_image
+from gaitkit.reporting.page.inputs import Entry, GeiFile, true_image
 from gaitkit.translators.aim import USUAL_TARGET
 
-__all__ = ["Chosen", "choose_probes", "people_section", "probe_of", "shown_gallery"]
+__all__ = [
+    "Card",
+    "Chosen",
+    "Mark",
+    "People",
+    "Person",
+    "Picture",
+    "Shown",
+    "SideBySide",
+    "Strip",
+    "choose_probes",
+    "people_cards",
+    "side_by_side",
+]
 
 _MOST_STRIPS = 6
 
@@ -95,7 +108,7 @@ def choose_probes(result: EvaluationResult, people: Sequence[str] = ()) -> list[
 
 def _candidates(result: EvaluationResult, member: NDArray[np.bool_]) -> _Candidates:
     matches = result.matches
-    column = shown_gallery(result)
+    column = _shown_gallery(result)
     other_view = matches.probe_views != matches.gallery_views[column]
     if len(matches.gallery_views) == 1 and not other_view.any():
         other_view = np.ones_like(other_view)
@@ -107,12 +120,12 @@ def _candidates(result: EvaluationResult, member: NDArray[np.bool_]) -> _Candida
     return _Candidates(rows, matches.rank[rows, column], distance, excess)
 
 
-def shown_gallery(result: EvaluationResult) -> int:
+def _shown_gallery(result: EvaluationResult) -> int:
     """The gallery view next to 90°, as an index."""
     return int(np.abs(result.gallery_views - USUAL_TARGET[0]).argmin())
 
 
-def probe_of(result: EvaluationResult, key: SequenceKey) -> int:
+def _probe_of(result: EvaluationResult, key: SequenceKey) -> int:
     """Where a probe stands in the result's matches."""
     return [result.labels.key(int(row)) for row in result.matches.probe_rows].index(key)
 
@@ -140,10 +153,73 @@ def _middle(found: _Candidates, rows: NDArray[np.intp]) -> list[int]:
     return [order[place] for place in places]
 
 
-def people_section(
+class Picture(NamedTuple):
+    """An inline picture: data URL, what it shows for those who do not see it, and pixels."""
+
+    source: str
+    alt: str
+    width: int
+    height: int
+
+
+def _picture(image: NDArray[np.uint8], alt: str) -> Picture:
+    """A picture of grey values, shape (height, width)."""
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.fromarray(image).save(out, format="PNG", optimize=True)
+    data = base64.b64encode(out.getvalue()).decode("ascii")
+    height, width = image.shape
+    return Picture(f"data:image/png;base64,{data}", alt, width, height)
+
+
+class Shown(NamedTuple):
+    """A picture with lines below it; `mark` is ``right`` or ``wrong`` where it is a neighbour."""
+
+    picture: Picture
+    lines: list[str]
+    mark: str = ""
+
+
+class Strip(NamedTuple):
+    """Pictures in a row, and what stands above them."""
+
+    heading: str
+    pictures: list[Shown]
+
+
+class Card(NamedTuple):
+    """One probe: its name, why it is shown, its own images, and its neighbours by each result."""
+
+    name: str
+    why: str
+    own: list[Shown]
+    strips: list[Strip]
+
+
+class People(NamedTuple):
+    """Cards of chosen probes; `brief` where they show only the first result of each file."""
+
+    gallery: str
+    chosen_by: str
+    brief: bool
+    cards: list[Card]
+
+
+def people_cards(
     entries: Sequence[Entry], files: Sequence[GeiFile], people: Sequence[str] = ()
-) -> Html | None:
-    """Cards of chosen probes; `None` where there are no images or no neighbours to show."""
+) -> People | None:
+    """Cards of chosen probes; `None` where there are no images or no neighbours to show.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        The page's results.
+    files : sequence of GeiFile
+        The images.
+    people : sequence of str
+        As in `choose_probes`.
+    """
     shown = [
         (entry, file)
         for entry in entries
@@ -158,55 +234,43 @@ def people_section(
     if brief:
         firsts = {id(entry.file): entry for entry, _ in reversed(shown)}
         shown = [(entry, file) for entry, file in shown if firsts[id(entry.file)] is entry]
-    first = shown[0][0].result
-    chosen = choose_probes(first, people)
+    first = shown[0][0]
+    chosen = choose_probes(first.result, people)
     cards = [_card(pick, shown, files) for pick in chosen]
-    gallery = format_view(float(first.gallery_views[shown_gallery(first)]))
-    return tag(
-        "section",
-        tag("h2", "People"),
-        tag(
-            "p",
-            f"Probes searched in the gallery of view {gallery}°, and the five nearest rows of it. "
-            "A green frame and ✓: the right person; red and ✗: somebody else. "
-            f"Chosen by {shown[0][0].title}. {'Of each file, its first result.' if brief else ''}",
-        ),
-        tag("div", cards, class_="people"),
-        id="people",
-    )
+    return People(_gallery_name(first.result), first.title, brief, cards)
 
 
-def _card(
-    pick: Chosen, shown: Sequence[tuple[Entry, GeiFile]], files: Sequence[GeiFile]
-) -> Html | None:
+def _gallery_name(result: EvaluationResult) -> str:
+    return format_view(float(result.gallery_views[_shown_gallery(result)]))
+
+
+def _card(pick: Chosen, shown: Sequence[tuple[Entry, GeiFile]], files: Sequence[GeiFile]) -> Card:
     key = pick.key
-    own: list[Child] = []
+    own = []
     # Of several translators, another section shows what each makes of it.
     several = sum(file.translation is not None for file in files) > 1
     for file in files:
         image = file.image(key)
         if image is not None and not (several and file.translation):
-            own.append(_picture(image, file.title, f"{file.title} GEI of {key}"))
+            own.append(Shown(_picture(image, f"{file.title} GEI of {key}"), [file.title]))
     truth = true_image(key, files, *USUAL_TARGET)
     if truth is not None:
-        own.append(_picture(truth, "true 90°, normal", f"true 90° normal GEI of {key.subject}"))
-    rows = [_neighbours(key, entry, file) for entry, file in shown]
-    return tag(
-        "article",
-        tag("h3", f"{key.subject} {sequence_name(key.condition, key.take)} {_view(key)}"),
-        tag("div", f"{pick.probe_set}: {pick.why}", class_="soft"),
-        tag("div", own, class_="strip own"),
-        rows,
-        class_="person",
-    )
+        picture = _picture(truth, f"true 90° normal GEI of {key.subject}")
+        own.append(Shown(picture, ["true 90°, normal"]))
+    strips = [_neighbours(key, entry, file) for entry, file in shown]
+    return Card(_walk(key), f"{pick.probe_set}: {pick.why}", own, strips)
 
 
-def _neighbours(key: SequenceKey, entry: Entry, file: GeiFile) -> list[Html]:
+def _walk(key: SequenceKey) -> str:
+    return f"{key.subject} {sequence_name(key.condition, key.take)} {format_view(key.view)}°"
+
+
+def _neighbours(key: SequenceKey, entry: Entry, file: GeiFile) -> Strip:
     result, matches = entry.result, entry.result.matches
     assert matches.neighbours is not None
     assert matches.neighbour_distances is not None
-    probe = probe_of(result, key)
-    column = shown_gallery(result)
+    probe = _probe_of(result, key)
+    column = _shown_gallery(result)
     pictures = []
     for place, (row, distance) in enumerate(
         zip(
@@ -219,27 +283,115 @@ def _neighbours(key: SequenceKey, entry: Entry, file: GeiFile) -> list[Html]:
         if row < 0:
             continue
         other = result.labels.key(row)
-        right = other.subject == key.subject
-        mark, word = ("✓", "right") if right else ("✗", "wrong")
-        take = sequence_name(other.condition, other.take)
-        name = tag("b", f"{mark} {other.subject}", class_=word)
-        caption = [name, tag("br"), take, tag("br"), f"{distance:.4g}"]
         image = file.image(other)
-        if image is not None:
-            alt = f"{place}. nearest, {word}: {other.subject} {take}, distance {distance:.4g}"
-            pictures.append(_picture(image, caption, alt, word))
+        if image is None:
+            continue
+        sign, word = ("✓", "right") if other.subject == key.subject else ("✗", "wrong")
+        take = sequence_name(other.condition, other.take)
+        alt = f"{place}. nearest, {word}: {other.subject} {take}, distance {distance:.4g}"
+        lines = [f"{sign} {other.subject}", take, f"{distance:.4g}"]
+        pictures.append(Shown(_picture(image, alt), lines, word))
     rank = int(matches.rank[probe, column])
     place_text = f"true person at rank {rank}" if rank else "true person not enrolled"
     which = f", {file.title}" if len(entry.file.inputs) > 1 else ""
-    heading = tag("div", f"{entry.title}{which}: {place_text}", class_="soft")
-    return [heading, tag("div", pictures, class_="strip")]
+    return Strip(f"{entry.title}{which}: {place_text}", pictures)
 
 
-def _picture(
-    image: NDArray[np.uint8], caption: Child | Iterable[Child], alt: str, mark: str | None = None
-) -> Html:
-    return tag("figure", grey_image(image, alt), tag("figcaption", caption), class_=mark)
+class Mark(NamedTuple):
+    """What a result says of a probe, and ``right`` or ``wrong``."""
+
+    text: str
+    word: str
 
 
-def _view(key: SequenceKey) -> str:
-    return f"{format_view(key.view)}°"
+class SideCell(NamedTuple):
+    """A probe by one artefact; `picture` is `None` where the artefact lacks it."""
+
+    picture: Picture | None
+    marks: list[Mark]
+
+
+class Person(NamedTuple):
+    """One probe: its name, why it is shown, and a cell for each column."""
+
+    name: str
+    why: str
+    cells: list[SideCell]
+
+
+class SideBySide(NamedTuple):
+    """Chosen probes as every artefact shows them, and the person's true GEIs at the end."""
+
+    columns: list[str]
+    people: list[Person]
+    gallery: str
+    chosen_by: str
+
+
+def side_by_side(
+    entries: Sequence[Entry], files: Sequence[GeiFile], people: Sequence[str] = ()
+) -> SideBySide | None:
+    """Chosen probes as source, translations and truth.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        The page's results; the probes are chosen by the first one with images.
+    files : sequence of GeiFile
+        The images.
+    people : sequence of str
+        As in `choose_probes`.
+
+    Returns
+    -------
+    SideBySide or None
+        `None` without translated images that were evaluated.
+    """
+    evaluated = {ref for entry in entries for ref in entry.file.inputs}
+    first = next((e for e in entries if {f.ref for f in files} & set(e.file.inputs)), None)
+    if first is None or not any(f.translation and f.ref in evaluated for f in files):
+        return None
+    columns = sorted(files, key=lambda file: file.translation is not None)
+    truths = _truths(files)
+    sources = sum(file.translation is None for file in files)
+    heads = ["source" if f.translation is None and sources == 1 else f.title for f in columns]
+    shown = []
+    for key, probe_set, why in choose_probes(first.result, people):
+        cells = [
+            _side_cell(file.image(key), f"{file.title}: {key}", _marks(key, file, entries))
+            for file in columns
+        ]
+        cells += [
+            _side_cell(true_image(key, files, *aim), f"{name}: {key}", [])
+            for aim, name in truths.items()
+        ]
+        shown.append(Person(_walk(key), f"{probe_set}: {why}", cells))
+    names = [*heads, *truths.values()]
+    return SideBySide(names, shown, _gallery_name(first.result), first.title)
+
+
+def _truths(files: Sequence[GeiFile]) -> dict[tuple[float, str], str]:
+    """What the translations are to show, and the heading of its truth."""
+    aims = sorted({(f.translation.view, f.translation.condition) for f in files if f.translation})
+    return {
+        aim: "truth" if aim == USUAL_TARGET else f"truth, {format_view(aim[0])} {aim[1]}"
+        for aim in aims
+    }
+
+
+def _side_cell(image: NDArray[np.uint8] | None, alt: str, marks: list[Mark]) -> SideCell:
+    return SideCell(None if image is None else _picture(image, alt), marks)
+
+
+def _marks(key: SequenceKey, file: GeiFile, entries: Sequence[Entry]) -> list[Mark]:
+    """What each result that was made from these images alone says of the probe."""
+    marks = []
+    for entry in entries:
+        if list(entry.file.inputs) != [file.ref]:
+            continue
+        matches = entry.result.matches
+        probe = _probe_of(entry.result, key)
+        rank = int(matches.rank[probe, _shown_gallery(entry.result)])
+        text = "✓" if rank == 1 else f"✗ {rank}" if rank else "✗"
+        marks.append(Mark(f"{entry.key} {text}", "right" if rank == 1 else "wrong"))
+    return marks

@@ -1,1 +1,1 @@
-"""Layers, losses and measures that several systems share."""
+"""Layers, starting weights and losses that several systems share."""

@@ -1,37 +1,43 @@
-"""Layers that translators share: strided 4×4 convolutions down, transposed ones up.
+"""Layers that systems share: GaitGAN's encoder and decoder, and what is done with any network.
 
-All are without biases: what follows is a batch normalisation with its own shift, or an output
-whose constant the data fix.
+The encoder halves the image by strided 4×4 convolutions, the decoder doubles it by transposed
+ones. All are without biases: what follows is a batch normalisation with its own shift, or an
+output whose constant the data fix.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
-
-from gaitkit.translators.networks.convolution import DeepConv2d
+from torch.nn import functional
 
 __all__ = [
     "DEPTH",
     "LEAKY_SLOPE",
+    "STRIPES",
     "Critic",
+    "DeepConv2d",
     "Generator",
     "beside",
     "decoder",
     "encoder",
     "frozen",
-    "init_normal",
-    "init_uniform",
+    "judging",
+    "striped",
 ]
 
 DEPTH = 4
 """Halvings of the image from input to code: 64×64 becomes 4×4."""
 
 LEAKY_SLOPE = 0.2
+
+STRIPES = 4
+"""Horizontal parts of a GEI's feature map: head, trunk, thighs and shanks."""
 
 
 def encoder(in_channels: int, width: int, *, momentum: float = 0.1) -> OrderedDict[str, nn.Module]:
@@ -150,6 +156,11 @@ class Critic(nn.Module):
         Channels of the first layer.
     image_size : tuple of int
         Height and width, multiples of 16; the last kernel covers a sixteenth of each.
+
+    Attributes
+    ----------
+    at_once : bool
+        Whether `each` takes all batches in one pass where that is faster.
     """
 
     def __init__(self, in_channels: int, width: int, image_size: tuple[int, int]) -> None:
@@ -157,11 +168,34 @@ class Critic(nn.Module):
         kernel = (image_size[0] // 2**DEPTH, image_size[1] // 2**DEPTH)
         top = nn.Conv2d(width * 2 ** (DEPTH - 1), 1, kernel, bias=False)
         self.layers = nn.Sequential(OrderedDict(encoder(in_channels, width), logit=top))
+        self.at_once = True
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Logits of shape (n,) for images of shape (n, in_channels, height, width)."""
         logits: torch.Tensor = self.layers(image)
         return logits.flatten()
+
+    def each(self, batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Logits of several batches of one size, each normalised by itself.
+
+        The same as calling it with one after the other, running statistics included. On a GPU every
+        convolution is computed once for all of them: three of the deepest layer's, with a few
+        thousand pixels each, occupy two thirds of a large one, and their weights' gradients need
+        not be added up.
+        """
+        if not self.at_once or not _is_on_gpu(batches[0]):
+            return [self(batch) for batch in batches]
+        code = torch.cat(list(batches))
+        for layer in self.layers:
+            if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                code = torch.cat([layer(part) for part in code.chunk(len(batches))])
+            else:
+                code = layer(code)
+        return list(code.flatten().chunk(len(batches)))
+
+
+def _is_on_gpu(image: torch.Tensor) -> bool:
+    return image.is_cuda
 
 
 def beside(source: torch.Tensor, candidate: torch.Tensor) -> torch.Tensor:
@@ -182,36 +216,103 @@ def frozen(*networks: nn.Module) -> Iterator[None]:
             weight.requires_grad_(True)
 
 
-def init_normal(network: nn.Module, generator: torch.Generator) -> None:
-    """Draw the starting weights: convolutions N(0, 0.02), gains N(1, 0.02), shifts 0.
+@contextmanager
+def judging(network: nn.Module, *, own_statistics: bool = False) -> Iterator[None]:
+    """Judge with a network that is in training as it is after training.
 
-    Drawn on the CPU, in the order of the modules, so that a seed gives the same start on every
-    device.
+    Without dropout, and with running statistics instead of the batch's, unless `own_statistics`.
     """
-    with torch.no_grad():
+    network.eval()
+    if own_statistics:
         for module in network.modules():
-            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-                module.weight.normal_(0.0, 0.02, generator=generator)
-            elif isinstance(module, nn.BatchNorm2d):
-                module.weight.normal_(1.0, 0.02, generator=generator)
-                module.bias.zero_()
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.train()
+    try:
+        yield
+    finally:
+        network.train()
 
 
-def init_uniform(network: nn.Module, generator: torch.Generator) -> None:
-    """Draw the starting weights uniformly, with a variance of 1 / (3 · inputs).
+def striped(features: torch.Tensor) -> torch.Tensor:
+    """Feature maps (n, channels, height, width) cut into `STRIPES` from top to bottom.
 
-    Gains are 1, shifts and tables 0. What torch does by itself for layers of a classifier, but
-    from a generator; see `init_normal`.
+    Returns
+    -------
+    Tensor, shape (n, channels, 4, height · width / 4)
+        What lies in each stripe.
     """
-    with torch.no_grad():
-        for module in network.modules():
-            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
-                bound = module.weight[0].numel() ** -0.5
-                module.weight.uniform_(-bound, bound, generator=generator)
-                if module.bias is not None:
-                    module.bias.uniform_(-bound, bound, generator=generator)
-            elif isinstance(module, (nn.BatchNorm2d, nn.InstanceNorm2d)) and module.affine:
-                module.weight.fill_(1.0)
-                module.bias.zero_()
-            elif isinstance(module, nn.Embedding):
-                module.weight.zero_()
+    return features.reshape(*features.shape[:2], STRIPES, -1)
+
+
+class DeepConv2d(nn.Conv2d):
+    """A convolution for few pixels and many weights, as in the deepest layer of an encoder.
+
+    No bias, groups or dilation. For bfloat16 on a processor, the library behind torch (oneDNN)
+    takes three times as long for the gradient of the weights there as for either of the other two
+    products of the same size; written as a product of matrices, it takes as long as those. The
+    same numbers as of `torch.nn.Conv2d` but for the order of summation, and on GPUs, in float32
+    and without gradients the very same.
+    """
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Convolve images of shape (n, in_channels, height, width)."""
+        short = image.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+        if not short or not self.weight.requires_grad or not torch.is_grad_enabled():
+            return super().forward(image)
+        dtype = torch.get_autocast_dtype("cpu")
+        convolve: Callable[..., torch.Tensor] = _WeightsByProduct.apply
+        return convolve(image.to(dtype), self.weight.to(dtype), self.stride, self.padding)
+
+
+class _WeightsByProduct(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        image: torch.Tensor,
+        weight: torch.Tensor,
+        stride: tuple[int, int],
+        padding: tuple[int, int],
+    ) -> torch.Tensor:
+        ctx.save_for_backward(image, weight)
+        ctx.stride, ctx.padding = stride, padding
+        return functional.conv2d(image, weight, None, stride, padding)
+
+    @staticmethod
+    def backward(
+        ctx: Any, gradient: torch.Tensor
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None, None, None]:
+        image, weight = ctx.saved_tensors
+        of_image = of_weight = None
+        if ctx.needs_input_grad[0]:
+            of_image = torch.ops.aten.convolution_backward(
+                gradient,
+                image,
+                weight,
+                None,
+                ctx.stride,
+                ctx.padding,
+                (1, 1),
+                False,
+                (0, 0),
+                1,
+                (True, False, False),
+            )[0]
+        if ctx.needs_input_grad[1]:
+            # Channels last, as they lie in memory: one row for each place of the kernel.
+            places = _places(image, weight.shape[2:], ctx.stride, ctx.padding)
+            rows = gradient.permute(0, 2, 3, 1).reshape(len(places), -1)
+            flat = rows.t() @ places
+            out, inside, height, width = weight.shape
+            of_weight = flat.view(out, height, width, inside).permute(0, 3, 1, 2)
+        return of_image, of_weight, None, None
+
+
+def _places(
+    image: torch.Tensor, kernel: torch.Size, stride: tuple[int, int], padding: tuple[int, int]
+) -> torch.Tensor:
+    """What the kernel sees at each place, shape (n · places, kernel height · width · channels)."""
+    rows, columns = padding
+    padded = functional.pad(image, (columns, columns, rows, rows)).permute(0, 2, 3, 1)
+    seen = padded.unfold(1, kernel[0], stride[0]).unfold(2, kernel[1], stride[1])
+    n, height, width = seen.shape[:3]
+    return seen.permute(0, 1, 2, 4, 5, 3).reshape(n * height * width, -1)

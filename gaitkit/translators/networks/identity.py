@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from gaitkit.errors import TrainingError
 from gaitkit.translators.networks.blocks import LEAKY_SLOPE
 from gaitkit.translators.networks.losses import precise
 
@@ -22,6 +23,7 @@ __all__ = [
     "MAX_PEOPLE",
     "IdentityNet",
     "centre_loss",
+    "check_people",
     "contrastive_loss",
     "pixel_contrast",
     "softmax_loss",
@@ -81,6 +83,27 @@ class IdentityNet(nn.Module):
         return embedded
 
 
+def check_people(people: int, most: int, hint: str) -> None:
+    """Refuse to learn from more people than a network has logits for.
+
+    Parameters
+    ----------
+    people, most : int
+        How many there are, and how many there may be.
+    hint : str
+        What to do instead.
+
+    Raises
+    ------
+    TrainingError
+        There are more.
+    """
+    if people > most:
+        raise TrainingError(
+            f"The identity network tells {most:,} people apart, here are {people:,}.", hint=hint
+        )
+
+
 def softmax_loss(scores: torch.Tensor, subject: torch.Tensor) -> torch.Tensor:
     """Cross-entropy of scores for every training person against the true ones.
 
@@ -119,7 +142,7 @@ def contrastive_loss(
 
     The cross-entropy of cosine similarities divided by a temperature (van den Oord, Li, Vinyals,
     "Representation Learning with Contrastive Predictive Coding", 2018), both ways round. It
-    compares people with whoever else is in the batch, needs no table of people, and so also suits
+    compares people with the others of the batch, needs no table of people, and so also suits
     bodies whose proportions were changed. Another GEI of the same person counts neither for nor
     against.
 
@@ -135,10 +158,10 @@ def contrastive_loss(
         The smaller, the more the nearest others count.
     """
     count = len(generated)
-    ours, theirs = (
+    generated, candidates = (
         functional.normalize(precise(values), dim=1) for values in (generated, candidates)
     )
-    scores = ours @ theirs.T / temperature
+    scores = generated @ candidates.T / temperature
     own = torch.arange(count, device=scores.device)
     same_person = subject[:, None] == candidate_subject
     same_person[own, own] = False
@@ -167,7 +190,7 @@ def pixel_contrast(
     temperature : float
         As for `contrastive_loss`.
     """
-    # What all targets have in common tells nobody apart.
+    # What all targets have in common does not tell people apart.
     common = target.mean(dim=0, keepdim=True)
     return contrastive_loss(
         (generated - common).flatten(1),

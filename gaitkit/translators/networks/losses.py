@@ -15,6 +15,8 @@ __all__ = [
     "line_penalty",
     "precise",
     "relative_spread",
+    "share_right",
+    "squared_distance",
 ]
 
 
@@ -34,6 +36,28 @@ def bce_with_logits(logits: torch.Tensor, label: float) -> torch.Tensor:
     """
     scores = precise(logits)
     return functional.binary_cross_entropy_with_logits(scores, torch.full_like(scores, label))
+
+
+def share_right(logits: torch.Tensor, label: float) -> torch.Tensor:
+    """Share of logits on the right side of 0: above it for label 1, not above it for label 0."""
+    scores = logits.detach()
+    right = scores > 0 if label else scores <= 0
+    return right.float().mean()
+
+
+def squared_distance(scores: torch.Tensor, label: float) -> torch.Tensor:
+    """Mean squared distance of scores from a label, in float32 at least.
+
+    Mao, Li, Xie, Lau, Wang, Smolley, "Least Squares Generative Adversarial Networks", ICCV 2017.
+
+    Parameters
+    ----------
+    scores : Tensor
+        Of any shape.
+    label : float
+        1 for "real", 0 for the contrary.
+    """
+    return (precise(scores) - label).square().mean()
 
 
 def l1(generated: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

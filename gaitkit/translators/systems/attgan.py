@@ -2,49 +2,66 @@
 
 He, Zuo, Kan, Shan, Chen, "AttGAN: Facial Attribute Editing by Only Changing What You Want", IEEE
 TIP 28(11), 2019. The encoder's code is decoded with attributes: with an image's own ones it has to
-give the image back, with others it must convince a critic and a classifier of attributes. Here the
-attributes are a GEI's view and condition. No pair of images is needed.
+give the image back, with others it must convince a critic and a classifier of attributes. No pair
+of images is needed.
+
+Layers follow the paper's table I, made for images of 64×64: one layer fewer. Losses and their
+weights follow its section III. Adapted are the attributes, which here are a GEI's view and
+condition: one of each, so that their loss is that of two softmax groups and not of independent
+attributes; and that a part of each batch is always asked for the target.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar, cast
 
 import torch
 from torch import nn
 
 from gaitkit.errors import OptionError
-from gaitkit.training.schedules import decayed
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.config import TranslatorConfig, choice, setting
 from gaitkit.translators.domains import (
     LabelledConfig,
     aim_labels,
     asked_labels,
+    group_cross_entropy,
     one_hot,
 )
-from gaitkit.translators.extras import Extras, ExtrasConfig
-from gaitkit.translators.networks.blocks import frozen, init_uniform
-from gaitkit.translators.networks.losses import l1, line_penalty, relative_spread
-from gaitkit.translators.sampling import Batch
-from gaitkit.translators.systems.attgan_losses import (
-    ADVERSARIAL,
-    attribute_loss,
-    critic_loss,
-    fooling_loss,
+from gaitkit.translators.editing import EditingConfig, EditingTranslator
+from gaitkit.translators.networks.blocks import LEAKY_SLOPE, DeepConv2d, frozen
+from gaitkit.translators.networks.losses import (
+    bce_with_logits,
+    l1,
+    precise,
+    relative_spread,
+    squared_distance,
 )
-from gaitkit.translators.systems.attgan_networks import AttributeCritic, EncoderDecoder
+from gaitkit.translators.sampling import Batch
 
-__all__ = ["AttGAN", "AttGANConfig"]
+__all__ = [
+    "ADVERSARIAL",
+    "AttGAN",
+    "AttGANConfig",
+    "AttributeCritic",
+    "EncoderDecoder",
+    "attribute_loss",
+    "critic_loss",
+    "fooling_loss",
+]
+
+ADVERSARIAL = ("wgan-gp", "lsgan", "dcgan")
+"""The adversarial losses: of scores, of squares (real 1, generated 0), of probabilities."""
 
 ATTRIBUTE = 0.5
 """What an attribute that holds is told as; one that does not, as its negative."""
 
 
 @dataclass(frozen=True)
-class AttGANConfig(LabelledConfig, ExtrasConfig):
+class AttGANConfig(EditingConfig):
     """Settings of AttGAN; the defaults are the paper's, but for the layers and `forced`.
 
     The paper's five layers leave 4×4 of 128×128 pixels; four leave as much of 64×64.
@@ -91,11 +108,11 @@ class AttGANConfig(LabelledConfig, ExtrasConfig):
             raise OptionError(
                 f"{self.layers} halvings of {height}x{width} pixels do not leave a whole number "
                 "of two places or more",
-                hint="Use --set layers=4 or fewer, or larger GEIs.",
+                hint="Use `layers=4` or fewer, or larger GEIs.",
             )
 
 
-class AttGAN(Extras[AttGANConfig]):
+class AttGAN(EditingTranslator[AttGANConfig]):
     """The system of the paper; see `Translator` for the parameters.
 
     Networks: ``G`` (encoder and decoder) and ``D`` (critic and classifier of attributes, on one
@@ -106,10 +123,8 @@ class AttGAN(Extras[AttGANConfig]):
     config_class: ClassVar[type[TranslatorConfig]] = AttGANConfig
     summary: ClassVar[str] = "view and condition as attributes to be edited, and how strongly"
     source: ClassVar[str] = "He et al., IEEE TIP 2019"
-    needs: ClassVar[str] = "views and conditions, some GEIs of the target's; no pairs"
     offers: ClassVar[frozenset[str]] = frozenset({"views", "strength", "embedding"})
     default_training: ClassVar[Mapping[str, Any]] = {"iterations": 200_000, "batch_size": 32}
-    averaged: ClassVar[tuple[str, ...]] = ("G",)
 
     @classmethod
     def build_networks(cls, config: AttGANConfig) -> dict[str, nn.Module]:
@@ -126,39 +141,9 @@ class AttGAN(Extras[AttGANConfig]):
         }
         return cls.with_extras(config, networks)
 
-    def init_weights(self, generator: torch.Generator) -> None:
-        """Uniform, as the official implementations leave it to their frameworks."""
-        for name in ("G", "D"):
-            init_uniform(self.networks[name], generator)
-        self.init_extras(generator)
-
-    def build_optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Adam for each of G and D."""
-        config = self.config
-        return {
-            name: torch.optim.Adam(
-                self.networks[name].parameters(),
-                config.learning_rate,
-                betas=config.betas,
-                fused=True,
-            )
-            for name in ("G", "D")
-        } | self.extra_optimizers()
-
-    def needs_targets(self) -> bool:
-        """Only when it is trained on pairs."""
-        return self.config.paired
-
-    def before_step(self) -> None:
-        """Set the step sizes of G and D."""
-        super().before_step()
-        factor = decayed(self.steps_done, self.iterations, self.config.decay_from)
-        for name in ("G", "D"):
-            self.set_learning_rate(name, factor * self.config.learning_rate)
-
-    def step_kind(self) -> Hashable:
-        """Whether G learns in the next step too."""
-        return (self.steps_done + 1) % self.config.n_critic == 0
+    def learning_rates(self) -> Mapping[str, float]:
+        """The same for both."""
+        return dict.fromkeys(("G", "D"), self.config.learning_rate)
 
     def train_step(self, batch: Batch) -> dict[str, torch.Tensor]:
         """One step of D and, every `n_critic`-th time, one of G (and of A).
@@ -168,9 +153,7 @@ class AttGAN(Extras[AttGANConfig]):
         100 · |x - G(z, a)|, where C is the attributes' cross-entropy. The part of the batch that
         is asked for the target meets the pairs' terms, where there are some.
         """
-        learns = bool(self.step_kind())
-        count = len(batch.rows)
-        forced = slice(min(count, max(2, round(self.config.forced * count))))
+        learns, forced = bool(self.step_kind()), self.forced_rows(batch)
         asked = asked_labels(batch, self.config, forced.stop)
         G = cast(EncoderDecoder, self.networks["G"])
         with self.runtime.autocast(), torch.set_grad_enabled(learns):
@@ -179,9 +162,7 @@ class AttGAN(Extras[AttGANConfig]):
         fake = generated.detach().to(batch.source.dtype)
         values = self._critic_step(batch, fake)
         if learns:
-            values |= self.pair_step(
-                batch.source[forced], batch.target[forced], batch.unrelated[forced], fake[forced]
-            )
+            values |= self.pair_step(batch, fake[forced], forced)
             with self.runtime.autocast():
                 own = self._attributes(batch.view, batch.condition, batch.source.dtype)
                 returned = G.decode(codes, own)
@@ -214,8 +195,7 @@ class AttGAN(Extras[AttGANConfig]):
             "D.adversarial": critic_loss(scores[:count], scores[count:], self.config.adversarial),
             "D.attributes": attribute_loss(logits, batch.view, batch.condition, self.config),
         }
-        if self.config.penalty_weight > 0:
-            terms["D.penalty"] = line_penalty(D.realness, batch.source, fake)
+        terms |= self.penalty_terms(D.realness, batch, fake)
         weights = {
             "D.attributes": self.config.attribute_weight_d,
             "D.penalty": self.config.penalty_weight,
@@ -253,3 +233,186 @@ class AttGAN(Extras[AttGANConfig]):
         """The encoder's code, which is not told any attribute, flattened."""
         code: torch.Tensor = cast(EncoderDecoder, self.used("G")).encode(images)[-1]
         return code.flatten(1)
+
+
+class EncoderDecoder(nn.Module):
+    """The generator: a code of the image, decoded with the attributes that it shall have.
+
+    Encoder: convolutions 4×4, stride 2, with w, 2w, 4w, … channels, batch normalisation, leaky
+    ReLU. Decoder: transposed ones of the same size with …, 4w, 2w channels, batch normalisation,
+    ReLU; the last one gives the image.
+
+    Parameters
+    ----------
+    width : int
+        w, channels of the first layer.
+    layers : int
+        How often the image is halved.
+    attributes : int
+        Length of the attribute vector.
+    shortcut : int
+        Decoder layers, the first one not counted, that also see the encoder's layer of their size.
+    inject : int
+        Decoder layers, the first one not counted, that are also told the attributes.
+    """
+
+    def __init__(
+        self, width: int, layers: int, attributes: int, *, shortcut: int, inject: int
+    ) -> None:
+        super().__init__()
+        self.shortcut, self.inject = shortcut, inject
+        down = [1, *(width * 2**level for level in range(layers))]
+        self.encoder = nn.ModuleList(
+            _down(inside, out, nn.BatchNorm2d(out), deepest=out == down[-1])
+            for inside, out in pairwise(down)
+        )
+        self.decoder = nn.ModuleList()
+        channels = down[-1]
+        for level in range(layers):
+            told = attributes if level <= inject else 0
+            seen = down[-1 - level] if 0 < level <= shortcut else 0
+            # The first decoder layer keeps the code's channels, the others halve them.
+            out = down[-1 - level] if level < layers - 1 else 1
+            self.decoder.append(_up(channels + told + seen, out, last=level == layers - 1))
+            channels = out
+
+    def encode(self, image: torch.Tensor) -> list[torch.Tensor]:
+        """Every layer's output for images (n, 1, height, width); the last one is the code."""
+        found = []
+        for layer in self.encoder:
+            image = layer(image)
+            found.append(image)
+        return found
+
+    def decode(self, codes: Sequence[torch.Tensor], attributes: torch.Tensor) -> torch.Tensor:
+        """Images in [-1, 1] from what `encode` gave and attributes of shape (n, attributes)."""
+        image = codes[-1]
+        for level, layer in enumerate(self.decoder):
+            parts = [image]
+            if 0 < level <= self.shortcut:
+                parts.append(codes[-1 - level])
+            if level <= self.inject:
+                size = (-1, -1, image.shape[2], image.shape[3])
+                parts.append(attributes.to(image.dtype)[:, :, None, None].expand(size))
+            image = layer(torch.cat(parts, dim=1) if len(parts) > 1 else image)
+        return torch.tanh(image)
+
+    def forward(self, image: torch.Tensor, attributes: torch.Tensor) -> torch.Tensor:
+        """The images, with these attributes."""
+        return self.decode(self.encode(image), attributes)
+
+
+class AttributeCritic(nn.Module):
+    """One trunk with two heads: how real an image is, and which attributes it has.
+
+    Trunk: the encoder's convolutions with instance normalisation, which unlike a batch's keeps
+    each image's gradient its own. Heads: two full layers each, 16w values between them.
+
+    Parameters
+    ----------
+    width : int
+        w, channels of the first layer.
+    layers : int
+        How often the image is halved.
+    attributes : int
+        Length of the attribute vector.
+    image_size : tuple of int
+        Height and width.
+    """
+
+    def __init__(
+        self, width: int, layers: int, attributes: int, image_size: tuple[int, int]
+    ) -> None:
+        super().__init__()
+        down = [1, *(width * 2**level for level in range(layers))]
+        self.trunk = nn.Sequential(
+            *(
+                _down(inside, out, nn.InstanceNorm2d(out, affine=True), deepest=out == down[-1])
+                for inside, out in pairwise(down)
+            )
+        )
+        places = (image_size[0] >> layers) * (image_size[1] >> layers)
+        self.realism = _head(places * down[-1], 16 * width, 1)
+        self.attributes = _head(places * down[-1], 16 * width, attributes)
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Scores of shape (n,), and logits of the attributes of shape (n, attributes)."""
+        seen = self.features(image)
+        return self.realism(seen).flatten(), self.attributes(seen)
+
+    def features(self, image: torch.Tensor) -> torch.Tensor:
+        """What the heads see, shape (n, d)."""
+        seen: torch.Tensor = self.trunk(image).flatten(1)
+        return seen
+
+    def realness(self, image: torch.Tensor) -> torch.Tensor:
+        """The scores alone."""
+        score: torch.Tensor = self.realism(self.features(image))
+        return score.flatten()
+
+
+def _down(inside: int, out: int, norm: nn.Module, *, deepest: bool) -> nn.Sequential:
+    kind = DeepConv2d if deepest else nn.Conv2d
+    convolution = kind(inside, out, 4, 2, 1, bias=False)
+    return nn.Sequential(convolution, norm, nn.LeakyReLU(LEAKY_SLOPE, inplace=True))
+
+
+def _up(inside: int, out: int, *, last: bool) -> nn.Sequential:
+    convolution = nn.ConvTranspose2d(inside, out, 4, 2, 1, bias=last)
+    if last:
+        return nn.Sequential(convolution)
+    return nn.Sequential(convolution, nn.BatchNorm2d(out), nn.ReLU(inplace=True))
+
+
+def _head(inside: int, hidden: int, out: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(inside, hidden), nn.LeakyReLU(LEAKY_SLOPE, inplace=True), nn.Linear(hidden, out)
+    )
+
+
+def critic_loss(real: torch.Tensor, generated: torch.Tensor, kind: str) -> torch.Tensor:
+    """What a critic minimises to tell measured from generated GEIs.
+
+    Parameters
+    ----------
+    real, generated : Tensor, shape (n,)
+        Its scores, of any floating type; computed in float32 at least.
+    kind : str
+        One of `ADVERSARIAL`.
+    """
+    if kind == "wgan-gp":
+        return precise(generated).mean() - precise(real).mean()
+    return _distance(real, 1.0, kind) + _distance(generated, 0.0, kind)
+
+
+def fooling_loss(generated: torch.Tensor, kind: str) -> torch.Tensor:
+    """What the generator minimises to be taken for real; see `critic_loss`."""
+    if kind == "wgan-gp":
+        return -precise(generated).mean()
+    return _distance(generated, 1.0, kind)
+
+
+def attribute_loss(
+    logits: torch.Tensor, view: torch.Tensor, condition: torch.Tensor, config: LabelledConfig
+) -> torch.Tensor:
+    """The mean of the views' and the conditions' softmax cross-entropy.
+
+    The paper's attributes are independent and its loss is the mean over them; a GEI has one view
+    and one condition. See `gaitkit.translators.domains.group_cross_entropy`.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (n, views + conditions)
+        Any floating type.
+    view, condition : Tensor of int64, shape (n,)
+        The labels; -1 is unknown and does not count.
+    config : LabelledConfig
+        The vocabulary.
+    """
+    return torch.stack(group_cross_entropy(logits, view, condition, config)).mean()
+
+
+def _distance(scores: torch.Tensor, label: float, kind: str) -> torch.Tensor:
+    if kind == "lsgan":
+        return squared_distance(scores, label)
+    return bce_with_logits(scores, label)

@@ -1,9 +1,14 @@
 """The deformable GAN: feature maps are moved, part by part, to where the target has the part.
 
 Siarohin, Sangineto, Lathuilière, Sebe, "Deformable GANs for Pose-Based Human Image Generation",
-CVPR 2018. A person's image and two poses go in, their image in the second pose comes out. For GEIs
-the second pose is always that of a 90° normal walk, and poses are ten boxes of the body, measured
-in the image; see `gaitkit.translators.networks.body_boxes`.
+CVPR 2018. A person's image and two poses go in, their image in the second pose comes out.
+
+Networks follow section 3 of the paper with the layers of its public implementation, losses its
+section 3.3, the three variants its ablation in section 4. Adapted is what a pose is: for GEIs the
+second one is always that of a 90° normal walk, and poses are ten boxes of the body, measured in the
+image (see `gaitkit.translators.systems.deformable_parts`) and not found by a pose estimator. The
+nearest-neighbour loss compares pixels by a fixed bank of filters, where the paper takes the first
+layers of a network that was trained on photographs.
 
 The warp only aligns. Seen from the front or the back no leg swings, and no moving of boxes makes
 one: there the decoder has to invent it. Views near the side, bags and coats gain most.
@@ -18,6 +23,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from gaitkit.errors import OptionError
 from gaitkit.training.images import to_network
@@ -25,22 +31,29 @@ from gaitkit.translators.aim import Aim
 from gaitkit.translators.config import TranslatorConfig, choice, setting
 from gaitkit.translators.domains import LabelledConfig
 from gaitkit.translators.extras import Extras, ExtrasConfig
-from gaitkit.translators.networks.blocks import frozen
-from gaitkit.translators.networks.body_layout import BODY_BOXES, BodyLayout, Layout
-from gaitkit.translators.networks.losses import bce_with_logits, l1, relative_spread
-from gaitkit.translators.networks.nearest_neighbour_loss import FeatureBank, nearest_neighbour_loss
+from gaitkit.translators.networks.losses import (
+    bce_with_logits,
+    l1,
+    relative_spread,
+    share_right,
+)
+from gaitkit.translators.networks.starting_weights import init_glorot
 from gaitkit.translators.sampling import Batch, TripleSampler
 from gaitkit.translators.systems.deformable_networks import (
     WARPED,
     DeformableGenerator,
-    PatchCritic,
-    init_glorot,
+    PoseCritic,
 )
+from gaitkit.translators.systems.deformable_parts import BODY_BOXES, BodyLayout, Layout
 
-__all__ = ["DeformableConfig", "DeformableGAN"]
+__all__ = ["DeformableConfig", "DeformableGAN", "FeatureBank", "nearest_neighbour_loss"]
 
 MOST_FITTED = 512
 """Targets of which the filters' deviations are measured: more would not change them."""
+
+_RADIUS = 4
+_OUTSIDE = 1e4
+"""A feature value that nothing is near to: no pixel's neighbour lies outside the image."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +110,6 @@ class DeformableGAN(Extras[DeformableConfig]):
     offers: ClassVar[frozenset[str]] = frozenset({"embedding"})
     config_class: ClassVar[type[TranslatorConfig]] = DeformableConfig
     default_training: ClassVar[Mapping[str, Any]] = {"iterations": 90_000, "batch_size": 4}
-    averaged: ClassVar[tuple[str, ...]] = ("G",)
     also_translating: ClassVar[tuple[str, ...]] = ("layout",)
 
     @classmethod
@@ -115,7 +127,7 @@ class DeformableGAN(Extras[DeformableConfig]):
             "layout": BodyLayout(size, WARPED, config.boxes, templates),
         }
         if config.adversarial_weight > 0:
-            networks["D"] = PatchCritic(config.width, size)
+            networks["D"] = PoseCritic(config.width, size)
         if config.variant == "full":
             networks["bank"] = FeatureBank()
         return cls.with_extras(config, networks)
@@ -130,13 +142,7 @@ class DeformableGAN(Extras[DeformableConfig]):
     def build_optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Adam for each of G and D."""
         rates = {"G": self.config.learning_rate_g, "D": self.config.learning_rate_d}
-        return {
-            name: torch.optim.Adam(
-                self.networks[name].parameters(), rate, betas=self.config.betas, fused=True
-            )
-            for name, rate in rates.items()
-            if name in self.networks
-        } | self.extra_optimizers()
+        return self.adam(rates, self.config.betas) | self.extra_optimizers()
 
     def meet(self, sampler: TripleSampler, iterations: int) -> None:
         """Measure the target's boxes, the templates and the filters' deviations."""
@@ -184,7 +190,7 @@ class DeformableGAN(Extras[DeformableConfig]):
         values: dict[str, torch.Tensor] = {}
         if "D" in self.networks:
             values |= self._critic_step(batch, fake, layout)
-        values |= self.pair_step(batch.source, batch.target, batch.unrelated, fake)
+        values |= self.pair_step(batch, fake)
         values |= self._generator_step(batch, generated, layout)
         values["spread.G"] = relative_spread(fake, batch.target)
         self.update_averages()
@@ -203,9 +209,9 @@ class DeformableGAN(Extras[DeformableConfig]):
             "D.target": bce_with_logits(real, 1.0),
             "D.generated": bce_with_logits(generated, 0.0),
         }
-        return self.descend("D", terms, {}) | {
-            "accuracy.D.target": (real.detach() > 0).float().mean(),
-            "accuracy.D.generated": (generated.detach() <= 0).float().mean(),
+        return self.descend("D", terms) | {
+            "accuracy.D.target": share_right(real, 1.0),
+            "accuracy.D.generated": share_right(generated, 0.0),
         }
 
     def _generator_step(
@@ -215,10 +221,7 @@ class DeformableGAN(Extras[DeformableConfig]):
         terms: dict[str, torch.Tensor] = {}
         weights: dict[str, float] = {}
         if "D" in self.networks:
-            critic = self.networks["D"]
-            with self.runtime.autocast(), frozen(critic):
-                scores = critic(batch.source, generated, layout)
-            terms["G.D"] = bce_with_logits(scores, 1.0)
+            terms["G.D"] = self.fooling_term("D", batch.source, generated, layout)
             weights["G.D"] = config.adversarial_weight
         if config.variant == "full":
             terms["G.NN"] = self._nearest_neighbours(generated, batch.target)
@@ -248,3 +251,82 @@ class DeformableGAN(Extras[DeformableConfig]):
 
 def _rows(wanted: np.ndarray[Any, np.dtype[np.bool_]], images: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(np.flatnonzero(wanted)).to(images.device)
+
+
+def _kernels() -> torch.Tensor:
+    """Intensity, Sobel's two derivatives and the Laplacian, at σ 0 and 1: shape (8, 1, 9, 9)."""
+    sobel = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]) / 8.0
+    laplacian = torch.tensor([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]])
+    intensity = torch.tensor([[0.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    sharp = torch.stack([intensity, sobel, sobel.T, laplacian]).unsqueeze(1)
+    offsets = torch.arange(-3.0, 4.0)
+    gaussian = torch.exp(-offsets.square() / 2.0)
+    gaussian = torch.outer(gaussian, gaussian) / gaussian.sum().square()
+    blurred = functional.conv2d(sharp, gaussian[None, None], padding=6)
+    return torch.cat([functional.pad(sharp, (3, 3, 3, 3)), blurred])
+
+
+class FeatureBank(nn.Module):
+    """Eight fixed filters, each divided by its standard deviation over the training targets.
+
+    The border's pixels go on beyond the border.
+    """
+
+    kernels: torch.Tensor
+    deviations: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("kernels", _kernels(), persistent=False)
+        self.register_buffer("deviations", torch.ones(len(_kernels())))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Features of shape (n, 8, height, width) for images of shape (n, 1, height, width)."""
+        padded = functional.pad(images, (_RADIUS,) * 4, mode="replicate")
+        # Scaled kernels instead of scaled results: less to compute, and to keep for the gradient.
+        return functional.conv2d(padded, self.kernels / self.deviations[:, None, None, None])
+
+    def fit(self, images: torch.Tensor) -> None:
+        """Measure each filter's standard deviation over all pixels of images."""
+        self.deviations.fill_(1.0)
+        features = self(images)
+        spread = features.transpose(0, 1).flatten(1).std(dim=1, correction=0)
+        self.deviations.copy_(spread.clamp_min(1e-6))
+
+
+def nearest_neighbour_loss(
+    generated: torch.Tensor, real: torch.Tensor, window: int
+) -> torch.Tensor:
+    """Mean over pixels of the generated image of the distance to the nearest of the real one's.
+
+    Section 3.3 of the paper: the pixel-wise L1 punishes a sharp edge in a slightly wrong place
+    twice, and so makes images blurred; here a pixel need only agree with one near its place. For
+    each pixel p of the generated image, the least L1 distance, summed over channels, between its
+    features and those of a pixel in the window around p in the real image.
+
+    Parameters
+    ----------
+    generated, real : Tensor, shape (n, channels, height, width)
+        Features. The gradient goes to `generated` only.
+    window : int
+        Side of the window, odd; 1 is the L1 distance.
+    """
+    n, channels, height, width = real.shape
+    radius = window // 2
+    with torch.no_grad():
+        padded = functional.pad(real, (radius,) * 4, value=_OUTSIDE)
+        rows, columns = (torch.arange(size, device=real.device) for size in (height, width))
+        corner = rows[:, None] * padded.shape[3] + columns
+        least = real.new_full((n, height, width), torch.inf)
+        nearest = corner.expand(n, -1, -1)
+        for row in range(window):
+            for column in range(window):
+                candidate = padded[:, :, row : row + height, column : column + width]
+                distance = (generated - candidate).abs_().sum(dim=1)
+                place = corner + (row * padded.shape[3] + column)
+                nearest = torch.where(distance < least, place, nearest)
+                least = torch.minimum(distance, least)
+        flat = nearest.reshape(n, 1, -1).expand(-1, channels, -1)
+        found = padded.flatten(2).gather(2, flat).view_as(real)
+    # The gradient of the least distance is that of the distance to the pixel that was found.
+    return (generated - found).abs().sum(dim=1).mean()

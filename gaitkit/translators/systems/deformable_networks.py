@@ -1,8 +1,9 @@
 """The deformable GAN's networks: an encoder-decoder with warped skips, and a patch critic.
 
 Siarohin, Sangineto, Lathuilière, Sebe, "Deformable GANs for Pose-Based Human Image Generation",
-CVPR 2018, section 3, with the layers of its public implementation, for 64×64 images: one halving
-fewer than there.
+CVPR 2018, section 3, with the layers of its public implementation. Adapted to 64×64 pixels is the
+number of halvings, one fewer than there. As the target's pose is the same for all images of a
+batch, what it adds to a convolution is computed once.
 """
 
 from __future__ import annotations
@@ -14,13 +15,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from gaitkit.translators.networks.blocks import LEAKY_SLOPE
-from gaitkit.translators.networks.body_boxes import PARTS
-from gaitkit.translators.networks.body_layout import Layout
-from gaitkit.translators.networks.convolution import DeepConv2d
-from gaitkit.translators.networks.part_warp import PartWarp
+from gaitkit.translators.networks.blocks import LEAKY_SLOPE, DeepConv2d
+from gaitkit.translators.systems.deformable_parts import PARTS, Layout, PartWarp
 
-__all__ = ["LEVELS", "WARPED", "DeformableGenerator", "PatchCritic", "init_glorot"]
+__all__ = ["LEVELS", "WARPED", "DeformableGenerator", "PoseCritic"]
 
 LEVELS = 5
 """Feature maps of an encoder, the first of the image's size: 64×64 becomes 4×4."""
@@ -61,7 +59,8 @@ class _Decoder(nn.Module):
     """8w, 8w, 4w, 2w channels and the image; each layer sees the maps of its size as well.
 
     The maps of the target's pose are the same for all images of a batch. A convolution of maps side
-    by side is the sum of convolutions of each: theirs is computed once.
+    by side is the sum of convolutions of each, so that what the target's pose adds to it is
+    computed once.
     """
 
     def __init__(self, width: int, streams: int, dropout: float) -> None:
@@ -167,8 +166,8 @@ class DeformableGenerator(nn.Module):
         return torch.tanh(self.decoder(maps, pose))
 
 
-class PatchCritic(nn.Module):
-    """Is a candidate a true image of the target's pose, beside the source? A logit for each patch.
+class PoseCritic(nn.Module):
+    """Judges, patch by patch, whether a candidate truly shows the source in the target's pose.
 
     Source, its pose, candidate and the target's pose go in side by side. Four layers of w, 2w, 4w,
     8w channels halve the image, the first one without padding, and one more gives the logits.
@@ -227,23 +226,3 @@ def _valid(
     image: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
 ) -> torch.Tensor:
     return functional.conv2d(image, weight, bias, stride=2)
-
-
-def init_glorot(network: nn.Module, generator: torch.Generator) -> None:
-    """Draw the starting weights: U(-b, b), b² = 6 / (inputs + outputs); biases 0, gains 1.
-
-    Glorot, Bengio, "Understanding the difficulty of training deep feedforward neural networks",
-    AISTATS 2010, with channels times the kernel's area as inputs and outputs.
-    """
-    with torch.no_grad():
-        for module in network.modules():
-            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-                area = module.weight[0, 0].numel()
-                ends = (module.weight.shape[0] + module.weight.shape[1]) * area
-                bound = math.sqrt(6.0 / ends)
-                module.weight.uniform_(-bound, bound, generator=generator)
-                if module.bias is not None:
-                    module.bias.zero_()
-            elif isinstance(module, nn.InstanceNorm2d) and module.affine:
-                module.weight.fill_(1.0)
-                module.bias.zero_()

@@ -2,39 +2,152 @@
 
 Zheng, Yang, Yu, Zheng, Yang, Kautz, "Joint Discriminative and Generative Learning for Person
 Re-identification", CVPR 2019. One encoder says who it is, which is the system's own feature; a
-second one how the image is laid out; a generator draws any identity in any layout. Translated to
-gait, the layout is view, clothes and bags, and a GEI is translated by drawing its identity in the
-mean layout of 90° and a normal walk. Two GEIs of one person teach it: each must be drawn from the
-identity of the other.
+second one how the image is laid out; a generator draws any identity in any layout. Two GEIs of one
+person teach it: each must be drawn from the identity of the other.
+
+Losses, their weights and the way in which those grow follow section 3 of the paper and its public
+implementation; the identity encoder's losses are its section 3.3, primary and fine-grained learning
+of features. Adapted to gait is what the layout stands for: view, clothes and bags. A GEI is
+translated by drawing its identity in the mean layout of 90° and a normal walk, which the paper does
+not do, and the second head learns to name view and condition unless the setting `fine` says
+otherwise. The teacher learns in the first part of the same training.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, cast
 
 import torch
 from torch import nn
+from torch.nn import functional
 
-from gaitkit.errors import TrainingError
+from gaitkit.errors import OptionError
+from gaitkit.training.geis import GeiSet
+from gaitkit.training.images import to_network
+from gaitkit.translators.adversarial import weighted_sum
 from gaitkit.translators.aim import Aim
-from gaitkit.translators.domains import aim_labels
-from gaitkit.translators.extras import Extras
-from gaitkit.translators.networks.blocks import frozen
-from gaitkit.translators.networks.identity import softmax_loss
-from gaitkit.translators.networks.losses import l1, relative_spread
+from gaitkit.translators.config import choice, setting
+from gaitkit.translators.domains import LabelledConfig, aim_labels, group_cross_entropy
+from gaitkit.translators.extras import Extras, ExtrasConfig
+from gaitkit.translators.networks.blocks import frozen, judging
+from gaitkit.translators.networks.identity import MAX_PEOPLE, check_people, softmax_loss
+from gaitkit.translators.networks.losses import l1, precise, relative_spread, squared_distance
+from gaitkit.translators.networks.starting_weights import init_kaiming
+from gaitkit.translators.options import TranslatorOptions
 from gaitkit.translators.sampling import Batch, TripleSampler
-from gaitkit.translators.systems.dgnet_config import DGNetConfig
-from gaitkit.translators.systems.dgnet_encoders import IdentityEncoder, LayoutEncoder, shrink
-from gaitkit.translators.systems.dgnet_generator import Composer, ScalesCritic
-from gaitkit.translators.systems.dgnet_init import init_kaiming, mean_layouts
-from gaitkit.translators.systems.dgnet_losses import erased, least_squares
-from gaitkit.translators.systems.dgnet_naming import accuracy, judging, naming_loss
+from gaitkit.translators.systems.dgnet_networks import (
+    Composer,
+    Identity,
+    IdentityEncoder,
+    LayoutEncoder,
+    ScalesCritic,
+    shrink,
+)
 
-__all__ = ["DGNet", "DGNetConfig"]
+__all__ = ["DGNet", "DGNetConfig", "erased", "kl_divergence", "least_squares"]
+
+MAX_DOMAINS = 4096
 
 _GENERATOR_SIDE = 2.0
 """Weight of the critic's say in the generator's loss, in units of its weight in its own."""
+
+_MEASURED_AT_ONCE = 4096
+"""GEIs that are made small together, for the mean layouts."""
+
+_ERASED_SHARE = (0.02, 0.4)
+_ERASED_ASPECT = (0.3, 1 / 0.3)
+_BACKGROUND = -1.0
+
+
+@dataclass(frozen=True)
+class DGNetConfig(LabelledConfig, ExtrasConfig):
+    """Settings of DG-Net; the defaults are the paper's, or fit 64×64 GEIs where it used others.
+
+    Weights that grow do so from `ramp_start` on, by 1 within `ramp_length`, up to their setting;
+    all parts of a training are counted after the teacher's.
+    """
+
+    width: int = setting(16, 1, 128, "channels of the layout encoder's first layer")
+    identity_width: int = setting(
+        16, 1, 128, "half the channels of the identity encoder's first layer; the teacher's, too"
+    )
+    people: int = setting(62, 1, MAX_PEOPLE, "people learned from", by_data=True)
+    fine: str = choice(
+        "domain",
+        ("domain", "id", "off"),
+        "what the second head learns: view and condition, whose layout (the paper), or nothing",
+    )
+    teacher_share: float = setting(
+        0.1, 0, 0.9, "part of the training in which the teacher learns beforehand; 0: no teacher"
+    )
+    learning_rate: float = setting(1e-4, 0, 1, "step size of generator, layout encoder and critic")
+    learning_rate_identity: float = setting(
+        3e-4, 0, 1, "step size of the identity encoder and of the teacher"
+    )
+    betas: tuple[float, float] = setting(
+        (0.0, 0.999),
+        0,
+        1,
+        "Adam's decay of its two moments, identity encoder and teacher excepted",
+        open_ends=(False, True),
+    )
+    weight_decay: float = setting(5e-4, 0, 1, "weight of half the squared weights, everywhere")
+    decay_at: tuple[float, float] = setting(
+        (0.6, 0.9), 0, 1, "parts of the training after which step sizes are divided by 10"
+    )
+    self_weight: float = setting(5.0, 0, 1e3, "weight of |G(own identity, own layout) - x|")
+    same_weight: float = setting(
+        5.0, 0, 1e3, "weight of |G(identity of another GEI of the person, own layout) - x|"
+    )
+    identity_weight: float = setting(
+        0.5, 0, 1e3, "weight of naming the person of a generated image"
+    )
+    adversarial_weight: float = setting(1.0, 0, 1e3, "weight of the critic's loss; 0: no critic")
+    r1_weight: float = setting(
+        0.01, 0, 1e3, "weight of the critic's squared gradient at true images"
+    )
+    code_weight: float = setting(
+        1.0, 0, 1e3, "weight, grown, of the codes of a generated image being those it was made of"
+    )
+    cycle_weight: float = setting(
+        2.0, 0, 1e3, "weight, grown, of |x drawn from the codes of generated images - x|"
+    )
+    prim_weight: float = setting(2.0, 0, 1e3, "weight, grown, of the teacher's opinion")
+    fine_weight: float = setting(
+        0.2, 0, 1e3, "weight of the second head's loss, in units of the teacher's"
+    )
+    erase_probability: float = setting(
+        0.5, 0, 1, "how often a part of an image is erased before its person is to be named"
+    )
+    ramp_start: float = setting(0.3, 0, 1, "part of the training after which weights grow")
+    ramp_length: float = setting(
+        0.02, 0, 1, "part of the training in which they grow by 1", open_ends=(True, False)
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.image_size[0] % 32:
+            raise OptionError(
+                "DG-Net sees four stripes of an eighth of the height: GEIs must be a multiple of "
+                f"32 pixels high, these are {self.image_size[0]}",
+                hint="Make the GEIs again with `size=(64, 64)`, for instance.",
+            )
+        if len(self.views) * len(self.conditions) > MAX_DOMAINS:
+            raise OptionError(f"more than {MAX_DOMAINS} pairs of view and condition")
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Logits of each of the identity encoder's heads."""
+        second = {"domain": (self.labels,), "id": (self.people,), "off": ()}
+        return (self.people, *second[self.fine])
+
+    @classmethod
+    def of_data(cls, geis: GeiSet, options: TranslatorOptions) -> dict[str, Any]:
+        """Also how many people there are; held-out ones have logits that stay unused."""
+        people = min(len(geis.labels.subjects()), MAX_PEOPLE)
+        return super().of_data(geis, options) | {"people": people}
 
 
 class _Drawn(NamedTuple):
@@ -123,13 +236,9 @@ class DGNet(Extras[DGNetConfig]):
     def meet(self, sampler: TripleSampler, iterations: int) -> None:
         """Keep the mean small image of each domain; refuse more people than E_a has logits for."""
         super().meet(sampler, iterations)
-        if len(sampler.subjects) > self.config.people:
-            raise TrainingError(
-                f"The networks tell {self.config.people:,} people apart, here are "
-                f"{len(sampler.subjects):,}.",
-                hint="Set people to as many as there are to learn from, or more.",
-            )
-        layouts = mean_layouts(sampler, self.config)
+        hint = "Set `people` to as many as there are to learn from, or more."
+        check_people(self.people, self.config.people, hint)
+        layouts = _mean_layouts(sampler, self.config)
         cast(LayoutEncoder, self.networks["E_s"]).layouts.copy_(layouts)
         self.start_averages()
 
@@ -182,11 +291,9 @@ class DGNet(Extras[DGNetConfig]):
         fake = drawn.cross.detach()
         values = self._critic_step(batch.source, fake)
         if drawn.aimed is not None:
-            values |= self.pair_step(
-                batch.source, batch.target, batch.unrelated, drawn.aimed.detach()
-            )
+            values |= self.pair_step(batch, drawn.aimed.detach())
         drawing, drawing_terms = self._drawing_loss(batch, drawn, again=kind == "all")
-        naming, naming_terms = naming_loss(self, batch, seen, fake, taught=kind == "all")
+        naming, naming_terms = self._naming_loss(batch, seen, fake, taught=kind == "all")
         values |= drawing_terms | naming_terms
         # One backward pass: the two losses have no weight in common, unless paired.
         steps = self.update_together(("G", "E_a"), drawing + naming)
@@ -199,9 +306,8 @@ class DGNet(Extras[DGNetConfig]):
         with self.runtime.autocast():
             (scores,) = self.networks["T"](self._erased(batch)).scores
         subject = torch.cat([batch.subject, batch.subject])
-        loss = softmax_loss(scores, subject)
-        values = {"T.identity": loss.detach(), "accuracy.T": accuracy(scores, subject)}
-        return values | {"gradient.T": self.update("T", loss)}
+        terms = {"T.identity": softmax_loss(scores, subject)}
+        return self.descend("T", terms, measured={"accuracy.T": _accuracy(scores, subject)})
 
     def _draw(self, batch: Batch) -> _Drawn:
         """All images that are drawn from measured ones, in one pass of each network."""
@@ -233,16 +339,17 @@ class DGNet(Extras[DGNetConfig]):
             scores = [each.chunk(2) for each in critic(torch.cat([real, fake.to(real.dtype)]))]
         of_real, of_fake = [each[0] for each in scores], [each[1] for each in scores]
         terms = {"D.real": least_squares(of_real, 1.0), "D.generated": least_squares(of_fake, 0.0)}
-        loss = self.config.adversarial_weight * (terms["D.real"] + terms["D.generated"])
+        weights = dict.fromkeys(terms, self.config.adversarial_weight)
         if self.config.r1_weight > 0:
             terms["D.R1"] = critic.gradient_penalty(real)
-            loss = loss + self.config.r1_weight * terms["D.R1"]
-        values = {name: term.detach() for name, term in terms.items()}
-        values["accuracy.D.real"] = torch.stack([(s > 0.5).float().mean() for s in of_real]).mean()
-        values["accuracy.D.generated"] = torch.stack(
-            [(s <= 0.5).float().mean() for s in of_fake]
-        ).mean()
-        return values | {"gradient.D": self.update("D", loss)}
+            weights["D.R1"] = self.config.r1_weight
+        accuracies = {
+            "accuracy.D.real": torch.stack([(s > 0.5).float().mean() for s in of_real]).mean(),
+            "accuracy.D.generated": torch.stack(
+                [(s <= 0.5).float().mean() for s in of_fake]
+            ).mean(),
+        }
+        return self.descend("D", terms, weights, accuracies)
 
     def _drawing_loss(
         self, batch: Batch, drawn: _Drawn, *, again: bool
@@ -264,26 +371,88 @@ class DGNet(Extras[DGNetConfig]):
             "G.same": l1(drawn.same, batch.source),
             "G.identity": softmax_loss(seen.scores[0], batch.subject),
         }
-        loss = (
-            config.self_weight * terms["G.self"]
-            + config.same_weight * terms["G.same"]
-            + config.identity_weight * terms["G.identity"]
-        )
+        weights: dict[str, float | torch.Tensor] = {
+            "G.self": config.self_weight,
+            "G.same": config.same_weight,
+            "G.identity": config.identity_weight,
+        }
         if scores is not None:
             terms["G.D"] = least_squares(scores, 1.0)
-            loss = loss + _GENERATOR_SIDE * config.adversarial_weight * terms["G.D"]
+            weights["G.D"] = _GENERATOR_SIDE * config.adversarial_weight
         if again:
             terms["G.code"] = l1(seen.code, drawn.code)
             terms["G.layout"] = l1(found, drawn.layout.roll(1, dims=0))
             terms["G.cycle"] = l1(cycle, batch.source)
-            loss = loss + self.schedules["code"] * (terms["G.code"] + terms["G.layout"])
-            loss = loss + self.schedules["cycle"] * terms["G.cycle"]
+            weights |= dict.fromkeys(("G.code", "G.layout"), self.schedules["code"])
+            weights["G.cycle"] = self.schedules["cycle"]
         if drawn.aimed is not None:
-            weights = self.pair_weights()
-            for name, term in self.pair_terms(batch, drawn.aimed).items():
-                terms[name] = term
-                loss = loss + weights[name] * term
+            terms |= self.pair_terms(batch, drawn.aimed)
+            weights |= self.pair_weights()
+        loss = weighted_sum(terms, weights)
         return loss, {name: term.detach() for name, term in terms.items()}
+
+    def _naming_loss(
+        self, batch: Batch, seen: Identity, fake: torch.Tensor, *, taught: bool
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The loss of E_a alone: names, the teacher's opinion, and layouts (section 3.3).
+
+        Parameters
+        ----------
+        batch : Batch
+            n measured GEIs, and another one of each person.
+        seen : Identity
+            What E_a sees in both, the former first.
+        fake : Tensor, shape (n, 1, height, width)
+            Cross images: row i has the layout of row i - 1. No gradient goes into them.
+        taught : bool
+            Whether E_a learns from those as well: the weights have begun to grow.
+
+        Returns
+        -------
+        loss : Tensor, shape ()
+        values : dict of str to Tensor
+            Its terms without their weights, and how many sources are named rightly; detached.
+        """
+        has_fine, has_teacher = self.config.fine != "off", "T" in self.networks
+        opinion = None
+        with self.runtime.autocast():
+            if taught and (has_teacher or has_fine):
+                # As measured images are judged, or the generated ones' statistics would mix in.
+                with judging(self.networks["E_a"]):
+                    drawn: Identity = self.networks["E_a"](fake)
+            if taught and has_teacher:
+                opinion = self._opinion(fake)
+        own, positive = seen.scores[0].chunk(2)
+        terms = {
+            "E_a.identity": softmax_loss(own, batch.subject),
+            "E_a.positive": softmax_loss(positive, batch.subject),
+        }
+        if has_fine:
+            terms["E_a.fine"] = self._fine(seen.scores[1].chunk(2)[0], batch, shown=0)
+        if opinion is not None:
+            terms["E_a.teacher"] = kl_divergence(opinion, drawn.scores[0])
+        if taught and has_fine:
+            terms["E_a.layout"] = self._fine(drawn.scores[1], batch, shown=1)
+        weights = dict.fromkeys(("E_a.fine", "E_a.layout"), self.schedules["fine"])
+        weights["E_a.teacher"] = self.schedules["prim"]
+        values = {name: term.detach() for name, term in terms.items()}
+        values["accuracy.E_a"] = _accuracy(own, batch.subject)
+        return weighted_sum(terms, weights), values
+
+    def _opinion(self, fake: torch.Tensor) -> torch.Tensor:
+        """What the teacher says of generated images, by their own batch's statistics."""
+        teacher = self.networks["T"]
+        with torch.no_grad(), judging(teacher, own_statistics=True):
+            seen: Identity = teacher(fake)
+        return seen.scores[0]
+
+    def _fine(self, scores: torch.Tensor, batch: Batch, *, shown: int) -> torch.Tensor:
+        """How badly head 2 names the layout, that of the row `shown` before: which, or whose."""
+        if self.config.fine == "id":
+            return softmax_loss(scores, batch.subject.roll(shown))
+        view, condition = batch.view.roll(shown), batch.condition.roll(shown)
+        of_view, of_condition = group_cross_entropy(scores, view, condition, self.config)
+        return of_view + of_condition
 
     def _erased(self, batch: Batch) -> torch.Tensor:
         return erased(torch.cat([batch.source, batch.positive]), self.config.erase_probability)
@@ -302,4 +471,100 @@ class DGNet(Extras[DGNetConfig]):
     def embed_batch(self, images: torch.Tensor) -> torch.Tensor:
         """Both heads' features, each of length 1, one behind the other."""
         features = self.used("E_a")(images).features
-        return torch.cat([nn.functional.normalize(each, dim=1) for each in features], dim=1)
+        return torch.cat([functional.normalize(each, dim=1) for each in features], dim=1)
+
+
+def least_squares(scores: Sequence[torch.Tensor], label: float) -> torch.Tensor:
+    """`squared_distance` of maps of scores, one for each size of the image, summed over them."""
+    return torch.stack([squared_distance(each, label) for each in scores]).sum()
+
+
+def kl_divergence(teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:
+    """How far a student's probabilities are from its teacher's, Σ t·(log t - log s), batch mean.
+
+    Parameters
+    ----------
+    teacher, student : Tensor, shape (n, classes)
+        Logits; computed in float32 at least.
+    """
+    return functional.kl_div(
+        precise(student).log_softmax(dim=1),
+        precise(teacher).log_softmax(dim=1),
+        reduction="batchmean",
+        log_target=True,
+    )
+
+
+def erased(images: torch.Tensor, probability: float) -> torch.Tensor:
+    """Copies of images, a random rectangle of some of them turned into background.
+
+    Zhong, Zheng, Kang, Li, Yang, "Random Erasing Data Augmentation", AAAI 2020: 2 to 40 % of the
+    area, sides in a ratio of 0.3 to 3.3. Drawn from torch's global generator.
+
+    Parameters
+    ----------
+    images : Tensor, shape (n, 1, height, width)
+        In [-1, 1].
+    probability : float
+        Of an image to be erased in.
+    """
+    count, _, height, width = images.shape
+    draws = torch.rand(5, count, 1, dtype=images.dtype, device=images.device)
+    share = _ERASED_SHARE[0] + (_ERASED_SHARE[1] - _ERASED_SHARE[0]) * draws[0]
+    root = (_ERASED_ASPECT[0] * (_ERASED_ASPECT[1] / _ERASED_ASPECT[0]) ** draws[1]).sqrt()
+    inside = []
+    for length, size, place in (
+        (share.sqrt() * root, height, draws[2]),
+        (share.sqrt() / root, width, draws[3]),
+    ):
+        pixels = (length * size).clamp_max(size)
+        start = place * (size - pixels)
+        at = torch.arange(size, device=images.device) + 0.5
+        inside.append((at >= start) & (at < start + pixels))
+    hole = inside[0][:, :, None] & inside[1][:, None, :] & (draws[4] < probability)[:, :, None]
+    return images.masked_fill(hole.unsqueeze(1), _BACKGROUND)
+
+
+def _mean_layouts(sampler: TripleSampler, config: LabelledConfig) -> torch.Tensor:
+    """The mean small image of each view and condition.
+
+    A domain without GEIs takes the mean of its view in all conditions.
+
+    Parameters
+    ----------
+    sampler : TripleSampler
+        The training people's GEIs and labels.
+    config : LabelledConfig
+        The vocabulary.
+
+    Returns
+    -------
+    Tensor, shape (views, conditions, height / 4, width / 4)
+        In [-1, 1], as `LayoutEncoder` takes them.
+    """
+    views = sampler.labels.view[sampler.shown]
+    conditions = sampler.labels.condition[sampler.shown]
+    device = sampler.images.device
+    images = sampler.images[torch.from_numpy(sampler.shown).to(device)]
+    small = torch.cat(
+        [
+            shrink(to_network(images[start : start + _MEASURED_AT_ONCE])).to(torch.float64)
+            for start in range(0, len(images), _MEASURED_AT_ONCE)
+        ]
+    ).squeeze(1)
+    anything = torch.ones(len(small), dtype=torch.bool, device=device)
+    layouts = []
+    for view in config.views:
+        of_view = torch.from_numpy(views == view).to(device)
+        for condition in config.conditions:
+            rows = of_view & torch.from_numpy(conditions == condition).to(device)
+            # A domain without GEIs looks like its view, a view without any like all views: people
+            # who are held out may be the only ones who have it.
+            chosen = next(choice for choice in (rows, of_view, anything) if bool(choice.any()))
+            layouts.append(small[chosen].mean(dim=0))
+    return torch.stack(layouts).reshape(len(config.views), len(config.conditions), *small.shape[1:])
+
+
+def _accuracy(scores: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+    """The part of logits (n, classes) whose largest is that of the label (n,)."""
+    return (scores.detach().argmax(dim=1) == label).float().mean()

@@ -1,9 +1,15 @@
 """GaitGAN: one generator, a discriminator of reality and a discriminator of identity.
 
 Yu, Chen, Garcia Reyes, Poh, "GaitGAN: Invariant Gait Feature Extraction Using Generative
-Adversarial Networks", CVPR Workshops 2017. The generator takes a GEI of any view and condition and
-gives the GEI that the same person would have at 90°, walking normally; no label goes in. The
-identification discriminator sees pairs, source and candidate, and keeps the identity.
+Adversarial Networks", CVPR Workshops 2017, section 3. The generator takes a GEI of any view and
+condition and gives the GEI that the same person would have at 90°, walking normally; no label goes
+in. The identification discriminator sees pairs, source and candidate, and keeps the identity.
+
+Layers, losses and step sizes follow the paper and its public implementation. Adapted is how a step
+is computed: each image is generated once in an iteration and not three times, which gives the same
+weights. What the paper does not have is off by default: the identity network E of GaitGANv2 (Yu et
+al., Pattern Recognition 87, 2019), and our own additions, which are the L1 distance, the contrast
+by pixels, R1, skips, the matte and the moving average.
 """
 
 from __future__ import annotations
@@ -14,34 +20,22 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import nn
 
-from gaitkit.errors import OptionError, TrainingError
-from gaitkit.training.schedules import average_of, average_weight, update_average
+from gaitkit.errors import OptionError
+from gaitkit.translators.adversarial import AdversarialConfig, AdversarialTranslator
 from gaitkit.translators.aim import Aim
-from gaitkit.translators.base import Translator
 from gaitkit.translators.config import TranslatorConfig, choice, setting
 from gaitkit.translators.extras import PAIR_L1_WEIGHT
-from gaitkit.translators.networks.blocks import (
-    Critic,
-    Generator,
-    beside,
-    frozen,
-    init_normal,
-    init_uniform,
-)
+from gaitkit.translators.networks.blocks import Critic, Generator
 from gaitkit.translators.networks.identity import (
     MAX_PEOPLE,
     IdentityNet,
     centre_loss,
+    check_people,
     contrastive_loss,
-    pixel_contrast,
     softmax_loss,
 )
-from gaitkit.translators.networks.losses import (
-    bce_with_logits,
-    gradient_penalty,
-    l1,
-    relative_spread,
-)
+from gaitkit.translators.networks.losses import l1, relative_spread
+from gaitkit.translators.networks.starting_weights import init_normal, init_uniform
 from gaitkit.translators.sampling import Batch, TripleSampler
 
 __all__ = ["GaitGAN", "GaitGANConfig"]
@@ -51,7 +45,7 @@ THREE_PASSES = 0.271
 
 
 @dataclass(frozen=True)
-class GaitGANConfig(TranslatorConfig):
+class GaitGANConfig(AdversarialConfig):
     """Settings of GaitGAN; the defaults are the paper's and its public implementation's.
 
     What the paper does not have is off by default: other `betas`, and everything from `l1_weight`
@@ -110,7 +104,7 @@ class GaitGANConfig(TranslatorConfig):
 
     @classmethod
     def paired_settings(cls) -> dict[str, Any]:
-        """GaitGAN has pairs of its own; what the others add to theirs is the L1 alone."""
+        """The L1 distance alone: what else pairs add to the other systems is GaitGAN's already."""
         return {"l1_weight": PAIR_L1_WEIGHT}
 
     @property
@@ -131,11 +125,11 @@ class GaitGANConfig(TranslatorConfig):
             raise OptionError("centre_weight needs identity_loss softmax: it belongs to its table")
 
 
-class GaitGAN(Translator[GaitGANConfig]):
+class GaitGAN(AdversarialTranslator[GaitGANConfig]):
     """The system of the paper; see `Translator` for the parameters.
 
     Networks: ``G`` (generator), ``D`` (real/fake) and ``A`` (identification), both left out
-    without `adversarial_weight`; with `identity_weight` ``E`` (who is it?); with `ema_decay`
+    without `adversarial_weight`; with `identity_weight` ``E`` (identity network); with `ema_decay`
     ``G_average``, which then translates.
     """
 
@@ -144,8 +138,8 @@ class GaitGAN(Translator[GaitGANConfig]):
     source: ClassVar[str] = "Yu et al., CVPR Workshops 2017"
     config_class: ClassVar[type[TranslatorConfig]] = GaitGANConfig
 
-    @staticmethod
-    def build_networks(config: GaitGANConfig) -> dict[str, nn.Module]:
+    @classmethod
+    def build_networks(cls, config: GaitGANConfig) -> dict[str, nn.Module]:
         """Those of G, D, A, E and the average of G that the config asks for."""
         networks: dict[str, nn.Module] = {
             "G": Generator(
@@ -166,9 +160,7 @@ class GaitGAN(Translator[GaitGANConfig]):
                 people,
                 centres=config.centre_weight > 0,
             )
-        if config.ema_decay > 0:
-            networks["G_average"] = average_of(networks["G"])
-        return networks
+        return cls.with_averages(config, networks)
 
     def init_weights(self, generator: torch.Generator) -> None:
         """N(0, 0.02) for convolutions, N(1, 0.02) for gains; the average starts as G."""
@@ -177,8 +169,7 @@ class GaitGAN(Translator[GaitGANConfig]):
                 init_normal(self.networks[name], generator)
         if "E" in self.networks:
             init_uniform(self.networks["E"], generator)
-        if "G_average" in self.networks:
-            self.networks["G_average"].load_state_dict(self.networks["G"].state_dict())
+        self.start_averages()
 
     def build_optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Adam for each of G, D, A and E."""
@@ -188,29 +179,13 @@ class GaitGAN(Translator[GaitGANConfig]):
             "A": self.config.learning_rate_a,
             "E": self.config.learning_rate_e,
         }
-        return {
-            name: torch.optim.Adam(
-                self.networks[name].parameters(), rate, betas=self.config.betas, fused=True
-            )
-            for name, rate in rates.items()
-            if name in self.networks
-        }
+        return self.adam(rates, self.config.betas)
 
     def meet(self, sampler: TripleSampler, iterations: int) -> None:
         """Refuse more people than E has rows for."""
         super().meet(sampler, iterations)
-        people = self.people
-        if people > MAX_PEOPLE and "E" in self.networks and self.config.identity_loss == "softmax":
-            raise TrainingError(
-                f"The softmax identity loss tells {MAX_PEOPLE:,} people apart, here are "
-                f"{people:,}.",
-                hint="Use --set identity_loss=contrastive.",
-            )
-
-    def before_step(self) -> None:
-        """Set the weight of the newest state of G in its average."""
-        if self.config.ema_decay > 0:
-            self.schedule("average", average_weight(self.config.ema_decay, self.steps_done + 1))
+        if "E" in self.networks and self.config.identity_loss == "softmax":
+            check_people(self.people, MAX_PEOPLE, "Use `identity_loss='contrastive'`.")
 
     def train_step(self, batch: Batch) -> dict[str, torch.Tensor]:
         """One step each of D, A and G.
@@ -218,8 +193,7 @@ class GaitGAN(Translator[GaitGANConfig]):
         With x a source of person p, t a target of p, u a target of somebody else and f = G(x):
         D minimises BCE(D(t), 1) + BCE(D(u), 1) + BCE(D(f), 0), A minimises BCE(A(x, t), 1) +
         BCE(A(x, u), 0) + BCE(A(x, f), 0), G minimises BCE(D(f), 1) + BCE(A(x, f), 1). f is
-        computed once; D and A see it detached. Real and generated images go through D and A in
-        separate calls, since batch normalisation would mix them otherwise.
+        computed once; D and A see it detached.
 
         By options, D and A add R1; G adds |f - t|, a comparison of f with the targets of others,
         and the loss of E, which learns to tell people apart by f and t before it judges f.
@@ -229,69 +203,36 @@ class GaitGAN(Translator[GaitGANConfig]):
         fake = generated.detach()
         values: dict[str, torch.Tensor] = {}
         if self.config.adversarial_weight > 0:
-            images = [batch.target, batch.unrelated, fake]
-            values |= self._critic_step("D", images, (1, 1, 0))
-            pairs = [beside(batch.source, image) for image in images]
-            values |= self._critic_step("A", pairs, (1, 0, 0))
+            r1_weight = self.config.r1_weight
+            true = {"target": batch.target, "unrelated": batch.unrelated}
+            values |= self.critic_step("D", true, {"generated": fake}, r1_weight=r1_weight)
+            values |= self.same_person_step(batch, fake, r1_weight=r1_weight)
         if self.config.identity_weight > 0:
-            loss = self._identity_loss(fake, batch)
-            values["E.identity"] = loss.detach()
-            values["gradient.E"] = self.update("E", loss)
+            values |= self.descend("E", {"E.identity": self._identity_loss(fake, batch)})
         values |= self._generator_step(generated, batch)
         values["spread.G"] = relative_spread(fake, batch.target)
-        if self.config.ema_decay > 0:
-            update_average(
-                self.networks["G_average"], self.networks["G"], self.schedules["average"]
-            )
+        self.update_averages()
         return values
-
-    def _critic_step(
-        self, name: str, images: list[torch.Tensor], labels: tuple[int, int, int]
-    ) -> dict[str, torch.Tensor]:
-        """D's or A's step on the target, the unrelated target and the generated image."""
-        critic = self.networks[name]
-        with self.runtime.autocast():
-            scores = [critic(image) for image in images]
-        terms, accuracies = {}, {}
-        for what, score, label in zip(("target", "unrelated", "generated"), scores, labels):
-            terms[f"{name}.{what}"] = bce_with_logits(score, float(label))
-            right = score.detach() > 0 if label else score.detach() <= 0
-            accuracies[f"accuracy.{name}.{what}"] = right.float().mean()
-        loss = torch.stack(list(terms.values())).sum()
-        if self.config.r1_weight > 0:
-            terms[f"{name}.R1"] = 0.5 * gradient_penalty(critic, images[0])
-            loss = loss + self.config.r1_weight * terms[f"{name}.R1"]
-        gradient = {f"gradient.{name}": self.update(name, loss)}
-        return {what: term.detach() for what, term in terms.items()} | accuracies | gradient
 
     def _generator_step(self, generated: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
         terms: dict[str, torch.Tensor] = {}
         weights: dict[str, float] = {}
         if self.config.adversarial_weight > 0:
-            D, A = self.networks["D"], self.networks["A"]
-            with self.runtime.autocast(), frozen(D, A):
-                real, same = D(generated), A(beside(batch.source, generated))
-            terms |= {"G.D": bce_with_logits(real, 1.0), "G.A": bce_with_logits(same, 1.0)}
+            terms["G.D"] = self.fooling_term("D", generated)
+            terms["G.A"] = self.same_person_term(batch, generated)
             weights |= dict.fromkeys(("G.D", "G.A"), self.config.adversarial_weight)
         if self.config.l1_weight > 0:
             terms["G.L1"] = l1(generated, batch.target)
             weights["G.L1"] = self.config.l1_weight
         if self.config.contrast_weight > 0:
-            terms["G.contrast"] = pixel_contrast(
-                generated,
-                batch.target,
-                batch.unrelated,
-                batch.subject,
-                batch.unrelated_subject,
-                self.config.contrast_temperature,
+            terms["G.contrast"] = self.contrast_term(
+                batch, generated, self.config.contrast_temperature
             )
             weights["G.contrast"] = self.config.contrast_weight
         if self.config.identity_weight > 0:
             terms["G.identity"] = self._identity_loss(generated, batch)
             weights["G.identity"] = self.config.identity_weight
-        loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
-        gradient = {"gradient.G": self.update("G", loss)}
-        return {name: term.detach() for name, term in terms.items()} | gradient
+        return self.descend("G", terms, weights)
 
     def _identity_loss(self, generated: torch.Tensor, batch: Batch) -> torch.Tensor:
         """How badly E tells whom the generated and the true GEIs show."""
@@ -317,11 +258,7 @@ class GaitGAN(Translator[GaitGANConfig]):
             torch.cat([batch.subject, batch.unrelated_subject]),
         )
 
-    def translating(self) -> tuple[str, ...]:
-        """G, or its average where one is kept."""
-        return ("G_average",) if self.config.ema_decay > 0 else ("G",)
-
     def translate_batch(self, images: torch.Tensor, aim: Aim | None = None) -> torch.Tensor:
         """G, or its average where one is kept; it has one aim only."""
-        generated: torch.Tensor = self.networks[self.translating()[0]](images)
+        generated: torch.Tensor = self.used("G")(images)
         return generated

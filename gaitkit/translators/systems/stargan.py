@@ -1,48 +1,67 @@
 """StarGAN: one generator that is told which view and condition to show.
 
 Choi, Choi, Kim, Ha, Kim, Choo, "StarGAN: Unified Generative Adversarial Networks for Multi-Domain
-Image-to-Image Translation", CVPR 2018, here with the labels of gait: a group of views and a group
-of conditions. No pair of images is needed: that the way there and back gives the source again is
-what keeps the person.
+Image-to-Image Translation", CVPR 2018. No pair of images is needed: that the way there and back
+gives the source again is what keeps the person.
+
+Networks, losses, their weights and the step sizes follow sections 3 and 7.2 of the paper. Adapted
+are the labels, which are those of gait, one view of a group and one condition of another, and not
+independent attributes; one halving less in the critic, for GEIs of 64×64 pixels; and that a part of
+each batch is always asked for the target. Several data sets whose views and conditions differ are
+learned from as in section 3.3: what a data set does not have is neither asked for in its images nor
+looked for in them, and the label vector says which data set it speaks of. The identity network E,
+off by default, is our addition.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import nn
 
-from gaitkit.errors import OptionError, TrainingError
-from gaitkit.training.schedules import decayed
+from gaitkit.errors import OptionError
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.config import TranslatorConfig, setting
-from gaitkit.translators.domains import LabelledConfig, aim_labels
-from gaitkit.translators.extras import Extras, ExtrasConfig
-from gaitkit.translators.networks.blocks import frozen, init_uniform
-from gaitkit.translators.networks.identity import MAX_PEOPLE, IdentityNet, softmax_loss
-from gaitkit.translators.networks.losses import l1_of_rows, line_penalty, relative_spread
-from gaitkit.translators.sampling import Batch
-from gaitkit.translators.systems.stargan_labels import (
-    Domain,
-    accuracies,
-    asked_domain,
-    classification,
-    domain_of,
-    knowing_set,
+from gaitkit.translators.domains import (
+    LabelledConfig,
+    aim_labels,
+    asked_labels,
+    group_cross_entropy,
+    one_hot,
+    target_labels,
 )
-from gaitkit.translators.systems.stargan_networks import STRIPES, LabelledGenerator, PatchCritic
+from gaitkit.translators.editing import EditingConfig, EditingTranslator
+from gaitkit.translators.networks.blocks import frozen, striped
+from gaitkit.translators.networks.identity import (
+    MAX_PEOPLE,
+    IdentityNet,
+    check_people,
+    softmax_loss,
+)
+from gaitkit.translators.networks.losses import l1_of_rows, relative_spread
+from gaitkit.translators.sampling import Batch, TripleSampler
+from gaitkit.translators.systems.stargan_networks import ClassifyingCritic, LabelledGenerator
 
-if TYPE_CHECKING:
-    from gaitkit.translators.sampling import TripleSampler
+__all__ = [
+    "Domain",
+    "StarGAN",
+    "StarGANConfig",
+    "accuracies",
+    "asked_domain",
+    "classification",
+    "domain_of",
+    "knowing_set",
+]
 
-__all__ = ["StarGAN", "StarGANConfig"]
+_IMPOSSIBLE = -1e4
+"""Logit of a label that the data set does not have; exp of it is 0, and it is finite in float16."""
 
 
 @dataclass(frozen=True)
-class StarGANConfig(LabelledConfig, ExtrasConfig):
+class StarGANConfig(EditingConfig):
     """Settings of StarGAN; the defaults are the paper's, but for D's depth and `forced`.
 
     The paper's D halves 128×128 pixels six times; five times leave as much of 64×64.
@@ -78,25 +97,23 @@ class StarGANConfig(LabelledConfig, ExtrasConfig):
             most = min(self.image_size).bit_length() - 1
             raise OptionError(
                 f"{self.depth} halvings leave nothing of {min(self.image_size)} pixels",
-                hint=f"Use --set depth={most}.",
+                hint=f"Use `depth={most}`.",
             )
 
 
-class StarGAN(Extras[StarGANConfig]):
+class StarGAN(EditingTranslator[StarGANConfig]):
     """The system of the paper; see `Translator` for the parameters.
 
     Networks: ``G`` (generator) and ``D`` (critic and classifier); with `identity_weight` ``E``
-    (who is it?); what `Extras` adds.
+    (identity network); what `Extras` adds.
     """
 
     name: ClassVar[str] = "stargan"
     config_class: ClassVar[type[TranslatorConfig]] = StarGANConfig
     summary: ClassVar[str] = "one generator told the view and condition; cycles keep the person"
     source: ClassVar[str] = "Choi et al., CVPR 2018"
-    needs: ClassVar[str] = "views and conditions, some GEIs of the target's; no pairs"
     offers: ClassVar[frozenset[str]] = frozenset({"views", "embedding", "data sets"})
     default_training: ClassVar[Mapping[str, Any]] = {"iterations": 200_000, "batch_size": 64}
-    averaged: ClassVar[tuple[str, ...]] = ("G",)
 
     @classmethod
     def build_networks(cls, config: StarGANConfig) -> dict[str, nn.Module]:
@@ -108,40 +125,19 @@ class StarGAN(Extras[StarGANConfig]):
                 residual_blocks=config.residual_blocks,
                 datasets=config.datasets,
             ),
-            "D": PatchCritic(config.width, config.depth, config.labels, config.image_size),
+            "D": ClassifyingCritic(config.width, config.depth, config.labels, config.image_size),
         }
         if config.identity_weight > 0:
             networks["E"] = IdentityNet(config.identity_width, config.image_size, MAX_PEOPLE)
         return cls.with_extras(config, networks)
 
-    def init_weights(self, generator: torch.Generator) -> None:
-        """Uniform, as the official implementation leaves it to its framework."""
-        for name in ("G", "D", "E"):
-            if name in self.networks:
-                init_uniform(self.networks[name], generator)
-        self.init_extras(generator)
-
-    def build_optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Adam for each of G, D and E."""
+    def learning_rates(self) -> Mapping[str, float]:
+        """Those of the config."""
         return {
-            name: torch.optim.Adam(
-                self.networks[name].parameters(), rate, betas=self.config.betas, fused=True
-            )
-            for name, rate in self._rates().items()
-            if name in self.networks
-        } | self.extra_optimizers()
-
-    def _rates(self) -> dict[str, float]:
-        config = self.config
-        return {
-            "G": config.learning_rate_g,
-            "D": config.learning_rate_d,
-            "E": config.learning_rate_e,
+            "G": self.config.learning_rate_g,
+            "D": self.config.learning_rate_d,
+            "E": self.config.learning_rate_e,
         }
-
-    def needs_targets(self) -> bool:
-        """Only when it is trained on pairs."""
-        return self.config.paired
 
     def meet(self, sampler: TripleSampler, iterations: int) -> None:
         """Learn which labels each data set has; refuse more people than E has rows for."""
@@ -151,22 +147,8 @@ class StarGAN(Extras[StarGANConfig]):
             # The last data sets are not in the sampler where all their people are held out.
             known.zero_()[: len(sampler.label_known)] = sampler.label_known
             self.start_averages()
-        if "E" in self.networks and self.people > MAX_PEOPLE:
-            raise TrainingError(
-                f"E tells {MAX_PEOPLE:,} people apart, here are {self.people:,}.",
-                hint="Use --set identity_weight=0.",
-            )
-
-    def before_step(self) -> None:
-        """Set the step sizes of G and D."""
-        super().before_step()
-        factor = decayed(self.steps_done, self.iterations, self.config.decay_from)
-        for name in ("G", "D"):
-            self.set_learning_rate(name, factor * self._rates()[name])
-
-    def step_kind(self) -> Hashable:
-        """Whether G learns in the next step too."""
-        return (self.steps_done + 1) % self.config.n_critic == 0
+        if "E" in self.networks:
+            check_people(self.people, MAX_PEOPLE, "Use `identity_weight=0`.")
 
     def train_step(self, batch: Batch) -> dict[str, torch.Tensor]:
         """One step of D and, every `n_critic`-th time, one of G (and of E and A).
@@ -176,33 +158,25 @@ class StarGAN(Extras[StarGANConfig]):
         is that of the view plus that of the condition. The part of the batch that is asked for the
         target meets the pairs' terms, where there are some.
         """
-        learns = bool(self.step_kind())
-        count = len(batch.rows)
-        forced = min(count, max(2, round(self.config.forced * count)))
-        asked = asked_domain(batch, self.config, forced, self._known())
-        G = self.networks["G"]
+        learns, forced = bool(self.step_kind()), self.forced_rows(batch)
+        asked = asked_domain(batch, self.config, forced.stop, self._known())
         label = asked.vector(self.config, batch.source.dtype)
         with self.runtime.autocast(), torch.set_grad_enabled(learns):
-            generated = G(batch.source, label)
+            generated = self.networks["G"](batch.source, label)
         fake = generated.detach()
         values = self._critic_step(batch, fake)
         if learns:
             if "E" in self.networks:
-                loss = self._identity_loss(batch.source, batch)
-                values |= {"E.identity": loss.detach(), "gradient.E": self.update("E", loss)}
-            values |= self.pair_step(
-                batch.source[:forced],
-                batch.target[:forced],
-                batch.unrelated[:forced],
-                fake[:forced],
-            )
-            values |= self._generator_step(batch, generated, asked, slice(forced))
+                seen = self._identity_loss(batch.source, batch)
+                values |= self.descend("E", {"E.identity": seen})
+            values |= self.pair_step(batch, fake[forced], forced)
+            values |= self._generator_step(batch, generated, asked, forced)
             self.update_averages()
-        values["spread.G"] = relative_spread(fake[:forced], batch.target)
+        values["spread.G"] = relative_spread(fake[forced], batch.target)
         return values
 
     def _critic_step(self, batch: Batch, fake: torch.Tensor) -> dict[str, torch.Tensor]:
-        D = cast(PatchCritic, self.networks["D"])
+        D = cast(ClassifyingCritic, self.networks["D"])
         dtype, count = batch.source.dtype, len(fake)
         with self.runtime.autocast():
             patches, logits = D(torch.cat([batch.source, fake.to(dtype)]))
@@ -214,8 +188,7 @@ class StarGAN(Extras[StarGANConfig]):
             "D.view": view,
             "D.condition": condition,
         }
-        if self.config.penalty_weight > 0:
-            terms["D.penalty"] = line_penalty(D.reality, batch.source, fake)
+        terms |= self.penalty_terms(D.reality, batch, fake)
         weights = {
             "D.view": self.config.classification_weight,
             "D.condition": self.config.classification_weight,
@@ -230,7 +203,7 @@ class StarGAN(Extras[StarGANConfig]):
     ) -> dict[str, torch.Tensor]:
         G, D = self.networks["G"], self.networks["D"]
         own, dtype = domain_of(batch), batch.source.dtype
-        # Nobody can be asked to come back to an unknown view: such sources have no cycle.
+        # G cannot be asked to come back to an unknown view: such sources have no cycle.
         with self.runtime.autocast(), frozen(D):
             patches, logits = D(generated)
             returned = G(generated, own.vector(self.config, dtype))
@@ -290,5 +263,125 @@ class StarGAN(Extras[StarGANConfig]):
         """G's bottleneck on the way to the target, averaged over stripes."""
         generator = cast(LabelledGenerator, self.used("G"))
         code = generator.encode(images, self._label(images, None))
-        stripes = code.reshape(*code.shape[:2], STRIPES, -1)
-        return stripes.mean(dim=3).flatten(1)
+        return striped(code).mean(dim=3).flatten(1)
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Views, conditions and data sets of a batch.
+
+    Attributes
+    ----------
+    view, condition : Tensor of int64, shape (n,)
+        Indices into a config's; -1 is unknown.
+    dataset : Tensor of int64, shape (n,)
+        Which data set; of no account where there is only one.
+    """
+
+    view: torch.Tensor
+    condition: torch.Tensor
+    dataset: torch.Tensor
+
+    def vector(self, config: LabelledConfig, dtype: torch.dtype) -> torch.Tensor:
+        """What the generator is given, shape (n, labels), or (n, labels + datasets) of several."""
+        labels = one_hot(self.view, self.condition, config, dtype=dtype)
+        if config.datasets == 1:
+            return labels
+        sets = torch.arange(config.datasets, device=labels.device) == self.dataset[:, None]
+        return torch.cat([labels, sets.to(dtype)], dim=1)
+
+
+def domain_of(batch: Batch) -> Domain:
+    """The sources' own."""
+    return Domain(batch.view, batch.condition, batch.dataset)
+
+
+def asked_domain(
+    batch: Batch, config: LabelledConfig, forced: int, known: torch.Tensor | None
+) -> Domain:
+    """What the sources are to be changed into, each into what its own data set has.
+
+    Parameters
+    ----------
+    batch : Batch
+        The sources.
+    config : LabelledConfig
+        The vocabulary.
+    forced : int
+        So many rows, the first ones, are asked for the target.
+    known : Tensor of int64, shape (datasets, labels), or None
+        The labels that each data set has; a row of one without the target is not forced.
+    """
+    if known is None:
+        return Domain(*asked_labels(batch, config, forced), batch.dataset)
+    view, condition = asked_labels(batch, config, 0)
+    # The target's view stands for an unknown one; a data set without it is asked for its first.
+    own_views = known[batch.dataset, : len(config.views)]
+    has_view = own_views.gather(1, view[:, None]).squeeze(1) > 0
+    view = torch.where(has_view, view, own_views.argmax(dim=1))
+    target_view, target_condition = target_labels(config)
+    # Not by a list of columns, which would be copied to the device: no step can be recorded then.
+    has_target = (known[:, target_view] * known[:, len(config.views) + target_condition]) > 0
+    is_forced = torch.arange(len(view), device=view.device) < forced
+    is_forced = is_forced & has_target[batch.dataset]
+    return Domain(
+        torch.where(is_forced, target_view, view),
+        torch.where(is_forced, target_condition, condition),
+        batch.dataset,
+    )
+
+
+def knowing_set(
+    view: torch.Tensor, condition: torch.Tensor, config: LabelledConfig, known: torch.Tensor
+) -> torch.Tensor:
+    """The first data set that has a row's view and condition, or has most of the two."""
+    return (known[:, view] + known[:, len(config.views) + condition]).argmax(dim=0)
+
+
+def classification(
+    logits: torch.Tensor, domain: Domain, config: LabelledConfig, known: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cross-entropy of view and condition, each row's among the labels that its data set has.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (n, labels)
+        Of the critic.
+    domain : Domain
+        What is right; rows whose label is unknown, or not one of their data set's, do not count.
+    config : LabelledConfig
+        The vocabulary.
+    known : Tensor of int64, shape (datasets, labels), or None
+        The labels that each data set has.
+
+    Returns
+    -------
+    view, condition : Tensor, shape ()
+    """
+    if known is None:
+        return group_cross_entropy(logits, domain.view, domain.condition, config)
+    has = known[domain.dataset] > 0
+    logits = logits.masked_fill(~has, _IMPOSSIBLE)
+    views = len(config.views)
+    view = _if_had(has[:, :views], domain.view)
+    condition = _if_had(has[:, views:], domain.condition)
+    return group_cross_entropy(logits, view, condition, config)
+
+
+def accuracies(
+    logits: torch.Tensor, domain: Domain, config: LabelledConfig
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Shares of the rows of known label whose view, and whose condition, has the largest logit."""
+    views = len(config.views)
+    groups = (logits.detach()[:, :views], logits.detach()[:, views:])
+    view, condition = (
+        (scores.argmax(dim=1) == label).sum() / (label >= 0).sum().clamp_min(1)
+        for scores, label in zip(groups, (domain.view, domain.condition), strict=True)
+    )
+    return view, condition
+
+
+def _if_had(has: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+    """The label where the row's data set has it, else -1."""
+    had = has.gather(1, label.clamp_min(0)[:, None]).squeeze(1)
+    return torch.where(had, label, -1)

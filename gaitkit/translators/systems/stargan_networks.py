@@ -1,7 +1,8 @@
 """StarGAN's two networks: one generator for all labels, one critic that also reads the label.
 
 Choi, Choi, Kim, Ha, Kim, Choo, "StarGAN: Unified Generative Adversarial Networks for Multi-Domain
-Image-to-Image Translation", CVPR 2018, sections 3 and 7.2.
+Image-to-Image Translation", CVPR 2018, sections 3 and 7.2. Layers are the paper's, for images of
+one channel; the number of the critic's halvings is a setting, for images smaller than 128×128.
 """
 
 from __future__ import annotations
@@ -11,10 +12,7 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
-__all__ = ["STRIPES", "LabelledGenerator", "PatchCritic", "ResidualBlock"]
-
-STRIPES = 4
-"""Horizontal stripes of a feature: of a GEI head, torso, thighs and shanks."""
+__all__ = ["ClassifyingCritic", "LabelledGenerator", "ResidualBlock"]
 
 LEAKY_SLOPE = 0.01
 
@@ -108,7 +106,7 @@ class LabelledGenerator(nn.Module):
         return torch.tanh(self.decoder(self.encode(image, label)))
 
 
-class PatchCritic(nn.Module):
+class ClassifyingCritic(nn.Module):
     """Halving convolutions; one map of how real each patch is, and the logits of the labels.
 
     No normalisation, as the gradient penalty is of each image by itself; with biases.

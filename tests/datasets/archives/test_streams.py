@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gaitkit.datasets.archives import Limits, expand, open_container, streams
-from gaitkit.datasets.archives.limits import Budget
+from gaitkit.datasets.archives.common import Budget
 from gaitkit.datasets.archives.streams import ExpandedStream
 from gaitkit.errors import ArchiveError
 

@@ -10,15 +10,15 @@ from made_up_people import WALKS, people_images, people_labels
 from sklearn.metrics import average_precision_score
 
 from gaitkit.dropped import DroppedRow
+from gaitkit.identification.comparison_scores import ScoreKeeper
 from gaitkit.identification.crossview import match_views, vote
 from gaitkit.identification.figures.bootstrap import draw_people
+from gaitkit.identification.figures.numbers import all_numbers, failed_probes
 from gaitkit.identification.figures.open_set import open_set_searches
 from gaitkit.identification.figures.rates import equal_error_rate, error_curve
-from gaitkit.identification.figures.summarise import all_numbers, failed_probes
 from gaitkit.identification.figures.verification import PairDraws, _cells, _redrawn
 from gaitkit.identification.matching import search
 from gaitkit.identification.metrics import get_metric
-from gaitkit.identification.scores import ScoreKeeper
 from gaitkit.protocols import PROTOCOLS, resolve
 from gaitkit.stages.evaluate import evaluate
 

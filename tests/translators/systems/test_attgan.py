@@ -9,23 +9,26 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
+from small_training import VIEWS, small_sampler, trained
 from torch.nn import functional
 
 from gaitkit.errors import OptionError
 from gaitkit.labels import Labels, SequenceKey
-from gaitkit.translators import Aim, AttGAN, AttGANConfig
+from gaitkit.training.sampling import Batch, TripleSampler
+from gaitkit.translators import Aim
 from gaitkit.translators.domains import asked_labels
 from gaitkit.translators.networks.losses import line_penalty
-from gaitkit.translators.sampling import Batch, TripleSampler
-from gaitkit.translators.systems.attgan_losses import (
+from gaitkit.translators.systems.attgan import (
     ADVERSARIAL,
+    AttGAN,
+    AttGANConfig,
+    AttributeCritic,
+    EncoderDecoder,
     attribute_loss,
     critic_loss,
     fooling_loss,
 )
-from gaitkit.translators.systems.attgan_networks import AttributeCritic, EncoderDecoder
 
-VIEWS = (0.0, 54.0, 90.0)
 SMALL: dict[str, Any] = {
     "width": 4,
     "layers": 3,
@@ -42,27 +45,6 @@ def small(**settings: Any) -> AttGANConfig:
 
 def model(precision: str = "fp32", **settings: Any) -> AttGAN:
     return AttGAN(small(**settings), device="cpu", precision=precision, threads=1)
-
-
-def small_sampler(dtype: torch.dtype = torch.float32, unknown: bool = False) -> TripleSampler:
-    keys = [
-        SequenceKey(subject, condition, 1, view)
-        for subject in ("a", "b", "c")
-        for condition in ("nm", "cl")
-        for view in (*VIEWS, *([float("nan")] if unknown else []))
-    ]
-    images = np.random.default_rng(1).integers(0, 256, (len(keys), 32, 32), dtype=np.uint8)
-    return TripleSampler(images, Labels.from_keys(keys), dtype=dtype)
-
-
-def trained(model: AttGAN, batches: list[Batch]) -> list[dict[str, float]]:
-    values = []
-    for batch in batches:
-        model.before_step()
-        step = model.train_step(batch)
-        values.append({name: value.item() for name, value in step.items()})
-        model.steps_done += 1
-    return values
 
 
 def learned(config: AttGANConfig, network: str) -> dict[str, tuple[int, ...]]:

@@ -11,11 +11,11 @@ from torch.nn import functional
 
 from gaitkit.errors import OptionError
 from gaitkit.labels import Labels, SequenceKey
+from gaitkit.training.sampling import TripleSampler
 from gaitkit.translators import DeformableConfig, DeformableGAN
-from gaitkit.translators.networks.body_layout import BodyLayout
 from gaitkit.translators.onnx import onnx_model
-from gaitkit.translators.sampling import TripleSampler
-from gaitkit.translators.systems.deformable_networks import PatchCritic
+from gaitkit.translators.systems.deformable_networks import PoseCritic
+from gaitkit.translators.systems.deformable_parts import BodyLayout
 
 VIEWS, CONDITIONS = (0.0, 90.0), ("cl", "nm")
 SMALL: dict[str, Any] = {
@@ -108,7 +108,7 @@ def test_maps_have_the_sizes_of_the_table() -> None:
 def test_the_critic_is_a_convolution_of_all_its_inputs_side_by_side() -> None:
     network = model()
     critic = network.networks["D"]
-    assert isinstance(critic, PatchCritic)
+    assert isinstance(critic, PoseCritic)
     source, first, second = torch.randn(3, 4, 1, 32, 32, dtype=torch.float64)
     layout = network.networks["layout"](source)
     found = critic(source, torch.cat([first, second]), layout)

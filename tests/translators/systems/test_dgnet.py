@@ -13,13 +13,11 @@ from torch.nn import functional
 from gaitkit.errors import OptionError, TrainingError
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.training.geis import GeiSet
-from gaitkit.training.loop import Callbacks, Training
+from gaitkit.training.loop import Callbacks, Training, TrainingOptions
+from gaitkit.training.sampling import Batch, TripleSampler
 from gaitkit.translators.aim import Aim
-from gaitkit.translators.options import TranslatorOptions
-from gaitkit.translators.sampling import Batch, TripleSampler
-from gaitkit.translators.systems.dgnet import DGNet, DGNetConfig
-from gaitkit.translators.systems.dgnet_encoders import LayoutEncoder, shrink
-from gaitkit.translators.systems.dgnet_losses import erased
+from gaitkit.translators.systems.dgnet import DGNet, DGNetConfig, erased
+from gaitkit.translators.systems.dgnet_networks import LayoutEncoder, shrink
 
 VIEWS = (0.0, 54.0, 90.0)
 SMALL: dict[str, Any] = {
@@ -359,7 +357,7 @@ def test_translates_to_what_is_asked_for() -> None:
 
 
 def test_refuses_more_people_than_it_can_name_and_too_low_images() -> None:
-    with pytest.raises(TrainingError, match="tell 2 people apart, here are 3"):
+    with pytest.raises(TrainingError, match="tells 2 people apart, here are 3"):
         met(small(people=2))
     with pytest.raises(OptionError, match="a multiple of 32 pixels high, these are 48"):
         small(image_size=(48, 32))
@@ -386,7 +384,7 @@ def test_a_stopped_training_goes_on_bit_for_bit() -> None:
     sampler = small_sampler()
     geis = GeiSet(sampler.images.numpy(), sampler.labels)
     config = small(paired=True, ema_decay=0.9, ramp_start=0.2, teacher_share=0.5)
-    options = TranslatorOptions(iterations=8, batch_size=4, log_every=2, sample_every=100)
+    options = TrainingOptions(iterations=8, batch_size=4, log_every=2, sample_every=100)
 
     def training() -> Training:
         return Training(DGNet(config, device="cpu", precision="fp32", threads=1), geis, options)
@@ -397,6 +395,6 @@ def test_a_stopped_training_goes_on_bit_for_bit() -> None:
     second.load_arrays({name: np.asarray(value) for name, value in first.arrays().items()})
     second.run()
     assert second.step == 8
-    expected = whole.model.state_arrays()
-    for name, values in second.model.state_arrays().items():
+    expected = whole.translator.state_arrays()
+    for name, values in second.translator.state_arrays().items():
         np.testing.assert_array_equal(values, expected[name], err_msg=name)

@@ -9,9 +9,15 @@ import pytest
 import torch
 from torch.nn import functional
 
-from gaitkit.translators.systems.dgnet_encoders import IdentityEncoder, LayoutEncoder, shrink
-from gaitkit.translators.systems.dgnet_generator import Composer, DoublingConv2d, ScalesCritic
-from gaitkit.translators.systems.dgnet_losses import kl_divergence, least_squares
+from gaitkit.translators.systems.dgnet import kl_divergence, least_squares
+from gaitkit.translators.systems.dgnet_networks import (
+    Composer,
+    DoublingConv2d,
+    IdentityEncoder,
+    LayoutEncoder,
+    ScalesCritic,
+    shrink,
+)
 
 
 def images(count: int = 3, side: int = 32) -> torch.Tensor:

@@ -9,9 +9,10 @@ from torch import nn
 
 from gaitkit.errors import OptionError
 from gaitkit.labels import Labels, SequenceKey
+from gaitkit.training.sampling import Batch, TripleSampler
 from gaitkit.translators import GaitGAN, GaitGANConfig
+from gaitkit.translators.networks.blocks import Critic, init_normal
 from gaitkit.translators.networks.losses import bce_with_logits
-from gaitkit.translators.sampling import Batch, TripleSampler
 
 PARAMETERS = {"G": 12_393_408, "D": 6_209_664, "A": 6_211_200}
 
@@ -233,3 +234,22 @@ def test_the_same_seed_gives_the_same_start() -> None:
     assert all(np.array_equal(first[name], second[name]) for name in first)
     name = "weights/G/encoder.conv1.weight"
     assert not np.array_equal(first[name], other[name])
+
+
+def test_a_critic_takes_all_batches_at_once_as_it_takes_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    images = [torch.randn(4, 2, 64, 64, dtype=torch.float64) for _ in range(3)]
+    found = {}
+    for at_once in (False, True):
+        monkeypatch.setattr("gaitkit.translators.networks.blocks._is_on_gpu", lambda image: True)
+        critic = Critic(2, 3, (64, 64)).double()
+        init_normal(critic, torch.Generator().manual_seed(0))
+        critic.at_once = at_once
+        scores = critic.each(images)
+        gradients = torch.autograd.grad(
+            sum(score.square().sum() for score in scores), list(critic.parameters())
+        )
+        found[at_once] = [*scores, *gradients, *critic.state_dict().values()]
+    for apart, together in zip(found[False], found[True], strict=True):
+        torch.testing.assert_close(together, apart, rtol=1e-12, atol=1e-13)

@@ -18,14 +18,17 @@ from torch.nn import functional
 from torch.nn.functional import cross_entropy, softplus
 
 from gaitkit.labels import Labels, SequenceKey
+from gaitkit.training.sampling import Batch, TripleSampler
 from gaitkit.translators import translator_class
-from gaitkit.translators.networks.body_boxes import PARTS
-from gaitkit.translators.networks.body_layout import BodyLayout
-from gaitkit.translators.networks.part_warp import row_masks, soft_columns
-from gaitkit.translators.sampling import Batch, TripleSampler
 from gaitkit.translators.systems.deformable_networks import LEVELS, WARPED
-from gaitkit.translators.systems.dgnet_encoders import shrink
-from gaitkit.translators.systems.dgnet_losses import erased
+from gaitkit.translators.systems.deformable_parts import (
+    PARTS,
+    BodyLayout,
+    row_masks,
+    soft_columns,
+)
+from gaitkit.translators.systems.dgnet import erased
+from gaitkit.translators.systems.dgnet_networks import shrink
 
 VIEWS, CONDITIONS = (0.0, 54.0, 90.0), ("cl", "nm")
 SIZE = 32

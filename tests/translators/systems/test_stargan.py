@@ -8,17 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from small_training import VIEWS, small_sampler, trained
 
 from gaitkit.errors import OptionError
-from gaitkit.labels import Labels, SequenceKey
+from gaitkit.training.sampling import Batch
 from gaitkit.training.schedules import decayed
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.networks.losses import l1_of_rows, line_penalty
-from gaitkit.translators.sampling import Batch, TripleSampler
 from gaitkit.translators.systems.stargan import StarGAN, StarGANConfig
-from gaitkit.translators.systems.stargan_networks import PatchCritic
+from gaitkit.translators.systems.stargan_networks import ClassifyingCritic
 
-VIEWS = (0.0, 54.0, 90.0)
 SMALL: dict[str, Any] = {
     "width": 4,
     "depth": 3,
@@ -31,27 +30,6 @@ SMALL: dict[str, Any] = {
 
 def small(**settings: Any) -> StarGANConfig:
     return StarGANConfig(**(SMALL | settings))
-
-
-def small_sampler(dtype: torch.dtype = torch.float32, unknown: bool = False) -> TripleSampler:
-    keys = [
-        SequenceKey(subject, condition, 1, view)
-        for subject in ("a", "b", "c")
-        for condition in ("nm", "cl")
-        for view in (*VIEWS, *([float("nan")] if unknown else []))
-    ]
-    images = np.random.default_rng(1).integers(0, 256, (len(keys), 32, 32), dtype=np.uint8)
-    return TripleSampler(images, Labels.from_keys(keys), dtype=dtype)
-
-
-def trained(model: StarGAN, batches: list[Batch]) -> list[dict[str, float]]:
-    values = []
-    for batch in batches:
-        model.before_step()
-        step = model.train_step(batch)
-        values.append({name: value.item() for name, value in step.items()})
-        model.steps_done += 1
-    return values
 
 
 def learned(config: StarGANConfig) -> dict[str, list[tuple[int, ...]]]:
@@ -179,7 +157,7 @@ def test_steps_go_down_the_weighted_sums() -> None:
 
 def test_the_penalty_is_that_of_a_numerical_derivative() -> None:
     torch.manual_seed(0)
-    critic = PatchCritic(2, 2, 5, (8, 8)).double()
+    critic = ClassifyingCritic(2, 2, 5, (8, 8)).double()
     real, fake = torch.rand(2, 3, 1, 8, 8, dtype=torch.float64)
     torch.manual_seed(1)
     found = line_penalty(critic.reality, real, fake)
@@ -201,7 +179,7 @@ def test_the_penalty_is_that_of_a_numerical_derivative() -> None:
 
 def test_the_penalty_teaches_the_critic() -> None:
     """Its derivative by a weight, a derivative of a derivative, is the numerical one."""
-    critic = PatchCritic(2, 2, 5, (8, 8)).double()
+    critic = ClassifyingCritic(2, 2, 5, (8, 8)).double()
     real, fake = torch.rand(2, 3, 1, 8, 8, dtype=torch.float64)
     weight = critic.trunk.conv2.weight
 

@@ -8,11 +8,12 @@ import torch
 from numpy.typing import NDArray
 
 from gaitkit.labels import Labels, SequenceKey
+from gaitkit.training.sampling import TripleSampler
 from gaitkit.translators.aim import Aim
-from gaitkit.translators.sampling import TripleSampler
-from gaitkit.translators.systems.stargan import StarGAN, StarGANConfig
-from gaitkit.translators.systems.stargan_labels import (
+from gaitkit.translators.systems.stargan import (
     Domain,
+    StarGAN,
+    StarGANConfig,
     asked_domain,
     classification,
     domain_of,

@@ -14,12 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from small_systems import PEOPLE, SMALL, small_config
 
 from gaitkit.artifacts import open_artifact
 from gaitkit.errors import OptionError, StoppedError
 from gaitkit.stages.evaluate import evaluate
 from gaitkit.training.callbacks import Callbacks
 from gaitkit.training.loop import Training
+from gaitkit.training.options import TranslatorOptions
+from gaitkit.training.sampling import TripleSampler
 from gaitkit.translators import (
     Aim,
     GeiSet,
@@ -30,22 +33,9 @@ from gaitkit.translators import (
     translator_class,
     translator_names,
 )
-from gaitkit.translators.options import TranslatorOptions
-from gaitkit.translators.sampling import TripleSampler
 
 SYSTEMS = translator_names()
-PEOPLE = ("001", "002")
 OPTIONS = {"iterations": 12, "batch_size": 4, "log_every": 5, "sample_every": 100}
-SMALL = {"width": 2, "identity_width": 2, "pair_width": 2, "ema_decay": 0.5}
-"""What makes any of them small; a system takes what it has."""
-
-
-def small_config(system: str, geis: GeiSet, **settings: Any) -> Any:
-    config_class = translator_class(system).config_class
-    decided = config_class.of_data(geis, TranslatorOptions())
-    known = set(vars(config_class()))
-    small = {name: value for name, value in SMALL.items() if name in known}
-    return config_class.from_parameters({**small, **settings, **decided})
 
 
 def small_model(system: str, geis: GeiSet, precision: str = "fp32", **settings: Any) -> Any:

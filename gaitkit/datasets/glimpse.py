@@ -1,0 +1,311 @@
+"""What is at a path, and what to say when that is no data set: expected, found, what to try.
+
+A folder one level too high or too low is the most frequent trouble with gait data. So the layout
+is looked at before any work is done, and the answer names the folder to try.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from gaitkit.datasets.naming import (
+    IMAGE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    archive_stem,
+    is_hidden,
+    parse_gei_name,
+    parse_view,
+    suffix_of,
+)
+from gaitkit.errors import LayoutError
+
+__all__ = [
+    "PATTERN",
+    "Glimpse",
+    "Place",
+    "glimpse",
+    "is_gei_name",
+    "misplaced",
+    "misplaced_in_archive",
+    "require_readable",
+    "view_is_no_number",
+]
+
+PATTERN = "001/nm-01/000/*.png"
+"""The layout, by example."""
+
+_LEVELS = 3
+_MAX_DEPTH = 8
+_MAX_FILES = 100_000
+_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
+_MANIFEST = "a manifest, a CSV file that begins with path,subject,condition,take,view"
+_SEGMENT = (
+    f"gaitkit starts from silhouettes. Videos of silhouettes are listed in {_MANIFEST}; others "
+    "have to be segmented first."
+)
+_UNREAD_ARCHIVES = frozenset({".rar", ".7z", ".zst", ".lz4", ".gz", ".bz2", ".xz"})
+
+
+@dataclass
+class Glimpse:
+    """A file of each sort in a folder or archive, as parts of a path.
+
+    Attributes
+    ----------
+    image, archive, video : tuple of str or None
+        Folders and name, relative to the root: the deepest image (a preview may lie above the
+        data), the least deep archive, the first video.
+    files : int
+        Files seen.
+    """
+
+    image: tuple[str, ...] | None = None
+    archive: tuple[str, ...] | None = None
+    video: tuple[str, ...] | None = None
+    files: int = 0
+
+    def add(self, parts: tuple[str, ...]) -> None:
+        """Take note of a file."""
+        self.files += 1
+        suffix = suffix_of(parts[-1])
+        if suffix in IMAGE_SUFFIXES:
+            if self.image is None or len(parts) > len(self.image):
+                self.image = parts
+        elif suffix in VIDEO_SUFFIXES:
+            self.video = self.video or parts
+        elif archive_stem(parts[-1]) is not None and (
+            self.archive is None or len(parts) < len(self.archive)
+        ):
+            self.archive = parts
+
+
+def glimpse(root: Path) -> Glimpse:
+    """Look for an image in a folder: down to the first that holds any, in order of name.
+
+    Hidden files are passed over; after 100,000 files or eight levels the search ends.
+    """
+    seen = Glimpse()
+    _search(root, (), seen)
+    return seen
+
+
+def _search(folder: Path, parts: tuple[str, ...], seen: Glimpse) -> None:
+    folders: list[str] = []
+    files: list[str] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not is_hidden(entry.name):
+                    (folders if entry.is_dir() else files).append(entry.name)
+    except PermissionError:
+        return
+    for name in sorted(folders) if len(parts) < _MAX_DEPTH else ():
+        if seen.image is not None or seen.files > _MAX_FILES:
+            break
+        _search(folder / name, (*parts, name), seen)
+    for name in sorted(files):
+        seen.add((*parts, name))
+
+
+class Place:
+    """A folder or file, looked at no more than once for all layouts that are asked.
+
+    Parameters
+    ----------
+    path : Path
+        There may be nothing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def is_folder(self) -> bool:
+        """Whether it is a folder."""
+        return self.path.is_dir()
+
+    @cached_property
+    def start(self) -> bytes:
+        """The first 512 bytes of a file; nothing of a folder, or where nothing can be read."""
+        if not self.path.is_file():
+            return b""
+        try:
+            with self.path.open("rb") as file:
+                return file.read(512)
+        except OSError:
+            return b""
+
+    @cached_property
+    def seen(self) -> Glimpse:
+        """A file of each sort in the folder; nothing in a file."""
+        return glimpse(self.path) if self.is_folder else Glimpse()
+
+    @property
+    def is_tree(self) -> bool:
+        """Whether the images in a folder lie three folders down: ``001/nm-01/000/*.png``."""
+        return self.seen.image is not None and len(self.seen.image) == _LEVELS + 1
+
+    @property
+    def holds_archives(self) -> bool:
+        """Whether a folder holds archives at its top and is not itself a tree of frames.
+
+        Both are found where subjects' archives were unpacked in place; the tree is then read.
+        """
+        return self.seen.archive is not None and len(self.seen.archive) == 1 and not self.is_tree
+
+
+def is_gei_name(parts: tuple[str, ...]) -> bool:
+    """Whether an image is named as a ready-made GEI is, and lies where its name says.
+
+    ``001/nm-01/001-nm-01-090.png`` below any folders, or ``001-nm-01-090.png`` alone.
+    """
+    stem = PurePosixPath(parts[-1]).stem
+    if len(parts) == 1:
+        return parse_gei_name(stem) is not None
+    before, _, view = stem.rpartition("-")
+    return len(parts) > 2 and "-".join(parts[-3:-1]) == before and parse_view(view) is not None
+
+
+def require_readable(path: Path) -> None:
+    """Refuse a path at which there is neither a folder nor what may be an archive.
+
+    Raises
+    ------
+    LayoutError
+        Nothing there, a video, an artefact, a single image, or an archive of an unread kind.
+    """
+    if not path.exists():
+        raise LayoutError(f"There is no file or folder {path}.")
+    if path.is_dir():
+        return
+    if not path.is_file():
+        raise LayoutError(f"{path} is neither a folder nor a regular file.")
+    suffix = path.suffix.lower()
+    if suffix in VIDEO_SUFFIXES:
+        raise LayoutError(
+            f"{path} is a video; expected a folder {PATTERN} or an archive of one.",
+            hint=f"Videos of silhouettes are listed in {_MANIFEST}.",
+        )
+    if suffix in (".h5", ".hdf5"):
+        raise LayoutError(
+            f"{path} is an HDF5 file; expected frames: a folder {PATTERN} or an archive of one.",
+            hint="gaitkit inspect tells what an artefact is and which command reads it.",
+        )
+    if suffix in IMAGE_SUFFIXES:
+        raise LayoutError(
+            f"{path} is a single image; expected a folder {PATTERN} or an archive of one."
+        )
+    if suffix in _UNREAD_ARCHIVES and archive_stem(path.name) is None:
+        raise LayoutError(
+            f"{path} is an archive of a kind that gaitkit does not read; it reads zip, tar, "
+            "tar.gz, tar.bz2 and tar.xz.",
+            hint="Unpack it and give the folder.",
+        )
+
+
+def _join(root: str, *parts: str) -> str:
+    return "/".join((root.rstrip("/") if len(root) > 1 else root, *parts)).replace("//", "/")
+
+
+def misplaced(root: Path, seen: Glimpse) -> LayoutError:
+    """The error for a folder without a single sequence.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    seen : Glimpse
+        What is in it.
+
+    Returns
+    -------
+    LayoutError
+        With what was expected, what was found and what to try.
+    """
+    text = root.as_posix()
+    start = f"found 0 sequences under {text}; expected {_join(text, PATTERN)}"
+    if seen.image is None:
+        return _without_images(text, start, seen)
+    *folders, _ = seen.image
+    where = _join(text, *seen.image)
+    if is_gei_name(seen.image):
+        gei_root = _join(text, *folders[:-2]) if len(folders) > 2 else text
+        return LayoutError(
+            f"{start}; it holds ready-made GEIs, one image per sequence and view: {where}",
+            hint=f"Read them with: gaitkit make-gei {gei_root}",
+        )
+    extra = len(folders) - _LEVELS
+    if extra > 0:
+        return LayoutError(
+            f"{start}; it looks {_levels(extra)} too deep: try {_join(text, *folders[:extra])}"
+        )
+    if extra == 0:
+        return view_is_no_number(where.rpartition("/")[0])
+    # Above: the folder that is that many levels up, if its lowest level can be a view.
+    resolved = root if len(root.parts) > -extra and ".." not in root.parts else root.resolve()
+    names = (*resolved.parts, *folders)
+    if parse_view(names[-1]) is not None and len(resolved.parts) > -extra:
+        up = resolved.parents[-extra - 1].as_posix()
+        return LayoutError(f"{start}; it looks {_levels(-extra)} too shallow: try {up}")
+    return LayoutError(f"{start}; its first image is {where}", hint=_other_layouts())
+
+
+def misplaced_in_archive(label: str, seen: Glimpse) -> LayoutError:
+    """The error for an archive without a single sequence."""
+    start = f"found 0 sequences in {label}; expected {PATTERN} in it, below any folders"
+    if seen.image is None:
+        if seen.video is not None:
+            return LayoutError(f"{start}; it holds videos: {'/'.join(seen.video)}", hint=_SEGMENT)
+        return LayoutError(f"{start}; there is no image in it")
+    where = "/".join(seen.image)
+    if is_gei_name(seen.image):
+        return LayoutError(
+            f"{start}; it holds ready-made GEIs, one image per sequence and view: {where}",
+            hint=f"Read them with: gaitkit make-gei {label}",
+        )
+    missing = _LEVELS - len(seen.image) + 1
+    if missing <= 0:
+        return view_is_no_number(f"{label}/{where.rpartition('/')[0]}")
+    return LayoutError(
+        f"{start}; its first image is {where}: it looks {_levels(missing)} too shallow",
+        hint="Pack the folder that holds the subjects' folders.",
+    )
+
+
+def _other_layouts() -> str:
+    # Imported here: the registry needs this module to look at a path.
+    from gaitkit.datasets.layouts import describe_layouts
+
+    return f"Frames in folders of another shape are listed in {_MANIFEST}.\n{describe_layouts()}"
+
+
+def _levels(count: int) -> str:
+    return f"{_WORDS[count]} level{'s' if count > 1 else ''}"
+
+
+def _without_images(text: str, start: str, seen: Glimpse) -> LayoutError:
+    if seen.archive is not None:
+        folder = _join(text, *seen.archive[:-1])
+        return LayoutError(f"{start}; there are archives in {folder}: try {folder}")
+    if seen.video is not None:
+        return LayoutError(
+            f"{start}; it holds videos: {_join(text, *seen.video)}",
+            hint=_SEGMENT,
+        )
+    if seen.files:
+        found = f"there is no image in it, only {seen.files:,} other files"
+        return LayoutError(f"{start}; {found}", hint=_other_layouts())
+    return LayoutError(f"{start}; there is no file in it")
+
+
+def view_is_no_number(folder: str) -> LayoutError:
+    """The error for images in a view folder whose name is not a number of degrees."""
+    name = folder.rpartition("/")[2]
+    return LayoutError(
+        f"the view folder {folder} should be named by a number of degrees (000, 18, 22.5, -30), "
+        f"got {name!r}",
+        hint=f"Rename it, or list the sequences with their views in {_MANIFEST}.",
+    )

@@ -1,0 +1,168 @@
+"""Which data set layouts there are. A new one is its class and one line of `LAYOUTS`.
+
+The class is a `gaitkit.datasets.sources.Layout`, in a module of its own: it says in `summary` what
+it reads, tells in `recognise` whether that is what lies at a path, lists its sequences in
+`list_units` and reads them in `read`. `gaitkit.datasets.casia_b` is the shortest example. Nothing
+else asks for a layout by name: the command line, the errors and the documentation list this one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gaitkit.errors import OptionError
+
+if TYPE_CHECKING:
+    from gaitkit.datasets.archives import Limits
+    from gaitkit.datasets.sources import Holds, Layout
+
+__all__ = [
+    "LAYOUTS",
+    "describe_layouts",
+    "get_layout",
+    "layout_names",
+    "open_source",
+    "recognise",
+]
+
+LAYOUTS: dict[str, str] = {
+    "manifest": "gaitkit.datasets.manifest:ManifestSource",
+    "geis": "gaitkit.datasets.gei_images:GeiImageSource",
+    "casia-b-packed": "gaitkit.datasets.packed:PackedSource",
+    "casia-b": "gaitkit.datasets.casia_b:TreeSource",
+}
+"""Name of a layout, and the class that is it; a path is of the first that recognises it."""
+
+_WORDS = {"frames": "frames", "geis": "ready-made GEIs"}
+
+
+def layout_names() -> tuple[str, ...]:
+    """Names of all layouts, in the order in which they are tried."""
+    return tuple(LAYOUTS)
+
+
+def get_layout(name: str) -> type[Layout]:
+    """The class of a layout.
+
+    Parameters
+    ----------
+    name : str
+        A key of `LAYOUTS`.
+
+    Raises
+    ------
+    OptionError
+        There is none of that name.
+
+    Examples
+    --------
+    >>> get_layout("casia-b").__name__
+    'TreeSource'
+    """
+    if name not in LAYOUTS:
+        close = difflib.get_close_matches(name, LAYOUTS, n=1)
+        guess = f" Did you mean {close[0]!r}?" if close else ""
+        raise OptionError(f"There is no layout {name!r}.{guess}", hint=describe_layouts())
+    module, _, class_name = LAYOUTS[name].partition(":")
+    found: type[Layout] = vars(importlib.import_module(module))[class_name]
+    return found
+
+
+def describe_layouts(holds: Holds | None = None) -> str:
+    """One line for people: every layout with what it reads.
+
+    Parameters
+    ----------
+    holds : {"frames", "geis"}, optional
+        Only layouts of these.
+    """
+    found = [(name, get_layout(name)) for name in LAYOUTS]
+    shown = [f"{name} ({one.summary})" for name, one in found if holds in (None, one.holds)]
+    return f"Layouts that gaitkit reads: {'; '.join(shown)}."
+
+
+def recognise(path: Path | str, *, holds: Holds | None = None) -> str | None:
+    """Name of the layout that a folder or file has, told by what is there.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder or file.
+    holds : {"frames", "geis"}, optional
+        Only layouts of frames, or of ready-made GEIs.
+
+    Returns
+    -------
+    str or None
+        A key of `LAYOUTS`; `None` when no layout recognises it.
+    """
+    from gaitkit.datasets.glimpse import Place
+
+    place = Place(Path(path))
+    for name in LAYOUTS:
+        layout = get_layout(name)
+        if holds in (None, layout.holds) and layout.recognise(place):
+            return name
+    return None
+
+
+def open_source(
+    path: Path | str,
+    *,
+    name: str | None = None,
+    layout: str | None = None,
+    holds: Holds | None = "frames",
+    limits: Limits | None = None,
+) -> Layout:
+    """Open a data set, whatever its layout.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder ``subject/sequence/view/*.png``; a zip, tar, tar.gz, tar.bz2 or tar.xz of such a
+        folder; a folder, zip or tar of such archives, as CASIA-B is distributed; a manifest
+        (a CSV file that lists one's own recordings); or what another layout of `LAYOUTS` reads.
+        Archives are recognised by their content and read in place.
+    name : str, optional
+        Name of the data set; by default that of a synthetic tree, or of the folder or file.
+    layout : str, optional
+        A key of `LAYOUTS`; recognised by what is there unless given.
+    holds : {"frames", "geis"} or None
+        What is wanted: frames of silhouettes, ready-made GEIs, or either.
+    limits : Limits, optional
+        Bounds on what an archive may expand to.
+
+    Returns
+    -------
+    Layout
+        Its sequences may not have been listed yet: `Layout.units` does that.
+
+    Raises
+    ------
+    LayoutError
+        There is nothing at `path`, or nothing of a layout that gaitkit reads.
+    OptionError
+        There is no such layout, or it holds something else than what is wanted.
+    """
+    from gaitkit.datasets.archives import LIMITS
+    from gaitkit.datasets.glimpse import require_readable
+
+    path = Path(path)
+    require_readable(path)
+    limits = limits or LIMITS
+    chosen = layout or recognise(path, holds=holds)
+    if chosen is not None:
+        found = get_layout(chosen)
+        if holds is not None and holds != found.holds:
+            raise OptionError(
+                f"The layout {chosen} is of {_WORDS[found.holds]}; {_WORDS[holds]} are wanted "
+                "here.",
+                hint=describe_layouts(holds),
+            )
+        return found(path, name=name, limits=limits)
+    # Nothing recognises it: the usual layouts say best what is wrong, and where to look.
+    usual = "geis" if holds == "geis" else "casia-b" if path.is_dir() else "casia-b-packed"
+    return get_layout(usual)(path, name=name, limits=limits)

@@ -1,0 +1,150 @@
+"""Comparison scores: the distance of every probe to every enrolled person, view by view.
+
+Identification decides by the exact search of `gaitkit.identification.matching`; error rates need
+all distances and not only the nearest. These are the estimates behind that search, in single
+precision, far closer to the true ones than any rate can show.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaitkit.identification.distances import Estimate
+from gaitkit.identification.figures.rates import average_precision
+from gaitkit.identification.metrics import Metric
+from gaitkit.labels import Labels
+
+__all__ = ["MOST", "ScoreKeeper", "Scores"]
+
+_log = logging.getLogger(__name__)
+
+MOST = 1 << 29
+"""Comparisons that are kept: two gibibytes. CASIA-B's 62 people make 2.8 million."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """All comparisons of p probes with s people in the galleries of g views.
+
+    Attributes
+    ----------
+    people : ndarray of int64, shape (s,)
+        Numbers of the enrolled people, ascending.
+    probe_people : ndarray of int64, shape (p,)
+        The same numbering.
+    distance : ndarray of float32, shape (p, g, s)
+        To the person's nearest row at that view: a person's biometric reference is all their rows
+        there. Infinite where they have none.
+    average_precision : ndarray of float64, shape (p, g)
+        Of the list of gallery rows; 0 where the probe's person has none, NaN where nobody has.
+    enrolled : int
+        The most people at one view.
+    """
+
+    people: NDArray[np.int64]
+    probe_people: NDArray[np.int64]
+    distance: NDArray[np.float32]
+    average_precision: NDArray[np.float64]
+    enrolled: int
+
+    @property
+    def mates(self) -> NDArray[np.bool_]:
+        """Whether person and probe are the same, shape (p, s)."""
+        same: NDArray[np.bool_] = self.probe_people[:, None] == self.people
+        return same
+
+
+class ScoreKeeper:
+    """Collects the scores from the distances of a search: the `observe` of `match_views`.
+
+    Parameters
+    ----------
+    labels : Labels
+        Key columns, n rows.
+    gallery, probe : ndarray of bool, shape (n,)
+        Enrolled and searched rows.
+    metric : Metric
+        How distance is measured.
+    gallery_views : ndarray of float64, shape (g,)
+        Views that are enrolled, one gallery each.
+    most : int
+        Comparisons that are kept; with more, only average precision is.
+    """
+
+    def __init__(
+        self,
+        labels: Labels,
+        gallery: NDArray[np.bool_],
+        probe: NDArray[np.bool_],
+        *,
+        metric: Metric,
+        gallery_views: NDArray[np.float64],
+        most: int = MOST,
+    ) -> None:
+        people = np.unique(labels.subject.astype(str), return_inverse=True)[1].astype(np.int64)
+        enrolled, probe_people = people[gallery], people[probe]
+        views = labels.view[gallery]
+        numbers = np.unique(enrolled)
+        shape = (len(probe_people), len(gallery_views))
+        if shape[0] * shape[1] * len(numbers) > most:
+            _log.warning(
+                "%d probes × %d views × %d people are too many comparisons to keep: no "
+                "verification and no open-set rates",
+                *shape,
+                len(numbers),
+            )
+            numbers = numbers[:0]
+        self.scores = Scores(
+            numbers,
+            probe_people,
+            np.full((*shape, len(numbers)), np.inf, dtype=np.float32),
+            np.full(shape, np.nan),
+            max((len(np.unique(enrolled[views == view])) for view in gallery_views), default=0),
+        )
+        self._metric, self._whose = metric, enrolled
+        self._sizes = [int((views == view).sum()) for view in gallery_views]
+        self._held: list[tuple[NDArray[np.int64], slice, NDArray[np.float32]]] = []
+
+    def __call__(self, view: int, rows: NDArray[np.int64], part: slice, estimate: Estimate) -> None:
+        """One block: these gallery rows, sorted by person, and these probes."""
+        values = np.maximum(estimate.values + estimate.offset[:, None], 0.0)
+        distance = self._metric.finish(values).astype(np.float32)
+        whose = self._whose[rows]
+        if len(self.scores.people):
+            starts = np.flatnonzero(np.diff(whose, prepend=whose[0] - 1))
+            columns = np.searchsorted(self.scores.people, whose[starts])
+            nearest = np.minimum.reduceat(distance, starts, axis=1)
+            # Views by an integer and columns by an array would trade places.
+            at_view = self.scores.distance[part, view]
+            at_view[:, columns] = np.minimum(at_view[:, columns], nearest)
+        if len(rows) == self._sizes[view]:
+            self._rank(view, part, distance, whose)
+            return
+        # Precision needs all rows of the gallery, and this one comes in several blocks.
+        self._held.append((whose, part, distance))
+        if part.stop == len(self.scores.probe_people):
+            self._rank_held(view)
+
+    def _rank(
+        self, view: int, part: slice, distance: NDArray[np.float32], whose: NDArray[np.int64]
+    ) -> None:
+        mates = self.scores.probe_people[part, None] == whose
+        self.scores.average_precision[part, view] = average_precision(distance, mates)
+
+    def _rank_held(self, view: int) -> None:
+        parts = {(part.start, part.stop) for _, part, _ in self._held}
+        pieces = {
+            edges: [item for item in self._held if (item[1].start, item[1].stop) == edges]
+            for edges in parts
+        }
+        if any(sum(len(item[0]) for item in p) < self._sizes[view] for p in pieces.values()):
+            return
+        for edges, blocks in pieces.items():
+            whose = np.concatenate([item[0] for item in blocks])
+            distance = np.concatenate([item[2] for item in blocks], axis=1)
+            self._rank(view, slice(*edges), distance, whose)
+        self._held.clear()

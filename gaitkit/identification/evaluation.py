@@ -1,0 +1,519 @@
+"""One evaluation: from vectors and a protocol to the tables and figures of a result.
+
+`EvaluationResult` is what was found, in memory; `gaitkit.identification.results` puts it into a
+file, `gaitkit.identification.tables` and `.formats` into text.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import isnan, nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaitkit.dropped import DroppedRow
+from gaitkit.errors import OptionError, ProtocolError
+from gaitkit.identification.comparison_scores import ScoreKeeper
+from gaitkit.identification.crossview import (
+    ROUNDINGS,
+    CrossViewTable,
+    ViewMatches,
+    cross_view_table,
+    match_views,
+)
+from gaitkit.identification.features import LinearProjection
+from gaitkit.identification.figures.bootstrap import Interval
+from gaitkit.identification.figures.numbers import Numbers, all_numbers, failed_probes
+from gaitkit.identification.fusion import Fusion
+from gaitkit.identification.metrics import DEFAULT_METRIC, Metric, get_metric
+from gaitkit.identification.quality import QualityTable
+from gaitkit.labels import Labels, format_view
+from gaitkit.protocols import Protocol, Split, default_protocol, get_protocol, resolve
+
+__all__ = [
+    "NEIGHBOURS",
+    "EvaluationResult",
+    "EvaluationResults",
+    "ProtocolSearch",
+    "apply_protocol",
+    "as_vectors",
+    "check_search_options",
+    "evaluate_vectors",
+    "name_of",
+    "rank1_of",
+    "table_views",
+]
+
+_log = logging.getLogger(__name__)
+
+NEIGHBOURS = 5
+"""Nearest gallery rows that are kept of each search, to be looked at."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class EvaluationResult:
+    """One artefact, one feature, one metric, under one protocol.
+
+    Attributes
+    ----------
+    source : str
+        What was evaluated, for people: a file name. Not part of an artefact.
+    dataset : str
+        Name of the data set.
+    feature, metric : str
+        How rows were compared.
+    split : Split
+        The protocol, and which rows of the artefact trained, were enrolled, were searched.
+    labels : Labels
+        Key columns of all rows of the artefact; the indices in `matches` point into them.
+    matches : ViewMatches
+        Every probe's outcome against the gallery of each view.
+    tables : mapping of str to CrossViewTable
+        Rank-1 identification rates per probe set, in the protocol's order.
+    projection : LinearProjection or None
+        The fitted feature, where there is one.
+    quality : QualityTable or None
+        Comparison with the true images, where it was asked for.
+    numbers : mapping of str to Numbers
+        All figures with their intervals per probe set, in the protocol's order.
+    k : int
+        Neighbours that vote; 1 is the nearest neighbour.
+    fusion : Fusion or None
+        How several artefacts were put together.
+    failed : mapping of str to Labels
+        Key columns of the failures to acquire per probe set.
+    rounding : str
+        ``none``, or ``opengait`` where each cell of `tables` was rounded to two decimals before
+        averaging.
+    """
+
+    source: str
+    dataset: str
+    feature: str
+    metric: str
+    split: Split
+    labels: Labels
+    matches: ViewMatches
+    tables: Mapping[str, CrossViewTable]
+    projection: LinearProjection | None = None
+    quality: QualityTable | None = None
+    numbers: Mapping[str, Numbers] = field(default_factory=dict)
+    k: int = 1
+    fusion: Fusion | None = None
+    failed: Mapping[str, Labels] = field(default_factory=dict)
+    rounding: str = "none"
+
+    @property
+    def protocol(self) -> Protocol:
+        """The protocol."""
+        return self.split.protocol
+
+    @property
+    def gallery_views(self) -> NDArray[np.float64]:
+        """Rows of the tables, degrees."""
+        return self.matches.gallery_views
+
+    @property
+    def probe_views(self) -> NDArray[np.float64]:
+        """Columns of the tables, degrees."""
+        return next(iter(self.tables.values())).probe_views
+
+    def headline(self, probe_set: str) -> float | None:
+        """The protocol's mean rank-1 of one probe set, per cent."""
+        return self.tables[probe_set].headline(identical_view=self.protocol.identical_view)
+
+    def table(self, *, probe_view: float | None = None) -> str:
+        """All figures and matrices as text, as `gaitkit evaluate` prints them.
+
+        Parameters
+        ----------
+        probe_view : float, optional
+            Only this column of the tables, beside published figures; degrees.
+        """
+        return EvaluationResults([self]).table(probe_view=probe_view)
+
+    def __repr__(self) -> str:
+        people = len(set(self.labels.subject[self.split.gallery].tolist()))
+        views = "all" if self.protocol.identical_view else "different"
+        rates = ", ".join(f"{name} {_rate_text(self, name)}" for name in self.tables)
+        return (
+            f"<EvaluationResult {_cut(name_of(self), 60)}; {_cut(self.protocol.name, 24)}, "
+            f"{people} people enrolled\n"
+            f" rank-1 over {views} views, per cent: {_cut(rates, 160)}\n"
+            f" all figures: .table(), .numbers, .tables>"
+        )
+
+    def _repr_html_(self) -> str:
+        return EvaluationResults([self])._repr_html_()
+
+
+class EvaluationResults(list[EvaluationResult]):
+    """Some results: a list that shows itself in three lines, and as a table."""
+
+    def table(self, *, probe_view: float | None = None) -> str:
+        """All results as text, as `gaitkit evaluate` prints them: each, then side by side.
+
+        Parameters
+        ----------
+        probe_view : float, optional
+            Only this column of the tables, beside published figures; degrees.
+        """
+        # Text is made of results, and results need no text.
+        from gaitkit.identification.tables import evaluation_text
+
+        return evaluation_text(self, probe_view=probe_view)
+
+    def __repr__(self) -> str:
+        if len(self) < 2:
+            return repr(self[0]) if self else "<EvaluationResults: none>"
+        shown = "; ".join(
+            f"{result.feature}, {result.metric}: "
+            + ", ".join(f"{name} {_rate_text(result, name)}" for name in result.tables)
+            for result in self[:3]
+        )
+        more = "; …" if len(self) > 3 else ""
+        return (
+            f"<EvaluationResults: {len(self)} of {_cut(self[0].source, 60)}, "
+            f"{_cut(self[0].protocol.name, 24)}\n"
+            f" rank-1, per cent: {_cut(shown + more, 200)}\n"
+            " all figures: .table(); each result: [0], [1], …>"
+        )
+
+    def _repr_html_(self) -> str:
+        from gaitkit.identification.formats import html_text
+
+        return html_text(self)
+
+
+@dataclass(frozen=True, eq=False)
+class ProtocolSearch:
+    """Everything about an evaluation but the vectors and the metric.
+
+    Attributes
+    ----------
+    labels : Labels
+        Key columns of all rows.
+    split : Split
+        Who is enrolled and searched.
+    gallery_views, probe_views : ndarray of float64
+        Rows and columns of the tables, degrees.
+    dropped : list of DroppedRow
+        What was left out before.
+    k : int
+        Neighbours that vote.
+    count_failures : bool
+        Whether dropped probes are errors.
+    rounding : str
+        Of `ROUNDINGS`.
+    seed : int
+        Of draws and folds.
+    """
+
+    labels: Labels
+    split: Split
+    gallery_views: NDArray[np.float64]
+    probe_views: NDArray[np.float64]
+    dropped: list[DroppedRow]
+    k: int
+    count_failures: bool
+    rounding: str
+    seed: int
+
+    def __call__(
+        self, vectors: NDArray[Any], metric: Metric, threads: int | None
+    ) -> dict[str, Any]:
+        """The fields of an `EvaluationResult` that come from searching some vectors."""
+        labels, split = self.labels, self.split
+        probe = split.probe & np.isin(labels.view, self.probe_views)
+        keeper = ScoreKeeper(
+            labels, split.gallery, probe, metric=metric, gallery_views=self.gallery_views
+        )
+        matches = match_views(
+            vectors,
+            labels,
+            split.gallery,
+            probe,
+            metric=metric,
+            gallery_views=self.gallery_views,
+            top=NEIGHBOURS,
+            k=self.k,
+            observe=keeper,
+            threads=threads,
+        )
+        scores = keeper.scores
+        matches = replace(matches, average_precision=scores.average_precision)
+        failed = failed_probes(split, self.dropped, labels, self.probe_views)
+        return {
+            "split": split,
+            "labels": labels,
+            "matches": matches,
+            "tables": {
+                name: cross_view_table(
+                    matches,
+                    rows,
+                    self.probe_views,
+                    failed_views=failed[name].view if self.count_failures else None,
+                    rounding=self.rounding,
+                )
+                for name, rows in split.probes.items()
+            },
+            "numbers": all_numbers(
+                matches,
+                scores,
+                split,
+                labels,
+                self.probe_views,
+                failed,
+                count_failures=self.count_failures,
+                rounding=self.rounding,
+                seed=self.seed,
+            ),
+            "k": self.k,
+            "failed": failed,
+            "rounding": self.rounding,
+        }
+
+
+def evaluate_vectors(
+    vectors: NDArray[Any],
+    labels: Labels,
+    *,
+    protocol: Protocol | str | Path | None = None,
+    metric: Metric | str = DEFAULT_METRIC,
+    gallery_view: float | None = None,
+    probe_view: float | None = None,
+    k: int = 1,
+    rounding: str = "none",
+    seed: int = 0,
+    threads: int | None = None,
+) -> EvaluationResult:
+    """Identify the tested people of some vectors across views.
+
+    Parameters
+    ----------
+    vectors : ndarray of numbers, shape (n, d) or (n, height, width)
+        A feature vector or image of each sequence, finite.
+    labels : Labels
+        Their key columns, n rows; `Labels.from_keys` makes them.
+    protocol : Protocol, str, path-like or None
+        Who trains, what is enrolled, what is searched: an object, a name, or a TOML file; by
+        default `default_protocol` chooses.
+    metric : Metric or str
+        How distance is measured.
+    gallery_view, probe_view : float, optional
+        Only this row, or column, of the tables; degrees.
+    k : int
+        Nearest gallery rows that vote; 1 is the nearest neighbour.
+    rounding : {"none", "opengait"}
+        ``opengait`` rounds each cell before averaging, as that toolkit does.
+    seed : int
+        Of the draws behind the intervals and the folds of the open set.
+    threads : int, optional
+        By default one per core; does not change the result.
+
+    Returns
+    -------
+    EvaluationResult
+
+    Raises
+    ------
+    OptionError
+        Vectors that are no finite numbers or of another length than the labels, an unknown name,
+        or a view that the data does not have.
+    ProtocolError
+        The protocol does not fit the data.
+
+    Examples
+    --------
+    >>> from gaitkit.labels import SequenceKey
+    >>> keys = [SequenceKey(who, "nm", take, view)
+    ...         for who in "abcd" for take in (1, 5) for view in (0.0, 90.0)]
+    >>> vectors = np.array([[ord(key.subject), key.take] for key in keys])
+    >>> evaluate_vectors(vectors, Labels.from_keys(keys), protocol="halves").headline("nm")
+    100.0
+    """
+    check_search_options(k, rounding)
+    vectors = as_vectors(vectors, "`vectors`")
+    if len(vectors) != len(labels):
+        raise OptionError(
+            f"There are {len(vectors)} `vectors` and {len(labels)} rows of `labels`; each vector "
+            f"needs a row.",
+            hint="Give one row of labels for each vector.",
+        )
+    split = apply_protocol(labels, protocol)
+    gallery_views, probe_views = table_views(labels, split, gallery_view, probe_view)
+    search = ProtocolSearch(labels, split, gallery_views, probe_views, [], k, False, rounding, seed)
+    chosen = get_metric(metric)
+    return EvaluationResult(
+        source="arrays",
+        dataset="arrays",
+        feature="vectors",
+        metric=chosen.name,
+        **search(vectors, chosen, threads),
+    )
+
+
+def as_vectors(values: Any, what: str) -> NDArray[Any]:
+    """Rows of finite numbers, checked.
+
+    Parameters
+    ----------
+    values : array-like, shape (n, d) or (n, height, width)
+        Numbers, at least one row.
+    what : str
+        What to call them in a message.
+
+    Returns
+    -------
+    ndarray, shape (n, d)
+        Of the same dtype; masks become bytes.
+
+    Raises
+    ------
+    OptionError
+        They are no such array, empty, or not all finite.
+
+    Examples
+    --------
+    >>> as_vectors([[[1, 2], [3, 4]]], "`probes`").tolist()
+    [[1, 2, 3, 4]]
+    """
+    form = "an array of numbers with a row for each sequence, (n, d) or (n, height, width)"
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise OptionError(
+            f"{what}: expected {form}; found rows of different lengths.",
+            hint="Bring all rows to one length.",
+        ) from error
+    if array.dtype == bool:
+        array = array.astype(np.uint8)
+    if array.dtype.kind not in "uif":
+        raise OptionError(f"{what}: expected {form}; found values of type {array.dtype}.")
+    if array.ndim < 2 or 0 in array.shape:
+        raise OptionError(
+            f"{what}: expected {form}, none of them 0; found the shape {array.shape}.",
+            hint="A single image is an array of one row: image[None].",
+        )
+    array = array.reshape(len(array), -1)
+    bad = int(np.count_nonzero(~np.isfinite(array).all(axis=1)))
+    if bad:
+        raise OptionError(
+            f"{what}: expected finite numbers; {bad} of {len(array)} rows hold NaN or infinity.",
+            hint="Leave these rows out.",
+        )
+    return array
+
+
+def check_search_options(k: int, rounding: str) -> None:
+    """Refuse a number of voting neighbours below 1, or an unknown rounding.
+
+    Raises
+    ------
+    OptionError
+        One of them is outside its range.
+    """
+    if k < 1:
+        raise OptionError(f"At least one neighbour must vote, got `k={k}`.")
+    if rounding not in ROUNDINGS:
+        raise OptionError(
+            f"There is no rounding {rounding!r}.", hint=f"Choose one of {', '.join(ROUNDINGS)}."
+        )
+
+
+def apply_protocol(labels: Labels, protocol: Protocol | str | Path | None) -> Split:
+    """The rows that train, are enrolled and are searched; empty probe sets are remarked.
+
+    Parameters
+    ----------
+    labels : Labels
+        Key columns.
+    protocol : Protocol, str, path-like or None
+        An object, a name, or a TOML file; by default `default_protocol` chooses.
+
+    Raises
+    ------
+    OptionError
+        There is no protocol of that name.
+    ProtocolError
+        The protocol does not fit the data.
+    """
+    if protocol is None:
+        protocol = default_protocol(labels)
+        _log.info("protocol %s: %s", protocol.name, protocol.description)
+    else:
+        protocol = get_protocol(protocol)
+    split = resolve(protocol, labels)
+    empty = [name for name, rows in split.probes.items() if not rows.any()]
+    if empty:
+        _log.warning("no probes of %s: their tables stay empty", ", ".join(empty))
+    return split
+
+
+def table_views(
+    labels: Labels, split: Split, gallery_view: float | None, probe_view: float | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rows and columns of the tables: all views of the tested walks, or the chosen ones."""
+    used = split.gallery | split.probe
+    unknown = int(np.isnan(labels.view[used]).sum())
+    if unknown:
+        raise ProtocolError(
+            f"{unknown} of the {int(used.sum())} enrolled or searched sequences have an unknown "
+            f"view; a cross-view table needs the view of each.",
+            hint="Add the views to the manifest from which the artefact was made.",
+        )
+    views = np.unique(labels.view[used])
+    rows, columns = (
+        views if named is None else views[np.isin(views, named)]
+        for named in (split.protocol.gallery_views, split.protocol.probe_views)
+    )
+    gallery = _chosen_view(rows, labels.view[split.gallery], gallery_view, "gallery")
+    return gallery, _chosen_view(columns, labels.view[split.probe], probe_view, "probe")
+
+
+def _chosen_view(
+    views: NDArray[np.float64], available: NDArray[np.float64], view: float | None, role: str
+) -> NDArray[np.float64]:
+    if view is None:
+        return views
+    if view not in available:
+        there = ", ".join(format_view(other) for other in np.unique(available))
+        raise OptionError(
+            f"There is no {role} at view {format_view(view)}.",
+            hint=f"The {role} views of the tested people are {there}.",
+        )
+    return np.array([float(view)])
+
+
+def name_of(result: EvaluationResult) -> str:
+    """What to call a result: input, feature and metric."""
+    votes = "" if result.k == 1 else f", {result.k}-NN"
+    return f"{result.source}, {result.feature}, {result.metric}{votes}"
+
+
+def rank1_of(result: EvaluationResult, probe_set: str) -> Interval | None:
+    """The headline of one probe set, with its interval where it has one; `None` without the set."""
+    if probe_set in result.numbers:
+        return result.numbers[probe_set].rank1
+    if probe_set not in result.tables:
+        return None
+    rate = result.headline(probe_set)
+    return Interval(nan if rate is None else rate, nan, nan)
+
+
+def _rate_text(result: EvaluationResult, probe_set: str) -> str:
+    figure = rank1_of(result, probe_set)
+    if figure is None or isnan(figure.estimate):
+        return "-"
+    span = "" if isnan(figure.low) else f" ({figure.low:.1f}-{figure.high:.1f})"
+    return f"{figure.estimate:.1f}{span}"
+
+
+def _cut(text: str, width: int) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= width else text[: width - 1] + "…"

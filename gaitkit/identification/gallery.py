@@ -1,0 +1,345 @@
+"""Who is this? Vectors searched among those of known people, without a protocol."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite, isinf
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaitkit.errors import ArtifactError, OptionError, ProtocolError
+from gaitkit.identification.evaluation import as_vectors
+from gaitkit.identification.matching import Vectors, search
+from gaitkit.identification.metrics import DEFAULT_METRIC, Metric, get_metric
+from gaitkit.labels import SequenceKey
+
+__all__ = [
+    "Answer",
+    "Candidate",
+    "Identification",
+    "check_threshold",
+    "identify_vectors",
+    "nearest_people",
+]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One person of the gallery: the nearest of their rows, and its distance.
+
+    Attributes
+    ----------
+    name : str
+        Whose row it is.
+    distance : float
+        From the probe.
+    row : int
+        Of the gallery.
+    key : SequenceKey or None
+        What the row is, where the gallery is an artefact.
+    """
+
+    name: str
+    distance: float
+    row: int
+    key: SequenceKey | None = None
+
+    @property
+    def sequence(self) -> SequenceKey:
+        """The key of the row; of arrays, one with the person's name and nothing else."""
+        return SequenceKey(self.name, "", 0, None) if self.key is None else self.key
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One probe.
+
+    Attributes
+    ----------
+    candidates : tuple of Candidate
+        Different people, the nearest first.
+    name : str or None
+        The first candidate's; `None` for somebody unknown, whose nearest is above the threshold.
+    row : int
+        Of the probes.
+    key : SequenceKey or None
+        What was searched, where the probes are an artefact.
+    """
+
+    candidates: tuple[Candidate, ...]
+    name: str | None
+    row: int
+    key: SequenceKey | None = None
+
+    @property
+    def probe(self) -> SequenceKey:
+        """The key of the probe; of arrays, one with its number and nothing else."""
+        return SequenceKey(str(self.row), "", 0, None) if self.key is None else self.key
+
+    @property
+    def label(self) -> str:
+        """What to call the probe: its key, or its number."""
+        return f"probe {self.row}" if self.key is None else str(self.key)
+
+
+@dataclass(frozen=True, repr=False)
+class Identification:
+    """Everybody who was searched.
+
+    Attributes
+    ----------
+    answers : tuple of Answer
+        In the order of the probes.
+    feature, metric : str
+        How rows were compared.
+    threshold : float or None
+        Largest distance that counts as known; `None`: everybody does.
+    people : int
+        In the gallery.
+    """
+
+    answers: tuple[Answer, ...]
+    feature: str
+    metric: str
+    threshold: float | None
+    people: int
+
+    @property
+    def names(self) -> list[str | None]:
+        """Who each probe is: the nearest person; `None` for somebody unknown."""
+        return [answer.name for answer in self.answers]
+
+    def table(self) -> str:
+        """Each probe with its candidates and their distances, as `gaitkit identify` prints it."""
+        names = (c.name for answer in self.answers for c in answer.candidates)
+        width = min(40, max(map(len, names), default=0))
+        lines = []
+        for answer in self.answers:
+            lines.append(f"{answer.label}: {answer.name or 'unknown'}")
+            for place, candidate in enumerate(answer.candidates, start=1):
+                line = f"  {place:>3}  {candidate.name:<{width}}  {candidate.distance:>12.6g}"
+                line += "" if candidate.key is None else f"  {candidate.key}"
+                lines.append(line + "  beyond the threshold" * self._beyond(candidate))
+        return "\n".join(lines)
+
+    def _beyond(self, candidate: Candidate) -> bool:
+        return self.threshold is not None and candidate.distance > self.threshold
+
+    def __repr__(self) -> str:
+        known = sum(name is not None for name in self.names)
+        shown = ", ".join(name or "unknown" for name in self.names[:8])
+        shown = (shown if len(shown) <= 80 else shown[:79] + "…") + ", …" * (len(self.names) > 8)
+        limit = "" if self.threshold is None else f" within {self.threshold:.6g}"
+        return (
+            f"<Identification of {len(self.answers)} among {self.people} people by "
+            f"{self.feature}, {self.metric}: {known} known{limit}\n"
+            f" {shown}\n"
+            f" all candidates: .table(), .answers>"
+        )
+
+    def _repr_html_(self) -> str:
+        count = max((len(answer.candidates) for answer in self.answers), default=0)
+        head = "".join(f"<th>{place}</th>" for place in range(1, count + 1))
+        lines = [f"<tr><th>probe</th><th>name</th>{head}</tr>"]
+        for answer in self.answers[:_HTML_ROWS]:
+            cells = "".join(
+                f"<td>{html.escape(c.name)} ({c.distance:.6g})</td>" for c in answer.candidates
+            )
+            name = html.escape(answer.name or "unknown")
+            lines.append(f"<tr><th>{html.escape(answer.label)}</th><td>{name}</td>{cells}</tr>")
+        left = len(self.answers) - _HTML_ROWS
+        more = f"<p>{left} more are in .answers</p>" if left > 0 else ""
+        return f"<table>{''.join(lines)}</table>{more}"
+
+
+_HTML_ROWS = 50
+
+
+def identify_vectors(
+    probes: Any,
+    gallery: Any,
+    names: Sequence[str],
+    *,
+    top: int = 5,
+    metric: Metric | str = DEFAULT_METRIC,
+    threshold: float | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+) -> Identification:
+    """Search each probe among all rows of a gallery.
+
+    Parameters
+    ----------
+    probes : array-like of numbers, shape (p, d) or (p, height, width)
+        Searched vectors or images, finite.
+    gallery : array-like of numbers, shape (n, d) or (n, height, width)
+        Those of known people, made in the same way.
+    names : sequence of str, length n
+        Whose row of the gallery it is.
+    top : int
+        People listed for each probe, at most.
+    metric : Metric or str
+        How distance is measured.
+    threshold : float, optional
+        Who is further away than this from everybody is unknown.
+    device : {"cpu", "cuda"}
+        Where matrices are multiplied; no influence on the result.
+    threads : int, optional
+        By default one per core; no influence on the result.
+
+    Returns
+    -------
+    Identification
+
+    Raises
+    ------
+    OptionError
+        Arrays that are no finite numbers or do not fit each other, or a value outside its range.
+    ProtocolError
+        The gallery has one person only and there is no threshold.
+
+    Examples
+    --------
+    >>> found = identify_vectors([[1, 1], [9, 8]], [[0, 0], [9, 9], [9, 7]], ["ann", "bob", "bob"])
+    >>> found.names
+    ['ann', 'bob']
+    >>> print(found.table())
+    probe 0: ann
+        1  ann       1.41421
+        2  bob            10
+    probe 1: bob
+        1  bob             1
+        2  ann       12.0416
+    """
+    chosen = get_metric(metric)
+    check_threshold(chosen, threshold)
+    if top < 1:
+        raise OptionError(f"At least one person must be listed; got `top={top}`.")
+    searched, known = as_vectors(probes, "`probes`"), as_vectors(gallery, "`gallery`")
+    if searched.shape[1] != known.shape[1]:
+        raise OptionError(
+            f"Rows of `probes` have {searched.shape[1]} values and rows of `gallery` "
+            f"{known.shape[1]}; they must be made in the same way.",
+            hint="Make the images of both with the same size and options.",
+        )
+    called = np.array([str(name) for name in names], dtype=str)
+    if len(called) != len(known):
+        raise OptionError(
+            f"There are {len(known)} rows of `gallery` and {len(called)} `names`; each row needs "
+            f"one.",
+            hint="Give the name of the person for each row, in the same order.",
+        )
+    distinct, people = np.unique(called, return_inverse=True)
+    if len(distinct) == 1 and threshold is None:
+        raise ProtocolError(
+            f"The gallery holds {distinct[0]} only: there is nobody to choose between.",
+            hint="Enrol more people, or give a `threshold`.",
+        )
+    rows, distances = nearest_people(
+        known,
+        people.astype(np.int64),
+        searched,
+        min(top, len(distinct)),
+        chosen,
+        device=device,
+        threads=threads,
+    )
+    answers = []
+    for probe, (some, far) in enumerate(zip(rows.tolist(), distances.tolist(), strict=True)):
+        candidates = tuple(
+            Candidate(str(called[row]), distance, row)
+            for row, distance in zip(some, far, strict=True)
+        )
+        near = threshold is None or candidates[0].distance <= threshold
+        answers.append(Answer(candidates, candidates[0].name if near else None, probe))
+    return Identification(tuple(answers), "vectors", chosen.name, threshold, len(distinct))
+
+
+def check_threshold(metric: Metric, threshold: float | None) -> None:
+    """Refuse a threshold that no distance of a metric can have.
+
+    Raises
+    ------
+    OptionError
+        It is below 0, above the metric's largest distance, or no number.
+    """
+    if threshold is None or (isfinite(threshold) and 0.0 <= threshold <= metric.largest):
+        return
+    limits = "0 or more" if isinf(metric.largest) else f"0 to {metric.largest:g}"
+    raise OptionError(f"A threshold of {metric.name} distances is {limits}; got {threshold:g}.")
+
+
+def nearest_people(
+    gallery: Vectors,
+    people: NDArray[np.int64],
+    probes: NDArray[Any],
+    top: int,
+    metric: Metric,
+    *,
+    device: str = "cpu",
+    threads: int | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The nearest row of each of the nearest people.
+
+    Parameters
+    ----------
+    gallery : Vectors, shape (n, d)
+        Enrolled vectors.
+    people : ndarray of int64, shape (n,)
+        A number per person; at least `top` different ones.
+    probes : ndarray, shape (p, d)
+        Searched vectors.
+    top : int
+        How many people are wanted.
+    metric : Metric
+        How distance is measured.
+    device, threads
+        Where to compute; no influence on the result.
+
+    Returns
+    -------
+    rows : ndarray of int64, shape (p, top)
+        Gallery rows, each of another person, the nearest first.
+    distances : ndarray of float64, shape (p, top)
+        How far they are.
+
+    Raises
+    ------
+    ArtifactError
+        Distances that are no numbers.
+    """
+    rows = np.full((len(probes), top), -1, dtype=np.int64)
+    distances = np.full((len(probes), top), np.nan)
+    left, kept = np.arange(len(probes)), 4 * top
+    while len(left):
+        # The nearest rows are often of one person: more of them, until there are enough people.
+        kept = min(kept, gallery.shape[0])
+        found = search(
+            gallery,
+            None,
+            probes[left],
+            None,
+            metric=metric,
+            top=kept,
+            device=device,
+            threads=threads,
+        )
+        lacking = []
+        for probe, near, far in zip(
+            left, found.neighbours[:, 0], found.neighbour_distances[:, 0], strict=True
+        ):
+            near = near[near >= 0]
+            _, first = np.unique(people[near], return_index=True)
+            first = np.sort(first)[:top]
+            if len(first) < top:
+                lacking.append(probe)
+            else:
+                rows[probe], distances[probe] = near[first], far[first]
+        if lacking and kept == gallery.shape[0]:
+            raise ArtifactError("Some distances are too large for a number.")
+        left, kept = np.array(lacking, dtype=np.int64), 4 * kept
+    return rows, distances

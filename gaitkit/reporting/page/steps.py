@@ -1,0 +1,372 @@
+"""The steps that make the results again, from what their files record, and how to write them down.
+
+A step is data: a stage of the library and its parameters, as the library calls them. Who shows it
+writes it down: the command line as commands, `python_call` as calls.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from inspect import signature
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaitkit.artifacts import InputRef
+from gaitkit.identification.results import EvaluationResult
+from gaitkit.protocols import PROTOCOLS
+from gaitkit.reporting.page.inputs import (
+    Entry,
+    GeiFile,
+    ResultsFile,
+    SourceFile,
+    Translation,
+    model_digest,
+    translation_of,
+)
+from gaitkit.translators.aim import USUAL_TARGET
+
+__all__ = ["Step", "WriteStep", "python_call", "steps", "written_steps"]
+
+WriteStep = Callable[[str, Mapping[str, Any]], str]
+"""Writes a step down in one line: stage and parameters in, text out."""
+
+_MEASURED, _TRANSLATED = "gei.h5", "translated.h5"
+"""Stand-ins for the names of files, which artefacts do not record."""
+
+
+class Step(NamedTuple):
+    """One step of the pipeline.
+
+    Attributes
+    ----------
+    stage : str
+        ``make_gei``, ``train``, ``translate``, ``evaluate`` or ``report``.
+    parameters : mapping
+        By name; those at the library's defaults are left out.
+    note : str
+        What the parameters cannot say.
+    """
+
+    stage: str
+    parameters: Mapping[str, Any]
+    note: str = ""
+
+
+def python_call(stage: str, parameters: Mapping[str, Any]) -> str:
+    """A step as a call in Python.
+
+    Examples
+    --------
+    >>> python_call("evaluate", {"path": "gei.h5", "k": 3})
+    "evaluate(path='gei.h5', k=3)"
+    """
+    return f"{stage}({', '.join(f'{name}={value!r}' for name, value in parameters.items())})"
+
+
+def written_steps(made: Sequence[Step], write: WriteStep = python_call) -> list[str]:
+    """The lines of some steps, notes as comments, each line once.
+
+    Parameters
+    ----------
+    made : sequence of Step
+        In their order.
+    write : callable
+        Writes one of them.
+    """
+    lines = [
+        write(step.stage, step.parameters) + (f"   # {step.note}" if step.note else "")
+        for step in made
+    ]
+    return list(dict.fromkeys(lines))
+
+
+def steps(
+    entries: Sequence[Entry],
+    geis: Sequence[GeiFile] = (),
+    models: Sequence[SourceFile] = (),
+    people: Sequence[str] = (),
+) -> list[Step]:
+    """The steps that make the page's results, and the page, in the order of the pipeline.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        The page's results.
+    geis : sequence of GeiFile
+        GEIs behind them: the steps then use the names of these files.
+    models : sequence of SourceFile
+        Translators behind them: likewise, and their training is then told in full.
+    people : sequence of str
+        Whom the page was asked to show.
+    """
+    known = _Known(geis, models)
+    made: list[Step] = []
+    files: dict[int, tuple[ResultsFile, EvaluationResult]] = {}
+    for entry in entries:
+        files.setdefault(id(entry.file), (entry.file, entry.result))
+    for file, result in files.values():
+        protocol = _protocol(result)
+        sources = [known.source(file, place) for place in range(len(file.inputs))]
+        for source in sources:
+            made += _making(source, protocol)
+        made.append(_evaluate(file, result, protocol, sources))
+    report = {
+        "results": [_output(file) for file, _ in files.values()],
+        "geis": [file.name for file in geis],
+        "models": [file.name for file in models],
+        "people": list(people),
+        "output": "report.html",
+    }
+    return [*made, Step("report", {name: value for name, value in report.items() if value})]
+
+
+def _protocol(result: EvaluationResult) -> str:
+    """Name of a built-in protocol, or a stand-in for the file of another one."""
+    protocol = result.protocol
+    if PROTOCOLS.get(protocol.name) == protocol:
+        return protocol.name
+    return f"{protocol.name.replace('/', '-')}.toml"
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What was evaluated, as far as it is known.
+
+    Attributes
+    ----------
+    name, measured : str
+        Files: its own, and that of the measured GEIs behind it.
+    parameters : mapping or None
+        As recorded.
+    translated : bool
+        Whether a translator made it.
+    translation : Translation or None
+        Which one.
+    model : SourceFile or None
+        That translator's file.
+    """
+
+    name: str
+    measured: str
+    parameters: Mapping[str, Any] | None
+    translated: bool
+    translation: Translation | None = None
+    model: SourceFile | None = None
+
+
+class _Known:
+    """The files at hand, by what artefacts made from them call them."""
+
+    def __init__(self, geis: Sequence[GeiFile], models: Sequence[SourceFile]) -> None:
+        self.geis = {file.ref: file for file in geis}
+        self.models = {file.ref.content_sha256: file for file in models}
+
+    def source(self, file: ResultsFile, place: int) -> _Source:
+        """One of the inputs of a results file."""
+        found = self.geis.get(file.inputs[place])
+        if found is None and place > 0:
+            # Only the first input's parameters are recorded with the results.
+            name = _TRANSLATED if len(file.inputs) == 2 else f"other-{place}.h5"
+            return _Source(name, _MEASURED, None, translated=bool(file.trained_on))
+        parameters = file.parameters.get("input", {}) if found is None else found.parameters
+        translation = translation_of(parameters)
+        if found is not None:
+            translated, name = found.translation is not None, found.name
+        else:
+            alone = len(file.inputs) == 1
+            translated = translation is not None or (alone and bool(file.trained_on))
+            name = _stand_in(translation) if translated else _MEASURED
+        return _Source(
+            name,
+            self._measured(found) if translated else name,
+            parameters,
+            translated,
+            translation,
+            self.models.get(model_digest(parameters) or ""),
+        )
+
+    def _measured(self, translated: GeiFile | None) -> str:
+        inputs: Sequence[InputRef] = () if translated is None else translated.inputs
+        return next((self.geis[ref].name for ref in inputs if ref in self.geis), _MEASURED)
+
+
+def _stand_in(translation: Translation | None) -> str:
+    return _TRANSLATED if translation is None else f"{_model_name(translation)}-translated.h5"
+
+
+def _model_name(translation: Translation) -> str:
+    kind = translation.recipe or ("paired" if translation.mode == "paired" else "")
+    return translation.system + (f"-{kind}" if kind else "")
+
+
+def _making(source: _Source, protocol: str) -> list[Step]:
+    """The steps that make what was evaluated."""
+    made = []
+    if source.parameters is not None:
+        made.append(_make_gei(source.parameters, source.measured))
+    if source.translated:
+        made += _translating(source, protocol)
+    return made
+
+
+def _make_gei(parameters: Mapping[str, Any], output: str) -> Step:
+    from gaitkit.gei.options import GeiOptions
+    from gaitkit.silhouettes.options import SilhouetteOptions
+
+    silhouettes = dict(parameters.get("silhouettes") or {})
+    average = dict(parameters.get("gei") or {})
+    if silhouettes.get("alignment") == "unknown":
+        # Ready-made GEIs: nobody recorded how they were made, and there is nothing to choose.
+        return Step("make_gei", {"source": "GEIS", "output": output})
+    usual = SilhouetteOptions().as_parameters()
+    size = tuple(silhouettes.pop(side, usual[side]) for side in ("height", "width"))
+    chosen = {} if size == (usual["height"], usual["width"]) else {"size": size}
+    usual |= GeiOptions().as_parameters()
+    chosen |= {
+        name: value
+        for name, value in (silhouettes | average).items()
+        if name in usual and value != usual[name]
+    }
+    return Step("make_gei", {"source": "FRAMES", "output": output, **chosen})
+
+
+def _translating(source: _Source, protocol: str) -> list[Step]:
+    """The steps that train a model and use it."""
+    translation = source.translation
+    model = "model.h5" if translation is None else f"{_model_name(translation)}.h5"
+    if source.model is not None:
+        model = source.model.name
+    train: dict[str, Any] = {"geis": source.measured, "output": model}
+    translate: dict[str, Any] = {"geis": source.measured, "model": model}
+    note = ""
+    if translation is not None:
+        train |= _system(translation)
+        translate |= _asked(translation)
+    if source.model is not None and translation is not None:
+        train |= _training(source.model, translation)
+        others = sum(ref.kind == "gei" for ref in source.model.inputs) - 1
+        train |= {"also": [f"also-{n + 1}.h5" for n in range(others)]} if others > 0 else {}
+    else:
+        note = f"its options: gaitkit inspect {shlex.quote(model)}"
+        if translation is not None:
+            train |= _changed(translation.target, USUAL_TARGET, "target_view", "target_condition")
+    train["protocol"] = protocol
+    translate["output"] = source.name
+    return [Step("train", train, note), Step("translate", translate)]
+
+
+def _system(translation: Translation) -> dict[str, Any]:
+    if translation.recipe:
+        return {"recipe": translation.recipe}
+    paired = {"paired": True} if translation.mode == "paired" else {}
+    return {"system": translation.system, **paired}
+
+
+def _asked(translation: Translation) -> dict[str, Any]:
+    """What a translation was asked for beyond what its model shows by itself."""
+    asked: dict[str, Any] = {"weights": "last"} if translation.weights == "last" else {}
+    shown = (translation.view, translation.condition)
+    asked |= _changed(shown, translation.target, "view", "condition")
+    return asked | ({} if translation.strength == 1.0 else {"strength": translation.strength})
+
+
+def _changed(chosen: tuple[Any, ...], usual: tuple[Any, ...], *names: str) -> dict[str, Any]:
+    """By name, what is not as usual."""
+    triples = zip(names, chosen, usual, strict=True)
+    return {name: value for name, value, default in triples if value != default}
+
+
+def _training(model: SourceFile, translation: Translation) -> dict[str, Any]:
+    """Where a training departed from its recipe and system, by the model's own record."""
+    from gaitkit.training.options import TrainingOptions
+    from gaitkit.translators.recipes import choose_recipe
+    from gaitkit.translators.registry import translator_class
+
+    recorded = {name: dict(model.parameters.get(name) or {}) for name in ("training", "runtime")}
+    system = translator_class(translation.system)
+    # A recipe goes before the mode, and names its system.
+    recipe = translation.recipe or None
+    named = choose_recipe(None if recipe else translation.system, recipe)
+    paired = not translation.recipe and translation.mode == "paired"
+    usual_config = {**named.config, **(system.config_class.paired_settings() if paired else {})}
+    usual = vars(system.config_class.from_parameters(usual_config))
+    config = vars(system.config_class.from_parameters(model.parameters["translator"]["config"]))
+    by_data = {item.name for item in fields(system.config_class) if item.metadata.get("by_data")}
+    settings = {
+        name: value
+        for name, value in config.items()
+        if name not in by_data and value != usual[name]
+    }
+    training = recorded["training"]
+    options = {
+        **TrainingOptions().as_parameters(),
+        **system.default_training,
+        **named.training,
+    }
+    if refit := model.parameters.get("refit"):
+        # What was asked for is the training that came before, whose people were held out.
+        training |= {
+            "iterations": refit["iterations"],
+            "validate_every": refit["validate_every"],
+            "validation_subjects": len(refit["held_out"]),
+        }
+    chosen: dict[str, Any] = {"width": settings.pop("width")} if "width" in settings else {}
+    if settings:
+        chosen["config"] = settings
+    chosen |= {
+        name: training[name]
+        for name, default in options.items()
+        if name in training and training[name] != default
+    }
+    if refit:
+        chosen["refit"] = True
+    # The last bits of the weights depend on these.
+    for name in ("precision", "threads"):
+        if recorded["runtime"].get(name) is not None:
+            chosen[name] = recorded["runtime"][name]
+    return chosen
+
+
+def _evaluate(
+    file: ResultsFile, result: EvaluationResult, protocol: str, sources: Sequence[_Source]
+) -> Step:
+    from gaitkit.stages.evaluate import evaluate
+
+    pairs = [(str(feature), str(metric)) for feature, metric in file.parameters["results"]]
+    first, *others = sources
+    counted = any(number.failures_to_acquire.counted for number in result.numbers.values())
+    split, view = result.split, result.labels.view
+    chosen: dict[str, Any] = {
+        "fuse_with": [source.name for source in others],
+        "protocol": protocol,
+        "features": list(dict.fromkeys(feature for feature, _ in pairs)),
+        "metrics": list(dict.fromkeys(metric for _, metric in pairs)),
+        "k": result.k,
+        "count_failures": counted,
+        "rounding": result.rounding,
+        "probe_view": _only_view(result.probe_views, view[split.probe]),
+        "gallery_view": _only_view(result.gallery_views, view[split.gallery]),
+        "truth": first.measured if "quality" in file.parameters else None,
+        "seed": file.seed or 0,
+    }
+    usual = {name: item.default for name, item in signature(evaluate).parameters.items()}
+    chosen = {
+        name: value
+        for name, value in chosen.items()
+        if (tuple(value) if isinstance(value, list) else value) != usual[name]
+    }
+    return Step("evaluate", {"path": first.name, **chosen, "output": _output(file)})
+
+
+def _only_view(shown: NDArray[np.float64], there: NDArray[np.float64]) -> float | None:
+    """The one view that was asked for, where there were several."""
+    several = len(np.unique(there[~np.isnan(there)])) > 1
+    return float(shown[0]) if len(shown) == 1 and several else None
+
+
+def _output(file: ResultsFile) -> str:
+    return f"{file.title}.h5"

@@ -1,0 +1,123 @@
+import pytest
+
+from gaitkit.datasets.layouts import open_source
+from gaitkit.errors import LayoutError
+
+
+def refusal(path):
+    with pytest.raises(LayoutError) as caught:
+        open_source(path).units()
+    return caught.value
+
+
+def test_one_level_too_deep(make_tree):
+    root = make_tree("X", "GaitDatasetB-silh/001/nm-01/000/1.png")
+    assert refusal(root).message == (
+        f"found 0 sequences under {root}; expected {root}/001/nm-01/000/*.png; it looks one level "
+        f"too deep: try {root}/GaitDatasetB-silh"
+    )
+
+
+def test_two_levels_too_deep_with_numbered_sequences(make_tree):
+    root = make_tree("X", "a/b/00001/00/030/0001.png")
+    assert refusal(root).message == (
+        f"found 0 sequences under {root}; expected {root}/001/nm-01/000/*.png; it looks two levels "
+        f"too deep: try {root}/a/b"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("001", "one level"),
+        ("001/nm-01", "two levels"),
+        ("001/nm-01/018", "three levels"),
+    ],
+)
+def test_too_shallow(tree, given, words):
+    assert refusal(tree / given).message == (
+        f"found 0 sequences under {tree}/{given}; expected {tree}/{given}/001/nm-01/000/*.png; "
+        f"it looks {words} too shallow: try {tree}"
+    )
+
+
+def test_too_shallow_from_the_current_folder(tree, monkeypatch):
+    monkeypatch.chdir(tree / "001")
+    assert refusal(".").message == (
+        "found 0 sequences under .; expected ./001/nm-01/000/*.png; it looks one level too "
+        f"shallow: try {tree}"
+    )
+
+
+def test_ready_made_geis(make_tree):
+    root = make_tree("GEI", "gei/001/nm-01/001-nm-01-090.png")
+    error = refusal(root)
+    assert error.message == (
+        f"found 0 sequences under {root}; expected {root}/001/nm-01/000/*.png; it holds ready-made "
+        f"GEIs, one image per sequence and view: {root}/gei/001/nm-01/001-nm-01-090.png"
+    )
+    assert error.hint == f"Read them with: gaitkit make-gei {root}/gei"
+
+
+def test_an_empty_folder(tmp_path):
+    assert refusal(tmp_path).message == (
+        f"found 0 sequences under {tmp_path}; expected {tmp_path}/001/nm-01/000/*.png; there is no "
+        "file in it"
+    )
+
+
+def test_a_folder_without_images(make_tree):
+    root = make_tree("docs", "a.txt", "b/c.txt", ".hidden")
+    assert refusal(root).message.endswith("; there is no image in it, only 2 other files")
+
+
+def test_a_folder_of_videos(make_tree):
+    root = make_tree("videos", "001-nm-01-000.avi")
+    assert refusal(root).message.endswith(f"; it holds videos: {root}/001-nm-01-000.avi")
+
+
+def test_archives_further_down(make_tree):
+    root = make_tree("download", "GaitDatasetB-silh/001.tar.gz")
+    assert refusal(root).message.endswith(
+        f"; there are archives in {root}/GaitDatasetB-silh: try {root}/GaitDatasetB-silh"
+    )
+
+
+def test_a_flat_folder_of_frames(make_tree):
+    root = make_tree("frames", "a.png", "b.png")
+    error = refusal(root)
+    assert error.message.endswith(f"; its first image is {root}/a.png")
+    assert "path,subject,condition,take,view" in error.hint
+    assert "Layouts that gaitkit reads: manifest (" in error.hint
+
+
+def test_views_that_are_no_numbers(make_tree):
+    root = make_tree("views", "001/nm-01/left/1.png")
+    assert refusal(root).message == (
+        f"the view folder {root}/001/nm-01/left should be named by a number of degrees "
+        "(000, 18, 22.5, -30), got 'left'"
+    )
+
+
+def test_a_preview_above_the_data_is_not_taken_for_it(make_tree):
+    root = make_tree("X", "preview.png", "silh/001/nm-01/000/1.png")
+    assert refusal(root).message.endswith(f"it looks one level too deep: try {root}/silh")
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("walk.mp4", "is a video"),
+        ("gei.h5", "is an HDF5 file"),
+        ("frame.png", "is a single image"),
+        ("data.7z", "of a kind that gaitkit does not read"),
+        ("data.rar", "of a kind that gaitkit does not read"),
+    ],
+)
+def test_files_that_are_no_archives(tmp_path, name, part):
+    (tmp_path / name).write_bytes(b"x")
+    assert part in refusal(tmp_path / name).message
+
+
+def test_nothing_there(tmp_path):
+    assert refusal(tmp_path / "gone").message == f"There is no file or folder {tmp_path}/gone."

@@ -1,0 +1,76 @@
+"""Arrays and names: who is it, and what cannot be searched."""
+
+import numpy as np
+import pytest
+
+from gaitkit.errors import OptionError, ProtocolError
+from gaitkit.identification.gallery import identify_vectors
+from gaitkit.stages.identify import identify
+
+GALLERY = np.array([[[0, 0]], [[9, 9]], [[9, 7]]], dtype=np.uint8)
+NAMES = ["ann", "bob", "bob"]
+
+
+def test_names_of_images_by_hand():
+    found = identify(np.array([[[1, 1]], [[9, 8]]]), GALLERY, NAMES, top=5)
+    assert found.names == ["ann", "bob"]
+    assert [[(c.name, c.row) for c in answer.candidates] for answer in found.answers] == [
+        [("ann", 0), ("bob", 2)],
+        [("bob", 1), ("ann", 0)],
+    ]
+    assert found.answers[1].candidates[0].distance == 1.0
+
+
+def test_a_stranger_has_no_name():
+    found = identify_vectors([[1.0, 1.0], [50.0, 0.0]], GALLERY[:, 0], NAMES, threshold=2.0)
+    assert found.names == ["ann", None]
+    assert "probe 1: unknown" in found.table()
+    assert found.table().count("beyond the threshold") == 3
+
+
+def test_masks_and_lists_are_vectors_too():
+    masks = np.array([[True, False], [False, True]])
+    assert identify_vectors(masks, masks, ["a", "b"]).names == ["a", "b"]
+    assert identify_vectors([[0]], [[0], [1]], np.array(["a", "b"])).names == ["a"]
+
+
+def test_it_shows_itself_in_three_lines():
+    found = identify_vectors(np.zeros((500, 2)), GALLERY[:, 0], ["<b>", "x" * 300, "y"])
+    assert len(repr(found).splitlines()) == 3
+    assert len(repr(found)) < 400
+    assert "500 among 3 people" in repr(found)
+    assert "&lt;b&gt;" in found._repr_html_()
+    assert "<b>" not in found._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("probes", "gallery", "names", "message"),
+    [
+        ([[1.0, np.nan]], GALLERY, NAMES, "`probes`: expected finite numbers; 1 of 1 rows"),
+        ([[1, 2, 3]], GALLERY, NAMES, "have 3 values and rows of `gallery` 2"),
+        ([1, 2], GALLERY, NAMES, r"`probes`: expected .*; found the shape \(2,\)"),
+        ([[1, 2]], GALLERY[:0], [], r"`gallery`: expected .*found the shape \(0, 1, 2\)"),
+        ([["a", "b"]], GALLERY, NAMES, "found values of type <U1"),
+        ([[1, 2], [1]], GALLERY, NAMES, "rows of different lengths"),
+        ([[1, 2]], GALLERY, NAMES[:2], "3 rows of `gallery` and 2 `names`"),
+        ([[1, 2]], GALLERY, None, "needs `names`"),
+        ("probes.h5", GALLERY, NAMES, "`probes` is a file"),
+        ([[1, 2]], "gallery.h5", NAMES, "`gallery` is a file"),
+        ([[1, 2]], "gallery.h5", None, "expected the path of a GEI artefact; found a list"),
+        ([[1j, 2]], GALLERY, NAMES, "type complex128"),
+    ],
+)
+def test_what_cannot_be_searched(probes, gallery, names, message):
+    with pytest.raises(OptionError, match=message):
+        identify(probes, gallery, names)
+
+
+def test_a_fitted_feature_needs_artefacts():
+    with pytest.raises(OptionError, match="are for GEI artefacts"):
+        identify([[1, 2]], GALLERY, NAMES, feature="lda")
+
+
+def test_one_person_needs_a_threshold():
+    with pytest.raises(ProtocolError, match="ann only: there is nobody to choose between"):
+        identify_vectors([[1, 2]], [[1, 2]], ["ann"])
+    assert identify_vectors([[1, 2]], [[1, 2]], ["ann"], threshold=0.0).names == ["ann"]
