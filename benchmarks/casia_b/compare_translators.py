@@ -48,8 +48,8 @@ from gaitkit.stages.run import PipelineOptions, measured_geis
 from gaitkit.stages.train import carry_out, plan_training
 from gaitkit.stages.workshop import Workshop
 from gaitkit.training.callbacks import Callbacks
-from gaitkit.training.options import TranslatorOptions
 from gaitkit.translators import GeiSet, translate, translator_class
+from gaitkit.translators.options import TranslatorOptions
 
 SYSTEMS = ("gaitgan", "stargan", "attgan", "dgnet", "deformable")
 MODES = ("faithful", "paired")

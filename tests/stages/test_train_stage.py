@@ -18,10 +18,10 @@ import pytest
 from gaitkit.artifacts import TrainedOn, open_artifact
 from gaitkit.errors import DeviceError, OptionError, OutputError, StoppedError
 from gaitkit.training.loop import Callbacks
-from gaitkit.training.options import TranslatorOptions
 from gaitkit.training.record import recorded_training
 from gaitkit.training.store import load_history, training_summary
 from gaitkit.translators import GaitGAN, load, train, translate
+from gaitkit.translators.options import TranslatorOptions
 from gaitkit.translators.registry import TRANSLATOR
 
 resource = pytest.importorskip("resource")
@@ -280,7 +280,7 @@ import sys
 from pathlib import Path
 from gaitkit.translators import train
 from gaitkit.training.loop import Callbacks
-from gaitkit.training.options import TranslatorOptions
+from gaitkit.translators.options import TranslatorOptions
 options = TranslatorOptions(iterations=60, batch_size=4, log_every=10, validation_subjects=2,
                           validate_every=15)
 train(Path(sys.argv[1]), Path(sys.argv[2]), subjects=("001", "002", "003", "004"), refit=True,

@@ -12,8 +12,8 @@ import torch
 
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.training.capture import WARM_UP_STEPS, Steps, Values
-from gaitkit.training.sampling import TripleSampler
 from gaitkit.translators import GaitGAN, GaitGANConfig
+from gaitkit.translators.sampling import TripleSampler
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 

@@ -27,8 +27,6 @@ from gaitkit.labels import Labels, SequenceKey
 from gaitkit.parallel import process_rank
 from gaitkit.training.distributed import World, joined
 from gaitkit.training.loop import Training
-from gaitkit.training.options import TranslatorOptions
-from gaitkit.training.sampling import TripleSampler
 from gaitkit.translators import (
     GaitGAN,
     GaitGANConfig,
@@ -36,6 +34,8 @@ from gaitkit.translators import (
     translator_class,
     translator_names,
 )
+from gaitkit.translators.options import TranslatorOptions
+from gaitkit.translators.sampling import TripleSampler
 
 CONFIG = GaitGANConfig(width=4, image_size=(32, 32))
 OPTIONS = TranslatorOptions(iterations=4, batch_size=8, log_every=2, sample_every=100, seed=5)

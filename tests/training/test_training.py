@@ -15,11 +15,11 @@ from gaitkit.labels import Labels, SequenceKey
 from gaitkit.training.health import panel_of
 from gaitkit.training.history import History
 from gaitkit.training.loop import Callbacks, Training, TrainingOptions
-from gaitkit.training.sampling import Batch
 from gaitkit.translators import GaitGAN, GaitGANConfig, GeiSet
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.base import Translator
 from gaitkit.translators.config import TranslatorConfig, setting
+from gaitkit.translators.sampling import Batch
 
 OPTIONS = {"iterations": 7, "batch_size": 4, "log_every": 3, "sample_every": 4, "sample_count": 2}
 

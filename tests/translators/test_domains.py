@@ -10,8 +10,6 @@ import torch
 
 from gaitkit.errors import OptionError
 from gaitkit.labels import Labels, SequenceKey
-from gaitkit.training.options import TranslatorOptions
-from gaitkit.training.sampling import TripleSampler
 from gaitkit.translators import GeiSet, StarGAN, StarGANConfig
 from gaitkit.translators.domains import (
     LabelledConfig,
@@ -19,6 +17,8 @@ from gaitkit.translators.domains import (
     group_cross_entropy,
     one_hot,
 )
+from gaitkit.translators.options import TranslatorOptions
+from gaitkit.translators.sampling import TripleSampler
 
 CONFIG = LabelledConfig(views=(0.0, 45.0, 90.0), conditions=("cl", "nm"))
 

@@ -10,8 +10,8 @@ import torch
 from torch.nn.functional import softplus
 
 from gaitkit.labels import Labels, SequenceKey
-from gaitkit.training.sampling import Batch, TripleSampler
 from gaitkit.translators import StarGAN, StarGANConfig
+from gaitkit.translators.sampling import Batch, TripleSampler
 
 KEYS = [
     SequenceKey(name, "nm", take, view) for name in "ab" for take in (1, 2) for view in (0.0, 90.0)

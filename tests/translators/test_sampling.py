@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gaitkit.errors import DamagedArtifactError, TrainingError
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.training.images import from_network, to_network
-from gaitkit.training.sampling import TripleSampler
+from gaitkit.translators.sampling import TripleSampler
 
 KEYS = st.builds(
     SequenceKey,

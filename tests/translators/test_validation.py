@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from gaitkit.errors import TrainingError
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.training.loop import Training
-from gaitkit.training.options import TranslatorOptions
 from gaitkit.translators import GaitGAN, GaitGANConfig, GeiSet
+from gaitkit.translators.options import TranslatorOptions
 from gaitkit.translators.validation import Validation, enrolled_rows, hold_out
 
 VIEWS = (0.0, 54.0, 90.0)

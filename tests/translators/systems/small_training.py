@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from gaitkit.labels import Labels, SequenceKey
-from gaitkit.training.sampling import Batch, TripleSampler
 from gaitkit.translators import Translator
+from gaitkit.translators.sampling import Batch, TripleSampler
 
 __all__ = ["VIEWS", "small_sampler", "trained"]
 

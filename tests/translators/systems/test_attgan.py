@@ -14,10 +14,10 @@ from torch.nn import functional
 
 from gaitkit.errors import OptionError
 from gaitkit.labels import Labels, SequenceKey
-from gaitkit.training.sampling import Batch, TripleSampler
 from gaitkit.translators import Aim
 from gaitkit.translators.domains import asked_labels
 from gaitkit.translators.networks.losses import line_penalty
+from gaitkit.translators.sampling import Batch, TripleSampler
 from gaitkit.translators.systems.attgan import (
     ADVERSARIAL,
     AttGAN,

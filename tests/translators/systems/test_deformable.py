@@ -11,9 +11,9 @@ from torch.nn import functional
 
 from gaitkit.errors import OptionError
 from gaitkit.labels import Labels, SequenceKey
-from gaitkit.training.sampling import TripleSampler
 from gaitkit.translators import DeformableConfig, DeformableGAN
 from gaitkit.translators.onnx import onnx_model
+from gaitkit.translators.sampling import TripleSampler
 from gaitkit.translators.systems.deformable_networks import PoseCritic
 from gaitkit.translators.systems.deformable_parts import BodyLayout
 

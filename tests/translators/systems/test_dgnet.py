@@ -14,8 +14,8 @@ from gaitkit.errors import OptionError, TrainingError
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.training.geis import GeiSet
 from gaitkit.training.loop import Callbacks, Training, TrainingOptions
-from gaitkit.training.sampling import Batch, TripleSampler
 from gaitkit.translators.aim import Aim
+from gaitkit.translators.sampling import Batch, TripleSampler
 from gaitkit.translators.systems.dgnet import DGNet, DGNetConfig, erased
 from gaitkit.translators.systems.dgnet_networks import LayoutEncoder, shrink
 

@@ -11,7 +11,7 @@ from gaitkit.labels import Labels, SequenceKey
 from gaitkit.training.geis import GeiSet
 from gaitkit.training.images import to_network
 from gaitkit.training.loop import Training
-from gaitkit.training.options import TranslatorOptions
+from gaitkit.translators.options import TranslatorOptions
 from gaitkit.translators.systems.dgnet import DGNet, DGNetConfig
 from gaitkit.translators.systems.dgnet_networks import shrink
 

@@ -9,10 +9,10 @@ from torch import nn
 
 from gaitkit.errors import OptionError
 from gaitkit.labels import Labels, SequenceKey
-from gaitkit.training.sampling import Batch, TripleSampler
 from gaitkit.translators import GaitGAN, GaitGANConfig
 from gaitkit.translators.networks.blocks import Critic, init_normal
 from gaitkit.translators.networks.losses import bce_with_logits
+from gaitkit.translators.sampling import Batch, TripleSampler
 
 PARAMETERS = {"G": 12_393_408, "D": 6_209_664, "A": 6_211_200}
 

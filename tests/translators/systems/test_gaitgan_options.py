@@ -10,11 +10,11 @@ import torch
 
 from gaitkit.errors import OptionError, TrainingError
 from gaitkit.labels import Labels, SequenceKey
-from gaitkit.training.sampling import TripleSampler
 from gaitkit.translators import GaitGAN, GaitGANConfig, GeiSet
 from gaitkit.translators.networks.blocks import Generator
 from gaitkit.translators.networks.identity import MAX_PEOPLE
 from gaitkit.translators.networks.losses import gradient_penalty, relative_spread
+from gaitkit.translators.sampling import TripleSampler
 
 KEYS = [
     SequenceKey(subject, condition, 1, view)

@@ -18,8 +18,8 @@ from torch.nn import functional
 from torch.nn.functional import cross_entropy, softplus
 
 from gaitkit.labels import Labels, SequenceKey
-from gaitkit.training.sampling import Batch, TripleSampler
 from gaitkit.translators import translator_class
+from gaitkit.translators.sampling import Batch, TripleSampler
 from gaitkit.translators.systems.deformable_networks import LEVELS, WARPED
 from gaitkit.translators.systems.deformable_parts import (
     PARTS,

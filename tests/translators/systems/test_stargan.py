@@ -11,10 +11,10 @@ import torch
 from small_training import VIEWS, small_sampler, trained
 
 from gaitkit.errors import OptionError
-from gaitkit.training.sampling import Batch
 from gaitkit.training.schedules import decayed
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.networks.losses import l1_of_rows, line_penalty
+from gaitkit.translators.sampling import Batch
 from gaitkit.translators.systems.stargan import StarGAN, StarGANConfig
 from gaitkit.translators.systems.stargan_networks import ClassifyingCritic
 

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from gaitkit.labels import Labels, SequenceKey
-from gaitkit.training.sampling import TripleSampler
 from gaitkit.translators.aim import Aim
+from gaitkit.translators.sampling import TripleSampler
 from gaitkit.translators.systems.stargan import (
     Domain,
     StarGAN,

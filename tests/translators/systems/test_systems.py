@@ -21,8 +21,6 @@ from gaitkit.errors import OptionError, StoppedError
 from gaitkit.stages.evaluate import evaluate
 from gaitkit.training.callbacks import Callbacks
 from gaitkit.training.loop import Training
-from gaitkit.training.options import TranslatorOptions
-from gaitkit.training.sampling import TripleSampler
 from gaitkit.translators import (
     Aim,
     GeiSet,
@@ -33,6 +31,8 @@ from gaitkit.translators import (
     translator_class,
     translator_names,
 )
+from gaitkit.translators.options import TranslatorOptions
+from gaitkit.translators.sampling import TripleSampler
 
 SYSTEMS = translator_names()
 OPTIONS = {"iterations": 12, "batch_size": 4, "log_every": 5, "sample_every": 100}
