@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from gaitkit.datasets.sources import open_source
+from gaitkit.datasets.layouts import open_source
 from gaitkit.gei.options import GeiOptions
 from gaitkit.parallel import available_cores
 from gaitkit.silhouettes.options import SilhouetteOptions

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from gaitkit.artifacts import open_artifact
-from gaitkit.identification.reading import read_results
-from gaitkit.identification.results import to_json
+from gaitkit.identification.formats import to_json
+from gaitkit.identification.results import read_results
 
 FOLDERS = sorted(path for path in Path(__file__).parent.iterdir() if (path / "make.sh").exists())
 EXPECTED = {

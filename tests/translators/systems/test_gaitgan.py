@@ -10,8 +10,9 @@ from torch import nn
 from gaitkit.errors import OptionError
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.translators import GaitGAN, GaitGANConfig
-from gaitkit.translators.networks.blocks import Critic, init_normal
+from gaitkit.translators.networks.blocks import Critic
 from gaitkit.translators.networks.losses import bce_with_logits
+from gaitkit.translators.networks.starting_weights import init_normal
 from gaitkit.translators.sampling import Batch, TripleSampler
 
 PARAMETERS = {"G": 12_393_408, "D": 6_209_664, "A": 6_211_200}
