@@ -24,16 +24,13 @@ LIBRARY = sorted(
 # An option, but not a custom property of CSS: `--rate:`, `var(--ink)`.
 OPTION = re.compile(r"(?<![\w-])(?<!var\()--[a-z][a-z-]*(?![\w:-])")
 OF_OTHER_PROGRAMS = {"--nproc-per-node"}
-# This module writes down the commands that repeat a result, which are command lines.
-WRITES_COMMANDS = {ROOT / "gaitkit/reporting/page/provenance.py"}
 
 PARAMETER = re.compile(r"`([a-z_][a-z_0-9]*)(?:=[^`]*)?`")
 HOLE = "\0"
 
 
-def texts(path: Path) -> Iterator[tuple[int, str]]:
-    """Line and text of every string in a module; holes of f-strings are NUL."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+def texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and text of every string in a piece of code; holes of f-strings are NUL."""
     within: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
@@ -42,6 +39,10 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, "".join(map(str, parts))
         elif isinstance(node, ast.Constant) and id(node) not in within:
             yield node.lineno, node.value if isinstance(node.value, str) else ""
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def options_in(text: str) -> list[str]:
@@ -61,8 +62,7 @@ def test_no_string_of_the_library_names_an_option() -> None:
     offenders = [
         f"{path.relative_to(ROOT)}:{line}: {' '.join(found)}"
         for path in LIBRARY
-        if path not in WRITES_COMMANDS
-        for line, text in texts(path)
+        for line, text in texts(tree_of(path))
         if (found := options_in(text))
     ]
     assert not offenders, "options in the library's strings:\n" + "\n".join(offenders)
@@ -73,7 +73,7 @@ def names_in_signatures() -> set[str]:
     """Names of all arguments of functions, and of all fields of classes, of the library."""
     names: set[str] = set()
     for path in LIBRARY:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.arg):
                 names.add(node.arg)
             elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
@@ -83,15 +83,12 @@ def names_in_signatures() -> set[str]:
 
 def messages(path: Path) -> Iterator[tuple[int, str]]:
     """Line and text of what errors and log records of a module say."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if not isinstance(node, ast.Call):
             continue
         called = ast.unparse(node.func)
-        if not (called.endswith("Error") or called.startswith("_log.")):
-            continue
-        for part in ast.walk(node):
-            if isinstance(part, ast.Constant) and isinstance(part.value, str):
-                yield part.lineno, part.value
+        if called.endswith("Error") or called.startswith("_log."):
+            yield from texts(node)
 
 
 def test_every_parameter_that_a_message_names_exists() -> None:
