@@ -155,7 +155,7 @@ def test_a_refit_stopped_in_either_phase_continues_to_the_same_bytes(
 def test_a_refit_needs_validation(tmp_path: Path, write_geis: Write) -> None:
     with pytest.raises(OptionError, match="A refit needs a validated training") as caught:
         train_small(write_geis(), tmp_path / "model.h5", refit=True)
-    assert "--validation-subjects" in str(caught.value.hint)
+    assert "`validation_subjects`" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("first", [3, 4, 7])
