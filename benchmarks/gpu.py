@@ -49,8 +49,10 @@ PARTS: dict[str, tuple[float, float]] = {
     "training": (3.0, 1e9),
 }
 MODULES = {"tests": "cuda_tests"}
-GRACE = 15.0
+GRACE = {"cuda": 20.0, "cpu": 120.0}
 """Seconds beyond its box after which a part is killed."""
+LEAST = {"cuda": 0.0, "cpu": 4.0}
+"""Seconds that a part has in any case, once it has begun: a processor may be busy otherwise."""
 
 
 def main() -> int:
@@ -92,7 +94,8 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--step", help=argparse.SUPPRESS)
-    parser.add_argument("--until", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--began", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--seconds", type=float, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -104,6 +107,10 @@ def work(options: argparse.Namespace) -> int:
     from gpu_parts.task import Task
 
     find_command_line()
+    part = options.step.partition("/")[0]
+    module = importlib.import_module(f"gpu_parts.{MODULES.get(part, part)}")
+    # A GPU's time is what is short; on a processor a part's begins when everything is imported.
+    began = options.began if options.device == "cuda" else time.time()
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     task = Task(
         step=options.step,
@@ -112,12 +119,11 @@ def work(options: argparse.Namespace) -> int:
         geis=options.geis,
         silhouettes=options.silhouettes,
         device=options.device,
-        until=options.until,
+        until=began + options.seconds,
     )
     torch.manual_seed(0)
-    part = options.step.partition("/")[0]
     try:
-        importlib.import_module(f"gpu_parts.{MODULES.get(part, part)}").run(task)
+        module.run(task)
     except Exception as error:
         traceback.print_exc()
         reason = " ".join(str(error).split())[:300]
@@ -152,7 +158,7 @@ class Conductor:
         forget(out, [*self._steps, "walkers"])
         try:
             if "training" in self._steps:
-                walkers = self._start("walkers", self._end)
+                walkers = self._start("walkers", 120.0)
             for step in self._steps:
                 # The walkers are made beside what does not need the processor.
                 beside = options.device == "cuda" and step in ("device", "tests")
@@ -172,22 +178,22 @@ class Conductor:
         return f"gpu.py, device {options.device}, {taken:.1f} of {options.minutes:g} minutes"
 
     def _one(self, step: str) -> None:
-        left = self._end - time.time()
+        device, left = self._options.device, self._end - time.time()
         weights = [PARTS[name][0] for name in self._steps[self._steps.index(step) :]]
-        box = min(PARTS[step][1], left * weights[0] / sum(weights))
-        if left < 5:
+        box = max(LEAST[device], min(PARTS[step][1], left * weights[0] / sum(weights)))
+        if box < 5 and device == "cuda":
             self._ended[step] = {"status": "left out for want of time", "seconds": 0.0}
             return
-        child = self._start(step, time.time() + box)
-        self._wait(step, child, box + GRACE)
+        self._wait(step, self._start(step, box), box + GRACE[device])
 
-    def _start(self, step: str, until: float) -> subprocess.Popen[bytes]:
+    def _start(self, step: str, seconds: float) -> subprocess.Popen[bytes]:
         from gpu_parts.task import LOG
 
         options = self._options
         command = [sys.executable, str(Path(__file__).resolve()), "--step", step]
-        command += ["--until", repr(until), "--out", str(options.out), "--work", str(options.work)]
+        command += ["--out", str(options.out), "--work", str(options.work)]
         command += ["--device", options.device]
+        command += ["--began", repr(time.time()), "--seconds", repr(seconds)]
         for name in ("geis", "silhouettes"):
             if (path := vars(options)[name]) is not None:
                 command += [f"--{name}", str(path)]

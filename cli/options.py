@@ -209,12 +209,12 @@ class Registered(click.Choice):  # type: ignore[type-arg]  # generic in the newe
         self._names = names
 
     @property
-    def choices(self) -> Sequence[str]:  # type: ignore[override]
+    def choices(self) -> tuple[Any, ...]:
         """What can be chosen."""
         return tuple(self._names())
 
     @choices.setter
-    def choices(self, value: Sequence[str]) -> None:
+    def choices(self, value: Any) -> None:
         """Nothing: what can be chosen is asked of the registry."""
 
 

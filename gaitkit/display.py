@@ -53,12 +53,12 @@ def progress_bar(
     elif notebook:
         yield _notebook_bar(title, unit)
     else:
-        with _terminal_bar(title, unit) as bar:
+        with _terminal_bar(title, unit, forced=bool(shown)) as bar:
             yield bar
 
 
 @contextlib.contextmanager
-def _terminal_bar(title: str, unit: str) -> Iterator[Bar]:
+def _terminal_bar(title: str, unit: str, *, forced: bool) -> Iterator[Bar]:
     from rich import progress as bars
     from rich.console import Console
     from rich.table import Column
@@ -70,7 +70,8 @@ def _terminal_bar(title: str, unit: str) -> Iterator[Bar]:
         bars.TimeRemainingColumn(table_column=Column(min_width=7)),
         bars.TextColumn("{task.fields[note]}"),
     )
-    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True, force_terminal=forced or None)
+    with bars.Progress(*columns, console=console, transient=True) as bar:
 
         def update(done: int, total: int, note: str = "") -> None:
             # The bar begins with the first step: preparing would spoil its estimate of the time.

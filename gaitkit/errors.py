@@ -7,6 +7,9 @@ with `GaitkitError.exit_code`.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 __all__ = [
     "ArchiveError",
     "ArtifactError",
@@ -27,6 +30,7 @@ __all__ = [
     "StoppedError",
     "TrainingError",
     "WrongKindError",
+    "refuse_unknown",
 ]
 
 
@@ -136,3 +140,36 @@ class StoppedError(GaitkitError):
     """The user stopped a long piece of work, which can be continued."""
 
     exit_code = 130
+
+
+def refuse_unknown(what: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise `OptionError` for the first name that does not exist, with the nearest that does.
+
+    Parameters
+    ----------
+    what : str
+        What the names are of: ``silhouette option``.
+    given, known : iterable of str
+        The names that were given, and those that there are.
+
+    Raises
+    ------
+    OptionError
+        A name is unknown.
+
+    Examples
+    --------
+    >>> refuse_unknown("option", ["hight"], ["height", "width"])
+    Traceback (most recent call last):
+        ...
+    gaitkit.errors.OptionError: There is no option `hight`; did you mean `height`?
+    There are height, width.
+    """
+    names = list(known)
+    for name in given:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            raise OptionError(
+                f"There is no {what} `{name}`{f'; did you mean `{near[0]}`?' if near else '.'}",
+                hint=f"There are {', '.join(names)}.",
+            )

@@ -99,7 +99,7 @@ def map_unordered(
     except BrokenProcessPool as error:
         raise GaitkitError(
             "A worker process died, most likely for want of memory.",
-            hint="Give the same command again with fewer `workers`: it continues.",
+            hint="Give the same command again with fewer --workers: it continues.",
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -41,8 +41,9 @@ def run(task: Task) -> None:
     for layer in LAYERS if task.on_gpu else LAYERS[1:-1:2]:
         if task.left() > 3:
             told.append(convolution(task, layer))
-    text = f"convolutions, forward/image/weight, TFLOP/s: {'; '.join(told)}"
-    task.record("convolutions", text)
+    if told:
+        text = f"convolutions, forward/image/weight, TFLOP/s: {'; '.join(told)}"
+        task.record("convolutions", text)
 
 
 def describe(task: Task) -> None:

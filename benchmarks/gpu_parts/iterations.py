@@ -116,7 +116,8 @@ def in_turn(
     """Seconds of an iteration and how many were timed, by loop and round."""
     timed: dict[str, list[tuple[float, int]]] = {what: [] for what in loops}
     each = sum(once[what] for what in loops)
-    room = max(0.0, task.left() - 3.0) / (1.15 * each)
+    # What comes after takes a little, on a GPU.
+    room = max(0.0, task.left() - 6.0 * task.on_gpu) / (1.15 * each)
     count = int(min(WANTED, room) / ROUNDS / CYCLE) * CYCLE
     rounds = ROUNDS
     if count == 0:

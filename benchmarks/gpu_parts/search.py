@@ -39,7 +39,7 @@ def run(task: Task) -> None:
             room = min(room, 0.7 * torch.cuda.mem_get_info()[0])
         if needed > room:
             task.record("left out", f"{rows:,} vectors of {columns:,} do not fit here")
-        elif task.left() < (5 + needed / 2**30 if task.on_gpu else 1):
+        elif task.on_gpu and task.left() < 5 + needed / 2**30:
             task.record("left out", f"{rows:,} vectors of {columns:,}: no time left")
         else:
             million(task, rows, columns, peak)

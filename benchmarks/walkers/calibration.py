@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.gei.energy import gait_energy_image
+from gaitkit.gei.energy import mean_silhouette
 from gaitkit.identification.crossview import CrossViewTable, cross_view_table, match_views
 from gaitkit.identification.features import fit_lda, pixels
 from gaitkit.identification.metrics import get_metric
@@ -50,7 +50,7 @@ def person_geis(person: Person) -> tuple[NDArray[np.uint8], int]:
             )
             named = ((f"{number:03d}", frame) for number, frame in enumerate(frames, start=1))
             sequence = normalize_sequence(named, SilhouetteOptions())
-            geis.append(gait_energy_image(sequence.silhouettes))
+            geis.append(mean_silhouette(sequence.silhouettes))
             dropped += len(sequence.dropped)
     return np.array(geis), dropped
 

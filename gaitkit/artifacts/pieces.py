@@ -28,7 +28,7 @@ __all__ = ["Pieces", "free_to_write"]
 _log = logging.getLogger(__name__)
 
 
-def free_to_write(path: Path, *, overwrite: bool) -> None:
+def free_to_write(path: Path | str, *, overwrite: bool) -> None:
     """Check, before any work is done, that an output can be written.
 
     Raises
@@ -38,11 +38,12 @@ def free_to_write(path: Path, *, overwrite: bool) -> None:
     OutputError
         Its folder is missing or not writable, or a folder has its name.
     """
+    path = Path(path)
     if path.is_dir():
         raise OutputError(f"{path} is a folder; expected the name of a file to write.")
     if path.exists() and not overwrite:
         raise OutputExistsError(
-            f"{path} exists.", hint="Add `overwrite=True` to replace it, or give another name."
+            f"{path} exists.", hint="Add --overwrite to replace it, or give another name."
         )
     folder = path.parent
     if not folder.is_dir():

@@ -58,7 +58,10 @@ class ArtifactWriter:
         The file cannot be written.
     """
 
-    def __init__(self, path: Path, provenance: Provenance, *, overwrite: bool = False) -> None:
+    def __init__(
+        self, path: Path | str, provenance: Provenance, *, overwrite: bool = False
+    ) -> None:
+        path = Path(path)
         free_to_write(path, overwrite=overwrite)
         self.path = path
         self.content_sha256 = ""
@@ -234,7 +237,7 @@ class ArtifactWriter:
 
 
 def write_artifact(
-    path: Path,
+    path: Path | str,
     *,
     kind: str,
     arrays: Mapping[str, NDArray[Any] | Sequence[str]],
@@ -252,7 +255,7 @@ def write_artifact(
 
     Parameters
     ----------
-    path : Path
+    path : path-like
         Final name.
     arrays : mapping
         Name (``/`` makes groups) to array or list of texts.

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 PATTERN = "001/nm-01/000/*.png"
-"""The layout, by example."""
+"""CASIA-B's layout, by example."""
 
 _LEVELS = 3
 _MAX_DEPTH = 8
@@ -279,7 +279,7 @@ def _other_layouts() -> str:
     # Imported here: the registry needs this module to look at a path.
     from gaitkit.datasets.layouts import describe_layouts
 
-    return f"Frames in folders of another shape are listed in {_MANIFEST}.\n{describe_layouts()}"
+    return f"Frames in folders of another shape are listed in a manifest.\n{describe_layouts()}"
 
 
 def _levels(count: int) -> str:

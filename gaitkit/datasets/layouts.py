@@ -98,6 +98,11 @@ def recognise(path: Path | str, *, holds: Holds | None = None) -> str | None:
     -------
     str or None
         A key of `LAYOUTS`; `None` when no layout recognises it.
+
+    Examples
+    --------
+    >>> recognise("people.csv")
+    'manifest'
     """
     from gaitkit.datasets.glimpse import Place
 
@@ -146,6 +151,17 @@ def open_source(
         There is nothing at `path`, or nothing of a layout that gaitkit reads.
     OptionError
         There is no such layout, or it holds something else than what is wanted.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from gaitkit.walkers import WalkerOptions, write_tree
+    >>> with TemporaryDirectory() as folder:
+    ...     walkers = WalkerOptions(subjects=1, frames=1, views=(90,), takes={"nm": 1})
+    ...     _ = write_tree(folder, walkers)
+    ...     source = open_source(folder)
+    ...     print([str(walk.key) for unit in source.units() for walk in source.read(unit)])
+    ['001/nm-01/090']
     """
     from gaitkit.datasets.archives import LIMITS
     from gaitkit.datasets.glimpse import require_readable

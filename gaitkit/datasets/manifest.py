@@ -179,7 +179,7 @@ def _row(header: list[str], cells: list[str], line: int, label: str) -> Manifest
 class ManifestSource(Layout):
     """The sequences that a manifest lists. See `Layout` for the parameters."""
 
-    summary = f"a manifest, a CSV file that begins with {','.join(COLUMNS)}"
+    summary = f"a CSV file that begins with {','.join(COLUMNS)}"
 
     @classmethod
     def recognise(cls, place: Place) -> bool:

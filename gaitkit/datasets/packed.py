@@ -155,7 +155,7 @@ class InnerArchive(NamedTuple):
 class PackedSource(Layout):
     """Frames in an archive, or in a folder of archives. See `Layout` for the parameters."""
 
-    summary = "a zip or tar of such a folder, or a folder, zip or tar of subjects' archives"
+    summary = "a zip or tar of 001/nm-01/000/*.png, or of subjects' archives, or their folder"
 
     @classmethod
     def recognise(cls, place: Place) -> bool:

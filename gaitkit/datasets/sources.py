@@ -230,7 +230,7 @@ class Layout(ABC):
         Raises
         ------
         DatasetError
-            There is not one sequence, or it cannot be told whose one is.
+            No sequence was found, or names contradict each other.
         """
 
     @abstractmethod
@@ -274,7 +274,7 @@ class Layout(ABC):
         ArchiveError
             An archive is unsafe or damaged.
         DatasetError
-            There is not one sequence, or it cannot be told whose one is.
+            No sequence was found, or names contradict each other.
         """
         if self._units is None:
             if not self.path.exists():

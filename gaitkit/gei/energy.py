@@ -1,4 +1,7 @@
-"""The gait energy image: the mean of a sequence's aligned silhouettes.
+"""The mean of a sequence's aligned silhouettes, which is its gait energy image.
+
+`gaitkit.gait_energy_image` takes masks as they were recorded and aligns them first; this is the
+plain mean.
 
 References
 ----------
@@ -9,18 +12,21 @@ equation 1.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["gait_energy_image"]
+from gaitkit.silhouettes.masks import as_greys
+
+__all__ = ["mean_silhouette"]
 
 
-def gait_energy_image(silhouettes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Mean silhouette, exact: integer sums and one rounding at the end, halves up.
+def mean_silhouette(silhouettes: ArrayLike) -> NDArray[np.uint8]:
+    """Mean of silhouettes that are aligned, exact: integer sums, one rounding, halves up.
 
     Parameters
     ----------
-    silhouettes : ndarray of uint8, shape (n, height, width)
-        At least one silhouette, 0 to 255; their order does not matter.
+    silhouettes : array_like, shape (n, height, width)
+        At least one silhouette, aligned; their order does not matter. Bytes from 0 to 255, or
+        another kind that `gaitkit.silhouettes.as_greys` knows: booleans, 0 and 1, floats.
 
     Returns
     -------
@@ -29,17 +35,16 @@ def gait_energy_image(silhouettes: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     Raises
     ------
-    ValueError
-        There is no silhouette.
+    OptionError
+        There is no silhouette, or what is given is none.
 
     Examples
     --------
     >>> import numpy as np
-    >>> gait_energy_image(np.array([[[0, 255]], [[1, 255]]], np.uint8))
+    >>> mean_silhouette(np.array([[[0, 255]], [[1, 255]]], np.uint8))
     array([[  1, 255]], dtype=uint8)
     """
-    if silhouettes.ndim != 3 or len(silhouettes) == 0:
-        raise ValueError(f"silhouettes of shape (n, height, width), got {silhouettes.shape}")
-    total = silhouettes.sum(axis=0, dtype=np.int64)
-    count = len(silhouettes)
+    greys = as_greys(silhouettes)
+    total = greys.sum(axis=0, dtype=np.int64)
+    count = len(greys)
     return np.asarray((2 * total + count) // (2 * count), np.uint8)

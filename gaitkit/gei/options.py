@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from numbers import Integral
 from typing import Any, Literal, get_args
 
-from gaitkit.errors import OptionError
+from gaitkit.errors import OptionError, refuse_unknown
 
 __all__ = ["Cycles", "GeiOptions", "Mirror"]
 
@@ -34,6 +35,11 @@ class GeiOptions:
     ------
     OptionError
         A value is outside its range.
+
+    Examples
+    --------
+    >>> GeiOptions(cycles="whole")
+    GeiOptions(min_frames=10, cycles='whole', mirror='none')
     """
 
     min_frames: int = 10
@@ -41,12 +47,14 @@ class GeiOptions:
     mirror: Mirror = "none"
 
     def __post_init__(self) -> None:
-        if self.min_frames < 1:
-            raise OptionError(f"min_frames must be at least 1, got {self.min_frames!r}.")
+        if not isinstance(self.min_frames, Integral) or self.min_frames < 1:
+            raise OptionError(f"`min_frames` must be at least 1, got {self.min_frames!r}.")
         for name, known in (("cycles", get_args(Cycles)), ("mirror", get_args(Mirror))):
             if getattr(self, name) not in known:
                 expected = ", ".join(known)
-                raise OptionError(f"{name} must be one of {expected}, got {getattr(self, name)!r}.")
+                raise OptionError(
+                    f"`{name}` must be one of {expected}, got {getattr(self, name)!r}."
+                )
 
     def as_parameters(self) -> dict[str, Any]:
         """The options that change the content, as JSON-able values."""
@@ -61,7 +69,5 @@ class GeiOptions:
         OptionError
             A name is unknown or a value is outside its range.
         """
-        unknown = sorted(set(parameters) - {field.name for field in fields(cls)})
-        if unknown:
-            raise OptionError(f"unknown GEI options: {', '.join(unknown)}.")
+        refuse_unknown("GEI option", sorted(parameters), [field.name for field in fields(cls)])
         return cls(**parameters)

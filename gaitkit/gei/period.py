@@ -18,8 +18,12 @@ leg region carries the signal, and a cycle is two of its periods.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+
+from gaitkit.errors import OptionError
 
 __all__ = ["autocorrelation", "gait_period", "leg_spread", "whole_cycles"]
 
@@ -47,7 +51,16 @@ def leg_spread(silhouettes: NDArray[np.uint8]) -> NDArray[np.float64]:
     -------
     ndarray of float64, shape (n,)
         Pixels; 0 where the quarter is empty.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> silhouettes = np.zeros((2, 8, 6), np.uint8)
+    >>> silhouettes[0, :, 2:4] = silhouettes[1, :, [1, 4]] = 255
+    >>> leg_spread(silhouettes)
+    array([0.5, 1.5])
     """
+    check_stack(silhouettes)
     height, width = silhouettes.shape[1:]
     rows = max(1, round(height * _LEG_PART))
     columns = silhouettes[:, height - rows :].sum(axis=1, dtype=np.float64)
@@ -75,6 +88,13 @@ def autocorrelation(
     -------
     ndarray of float64, shape (longest_lag + 1,)
         -1 to 1 for each lag; over the pairs of frames that exist, NaN where they are too few.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> time = np.arange(40)
+    >>> autocorrelation(np.sin(np.pi * time / 5), time, 10)[[0, 5, 10]].round()
+    array([ 1., -1.,  1.])
     """
     time = np.asarray(frame_index, np.int64) - int(frame_index[0])
     line = np.polynomial.Polynomial.fit(time, signal, 1)(time)
@@ -109,7 +129,23 @@ def gait_period(
     float or None
         Frames, with a fraction; `None` where the sequence is too short (one cycle seen from the
         side, one and a half from other views) or the legs' spread does not repeat clearly.
+
+    Raises
+    ------
+    OptionError
+        These are no silhouettes of one size.
+
+    Examples
+    --------
+    >>> import gaitkit
+    >>> walker = gaitkit.walkers.WalkerOptions(frames=48, seed=1)
+    >>> masks = gaitkit.walkers.render_sequence(walker, 0, "nm", 1, 90.0)
+    >>> aligned = gaitkit.normalize_silhouettes(masks)
+    >>> period_frames = gait_period(aligned.silhouettes, aligned.frame_index)
+    >>> 20 < period_frames < 35
+    True
     """
+    check_stack(silhouettes)
     if len(silhouettes) < 2 * _SHORTEST_STEP:
         return None
     index = np.arange(len(silhouettes)) if frame_index is None else frame_index
@@ -130,6 +166,24 @@ def gait_period(
     is_step = half_way < _OPPOSITE_PHASE and from_the_side
     cycle = 2 * exact if is_step else exact
     return cycle if cycle <= span else None
+
+
+def check_stack(silhouettes: NDArray[Any]) -> None:
+    """Refuse what is no stack of silhouettes.
+
+    Raises
+    ------
+    OptionError
+        Not three axes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> check_stack(np.zeros((2, 8, 6), np.uint8))
+    """
+    if not isinstance(silhouettes, np.ndarray) or silhouettes.ndim != 3:
+        shape = getattr(silhouettes, "shape", f"a {type(silhouettes).__name__}")
+        raise OptionError(f"Expected silhouettes of shape (n, height, width), found {shape}.")
 
 
 def _peaks(correlation: NDArray[np.float64]) -> list[int]:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.gei.direction import folded_view, walking_direction
-from gaitkit.gei.energy import gait_energy_image
+from gaitkit.gei.energy import mean_silhouette
 from gaitkit.gei.options import GeiOptions
-from gaitkit.gei.period import gait_period, whole_cycles
+from gaitkit.gei.period import check_stack, gait_period, whole_cycles
 
 __all__ = ["GeiResult", "sequence_gei"]
 
@@ -76,7 +76,24 @@ def sequence_gei(
     GeiResult
         Its `gei` is `None`, with a reason, where there are ``too-few-frames``, ``no-period`` or
         ``no-direction``.
+
+    Raises
+    ------
+    OptionError
+        These are no silhouettes of one size.
+
+    Examples
+    --------
+    >>> import gaitkit
+    >>> walker = gaitkit.walkers.WalkerOptions(frames=30, seed=1)
+    >>> masks = gaitkit.walkers.render_sequence(walker, 0, "nm", 1, 270.0)
+    >>> aligned = gaitkit.normalize_silhouettes(masks)
+    >>> result = sequence_gei(aligned.silhouettes, aligned.track_x_px, aligned.height_px, 270.0,
+    ...                       GeiOptions(mirror="view"), frame_index=aligned.frame_index)
+    >>> result.gei.shape, result.mirrored, result.view
+    ((64, 64), True, 90.0)
     """
+    check_stack(silhouettes)
     mirrored, seen = False, view
     if options.mirror != "none":
         direction = _direction(track_x_px, height_px, view, options, frame_index)
@@ -97,7 +114,7 @@ def sequence_gei(
     if count < options.min_frames:
         detail = f"{count} usable frames, at least {options.min_frames} needed"
         return GeiResult(None, 0, period, mirrored, view, "too-few-frames", detail)
-    gei = gait_energy_image(silhouettes)
+    gei = mean_silhouette(silhouettes)
     if mirrored:
         gei = np.ascontiguousarray(gei[:, ::-1])
     return GeiResult(gei, count, period, mirrored, seen)

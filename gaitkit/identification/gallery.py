@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite, isinf
 from typing import Any
@@ -88,7 +88,7 @@ class Answer:
 
 @dataclass(frozen=True, repr=False)
 class Identification:
-    """Everybody who was searched.
+    """Everybody who was searched: a sequence of answers, printed as a table.
 
     Attributes
     ----------
@@ -112,6 +112,18 @@ class Identification:
     def names(self) -> list[str | None]:
         """Who each probe is: the nearest person; `None` for somebody unknown."""
         return [answer.name for answer in self.answers]
+
+    def __iter__(self) -> Iterator[Answer]:
+        return iter(self.answers)
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+    def __getitem__(self, row: int) -> Answer:
+        return self.answers[row]
+
+    def __str__(self) -> str:
+        return self.table()
 
     def table(self) -> str:
         """Each probe with its candidates and their distances, as `gaitkit identify` prints it."""

@@ -6,30 +6,40 @@ people and tested people never overlap. How the tables are computed is not its b
 `gaitkit.identification`.
 """
 
-from gaitkit.protocols.builtin import PROTOCOLS, default_protocol
-from gaitkit.protocols.files import get_protocol, load_protocol, protocol_toml
-from gaitkit.protocols.model import ProbeSet, Protocol, SubjectRange, Walks
-from gaitkit.protocols.splitting import (
-    Split,
-    SubjectSplit,
-    describe_labels,
-    resolve,
-    split_subjects,
-)
+from __future__ import annotations
 
-__all__ = [
-    "PROTOCOLS",
-    "ProbeSet",
-    "Protocol",
-    "Split",
-    "SubjectRange",
-    "SubjectSplit",
-    "Walks",
-    "default_protocol",
-    "describe_labels",
-    "get_protocol",
-    "load_protocol",
-    "protocol_toml",
-    "resolve",
-    "split_subjects",
-]
+from typing import TYPE_CHECKING
+
+from gaitkit._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from gaitkit.protocols.builtin import PROTOCOLS as PROTOCOLS
+    from gaitkit.protocols.builtin import default_protocol as default_protocol
+    from gaitkit.protocols.files import get_protocol as get_protocol
+    from gaitkit.protocols.files import load_protocol as load_protocol
+    from gaitkit.protocols.files import protocol_toml as protocol_toml
+    from gaitkit.protocols.model import ProbeSet as ProbeSet
+    from gaitkit.protocols.model import Protocol as Protocol
+    from gaitkit.protocols.model import SubjectRange as SubjectRange
+    from gaitkit.protocols.model import Walks as Walks
+    from gaitkit.protocols.splitting import Split as Split
+    from gaitkit.protocols.splitting import SubjectSplit as SubjectSplit
+    from gaitkit.protocols.splitting import describe_labels as describe_labels
+    from gaitkit.protocols.splitting import resolve as resolve
+    from gaitkit.protocols.splitting import split_subjects as split_subjects
+else:
+    __all__, __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "gaitkit.protocols.builtin": ["PROTOCOLS", "default_protocol"],
+            "gaitkit.protocols.files": ["get_protocol", "load_protocol", "protocol_toml"],
+            "gaitkit.protocols.model": ["ProbeSet", "Protocol", "SubjectRange", "Walks"],
+            "gaitkit.protocols.splitting": [
+                "Split",
+                "SubjectSplit",
+                "describe_labels",
+                "resolve",
+                "split_subjects",
+            ],
+        },
+    )

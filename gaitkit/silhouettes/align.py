@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit._opencv import cv2
+from gaitkit.errors import OptionError
 
 __all__ = ["align_person"]
 
@@ -51,10 +52,34 @@ def align_person(
         The centre of mass, pixels from the left edge of `mask`.
     area_px : int
         Pixels of the person in `mask`.
+
+    Raises
+    ------
+    OptionError
+        The mask is not of 0 and 1, or nobody is in its upper part.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> silhouette, centre_px, area_px = align_person(np.ones((4, 3), np.uint8), 4, 4)
+    >>> silhouette[0], centre_px, area_px
+    (array([128, 255, 255, 128], dtype=uint8), 1.5, 12)
     """
+    if mask.dtype != np.uint8 or mask.ndim != 2 or mask.size == 0:
+        raise OptionError(
+            f"Expected a person as bytes of 0 and 1, shape (rows, columns), found {mask.dtype} of "
+            f"shape {mask.shape}.",
+            hint="`gaitkit.silhouettes.find_body` cuts a person out of a frame.",
+        )
     rows, columns = mask.shape
     table = np.asarray(cv2.integral(mask), np.int32)
     upper = table[max(1, round(rows * centre_part))]
+    if not 0 < upper[-1] <= table[-1, -1] <= rows * columns:
+        raise OptionError(
+            f"Expected a person as bytes of 0 and 1 who begins in the first row, found values up "
+            f"to {int(mask.max())} and a sum of {int(upper[-1])} in the upper part.",
+            hint="`gaitkit.silhouettes.find_body` cuts a person out of a frame.",
+        )
     # Sum of x over mass, by parts: the table's row already is the running sum of the columns.
     centre = columns + 0.5 - float(upper.sum()) / float(upper[-1])
     step = rows / height

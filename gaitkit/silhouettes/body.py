@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit._opencv import cv2
+from gaitkit.silhouettes.masks import as_frame
 from gaitkit.silhouettes.options import SilhouetteOptions
 
 __all__ = ["Body", "Rejected", "find_body"]
@@ -52,13 +53,14 @@ class Body(NamedTuple):
     top: int
 
 
-def find_body(frame: NDArray[np.uint8], options: SilhouetteOptions) -> Body | Rejected:
+def find_body(frame: NDArray[Any], options: SilhouetteOptions) -> Body | Rejected:
     """Cut the person out of one frame.
 
     Parameters
     ----------
-    frame : ndarray of uint8, shape (height, width)
-        Greys of any scale: masks of 0 and 1 and of 0 and 255 give the same result.
+    frame : ndarray, shape (height, width)
+        A mask of any kind that `gaitkit.silhouettes.as_mask` knows, or greys of any scale as
+        bytes: masks of 0 and 1 and of 0 and 255 give the same result.
     options : SilhouetteOptions
         `threshold`, `opening_px`, `part_area`, `part_gap`, `min_height_px` and `drop_cut` are used.
 
@@ -66,7 +68,24 @@ def find_body(frame: NDArray[np.uint8], options: SilhouetteOptions) -> Body | Re
     -------
     Body or Rejected
         The person, or the reason (``empty``, ``cut-by-border``, ``too-small``) why there is none.
+
+    Raises
+    ------
+    OptionError
+        It is not one frame: a colour picture, another shape, NaN, a path.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> frame = np.zeros((60, 40), bool)
+    >>> frame[10:50, 15:25] = True
+    >>> body = find_body(frame, SilhouetteOptions())
+    >>> body.mask.shape, body.left, body.top
+    ((40, 10), 15, 10)
+    >>> find_body(np.zeros((60, 40), bool), SilhouetteOptions())
+    Rejected(reason='empty', detail='all pixels are 0')
     """
+    frame = as_frame(frame, threshold=options.threshold)
     left, top, width, height = cv2.boundingRect(frame)
     if width == 0:
         return Rejected("empty", "all pixels are 0")

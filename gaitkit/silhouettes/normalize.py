@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,16 +73,31 @@ class NormalizedSequence:
     dropped: list[tuple[str, str, str]]
     warnings: list[str]
 
+    def __len__(self) -> int:
+        return len(self.silhouettes)
+
+    def __repr__(self) -> str:
+        kept, lost = len(self.silhouettes), len(self.dropped)
+        size = "×".join(map(str, self.silhouettes.shape[1:]))
+        lines = [f"NormalizedSequence: {kept} of {kept + lost} frames kept, {size} px"]
+        if lost:
+            counts = Counter(reason for _, reason, _ in self.dropped).most_common()
+            lines.append("dropped: " + ", ".join(f"{count} × {why}" for why, count in counts))
+        if self.warnings:
+            lines.append("; ".join(self.warnings))
+        return "\n".join(lines)
+
 
 def normalize_silhouette(
-    frame: NDArray[np.uint8], options: SilhouetteOptions
+    frame: NDArray[Any], options: SilhouetteOptions
 ) -> NormalizedFrame | Rejected:
     """Normalise one frame by all rules that need no other frame.
 
     Parameters
     ----------
-    frame : ndarray of uint8, shape (rows, columns)
-        The silhouette as it was recorded, foreground bright.
+    frame : ndarray, shape (rows, columns)
+        The silhouette as it was recorded, foreground bright: bytes, or a mask of another kind
+        that `gaitkit.silhouettes.as_mask` knows.
     options : SilhouetteOptions
         How to normalise.
 
@@ -90,6 +105,20 @@ def normalize_silhouette(
     -------
     NormalizedFrame or Rejected
         The aligned silhouette, or the reason why there is none.
+
+    Raises
+    ------
+    OptionError
+        It is not one frame: a colour picture, another shape, NaN, a path.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> frame = np.zeros((60, 40), bool)
+    >>> frame[10:50, 15:25] = True
+    >>> found = normalize_silhouette(frame, SilhouetteOptions())
+    >>> found.silhouette.shape, found.track_x_px, found.height_px
+    ((64, 64), 20.0, 40)
     """
     if options.alignment == "opengait":
         window = opengait_silhouette(frame, options.height, options.width)
@@ -104,7 +133,7 @@ def normalize_silhouette(
 
 
 def normalize_sequence(
-    frames: Iterable[tuple[str, NDArray[np.uint8]]], options: SilhouetteOptions
+    frames: Iterable[tuple[str, NDArray[Any]]], options: SilhouetteOptions
 ) -> NormalizedSequence:
     """Normalise the frames of one sequence, in order of time.
 
@@ -117,7 +146,8 @@ def normalize_sequence(
     Parameters
     ----------
     frames : iterable of (name, frame)
-        Names, and uint8 frames of any size; they are consumed one by one.
+        Names, and frames of any size and kind as for `normalize_silhouette`; they are consumed
+        one by one.
     options : SilhouetteOptions
         How to normalise.
 
@@ -125,6 +155,23 @@ def normalize_sequence(
     -------
     NormalizedSequence
         Possibly without any frame.
+
+    Raises
+    ------
+    OptionError
+        As for `normalize_silhouette`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> frames = np.zeros((12, 60, 90), bool)
+    >>> for number in range(12):
+    ...     frames[number, 10:50, 5 * number : 5 * number + 10] = True
+    >>> found = normalize_sequence(((f"{n:03d}", f) for n, f in enumerate(frames)),
+    ...                            SilhouetteOptions())
+    >>> found
+    NormalizedSequence: 11 of 12 frames kept, 64×64 px
+    dropped: 1 × cut-by-border
     """
     names: list[str] = []
     index: list[int] = []

@@ -12,13 +12,14 @@ pre-treatment that their public implementations share.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit._opencv import cv2
 from gaitkit.silhouettes.body import Rejected
+from gaitkit.silhouettes.masks import as_frame
 
 __all__ = ["Window", "opengait_silhouette"]
 
@@ -43,13 +44,14 @@ class Window(NamedTuple):
     height_px: int
 
 
-def opengait_silhouette(frame: NDArray[np.uint8], height: int, width: int) -> Window | Rejected:
+def opengait_silhouette(frame: NDArray[Any], height: int, width: int) -> Window | Rejected:
     """Cut, resize and centre one frame by OpenGait's rule.
 
     Parameters
     ----------
-    frame : ndarray of uint8, shape (rows, columns)
-        Greys 0 to 255.
+    frame : ndarray, shape (rows, columns)
+        Greys 0 to 255 as bytes, or a mask of another kind that `gaitkit.silhouettes.as_mask`
+        knows.
     height, width : int
         Size of the result; `width` is even.
 
@@ -58,7 +60,22 @@ def opengait_silhouette(frame: NDArray[np.uint8], height: int, width: int) -> Wi
     Window or Rejected
         The silhouette, or ``too-dark`` (the sum of greys is at most 10,000) or ``no-centre`` (the
         centre column is 0).
+
+    Raises
+    ------
+    OptionError
+        It is not one frame: a colour picture, another shape, NaN, a path.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> frame = np.zeros((60, 40), bool)
+    >>> frame[10:50, 15:25] = True
+    >>> window = opengait_silhouette(frame, 64, 64)
+    >>> window.silhouette.shape, window.height_px
+    ((64, 64), 40)
     """
+    frame = as_frame(frame)
     total = int(cv2.sumElems(frame)[0])
     if total <= _DARKEST_SUM:
         return Rejected("too-dark", f"sum of greys {total}, more than {_DARKEST_SUM} needed")

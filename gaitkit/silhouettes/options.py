@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
-from gaitkit.errors import OptionError
+from gaitkit.errors import OptionError, refuse_unknown
 
 __all__ = ["Alignment", "SilhouetteOptions"]
 
 Alignment = Literal["person", "opengait"]
 
+_KINDS: dict[str, Any] = {"Alignment": str, "int": Integral, "float": Real, "bool": bool}
+_WORDS = {str: "a word", Integral: "a whole number", Real: "a number", bool: "True or False"}
 _SIZE_FIELDS = ("alignment", "height", "width")
 
 
 @dataclass(frozen=True)
 class SilhouetteOptions:
-    """Options of `gaitkit.silhouettes.normalize`.
+    """Options of `gaitkit.normalize_silhouettes` and `gaitkit.silhouettes.normalize_sequence`.
 
     Only `alignment`, `height` and `width` mean anything to ``opengait``; the other fields belong
     to ``person``.
@@ -55,7 +58,16 @@ class SilhouetteOptions:
     Raises
     ------
     OptionError
-        A value is outside its range.
+        A value is outside its range or of another type.
+
+    Examples
+    --------
+    >>> SilhouetteOptions(height=128, width=88).as_parameters()["height"]
+    128
+    >>> SilhouetteOptions(threshold=1.5)
+    Traceback (most recent call last):
+        ...
+    gaitkit.errors.OptionError: `threshold` must be from 0 to below 1, got 1.5.
     """
 
     alignment: Alignment = "person"
@@ -74,9 +86,15 @@ class SilhouetteOptions:
     area_tolerance: float = 0.5
 
     def __post_init__(self) -> None:
+        for item in fields(self):
+            kind, value = _KINDS[str(item.type)], getattr(self, item.name)
+            if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+                raise OptionError(f"`{item.name}` must be {_WORDS[kind]}, got {value!r}.")
+            if hasattr(value, "item"):  # JSON has no numbers of numpy's.
+                object.__setattr__(self, item.name, value.item())
         if self.alignment not in get_args(Alignment):
             known = " or ".join(get_args(Alignment))
-            raise OptionError(f"alignment must be {known}, got {self.alignment!r}.")
+            raise OptionError(f"`alignment` must be {known}, got {self.alignment!r}.")
         self._check("height", 8 <= self.height <= 1024, "8 to 1024 rows")
         self._check("width", 8 <= self.width <= 1024, "8 to 1024 columns")
         if self.alignment == "opengait":
@@ -93,7 +111,7 @@ class SilhouetteOptions:
 
     def _check(self, name: str, good: bool, expected: str) -> None:
         if not good:
-            raise OptionError(f"{name} must be {expected}, got {getattr(self, name)!r}.")
+            raise OptionError(f"`{name}` must be {expected}, got {getattr(self, name)!r}.")
 
     def as_parameters(self) -> dict[str, Any]:
         """The options that change the content, as JSON-able values."""
@@ -111,7 +129,7 @@ class SilhouetteOptions:
         OptionError
             A name is unknown or a value is outside its range.
         """
-        unknown = sorted(set(parameters) - {field.name for field in fields(cls)})
-        if unknown:
-            raise OptionError(f"unknown silhouette options: {', '.join(unknown)}.")
+        refuse_unknown(
+            "silhouette option", sorted(parameters), [field.name for field in fields(cls)]
+        )
         return cls(**parameters)

@@ -42,6 +42,12 @@ def running_trend(
     -------
     ndarray of float64, shape (n,)
         The trend.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> running_trend(np.arange(7), np.array([1.0, 2, 3, 9, 5, 6, 7]), 5).tolist()
+    [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]
     """
     n = len(values)
     size = min(window, n)
@@ -74,6 +80,13 @@ def deviations(
     -------
     ndarray of float64, shape (n,)
         0 on the trend, 0.1 about 10 % above it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> heights_px = np.array([100.0, 100, 100, 120, 100, 100, 100])
+    >>> deviations(np.arange(7), heights_px, 5).round(2).tolist()
+    [0.0, 0.0, 0.0, 0.18, 0.0, 0.0, 0.0]
     """
     logs = np.log(sizes)
     return np.asarray(logs - running_trend(position, logs, window))
@@ -106,6 +119,14 @@ def off_trend(
         Size over trend: 0.8 is a fifth below it.
     limit : float
         The largest ratio that was accepted; the smallest is its inverse.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> heights_px = np.array([100.0, 100, 100, 120, 100, 100, 100])
+    >>> off, ratio, limit = off_trend(np.arange(7), heights_px, 5, 0.1)
+    >>> np.flatnonzero(off), round(ratio[3], 2), round(limit, 2)
+    (array([3]), np.float64(1.2), 1.1)
     """
     if len(sizes) < _FEWEST:
         return np.zeros(len(sizes), bool), np.ones(len(sizes)), 1 + tolerance

@@ -182,6 +182,17 @@ def make_gei(
         The source cannot be read, or not one sequence gave a GEI.
     OutputError
         The output exists or cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from gaitkit.walkers import WalkerOptions, write_tree
+    >>> with TemporaryDirectory() as folder:
+    ...     walkers = WalkerOptions(subjects=1, frames=12, views=(90,), takes={"nm": 2})
+    ...     _ = write_tree(f"{folder}/walkers", walkers)
+    ...     summary = make_gei(f"{folder}/walkers", f"{folder}/gei.h5")
+    >>> summary.kept, summary.frames
+    (2, 24)
     """
     given = source if isinstance(source, GeiInput) else open_input(source)
     output, options = Path(output), options or GeiOptions()

@@ -5,66 +5,43 @@ Names are looked up when they are first used, so that importing this package doe
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gaitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from gaitkit.stages.train import train
-    from gaitkit.stages.translate import translate
-    from gaitkit.training.geis import GeiSet
-    from gaitkit.translators.aim import Aim
-    from gaitkit.translators.base import Translator, load
-    from gaitkit.translators.registry import translator_class, translator_names
-    from gaitkit.translators.systems.attgan import AttGAN, AttGANConfig
-    from gaitkit.translators.systems.deformable import DeformableConfig, DeformableGAN
-    from gaitkit.translators.systems.dgnet import DGNet, DGNetConfig
-    from gaitkit.translators.systems.gaitgan import GaitGAN, GaitGANConfig
-    from gaitkit.translators.systems.stargan import StarGAN, StarGANConfig
-
-__all__ = [
-    "Aim",
-    "AttGAN",
-    "AttGANConfig",
-    "DGNet",
-    "DGNetConfig",
-    "DeformableConfig",
-    "DeformableGAN",
-    "GaitGAN",
-    "GaitGANConfig",
-    "GeiSet",
-    "StarGAN",
-    "StarGANConfig",
-    "Translator",
-    "load",
-    "train",
-    "translate",
-    "translator_class",
-    "translator_names",
-]
-
-_HOMES = {
-    "Aim": "gaitkit.translators.aim",
-    "AttGAN": "gaitkit.translators.systems.attgan",
-    "AttGANConfig": "gaitkit.translators.systems.attgan",
-    "DGNet": "gaitkit.translators.systems.dgnet",
-    "DGNetConfig": "gaitkit.translators.systems.dgnet",
-    "DeformableConfig": "gaitkit.translators.systems.deformable",
-    "DeformableGAN": "gaitkit.translators.systems.deformable",
-    "GaitGAN": "gaitkit.translators.systems.gaitgan",
-    "GaitGANConfig": "gaitkit.translators.systems.gaitgan",
-    "GeiSet": "gaitkit.training.geis",
-    "StarGAN": "gaitkit.translators.systems.stargan",
-    "StarGANConfig": "gaitkit.translators.systems.stargan",
-    "Translator": "gaitkit.translators.base",
-    "load": "gaitkit.translators.base",
-    "train": "gaitkit.stages.train",
-    "translate": "gaitkit.stages.translate",
-    "translator_class": "gaitkit.translators.registry",
-    "translator_names": "gaitkit.translators.registry",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return vars(importlib.import_module(_HOMES[name]))[name]
+    from gaitkit.stages.train import train as train
+    from gaitkit.stages.translate import translate as translate
+    from gaitkit.training.geis import GeiSet as GeiSet
+    from gaitkit.translators.aim import Aim as Aim
+    from gaitkit.translators.base import Translator as Translator
+    from gaitkit.translators.base import load as load
+    from gaitkit.translators.registry import translator_class as translator_class
+    from gaitkit.translators.registry import translator_names as translator_names
+    from gaitkit.translators.systems.attgan import AttGAN as AttGAN
+    from gaitkit.translators.systems.attgan import AttGANConfig as AttGANConfig
+    from gaitkit.translators.systems.deformable import DeformableConfig as DeformableConfig
+    from gaitkit.translators.systems.deformable import DeformableGAN as DeformableGAN
+    from gaitkit.translators.systems.dgnet import DGNet as DGNet
+    from gaitkit.translators.systems.dgnet import DGNetConfig as DGNetConfig
+    from gaitkit.translators.systems.gaitgan import GaitGAN as GaitGAN
+    from gaitkit.translators.systems.gaitgan import GaitGANConfig as GaitGANConfig
+    from gaitkit.translators.systems.stargan import StarGAN as StarGAN
+    from gaitkit.translators.systems.stargan import StarGANConfig as StarGANConfig
+else:
+    __all__, __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "gaitkit.stages.train": ["train"],
+            "gaitkit.stages.translate": ["translate"],
+            "gaitkit.training.geis": ["GeiSet"],
+            "gaitkit.translators.aim": ["Aim"],
+            "gaitkit.translators.base": ["Translator", "load"],
+            "gaitkit.translators.registry": ["translator_class", "translator_names"],
+            "gaitkit.translators.systems.attgan": ["AttGAN", "AttGANConfig"],
+            "gaitkit.translators.systems.deformable": ["DeformableConfig", "DeformableGAN"],
+            "gaitkit.translators.systems.dgnet": ["DGNet", "DGNetConfig"],
+            "gaitkit.translators.systems.gaitgan": ["GaitGAN", "GaitGANConfig"],
+            "gaitkit.translators.systems.stargan": ["StarGAN", "StarGANConfig"],
+        },
+    )

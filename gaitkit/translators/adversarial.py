@@ -7,7 +7,7 @@ taken for true. They stand here once, and a system's own module says which terms
 Two pieces are GaitGAN's, and can be added to the others: the identification discriminator A, which
 sees source and candidate and keeps the identity (Yu et al., "GaitGAN", CVPR Workshops 2017, section
 3.3), and the comparison of a generated GEI with the targets of the batch. The moving average of the
-weights is no paper's of these; it translates better than the last state.
+weights is in none of the papers; it translates better than the last state.
 """
 
 from __future__ import annotations
@@ -241,4 +241,5 @@ def weighted_sum(
     terms: Mapping[str, torch.Tensor], weights: Mapping[str, float | torch.Tensor]
 ) -> torch.Tensor:
     """A loss from its terms, scalars; what is not in `weights` counts once."""
-    return torch.stack([weights.get(name, 1.0) * term for name, term in terms.items()]).sum()
+    weighted = (weights[name] * term if name in weights else term for name, term in terms.items())
+    return torch.stack(list(weighted)).sum()

@@ -196,6 +196,13 @@ def one_hot(
     Returns
     -------
     Tensor, shape (n, views + conditions)
+
+    Examples
+    --------
+    >>> config = LabelledConfig(views=(0.0, 90.0), conditions=("bg", "nm"))
+    >>> one_hot(torch.tensor([1, -1]), torch.tensor([0, 1]), config)
+    tensor([[0., 1., 1., 0.],
+            [0., 0., 0., 1.]])
     """
     groups = [
         torch.arange(size, device=index.device) == index[:, None]

@@ -9,25 +9,31 @@ Nothing is downloaded, and a seed says all.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gaitkit.walkers.options import WalkerOptions, sequence_keys
+from gaitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from gaitkit.walkers.rendering import render_sequence
-    from gaitkit.walkers.tree import TreeSummary, write_tree
-
-__all__ = ["TreeSummary", "WalkerOptions", "render_sequence", "sequence_keys", "write_tree"]
-
-
-def __getattr__(name: str) -> Any:
-    # OpenCV is loaded when something is drawn, not when an option is described.
-    if name == "render_sequence":
-        from gaitkit.walkers.rendering import render_sequence
-
-        return render_sequence
-    if name in ("TreeSummary", "write_tree"):
-        from gaitkit.walkers import tree
-
-        return getattr(tree, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from gaitkit.walkers.options import CASIA_B_TAKES as CASIA_B_TAKES
+    from gaitkit.walkers.options import CASIA_B_VIEWS as CASIA_B_VIEWS
+    from gaitkit.walkers.options import CONDITIONS as CONDITIONS
+    from gaitkit.walkers.options import WalkerOptions as WalkerOptions
+    from gaitkit.walkers.options import sequence_keys as sequence_keys
+    from gaitkit.walkers.rendering import render_sequence as render_sequence
+    from gaitkit.walkers.tree import TreeSummary as TreeSummary
+    from gaitkit.walkers.tree import write_tree as write_tree
+else:
+    __all__, __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "gaitkit.walkers.options": [
+                "CASIA_B_TAKES",
+                "CASIA_B_VIEWS",
+                "CONDITIONS",
+                "WalkerOptions",
+                "sequence_keys",
+            ],
+            "gaitkit.walkers.rendering": ["render_sequence"],
+            "gaitkit.walkers.tree": ["TreeSummary", "write_tree"],
+        },
+    )

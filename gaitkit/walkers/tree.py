@@ -152,7 +152,7 @@ def _write_walk(walk: _Walk) -> int:
 
 
 def _claim(folder: Path, options: WalkerOptions, *, overwrite: bool) -> None:
-    """Make the folder ours, or say whose it is."""
+    """Mark the folder as that of these options, or refuse one that holds something else."""
     found = _read_marker(folder)
     if found is None:
         if folder.exists() and (not folder.is_dir() or _others(folder)):
@@ -186,7 +186,7 @@ def _difference(found: dict[str, Any], options: WalkerOptions) -> str:
 def _remove(folder: Path, found: dict[str, Any]) -> None:
     """Remove the tree that the marker describes, and nothing else.
 
-    The marker stays, as incomplete: a run that is killed here must find whose folder it is.
+    The marker stays, as incomplete: the next run then knows the folder of one killed here.
     """
     _replace_marker(folder, {**found, "complete": False})
     subjects = found.get("parameters", {}).get("subjects", 0)

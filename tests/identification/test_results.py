@@ -1,7 +1,9 @@
 """Results come back from the file exactly, and a damaged file is called damaged."""
 
+import gzip
 import json
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ from made_up_people import people_labels
 from gaitkit.artifacts import open_artifact, write_artifact
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import DamagedArtifactError
-from gaitkit.identification.results import read_results
+from gaitkit.identification.formats import to_json
+from gaitkit.identification.results import ResultsProvenance, read_results, write_results
 from gaitkit.stages.evaluate import evaluate
 
 
@@ -122,3 +125,32 @@ def test_a_file_cut_short_is_damaged(results):
         path.write_bytes(whole[: int(len(whole) * share)])
         with pytest.raises(DamagedArtifactError):
             read_results(path)
+
+
+def test_results_of_before_open_with_the_same_answer(tmp_path):
+    """Written by 0.1.0 before its rooms were rebuilt, with what it said of them itself."""
+    data = Path(__file__).parent / "data"
+    path = tmp_path / "results.h5"
+    path.write_bytes(gzip.decompress((data / "results-0.1.0.h5.gz").read_bytes()))
+    results = read_results(path)
+    assert to_json(results) == json.loads((data / "results-0.1.0.json").read_text())
+    assert results[0].projection.matrix.shape == (64, 3)
+    with open_artifact(path) as before, open_artifact(write_again(path, results)) as now:
+        assert now.content_sha256 == before.content_sha256
+        assert now.parameters == before.parameters
+
+
+def write_again(path, results):
+    """The same results, written now."""
+    with open_artifact(path) as artifact:
+        provenance = ResultsProvenance(
+            artifact.inputs,
+            artifact.parameters["input"],
+            artifact.dropped,
+            artifact.trained_on,
+            artifact.seed,
+            artifact.ignored,
+        )
+    again = path.with_name("again.h5")
+    write_results(again, results, provenance)
+    return again

@@ -20,10 +20,11 @@ from gaitkit.cli.main import cli
 from gaitkit.identification.results import EvaluationResult
 from gaitkit.protocols import get_protocol
 from gaitkit.protocols.files import protocol_toml
-from gaitkit.reporting.page.inputs import Entry, SourceFile, read_entries, read_geis
+from gaitkit.reporting.page.inputs import Entry, ModelFile, read_entries, read_geis
 from gaitkit.reporting.page.steps import python_call, steps, written_steps
 from gaitkit.stages.evaluate import evaluate
-from gaitkit.training.options import TrainingOptions
+from gaitkit.training.record import TrainingRecord
+from gaitkit.translators.options import TranslatorOptions
 from gaitkit.translators.recipes import RECIPES
 from gaitkit.translators.registry import translator_class
 
@@ -124,23 +125,37 @@ def test_what_a_model_was_trained_to_show_and_asked_for(raw: Entry) -> None:
     ]
 
 
-def model_of(system: str, config: Mapping[str, Any], training: Mapping[str, Any]) -> SourceFile:
+def model_of(
+    system: str,
+    config: Mapping[str, Any],
+    training: Mapping[str, Any],
+    refit: dict[str, Any] | None = None,
+) -> ModelFile:
     """A model as its file describes it."""
-    options = {**TrainingOptions().as_parameters(), **translator_class(system).default_training}
+    options = {**vars(TranslatorOptions()), **translator_class(system).default_training}
     settings = translator_class(system).config_class.from_parameters(config)
-    return SourceFile(
+    runtime = {"precision": "fp32", "threads": 1, "device": "cpu"}
+    record = TrainingRecord(
+        "translator",
+        system,
+        settings.as_parameters(),
+        {**options, **training},
+        ["p1"],
+        [],
+        runtime,
+        None,
+        refit,
+    )
+    return ModelFile(
         name="my model.h5",
         ref=InputRef("translator", MODEL_DIGEST),
         dataset="made-up",
         version="1",
         inputs=[InputRef("gei", "0"), InputRef("gei", "1")],
-        parameters={
-            "translator": {"name": system, "config": settings.as_parameters()},
-            "training": {**options, **training, "subjects": ["p1"], "held_out": []},
-            "runtime": {"precision": "fp32", "threads": 1, "device": "cpu"},
-        },
+        parameters=record.as_parameters(),
         seed=0,
         trained_on=(),
+        record=record,
     )
 
 
@@ -157,7 +172,7 @@ def model_of(system: str, config: Mapping[str, Any], training: Mapping[str, Any]
             {"name": "stargan", "mode": "paired"},
             {"paired": True, "betas": (0.4, 0.9)},
             {"balanced": True, "seed": 3, "target_view": 54.0},
-            "--model stargan --paired --set betas=0.4,0.9 --balanced --target-view 54 --seed 3",
+            "--model stargan --paired --set betas=0.4,0.9 --seed 3 --balanced --target-view 54",
         ),
         ({"name": "gaitgan", "mode": "faithful"}, {}, {}, "--model gaitgan"),
     ],
@@ -183,9 +198,8 @@ def test_with_the_model_at_hand_its_training_is_told_in_full(
 
 
 def test_a_refit_is_told_by_the_training_before_it(raw: Entry) -> None:
-    model = model_of("gaitgan", {}, {"iterations": 400})
     refit = {"iterations": 900, "validate_every": 100, "held_out": ["p1", "p2"], "best_step": 400}
-    model = replace(model, parameters={**model.parameters, "refit": refit})
+    model = model_of("gaitgan", {}, {"iterations": 400}, refit)
     entry = made_by(raw, content_sha256=MODEL_DIGEST, name="gaitgan", mode="faithful")
     train = commands(entry, models=[model])[1]
     assert "--iterations 900 --validation-subjects 2 --validate-every 100 --refit" in train
@@ -210,8 +224,8 @@ def changed(result: EvaluationResult) -> dict[str, Any]:
         name: replace(found, failures_to_acquire=replace(found.failures_to_acquire, counted=True))
         for name, found in result.numbers.items()
     }
-    protocol = replace(result.protocol, name="my own")
-    return {"k": 3, "rounding": "opengait", "numbers": numbers, "protocol": protocol}
+    split = replace(result.split, protocol=replace(result.protocol, name="my own"))
+    return {"k": 3, "rounding": "opengait", "numbers": numbers, "split": split}
 
 
 def test_click_takes_every_printed_command(
@@ -279,7 +293,7 @@ def test_a_model_of_other_results_is_refused(
     files: Files, gaitkit: Callable, tmp_path: Path
 ) -> None:
     model = tmp_path / "model.h5"
-    parameters = {"translator": {"config": {}}, "training": {}}
+    parameters = {"translator": {"config": {}}, "training": {"subjects": []}}
     write_artifact(
         model, kind="translator", arrays={}, parameters=parameters, dataset="made-up", seed=0
     )

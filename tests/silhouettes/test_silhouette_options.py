@@ -1,5 +1,8 @@
 """Options of the normalisation: ranges, and the way into an artefact and back."""
 
+import json
+
+import numpy as np
 import pytest
 
 from gaitkit.errors import OptionError
@@ -32,14 +35,24 @@ def test_opengait_has_no_other_parameters_than_its_size():
         {"trend_frames": 4},
         {"height_tolerance": 0.0},
         {"area_tolerance": -1.0},
+        {"height": "64"},
+        {"height": 64.0},
+        {"drop_cut": "no"},
+        {"threshold": True},
+        {"min_height_px": None},
     ],
 )
 def test_values_outside_their_range_are_named(wrong):
     name = list(wrong)[-1]
-    with pytest.raises(OptionError, match=f"^{name} must be"):
+    with pytest.raises(OptionError, match=f"^`{name}` must be"):
         SilhouetteOptions(**wrong)
 
 
 def test_an_unknown_parameter_is_an_error():
-    with pytest.raises(OptionError, match="thresold"):
+    with pytest.raises(OptionError, match="no silhouette option `thresold`; did you mean `thresh"):
         SilhouetteOptions.from_parameters({"thresold": 0.5})
+
+
+def test_numbers_of_numpy_become_pythons():
+    options = SilhouetteOptions(height=np.int64(32), threshold=np.float32(0.5))
+    assert json.dumps(options.as_parameters())

@@ -62,7 +62,7 @@ def test_five_flat_rows_after_a_thousand_iterations_are_a_collapse() -> None:
     steps = [1100, 1200, 1300, 1400, 1500]
     with pytest.raises(TrainingError, match=r"collapsed by iteration 1,500.*\(spread\.G\)") as told:
         check_spread(NAMES, steps, rows(0.01, 0.019, 0.0, 0.01, 0.005))
-    for advice in ("lower learning rates", "--paired", "gradient penalty"):
+    for advice in ("lower learning rates", "`paired=True`", "gradient penalty"):
         assert advice in str(told.value.hint)
 
 

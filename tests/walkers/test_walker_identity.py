@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gaitkit.gei.energy import gait_energy_image
+from gaitkit.gei.energy import mean_silhouette
 from gaitkit.silhouettes.normalize import normalize_sequence
 from gaitkit.silhouettes.options import SilhouetteOptions
 from gaitkit.walkers import WalkerOptions, render_sequence
@@ -16,7 +16,7 @@ CHANCE = 100 / PEOPLE
 def gei(options, subject, condition, take, view):
     frames = render_sequence(options, subject, condition, take, view)
     named = ((f"{number:03d}", frame) for number, frame in enumerate(frames))
-    return gait_energy_image(normalize_sequence(named, SilhouetteOptions()).silhouettes)
+    return mean_silhouette(normalize_sequence(named, SilhouetteOptions()).silhouettes)
 
 
 def rates(options, gallery_view, probe_view):

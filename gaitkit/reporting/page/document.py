@@ -19,7 +19,7 @@ from gaitkit.reporting.page.headline import all_figures, headline
 from gaitkit.reporting.page.inputs import (
     Entry,
     GeiFile,
-    SourceFile,
+    ModelFile,
     read_entries,
     read_geis,
     read_models,
@@ -87,7 +87,7 @@ def write_report(
 def page(
     entries: Sequence[Entry],
     geis: Sequence[GeiFile] = (),
-    models: Sequence[SourceFile] = (),
+    models: Sequence[ModelFile] = (),
     people: Sequence[str] = (),
     *,
     write_step: WriteStep = python_call,

@@ -9,23 +9,27 @@ import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact, InputRef, TrainedOn, open_artifact
 from gaitkit.dropped import DroppedRow
-from gaitkit.errors import DamagedArtifactError, MixtureError, OptionError
+from gaitkit.errors import MixtureError, OptionError
 from gaitkit.identification.figures.paired import check_comparable
 from gaitkit.identification.results import EvaluationResult, read_results
 from gaitkit.labels import SequenceKey, format_view
 from gaitkit.reporting.sheet import grey_picture
 from gaitkit.translators.aim import USUAL_TARGET, told_target
 
+if TYPE_CHECKING:
+    from gaitkit.training.record import TrainingRecord
+
 __all__ = [
     "Entry",
     "GeiFile",
+    "ModelFile",
     "ResultsFile",
     "SourceFile",
     "Translation",
@@ -87,6 +91,13 @@ class ResultsFile(SourceFile):
 
     title: str
     dropped: Sequence[DroppedRow]
+
+
+@dataclass(frozen=True, eq=False)
+class ModelFile(SourceFile):
+    """A translator's file, with `record`, what it says of its training."""
+
+    record: TrainingRecord
 
 
 def _source(artifact: Artifact) -> dict[str, Any]:
@@ -396,7 +407,7 @@ def true_image(
 
 def read_models(
     paths: Sequence[str | Path], entries: Sequence[Entry], geis: Sequence[GeiFile]
-) -> list[SourceFile]:
+) -> list[ModelFile]:
     """Read what translators record of their training, and check that they are behind the results.
 
     Parameters
@@ -410,22 +421,25 @@ def read_models(
 
     Returns
     -------
-    list of SourceFile
+    list of ModelFile
 
     Raises
     ------
     MixtureError
         A model is behind none of the results and images.
     ArtifactError
-        A file cannot be used.
+        A file cannot be used, or does not say how it was trained.
     """
+    from gaitkit.training.record import told_record
+
     used = {model_digest(entry.file.parameters.get("input", {})) for entry in entries}
     used |= {model_digest(file.parameters) for file in geis}
     models = []
     for path in map(Path, paths):
         with open_artifact(path, kind="translator", guarded=True) as artifact:
-            _check_record(artifact)
-            models.append(SourceFile(**_source(artifact)))
+            models.append(
+                ModelFile(**_source(artifact), record=told_record(artifact, "translator"))
+            )
         if models[-1].ref.content_sha256 not in used:
             raise MixtureError(
                 f"{path} is not a model behind these results: its content digest begins with "
@@ -433,14 +447,6 @@ def read_models(
                 hint="Give the model that translated the evaluated GEIs, or none.",
             )
     return models
-
-
-def _check_record(model: Artifact) -> None:
-    """Refuse a model that does not say how it was trained."""
-    translator, training = (model.parameters.get(name) for name in ("translator", "training"))
-    config = translator.get("config") if isinstance(translator, Mapping) else None
-    if not isinstance(config, Mapping) or not isinstance(training, Mapping):
-        raise DamagedArtifactError(f"{model.path} does not say how it was trained.")
 
 
 def model_digest(parameters: Mapping[str, Any]) -> str | None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from gaitkit.artifacts.summary import count_reasons
 from gaitkit.dropped import REASONS, DroppedRow
 from gaitkit.labels import SequenceKey
-from gaitkit.reporting.page.inputs import Entry, GeiFile, ResultsFile, SourceFile
+from gaitkit.reporting.page.inputs import Entry, GeiFile, ModelFile, ResultsFile, SourceFile
 
 __all__ = ["Facts", "LeftOut", "left_out", "provenance"]
 
@@ -81,7 +81,7 @@ class Facts(NamedTuple):
 
 
 def provenance(
-    entries: Sequence[Entry], geis: Sequence[GeiFile], models: Sequence[SourceFile]
+    entries: Sequence[Entry], geis: Sequence[GeiFile], models: Sequence[ModelFile]
 ) -> list[Facts]:
     """Digests, versions, seeds and parameters of every file.
 
@@ -91,7 +91,7 @@ def provenance(
         The page's results.
     geis : sequence of GeiFile
         The images.
-    models : sequence of SourceFile
+    models : sequence of ModelFile
         The translators.
     """
     told = [Facts(file.title, _results(file), _parameters(file)) for file in _files(entries)]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from inspect import signature
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,16 @@ from gaitkit.protocols import PROTOCOLS
 from gaitkit.reporting.page.inputs import (
     Entry,
     GeiFile,
+    ModelFile,
     ResultsFile,
-    SourceFile,
     Translation,
     model_digest,
     translation_of,
 )
 from gaitkit.translators.aim import USUAL_TARGET
+
+if TYPE_CHECKING:
+    from gaitkit.training.record import TrainingRecord
 
 __all__ = ["Step", "WriteStep", "python_call", "steps", "written_steps"]
 
@@ -87,7 +90,7 @@ def written_steps(made: Sequence[Step], write: WriteStep = python_call) -> list[
 def steps(
     entries: Sequence[Entry],
     geis: Sequence[GeiFile] = (),
-    models: Sequence[SourceFile] = (),
+    models: Sequence[ModelFile] = (),
     people: Sequence[str] = (),
 ) -> list[Step]:
     """The steps that make the page's results, and the page, in the order of the pipeline.
@@ -98,7 +101,7 @@ def steps(
         The page's results.
     geis : sequence of GeiFile
         GEIs behind them: the steps then use the names of these files.
-    models : sequence of SourceFile
+    models : sequence of ModelFile
         Translators behind them: likewise, and their training is then told in full.
     people : sequence of str
         Whom the page was asked to show.
@@ -146,7 +149,7 @@ class _Source:
         Whether a translator made it.
     translation : Translation or None
         Which one.
-    model : SourceFile or None
+    model : ModelFile or None
         That translator's file.
     """
 
@@ -155,13 +158,13 @@ class _Source:
     parameters: Mapping[str, Any] | None
     translated: bool
     translation: Translation | None = None
-    model: SourceFile | None = None
+    model: ModelFile | None = None
 
 
 class _Known:
     """The files at hand, by what artefacts made from them call them."""
 
-    def __init__(self, geis: Sequence[GeiFile], models: Sequence[SourceFile]) -> None:
+    def __init__(self, geis: Sequence[GeiFile], models: Sequence[ModelFile]) -> None:
         self.geis = {file.ref: file for file in geis}
         self.models = {file.ref.content_sha256: file for file in models}
 
@@ -247,7 +250,7 @@ def _translating(source: _Source, protocol: str) -> list[Step]:
         train |= _system(translation)
         translate |= _asked(translation)
     if source.model is not None and translation is not None:
-        train |= _training(source.model, translation)
+        train |= _training(source.model.record, translation)
         others = sum(ref.kind == "gei" for ref in source.model.inputs) - 1
         train |= {"also": [f"also-{n + 1}.h5" for n in range(others)]} if others > 0 else {}
     else:
@@ -280,54 +283,46 @@ def _changed(chosen: tuple[Any, ...], usual: tuple[Any, ...], *names: str) -> di
     return {name: value for name, value, default in triples if value != default}
 
 
-def _training(model: SourceFile, translation: Translation) -> dict[str, Any]:
+def _training(record: TrainingRecord, translation: Translation) -> dict[str, Any]:
     """Where a training departed from its recipe and system, by the model's own record."""
-    from gaitkit.training.options import TrainingOptions
+    from gaitkit.translators.options import TranslatorOptions
     from gaitkit.translators.recipes import choose_recipe
     from gaitkit.translators.registry import translator_class
 
-    recorded = {name: dict(model.parameters.get(name) or {}) for name in ("training", "runtime")}
     system = translator_class(translation.system)
     # A recipe goes before the mode, and names its system.
     recipe = translation.recipe or None
     named = choose_recipe(None if recipe else translation.system, recipe)
-    paired = not translation.recipe and translation.mode == "paired"
-    usual_config = {**named.config, **(system.config_class.paired_settings() if paired else {})}
-    usual = vars(system.config_class.from_parameters(usual_config))
-    config = vars(system.config_class.from_parameters(model.parameters["translator"]["config"]))
-    by_data = {item.name for item in fields(system.config_class) if item.metadata.get("by_data")}
+    paired = recipe is None and translation.mode == "paired"
+    usual = system.config_class.from_parameters(
+        {**named.config, **(system.config_class.paired_settings() if paired else {})}
+    )
+    config = system.config_class.from_parameters(record.config or {})
     settings = {
         name: value
-        for name, value in config.items()
-        if name not in by_data and value != usual[name]
+        for name, value in vars(config).items()
+        if name not in config.by_data() and value != vars(usual)[name]
     }
-    training = recorded["training"]
-    options = {
-        **TrainingOptions().as_parameters(),
-        **system.default_training,
-        **named.training,
-    }
-    if refit := model.parameters.get("refit"):
+    options = vars(TranslatorOptions()) | dict(system.default_training) | dict(named.training)
+    training = dict(record.options or {})
+    if record.refit is not None:
         # What was asked for is the training that came before, whose people were held out.
-        training |= {
-            "iterations": refit["iterations"],
-            "validate_every": refit["validate_every"],
-            "validation_subjects": len(refit["held_out"]),
-        }
+        training |= {name: record.refit.get(name) for name in ("iterations", "validate_every")}
+        training["validation_subjects"] = len(record.refit.get("held_out", ()))
     chosen: dict[str, Any] = {"width": settings.pop("width")} if "width" in settings else {}
     if settings:
         chosen["config"] = settings
     chosen |= {
         name: training[name]
         for name, default in options.items()
-        if name in training and training[name] != default
+        if training.get(name) not in (None, default)
     }
-    if refit:
+    if record.refit is not None:
         chosen["refit"] = True
     # The last bits of the weights depend on these.
     for name in ("precision", "threads"):
-        if recorded["runtime"].get(name) is not None:
-            chosen[name] = recorded["runtime"][name]
+        if record.runtime.get(name) is not None:
+            chosen[name] = record.runtime[name]
     return chosen
 
 

@@ -126,6 +126,7 @@ class Generator(nn.Module):
 
     def forward(self, source: torch.Tensor) -> torch.Tensor:
         """Generated images."""
+        source = _channels_last(source)
         code = source
         by_size: list[torch.Tensor] = []
         for name, layer in self.encoder.named_children():
@@ -172,7 +173,7 @@ class Critic(nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Logits of shape (n,) for images of shape (n, in_channels, height, width)."""
-        logits: torch.Tensor = self.layers(image)
+        logits: torch.Tensor = self.layers(_channels_last(image))
         return logits.flatten()
 
     def each(self, batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
@@ -185,7 +186,7 @@ class Critic(nn.Module):
         """
         if not self.at_once or not _is_on_gpu(batches[0]):
             return [self(batch) for batch in batches]
-        code = torch.cat(list(batches))
+        code = _channels_last(torch.cat(list(batches)))
         for layer in self.layers:
             if isinstance(layer, nn.modules.batchnorm._BatchNorm):
                 code = torch.cat([layer(part) for part in code.chunk(len(batches))])
@@ -196,6 +197,17 @@ class Critic(nn.Module):
 
 def _is_on_gpu(image: torch.Tensor) -> bool:
     return image.is_cuda
+
+
+def _channels_last(image: torch.Tensor) -> torch.Tensor:
+    """The same image with strides that say so.
+
+    With one channel both orders look alike, and a GPU's library takes it for channels first: it
+    would turn the first layer's output round before the second.
+    """
+    if not _is_on_gpu(image) or image.shape[1] != 1:
+        return image
+    return image.squeeze(1).unsqueeze(-1).permute(0, 3, 1, 2)
 
 
 def beside(source: torch.Tensor, candidate: torch.Tensor) -> torch.Tensor:
@@ -240,6 +252,11 @@ def striped(features: torch.Tensor) -> torch.Tensor:
     -------
     Tensor, shape (n, channels, 4, height · width / 4)
         What lies in each stripe.
+
+    Examples
+    --------
+    >>> striped(torch.arange(8.0).reshape(1, 1, 4, 2)).mean(dim=3)
+    tensor([[[0.5000, 2.5000, 4.5000, 6.5000]]])
     """
     return features.reshape(*features.shape[:2], STRIPES, -1)
 

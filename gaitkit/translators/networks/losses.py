@@ -39,7 +39,13 @@ def bce_with_logits(logits: torch.Tensor, label: float) -> torch.Tensor:
 
 
 def share_right(logits: torch.Tensor, label: float) -> torch.Tensor:
-    """Share of logits on the right side of 0: above it for label 1, not above it for label 0."""
+    """Share of logits on the right side of 0: above it for label 1, not above it for label 0.
+
+    Examples
+    --------
+    >>> share_right(torch.tensor([2.0, 0.0, -1.0, 3.0]), 1.0).item()
+    0.5
+    """
     scores = logits.detach()
     right = scores > 0 if label else scores <= 0
     return right.float().mean()
@@ -56,6 +62,11 @@ def squared_distance(scores: torch.Tensor, label: float) -> torch.Tensor:
         Of any shape.
     label : float
         1 for "real", 0 for the contrary.
+
+    Examples
+    --------
+    >>> squared_distance(torch.tensor([1.0, 3.0]), 1.0).item()
+    2.0
     """
     return (precise(scores) - label).square().mean()
 

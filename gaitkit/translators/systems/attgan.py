@@ -5,10 +5,10 @@ TIP 28(11), 2019. The encoder's code is decoded with attributes: with an image's
 give the image back, with others it must convince a critic and a classifier of attributes. No pair
 of images is needed.
 
-Layers follow the paper's table I, made for images of 64×64: one layer fewer. Losses and their
-weights follow its section III. Adapted are the attributes, which here are a GEI's view and
-condition: one of each, so that their loss is that of two softmax groups and not of independent
-attributes; and that a part of each batch is always asked for the target.
+Layers follow the paper's table I, with one fewer for images of 64×64 pixels. Losses and their
+weights are the paper's. Adapted are the attributes, which here are a GEI's view and condition: one
+of each, so that their loss is that of two softmax groups and not of independent attributes; and
+that a part of each batch is always asked for the target.
 """
 
 from __future__ import annotations
@@ -117,6 +117,13 @@ class AttGAN(EditingTranslator[AttGANConfig]):
 
     Networks: ``G`` (encoder and decoder) and ``D`` (critic and classifier of attributes, on one
     trunk); what `Extras` adds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> model = AttGAN(AttGANConfig(width=2, layers=3, image_size=(32, 32)), device="cpu")
+    >>> model.translate(np.zeros((3, 32, 32), dtype=np.uint8), Aim(strength=0.5)).shape
+    (3, 32, 32)
     """
 
     name: ClassVar[str] = "attgan"
@@ -379,6 +386,11 @@ def critic_loss(real: torch.Tensor, generated: torch.Tensor, kind: str) -> torch
         Its scores, of any floating type; computed in float32 at least.
     kind : str
         One of `ADVERSARIAL`.
+
+    Examples
+    --------
+    >>> critic_loss(torch.tensor([1.0, 3.0]), torch.tensor([0.5, 0.5]), "wgan-gp").item()
+    -1.5
     """
     if kind == "wgan-gp":
         return precise(generated).mean() - precise(real).mean()

@@ -102,6 +102,13 @@ class DeformableGAN(Extras[DeformableConfig]):
     Networks: ``G`` (generator), ``D`` (discriminator of source and candidate; left out without
     `adversarial_weight`), ``layout`` (finds the boxes; its buffers are measured before the
     training), in the variant `full` ``bank`` (fixed filters), and those of `Extras`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> model = DeformableGAN(DeformableConfig(width=2, image_size=(32, 32)), device="cpu")
+    >>> model.translate(np.zeros((3, 32, 32), dtype=np.uint8)).shape
+    (3, 32, 32)
     """
 
     name: ClassVar[str] = "deformable"

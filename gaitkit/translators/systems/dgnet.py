@@ -6,10 +6,10 @@ second one how the image is laid out; a generator draws any identity in any layo
 person teach it: each must be drawn from the identity of the other.
 
 Losses, their weights and the way in which those grow follow section 3 of the paper and its public
-implementation; the identity encoder's losses are its section 3.3, primary and fine-grained learning
-of features. Adapted to gait is what the layout stands for: view, clothes and bags. A GEI is
-translated by drawing its identity in the mean layout of 90° and a normal walk, which the paper does
-not do, and the second head learns to name view and condition unless the setting `fine` says
+implementation; the identity encoder's losses are what the paper calls primary and fine-grained
+learning of features. Adapted to gait is what the layout stands for: view, clothes and bags. A GEI
+is translated by drawing its identity in the mean layout of 90° and a normal walk, which the paper
+does not do, and the second head learns to name view and condition unless the setting `fine` says
 otherwise. The teacher learns in the first part of the same training.
 """
 
@@ -167,6 +167,14 @@ class DGNet(Extras[DGNetConfig]):
     Networks: ``E_a`` (identity encoder), ``E_s`` (layout encoder), ``G`` (generator), ``D``
     (critic, left out where `adversarial_weight` is 0), ``T`` (the teacher, left out where
     `teacher_share` is 0).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> config = DGNetConfig(width=2, identity_width=2, image_size=(32, 32))
+    >>> model = DGNet(config, device="cpu")
+    >>> model.embed(np.zeros((3, 32, 32), dtype=np.uint8)).shape
+    (3, 64)
     """
 
     name: ClassVar[str] = "dgnet"
@@ -394,7 +402,7 @@ class DGNet(Extras[DGNetConfig]):
     def _naming_loss(
         self, batch: Batch, seen: Identity, fake: torch.Tensor, *, taught: bool
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """The loss of E_a alone: names, the teacher's opinion, and layouts (section 3.3).
+        """The loss of E_a alone: names, the teacher's opinion, and layouts.
 
         Parameters
         ----------

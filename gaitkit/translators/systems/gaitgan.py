@@ -131,6 +131,13 @@ class GaitGAN(AdversarialTranslator[GaitGANConfig]):
     Networks: ``G`` (generator), ``D`` (real/fake) and ``A`` (identification), both left out
     without `adversarial_weight`; with `identity_weight` ``E`` (identity network); with `ema_decay`
     ``G_average``, which then translates.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> model = GaitGAN(GaitGANConfig(width=2, image_size=(32, 32)), device="cpu")
+    >>> model.translate(np.zeros((3, 32, 32), dtype=np.uint8)).shape
+    (3, 32, 32)
     """
 
     name: ClassVar[str] = "gaitgan"

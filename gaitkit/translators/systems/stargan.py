@@ -4,13 +4,13 @@ Choi, Choi, Kim, Ha, Kim, Choo, "StarGAN: Unified Generative Adversarial Network
 Image-to-Image Translation", CVPR 2018. No pair of images is needed: that the way there and back
 gives the source again is what keeps the person.
 
-Networks, losses, their weights and the step sizes follow sections 3 and 7.2 of the paper. Adapted
-are the labels, which are those of gait, one view of a group and one condition of another, and not
-independent attributes; one halving less in the critic, for GEIs of 64×64 pixels; and that a part of
-each batch is always asked for the target. Several data sets whose views and conditions differ are
-learned from as in section 3.3: what a data set does not have is neither asked for in its images nor
-looked for in them, and the label vector says which data set it speaks of. The identity network E,
-off by default, is our addition.
+Networks, losses, their weights and the step sizes are the paper's. Adapted are the labels, which
+are those of gait, one view of a group and one condition of another, and not independent attributes;
+one halving less in the critic, for GEIs of 64×64 pixels; and that a part of each batch is always
+asked for the target. Several data sets whose views and conditions differ are learned from with the
+paper's mask vector: what a data set does not have is neither asked for in its images nor looked for
+in them, and the label vector says which data set it speaks of. The identity network E, off by
+default, is our addition.
 """
 
 from __future__ import annotations
@@ -106,6 +106,14 @@ class StarGAN(EditingTranslator[StarGANConfig]):
 
     Networks: ``G`` (generator) and ``D`` (critic and classifier); with `identity_weight` ``E``
     (identity network); what `Extras` adds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> model = StarGAN(StarGANConfig(width=2, depth=3, image_size=(32, 32)), device="cpu")
+    >>> images = np.zeros((3, 32, 32), dtype=np.uint8)
+    >>> model.translate(images, Aim(view=54.0, condition="cl")).shape
+    (3, 32, 32)
     """
 
     name: ClassVar[str] = "stargan"

@@ -1,4 +1,4 @@
-"""The deepest layer's convolution is a convolution."""
+"""The deepest layer's convolution is a convolution; judging leaves a network as it was."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from gaitkit.translators.networks.blocks import DeepConv2d, frozen
+from gaitkit.translators.networks.blocks import DeepConv2d, frozen, judging
 
 Layers = tuple[nn.Conv2d, DeepConv2d]
 
@@ -60,3 +60,12 @@ def test_frozen_weights_are_asked_for_no_gradient(layers: Layers) -> None:
     result.float().sum().backward()
     assert deep.weight.grad is None
     assert image.grad is not None
+
+
+def test_judging_takes_running_statistics_unless_the_batch_s_own_are_asked_for() -> None:
+    network = nn.Sequential(nn.BatchNorm2d(1), nn.Dropout(0.5))
+    with judging(network):
+        assert [module.training for module in network] == [False, False]
+    with judging(network, own_statistics=True):
+        assert [module.training for module in network] == [True, False]
+    assert all(module.training for module in network.modules())
