@@ -9,7 +9,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from inspect import signature
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -49,7 +48,7 @@ class Step(NamedTuple):
     stage : str
         ``make_gei``, ``train``, ``translate``, ``evaluate`` or ``report``.
     parameters : mapping
-        By name; those at the library's defaults are left out.
+        By name; what was not asked for is left out.
     note : str
         What the parameters cannot say.
     """
@@ -329,8 +328,6 @@ def _training(record: TrainingRecord, translation: Translation) -> dict[str, Any
 def _evaluate(
     file: ResultsFile, result: EvaluationResult, protocol: str, sources: Sequence[_Source]
 ) -> Step:
-    from gaitkit.stages.evaluate import evaluate
-
     pairs = [(str(feature), str(metric)) for feature, metric in file.parameters["results"]]
     first, *others = sources
     counted = any(number.failures_to_acquire.counted for number in result.numbers.values())
@@ -348,12 +345,7 @@ def _evaluate(
         "truth": first.measured if "quality" in file.parameters else None,
         "seed": file.seed or 0,
     }
-    usual = {name: item.default for name, item in signature(evaluate).parameters.items()}
-    chosen = {
-        name: value
-        for name, value in chosen.items()
-        if (tuple(value) if isinstance(value, list) else value) != usual[name]
-    }
+    chosen = {name: value for name, value in chosen.items() if value not in (None, False, [])}
     return Step("evaluate", {"path": first.name, **chosen, "output": _output(file)})
 
 
