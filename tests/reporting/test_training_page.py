@@ -27,7 +27,8 @@ def history_of(values: dict[str, float]) -> History:
 
 def page(tmp_path: Path, history: History) -> np.ndarray:
     path = tmp_path / "model.h5"
-    arrays = {"step": np.array(300), **history.arrays()}
+    weights = {"weights/G/conv": np.zeros(1, dtype=np.float32)}
+    arrays = {"step": np.array(300), **weights, **history.arrays()}
     write_artifact(
         path, kind="translator", arrays=arrays, parameters={}, dataset="drawn", overwrite=True
     )
