@@ -11,7 +11,7 @@ import torch
 from gaitkit.artifacts import write_artifact
 from gaitkit.errors import ArtifactError
 from gaitkit.reporting.training_page import training_page
-from gaitkit.training.history import History
+from gaitkit.training.history import History, Samples
 
 LOSSES = {"D.target": 0.7, "G.D": 1.5}
 HEALTH = {"accuracy.D.target": 0.9, "gradient.G": 3.0, "spread.G": 0.4}
@@ -27,7 +27,8 @@ def history_of(values: dict[str, float]) -> History:
 
 def page(tmp_path: Path, history: History) -> np.ndarray:
     path = tmp_path / "model.h5"
-    arrays = {"step": np.array(300), **history.arrays()}
+    weights = {"weights/G/conv": np.zeros(1, dtype=np.float32)}
+    arrays = {"step": np.array(300), **weights, **history.arrays()}
     write_artifact(
         path, kind="translator", arrays=arrays, parameters={}, dataset="drawn", overwrite=True
     )
@@ -48,7 +49,7 @@ def test_health_validation_and_samples_come_in_beside_the_losses(tmp_path: Path)
     assert validated.shape[0] > healthy.shape[0]
     images = np.full((4, 32, 32), 128, dtype=np.uint8)
     for step in (100, 200, 300):
-        history.add_samples(step, images, images, images)
+        history.add_samples(step, Samples(images, images, images))
     assert page(tmp_path, history).shape[0] > validated.shape[0]
 
 
