@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 from gaitkit.cli.command_lines import ALIASES
 from gaitkit.cli.main import COMMANDS, cli
 from gaitkit.cli.parameters import in_options
@@ -57,7 +55,6 @@ def test_what_counts_as_an_option() -> None:
     assert options_in("torchrun --nproc-per-node=2") == []
 
 
-@pytest.mark.xfail(strict=True, reason="some strings still do: remove this mark with the last")
 def test_no_string_of_the_library_names_an_option() -> None:
     offenders = [
         f"{path.relative_to(ROOT)}:{line}: {' '.join(found)}"

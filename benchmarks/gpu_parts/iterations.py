@@ -37,24 +37,26 @@ def run(task: Task) -> None:
     told = f"the plain loop: float32, TF32 in convolutions {tf32[0]}, in products {tf32[1]}"
     task.record("plain", told, tf32_convolutions=tf32[0], tf32_products=tf32[1])
     with tempfile.TemporaryDirectory() as folder:
-        loops, once = {}, {}
+        loops: dict[str, Loop] = {}
+        once: dict[str, float] = {}
+        memory: dict[str, float] = {}
         for what, build in contender.loops(task, size, Path(folder)).items():
-            loop, once[what] = warmed_up(task, what, build)
-            if loop is not None:
-                loops[what] = loop
+            found = warmed_up(task, what, build)
+            if found is not None:
+                loops[what], once[what], memory[what] = found
         unrecorded = loops.get(EAGER if task.on_gpu else RECORDED)
         if unrecorded is None:
             return
         flops = count_flops(task, unrecorded)
         timed = in_turn(task, loops, once)
-        report(task, name, contender, timed, flops, peak)
+        report(task, name, contender, timed, memory, flops, peak)
         finite(task, loops)
         if task.on_gpu:
             profile(task, name, unrecorded)
 
 
-def warmed_up(task: Task, what: str, build: Callable[[], Loop]) -> tuple[Loop | None, float]:
-    """Build a loop and do its first iterations; told are memory and the seconds of one."""
+def warmed_up(task: Task, what: str, build: Callable[[], Loop]) -> tuple[Loop, float, float] | None:
+    """Build a loop and do its first iterations; the seconds of one, and its peak of memory."""
     gc.collect()
     if task.on_gpu:
         torch.cuda.empty_cache()
@@ -70,7 +72,7 @@ def warmed_up(task: Task, what: str, build: Callable[[], Loop]) -> tuple[Loop | 
     except Exception as error:
         reason = str(error).partition("\n")[0]
         task.record("failure", f"{what}: {type(error).__name__}: {reason}", loop=what)
-        return None, 0.0
+        return None
     text = f"{what}: {1e3 * once:.2f} ms at first"
     if task.on_gpu:
         values["memory_mib"] = (torch.cuda.max_memory_allocated() - before[0]) / 2**20
@@ -78,10 +80,11 @@ def warmed_up(task: Task, what: str, build: Callable[[], Loop]) -> tuple[Loop | 
         text += f", peak memory {values['memory_mib']:,.0f} MiB"
     mode = loop.model.runtime.mode if loop.model is not None else "plain"
     precision = loop.model.runtime.precision if loop.model is not None else "fp32"
-    if what == RECORDED and task.on_gpu and mode != "cuda-graph":
-        text += "; the step could NOT BE RECORDED (the log says why)"
     task.record("loop", text, loop=what, mode=mode, precision=precision, **values)
-    return loop, once
+    if what == RECORDED and task.on_gpu and mode != "cuda-graph":
+        text = f"{what}: the step could NOT BE RECORDED, the log says why"
+        task.record("failure", text, loop=what)
+    return loop, once, values.get("memory_mib", 0.0)
 
 
 class Flops(TorchDispatchMode):
@@ -144,6 +147,7 @@ def report(
     name: str,
     contender: Contender,
     timed: dict[str, list[tuple[float, int]]],
+    memory: dict[str, float],
     flops: float,
     peak: float,
 ) -> None:
@@ -154,9 +158,11 @@ def report(
         spread = max(seconds) / min(seconds) - 1
         rate = flops / taken
         text = (
-            f"{name:<11}{what:<18}{1e3 * taken:10.2f} ms {rate / 1e12:9.3f} TFLOP/s "
+            f"{name:<11}{what:<22}{1e3 * taken:10.2f} ms {rate / 1e12:9.3f} TFLOP/s "
             f"{rate / peak:7.1%} of peak, {count} timed, spread {spread:.0%}"
         )
+        if task.on_gpu:
+            text += f", {memory[what]:,.0f} MiB"
         task.record(
             "iteration",
             text,
@@ -167,6 +173,7 @@ def report(
             timed=count,
             flops=rate,
             share=rate / peak,
+            memory_mib=memory[what] if task.on_gpu else None,
         )
     if RECORDED not in timed:
         return

