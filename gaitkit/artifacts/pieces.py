@@ -43,7 +43,7 @@ def free_to_write(path: Path | str, *, overwrite: bool) -> None:
         raise OutputError(f"{path} is a folder; expected the name of a file to write.")
     if path.exists() and not overwrite:
         raise OutputExistsError(
-            f"{path} exists.", hint="Add --overwrite to replace it, or give another name."
+            f"{path} exists.", hint="Give `overwrite=True` to replace it, or another name."
         )
     folder = path.parent
     if not folder.is_dir():
