@@ -48,6 +48,7 @@ _OF_THE_AVERAGE = {"min_frames": "--min-frames", "cycles": "--cycles", "mirror":
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     input: Path | None,
     output: Path,
     manifest: Path | None,

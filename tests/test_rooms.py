@@ -34,9 +34,6 @@ ABOVE_ALL = ("front.py", "plots.py")
 FORMER_NAMES = ("datasets/protocols.py",)
 """Places where programs of before look for names that have moved."""
 
-NAMES_STAGES = "reporting/page/steps.py"
-"""The report's list of how everything was made refers to the stages themselves, and calls none."""
-
 APART = {
     "training": {"translators", "embedders", "identification"},
     "walkers": {"silhouettes", "gei", "datasets"},
@@ -86,7 +83,6 @@ def test_a_room_imports_none_above_it(room: str) -> None:
         shows = path.name in ("__init__.py", "__main__.py") or name in ABOVE_ALL + FORMER_NAMES
         if own == room and not shows:
             found = rooms_of(path) & (above | APART.get(room, set()))
-            found -= {"stages"} if name == NAMES_STAGES else set()
             assert not found, f"{path.relative_to(ROOT)} imports {', '.join(sorted(found))}"
 
 
