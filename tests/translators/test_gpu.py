@@ -94,17 +94,19 @@ def test_recorded_steps_give_what_unrecorded_ones_give(
     system: str, precision: str, most: float, write_geis: Write
 ) -> None:
     geis = GeiSet.open(write_geis())
-    ends, values = {}, {}
-    for mode in ("eager", "cuda-graph"):
+    ends, values = [], []
+    for mode in ("eager", "eager", "cuda-graph"):
         model = built(system, geis, precision=precision, mode=mode)
         start = weights_of(model)
-        values[mode] = trained(model, geis)
+        values.append(trained(model, geis))
         # A step that could not be recorded would have made the mode eager.
         assert model.runtime.mode == mode
-        ends[mode] = weights_of(model)
-    # With other draws it is 0.2 (GaitGAN) to 0.9.
-    assert apart(ends["eager"], ends["cuda-graph"], start) < most
-    assert [set(row) for row in values["eager"]] == [set(row) for row in values["cuda-graph"]]
+        ends.append(weights_of(model))
+    # Weights whose gradient is nothing but rounding, as of a bias before a normalisation, go
+    # either way even without a recording: that is the measure.
+    by_itself = apart(ends[0], ends[1], start)
+    assert apart(ends[0], ends[2], start) < max(most, 2 * by_itself)
+    assert [set(row) for row in values[0]] == [set(row) for row in values[2]]
 
 
 CHOICES: list[tuple[str, dict[str, Any]]] = [

@@ -72,7 +72,9 @@ class Asked(TorchFunctionMode):
             isinstance(part, (list, np.ndarray))
             for part in (args[1] if isinstance(args[1], tuple) else [args[1]])
         )
-        if by_list or func in FROM_HOST:
+        # A GPU's tensor with indices is given a number by way of the host.
+        number = func is torch.Tensor.__setitem__ and not isinstance(args[2], torch.Tensor)
+        if by_list or number or func in FROM_HOST:
             self.from_host.append(func.__name__)
         return func(*args, **(kwargs or {}))
 

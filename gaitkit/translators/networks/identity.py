@@ -163,8 +163,8 @@ def contrastive_loss(
     )
     scores = generated @ candidates.T / temperature
     own = torch.arange(count, device=scores.device)
-    same_person = subject[:, None] == candidate_subject
-    same_person[own, own] = False
+    # Not by indices: the value would be brought from the host, which no recording allows.
+    same_person = (subject[:, None] == candidate_subject).fill_diagonal_(False)
     scores = scores.masked_fill(same_person, _OTHER_PERSON)
     forth = functional.cross_entropy(scores, own)
     back = functional.cross_entropy(scores[:, :count].T, own)
