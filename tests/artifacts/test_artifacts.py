@@ -135,7 +135,7 @@ def test_a_failure_leaves_nothing_and_spares_the_old_file(tmp_path: Path) -> Non
 
 def test_an_existing_output_is_refused(tmp_path: Path) -> None:
     write_geis(tmp_path / "a.h5")
-    with pytest.raises(OutputExistsError, match=r"a\.h5 exists.*\n.*--overwrite"):
+    with pytest.raises(OutputExistsError, match=r"a\.h5 exists.*\n.*overwrite=True"):
         write_geis(tmp_path / "a.h5")
     write_geis(tmp_path / "a.h5", overwrite=True)
 

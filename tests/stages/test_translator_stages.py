@@ -339,7 +339,7 @@ def test_a_model_is_saved_and_loaded_from_python(tmp_path: Path) -> None:
 )
 def test_arrays_that_are_not_geis_are_refused(images: Any, error: str) -> None:
     labels = Labels.from_keys([SequenceKey("a", "nm", take, 90.0) for take in (1, 2)])
-    with pytest.raises(ValueError, match=error):
+    with pytest.raises(OptionError, match=error):
         GeiSet(images, labels)
 
 
