@@ -43,7 +43,7 @@ PARTS: dict[str, tuple[float, float]] = {
     "tests": (2.2, 130),
     **{
         f"iterations/{name}": (weight, 46 * weight)
-        for name, weight in zip(SYSTEMS, (2.4, 1.4, 0.8, 1.2, 0.9))
+        for name, weight in zip(SYSTEMS, (2.4, 1.6, 1.0, 2.0, 1.2))
     },
     "search": (0.9, 70),
     "training": (3.0, 1e9),
