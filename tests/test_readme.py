@@ -63,7 +63,9 @@ def test_the_python_examples_run(
     assert gaitkit("make-gei", tiny_tree, "-o", tmp_path / "gei.h5", "--workers", 1).code == 0
     monkeypatch.chdir(tmp_path)
     notebook: dict[str, object] = {}
-    first, second = fences("README.md", "python")
+    front, first, second = fences("README.md", "python")
+    exec(compile(front, "README.md", "exec"), notebook)
+    assert capsys.readouterr().out == "(64, 64) uint8\n"
     exec(compile(first, "README.md", "exec"), notebook)
     assert capsys.readouterr().out == "(120, 64, 64) uint8 2 2\n"
 
