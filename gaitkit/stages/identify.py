@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,6 @@ from gaitkit.identification.gallery import (
     Candidate,
     Identification,
     check_threshold,
-    identify_vectors,
     nearest_people,
 )
 from gaitkit.identification.metrics import DEFAULT_METRIC, Metric, get_metric
@@ -60,9 +57,8 @@ class _Rows:
 
 
 def identify(
-    probes: Path | str | NDArray[Any],
-    gallery: Path | str | NDArray[Any],
-    names: Sequence[str] | None = None,
+    probes: Path | str,
+    gallery: Path | str,
     *,
     top: int = 5,
     feature: str = "pixels",
@@ -73,14 +69,14 @@ def identify(
     device: str = "cpu",
     threads: int | None = None,
 ) -> Identification:
-    """Search each sequence of one GEI artefact, or array, among all sequences of another.
+    """Search each sequence of one GEI artefact among all sequences of another.
+
+    `gaitkit.identify` also takes images in memory, and their names.
 
     Parameters
     ----------
-    probes, gallery : path-like, or arrays of shape (n, d) or (n, height, width)
-        `gei` artefacts, or images or vectors in memory; both made in the same way.
-    names : sequence of str, optional
-        Whose row of `gallery` it is, where that is an array.
+    probes, gallery : path-like
+        `gei` artefacts, made in the same way.
     top : int
         How many people are listed for each probe, at least 1.
     feature : str
@@ -116,22 +112,8 @@ def identify(
     --------
     >>> identify("unknown.h5", "gallery.h5", top=3).names  # doctest: +SKIP
     ['001', '014']
-    >>> identify([[1, 1]], [[0, 0], [9, 9]], ["ann", "bob"]).names
-    ['ann']
     """
     chosen = get_metric(metric)
-    if names is not None or not isinstance(gallery, str | os.PathLike):
-        _refuse_files(probes, gallery, names, feature, fpir, calibration)
-        return identify_vectors(
-            probes,
-            gallery,
-            names or (),
-            top=top,
-            metric=chosen,
-            threshold=threshold,
-            device=device,
-            threads=threads,
-        )
     calibration = None if calibration is None else Path(calibration)
     _check_options(chosen, top, feature, threshold, fpir, calibration)
     probes, gallery = (artifact_path(item, "identify") for item in (probes, gallery))
@@ -204,41 +186,6 @@ def _check_options(
 def _is_fitted(feature: str) -> bool:
     """Whether vectors of a feature need what was fitted for some results."""
     return feature not in FEATURES or FEATURES[feature].fit is not None
-
-
-def _refuse_files(
-    probes: Any,
-    gallery: Any,
-    names: Sequence[str] | None,
-    feature: str,
-    fpir: float | None,
-    calibration: Path | str | None,
-) -> None:
-    """Raise unless probes and gallery are both arrays, with names and without what files need."""
-    files = [
-        what
-        for what, value in (("probes", probes), ("gallery", gallery))
-        if isinstance(value, str | os.PathLike)
-    ]
-    if files:
-        raise OptionError(
-            f"`names` are for a gallery in memory; `{files[0]}` is a file, whose rows have their "
-            "own."
-            if names is not None
-            else f"`{files[0]}` is a file, and the other is an array.",
-            hint="Give two GEI artefacts, or two arrays and the `names` of the gallery's rows.",
-        )
-    if names is None:
-        raise OptionError(
-            "A gallery in memory needs `names`: whose row it is, for each.",
-            hint='Give them in the order of the rows: names=["ann", "bob"].',
-        )
-    if fpir is not None or calibration is not None or _is_fitted(feature):
-        raise OptionError(
-            "`fpir`, `calibration` and a fitted `feature` are for GEI artefacts, whose making can "
-            "be compared.",
-            hint="Give a `threshold`, and vectors that are made already.",
-        )
 
 
 def _warn_of_size(calibration: Calibration, people: int) -> None:

@@ -5,14 +5,13 @@ import pytest
 
 from gaitkit.errors import OptionError, ProtocolError
 from gaitkit.identification.gallery import identify_vectors
-from gaitkit.stages.identify import identify
 
 GALLERY = np.array([[[0, 0]], [[9, 9]], [[9, 7]]], dtype=np.uint8)
 NAMES = ["ann", "bob", "bob"]
 
 
 def test_names_of_images_by_hand():
-    found = identify(np.array([[[1, 1]], [[9, 8]]]), GALLERY, NAMES, top=5)
+    found = identify_vectors(np.array([[[1, 1]], [[9, 8]]]), GALLERY, NAMES, top=5)
     assert found.names == ["ann", "bob"]
     assert [[(c.name, c.row) for c in answer.candidates] for answer in found.answers] == [
         [("ann", 0), ("bob", 2)],
@@ -53,21 +52,12 @@ def test_it_shows_itself_in_three_lines():
         ([["a", "b"]], GALLERY, NAMES, "found values of type <U1"),
         ([[1, 2], [1]], GALLERY, NAMES, "rows of different lengths"),
         ([[1, 2]], GALLERY, NAMES[:2], "3 rows of `gallery` and 2 `names`"),
-        ([[1, 2]], GALLERY, None, "needs `names`"),
-        ("probes.h5", GALLERY, NAMES, "`probes` is a file"),
-        ([[1, 2]], "gallery.h5", NAMES, "`gallery` is a file"),
-        ([[1, 2]], "gallery.h5", None, "expected the path of a GEI artefact; found a list"),
         ([[1j, 2]], GALLERY, NAMES, "type complex128"),
     ],
 )
 def test_what_cannot_be_searched(probes, gallery, names, message):
     with pytest.raises(OptionError, match=message):
-        identify(probes, gallery, names)
-
-
-def test_a_fitted_feature_needs_artefacts():
-    with pytest.raises(OptionError, match="are for GEI artefacts"):
-        identify([[1, 2]], GALLERY, NAMES, feature="lda")
+        identify_vectors(probes, gallery, names)
 
 
 def test_one_person_needs_a_threshold():

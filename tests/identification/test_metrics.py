@@ -6,10 +6,10 @@ from made_up_people import people_images, people_labels
 
 from gaitkit.errors import OptionError
 from gaitkit.identification.fusion import Fusion, fuse
+from gaitkit.identification.gallery import identify_vectors
 from gaitkit.identification.metrics import METRICS, Metric, get_metric
 from gaitkit.identification.results import read_results
 from gaitkit.stages.evaluate import evaluate
-from gaitkit.stages.identify import identify
 
 
 def largest_difference(a, b):
@@ -64,7 +64,7 @@ def test_what_cannot_be_added_up_is_not_fused(write_gei):
 @pytest.mark.usefixtures("toy")
 def test_a_metric_of_ones_own_has_no_matrix_products(write_gei):
     with pytest.raises(OptionError, match="device cuda"):
-        identify([[1]], [[1], [2]], ["a", "b"], metric="toy", device="cuda")
+        identify_vectors([[1]], [[1], [2]], ["a", "b"], metric="toy", device="cuda")
 
 
 @pytest.mark.usefixtures("l1")
