@@ -13,7 +13,7 @@ import click
 from gaitkit._version import __version__
 from gaitkit.cli import console, options
 from gaitkit.cli.parameters import in_options
-from gaitkit.errors import GaitkitError, StoppedError
+from gaitkit.errors import GaitkitError, StoppedError, did_you_mean
 from gaitkit.parallel import process_rank
 
 __all__ = ["cli", "main"]
@@ -60,14 +60,11 @@ class Pipeline(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find a command; suggest a close one where there is none."""
-        import difflib
-
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            guess = f" Did you mean {close[0]!r}?" if close else ""
-            raise click.UsageError(f"There is no command {args[0]!r}.{guess}", ctx) from error
+            text = f"There is no command {args[0]!r}. {did_you_mean(args[0], COMMANDS)}"
+            raise click.UsageError(text.rstrip(), ctx) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what an error of the library calls a parameter is an option here."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from gaitkit.cli import console
+from gaitkit.errors import did_you_mean
 
 __all__ = [
     "alignment",
@@ -102,9 +102,9 @@ def _checked(
     for key, value in table.items():
         plain = key.replace("-", "_")
         if plain not in names:
-            close = difflib.get_close_matches(plain, names, n=1)
-            guess = f" Did you mean {close[0].replace('_', '-')!r}?" if close else ""
-            raise click.UsageError(f"{path}: [{name}] has no option {key!r}.{guess}", root)
+            guess = did_you_mean(plain, names).replace("_", "-")
+            text = f"{path}: [{name}] has no option {key!r}. {guess}"
+            raise click.UsageError(text.rstrip(), root)
         checked[names[plain]] = value
     return checked
 

@@ -30,6 +30,7 @@ __all__ = [
     "StoppedError",
     "TrainingError",
     "WrongKindError",
+    "did_you_mean",
     "refuse_unknown",
 ]
 
@@ -142,6 +143,18 @@ class StoppedError(GaitkitError):
     exit_code = 130
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A sentence with the nearest of the known names, and a space; empty where none is near.
+
+    Examples
+    --------
+    >>> did_you_mean("iteration", ["iterations", "seed"])
+    "Did you mean 'iterations'? "
+    """
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"Did you mean {close[0]!r}? " if close else ""
+
+
 def refuse_unknown(what: str, given: Iterable[str], known: Iterable[str]) -> None:
     """Raise `OptionError` for the first name that does not exist, with the nearest that does.
 
@@ -162,14 +175,13 @@ def refuse_unknown(what: str, given: Iterable[str], known: Iterable[str]) -> Non
     >>> refuse_unknown("option", ["hight"], ["height", "width"])
     Traceback (most recent call last):
         ...
-    gaitkit.errors.OptionError: There is no option `hight`; did you mean `height`?
-    There are height, width.
+    gaitkit.errors.OptionError: There is no option 'hight'.
+    Did you mean 'height'? There are height, width.
     """
     names = list(known)
     for name in given:
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
             raise OptionError(
-                f"There is no {what} `{name}`{f'; did you mean `{near[0]}`?' if near else '.'}",
-                hint=f"There are {', '.join(names)}.",
+                f"There is no {what} {name!r}.",
+                hint=f"{did_you_mean(name, names)}There are {', '.join(names)}.",
             )

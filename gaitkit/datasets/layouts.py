@@ -8,12 +8,11 @@ else asks for a layout by name: the command line, the errors and the documentati
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gaitkit.errors import OptionError
+from gaitkit.errors import OptionError, did_you_mean
 
 if TYPE_CHECKING:
     from gaitkit.datasets.archives import Limits
@@ -63,9 +62,8 @@ def get_layout(name: str) -> type[Layout]:
     'TreeSource'
     """
     if name not in LAYOUTS:
-        close = difflib.get_close_matches(name, LAYOUTS, n=1)
-        guess = f" Did you mean {close[0]!r}?" if close else ""
-        raise OptionError(f"There is no layout {name!r}.{guess}", hint=describe_layouts())
+        guess = did_you_mean(name, LAYOUTS)
+        raise OptionError(f"There is no layout {name!r}.", hint=guess + describe_layouts())
     module, _, class_name = LAYOUTS[name].partition(":")
     found: type[Layout] = vars(importlib.import_module(module))[class_name]
     return found

@@ -18,7 +18,6 @@ function and one line, after which the command line, the errors and the results 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from gaitkit.errors import OptionError
+from gaitkit.errors import OptionError, did_you_mean
 from gaitkit.identification.distances import (
     Approximation,
     CosineProduct,
@@ -229,8 +228,7 @@ def get_metric(name: str | Metric) -> Metric:
     if isinstance(name, Metric):
         return name if name.name else replace(name, name="own")
     if name not in METRICS:
-        close = difflib.get_close_matches(str(name), METRICS, n=1)
-        guess = f"Did you mean {close[0]!r}? " if close else ""
+        guess = did_you_mean(str(name), METRICS)
         raise OptionError(
             f"There is no metric {name!r}.",
             hint=f"{guess}Choose one of {', '.join(METRICS)}.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import tomllib
@@ -10,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from gaitkit.errors import OptionError, ProtocolError
+from gaitkit.errors import OptionError, ProtocolError, did_you_mean
 from gaitkit.protocols.builtin import PROTOCOLS
 from gaitkit.protocols.model import ProbeSet, Protocol, SubjectRange, Walks
 
@@ -130,12 +129,9 @@ def protocol_toml(protocol: Protocol) -> str:
 def _protocol(data: Mapping[str, Any], stem: str) -> Protocol:
     for key in data:
         if key not in _KEYS:
-            close = difflib.get_close_matches(key, _KEYS, n=1)
             raise ProtocolError(
                 f"there is no key {key!r}.",
-                hint=f"Did you mean {close[0]!r}?"
-                if close
-                else f"The keys are {', '.join(_KEYS)}.",
+                hint=f"{did_you_mean(key, _KEYS)}The keys are {', '.join(_KEYS)}.",
             )
     for key in _REQUIRED:
         if key not in data:

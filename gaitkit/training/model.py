@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from gaitkit.display import html_table
-from gaitkit.errors import OptionError, WrongKindError
+from gaitkit.errors import OptionError, WrongKindError, did_you_mean
 from gaitkit.parallel import Progress
 from gaitkit.training import state, store
 from gaitkit.training.callbacks import Callbacks, with_progress
@@ -32,7 +32,7 @@ from gaitkit.training.geis import GeiSet
 from gaitkit.training.history import Samples
 from gaitkit.training.images import to_network
 from gaitkit.training.loop import Training
-from gaitkit.training.options import TrainingOptions, did_you_mean
+from gaitkit.training.options import TrainingOptions
 from gaitkit.training.registry import ModelKind
 from gaitkit.training.runtime import Runtime
 from gaitkit.training.sampling import Sampler

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, ParamSpec, Self, TypeVar
 
-from gaitkit.errors import OptionError
+from gaitkit.errors import OptionError, did_you_mean
 
-__all__ = ["TrainingOptions", "did_you_mean", "names_told"]
+__all__ = ["TrainingOptions", "names_told"]
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -114,18 +113,6 @@ class TrainingOptions:
     def as_parameters(self) -> dict[str, Any]:
         """The options as JSON-able values."""
         return dict(vars(self))
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A sentence with the nearest of the known names, and a space; empty where none is near.
-
-    Examples
-    --------
-    >>> did_you_mean("iteration", ["iterations", "seed"])
-    'Did you mean iterations? '
-    """
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"Did you mean {close[0]}? " if close else ""
 
 
 def names_told(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:

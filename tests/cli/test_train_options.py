@@ -86,7 +86,7 @@ def test_options_go_before_the_recipe_and_the_recipe_before_the_defaults(
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (["l1_wieght=3"], "Did you mean l1_weight?"),
+        (["l1_wieght=3"], "Did you mean 'l1_weight'?"),
         (["l1_weight=much"], "l1_weight must be a number, got 'much'"),
         (["l1_weight=-1"], "l1_weight must be in [0, 10000], got -1.0"),
         (["width=8.5"], "width must be a whole number"),

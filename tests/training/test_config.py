@@ -60,7 +60,7 @@ def test_anything_else_is_refused(texts: list[str], message: str) -> None:
 def test_a_close_name_is_suggested() -> None:
     with pytest.raises(OptionError) as caught:
         parse_settings(Config, ["widht=8"])
-    assert caught.value.hint == "Did you mean width? gaitkit models SYSTEM lists the settings."
+    assert caught.value.hint == "Did you mean 'width'? gaitkit models SYSTEM lists the settings."
 
 
 def test_settings_are_described_as_they_are_typed() -> None:

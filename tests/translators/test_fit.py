@@ -73,18 +73,18 @@ def test_every_option_is_in_the_signature() -> None:
 @pytest.mark.parametrize(
     ("call", "message", "hint"),
     [
-        (lambda: gan().fit(IMAGES, iteration=2), "no option 'iteration'", "Did you mean iterat"),
-        (lambda: gan(widht=3), "GaitGAN has no setting 'widht'", "Did you mean width?"),
+        (lambda: gan().fit(IMAGES, iteration=2), "no option 'iteration'", "Did you mean 'iterat"),
+        (lambda: gan(widht=3), "GaitGAN has no setting 'widht'", "Did you mean 'width'?"),
         (lambda: gan(iterations=3), "iterations is an option of fit", "fit"),
         (
             lambda: GaitGANConfig.from_parameters({"widht": 3}),
             "unknown setting 'widht' of GaitGANConfig",
-            "Did you mean width?",
+            "Did you mean 'width'?",
         ),
         (
             lambda: TranslatorOptions.from_parameters({"warpp": 1.0}),
             "no option 'warpp' of a training",
-            "Did you mean warp?",
+            "Did you mean 'warp'?",
         ),
     ],
 )

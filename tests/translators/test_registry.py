@@ -58,4 +58,4 @@ def test_what_is_no_literal_is_imported() -> None:
 def test_an_unknown_name_is_told_with_the_nearest_one() -> None:
     with pytest.raises(OptionError, match="there is no translator 'gaitgam'; known") as caught:
         translator_class("gaitgam")
-    assert caught.value.hint == "Did you mean gaitgan?"
+    assert caught.value.hint == "Did you mean 'gaitgan'?"
