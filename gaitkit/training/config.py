@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, Self, cast
 
+from gaitkit.arguments import did_you_mean
 from gaitkit.errors import OptionError
-from gaitkit.training.options import did_you_mean
 
 __all__ = [
     "Config",

@@ -1,20 +1,16 @@
-"""How a model is trained: the options that all kinds of models share, and how names are checked."""
+"""How a model is trained: the options that all kinds of models share."""
 
 from __future__ import annotations
 
-import difflib
-import functools
-import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, ParamSpec, Self, TypeVar
+from numbers import Integral
+from typing import Any, ClassVar, Self
 
+from gaitkit.arguments import did_you_mean
 from gaitkit.errors import OptionError
 
-__all__ = ["TrainingOptions", "did_you_mean", "names_told"]
-
-Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
+__all__ = ["TrainingOptions"]
 
 
 @dataclass(frozen=True)
@@ -76,8 +72,12 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         for name, (low, high) in self.BOUNDS.items():
             value = vars(self)[name]
-            if type(value) is not int or not low <= value <= high:
-                raise OptionError(f"{name} must be a whole number in [{low}, {high}], got {value}")
+            whole = isinstance(value, Integral) and not isinstance(value, bool)
+            if not whole or not low <= value <= high:
+                raise OptionError(
+                    f"{name} must be a whole number in [{low}, {high}], got {value!r}"
+                )
+            object.__setattr__(self, name, int(value))  # JSON has no numbers of numpy's.
         if self.validation_subjects == 1:
             raise OptionError(
                 "validation_subjects must be 0 or at least 2: one person is always recognised."
@@ -114,32 +114,3 @@ class TrainingOptions:
     def as_parameters(self) -> dict[str, Any]:
         """The options as JSON-able values."""
         return dict(vars(self))
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A sentence with the nearest of the known names, and a space; empty where none is near.
-
-    Examples
-    --------
-    >>> did_you_mean("iteration", ["iterations", "seed"])
-    'Did you mean iterations? '
-    """
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"Did you mean {close[0]}? " if close else ""
-
-
-def names_told(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Make a method refuse an unknown keyword by an `OptionError` that names the nearest one."""
-    known = [name for name in inspect.signature(function).parameters if name != "self"]
-
-    @functools.wraps(function)
-    def checked(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        for name in kwargs:
-            if name not in known:
-                raise OptionError(
-                    f"{function.__name__} has no option {name!r}",
-                    hint=f"{did_you_mean(name, known)}It takes {', '.join(known)}.",
-                )
-        return function(*args, **kwargs)
-
-    return checked

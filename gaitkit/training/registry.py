@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gaitkit.arguments import did_you_mean
 from gaitkit.errors import OptionError
-from gaitkit.training.options import did_you_mean
 
 __all__ = ["ModelKind", "find_class", "told_by_class"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from gaitkit.arguments import did_you_mean
 from gaitkit.errors import OptionError
-from gaitkit.training.options import did_you_mean
 
 if TYPE_CHECKING:
     from gaitkit.translators.config import TranslatorConfig
