@@ -69,7 +69,7 @@ def format_view(view: float | None) -> str:
     return f"-{text}" if view < 0 else text
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Labels:
     """The key columns of several sequences.
 
@@ -106,6 +106,14 @@ class Labels:
 
     def __len__(self) -> int:
         return len(self.take)
+
+    def __repr__(self) -> str:
+        conditions = ", ".join(self.conditions())
+        views = ", ".join(map(format_view, self.views())) or "unknown"
+        return (
+            f"<Labels of {len(self):,} sequences of {len(self.subjects()):,} people\n"
+            f" conditions {conditions:.100}; views {views:.100}>"
+        )
 
     def key(self, row: int) -> SequenceKey:
         """The key of one row."""
