@@ -63,11 +63,12 @@ def whole_number(value: Any, name: str, low: int, high: int | None = None) -> in
     >>> whole_number(3, "top", 1)
     3
     """
-    good = isinstance(value, Integral) and not isinstance(value, bool) and value >= low
-    if not good or (high is not None and value > high):
-        span = f"of at least {low}" if high is None else f"from {low} to {high}"
-        raise OptionError(f"`{name}` must be a whole number {span}, got {_shown(value)}.")
-    return int(value)
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        whole = int(value)
+        if low <= whole and (high is None or whole <= high):
+            return whole
+    span = f"of at least {low}" if high is None else f"from {low} to {high}"
+    raise OptionError(f"`{name}` must be a whole number {span}, got {_shown(value)}.")
 
 
 def number(value: Any, name: str, low: float = -inf, high: float = inf) -> float:

@@ -252,7 +252,7 @@ class Artifact:
             raise self._malformed("its key columns are not columns of text and numbers")
         try:
             return Labels(*columns)
-        except ValueError as error:
+        except OptionError as error:
             raise self._malformed(str(error)) from error
 
     @cached_property

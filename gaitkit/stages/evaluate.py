@@ -129,9 +129,9 @@ def evaluate(
         free_to_write(output, overwrite=overwrite, inputs=paths)
     seed = whole_number(seed, "seed", 0)
     threads = None if threads is None else whole_number(threads, "threads", 0)
-    for name, view in (("probe_view", probe_view), ("gallery_view", gallery_view)):
+    for role, view in (("probe_view", probe_view), ("gallery_view", gallery_view)):
         if view is not None:
-            number(view, name)
+            number(view, role)
     chosen_features = _distinct(features, "features")
     chosen_metrics = [get_metric(name) for name in _distinct(metrics, "metrics")]
     check_search_options(k, rounding)
@@ -218,7 +218,8 @@ def artifact_path(value: Any, function: str) -> Path:
 def _distinct(names: Iterable[Chosen | str] | Chosen | str, what: str) -> list[Chosen | str]:
     """Each once. A single one needs no list: the letters of its name are never meant."""
     single = isinstance(names, str) or not isinstance(names, Iterable)
-    wanted: list[Any] = [names] if single else list(names)
+    several: Any = names
+    wanted: list[Any] = [names] if single else list(several)
     if not wanted:
         raise OptionError(f"At least one of `{what}` is needed.")
     for name in wanted:

@@ -340,7 +340,8 @@ def grey_values(images: ArrayLike) -> NDArray[Any]:
         white = full_scale(grey) if grey.size else 255.0
         if white == 255.0:
             return grey
-        return np.clip(grey * grey.dtype.type(255), 0, 255, dtype=grey.dtype)
+        clipped: NDArray[Any] = np.clip(grey * grey.dtype.type(255), 0, 255)
+        return clipped
     if grey.size and high == 1.0:
         raise OptionError(
             f"{expected}; got whole numbers 0 and 1 only, which are masks",

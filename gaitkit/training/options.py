@@ -109,6 +109,8 @@ class TrainingOptions:
     @classmethod
     def taking(cls, options: TrainingOptions) -> Self:
         """These options, with the defaults of what `options` of another class do not have."""
+        if not isinstance(options, TrainingOptions):
+            raise OptionError(f"Expected the options of a training, found {options!r:.60}.")
         return options if isinstance(options, cls) else cls.from_parameters(vars(options))
 
     def as_parameters(self) -> dict[str, Any]:
