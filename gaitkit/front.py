@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gaitkit.arguments import as_path, names_told
 from gaitkit.errors import DatasetError, MixtureError, OptionError, refuse_unknown
 from gaitkit.gei.energy import mean_silhouette
-from gaitkit.silhouettes.masks import as_array, as_mask_stack
+from gaitkit.silhouettes.masks import as_array, as_mask_stack, refuse_colours
 from gaitkit.silhouettes.normalize import NormalizedSequence, normalize_sequence
 from gaitkit.silhouettes.options import SilhouetteOptions
 
@@ -196,6 +197,7 @@ def _refuse_empty(found: NormalizedSequence, options: SilhouetteOptions) -> None
     )
 
 
+@names_told
 def identify(
     probes: Any,
     gallery: Any,
@@ -275,8 +277,8 @@ def identify(
         if names is not None:
             raise OptionError("`names` belong to arrays; the artefact has its own.")
         return stage.identify(
-            Path(probes),
-            Path(gallery),
+            as_path(probes, "probes"),
+            as_path(gallery, "gallery"),
             top=top,
             feature=feature,
             metric=metric,
@@ -297,6 +299,9 @@ def identify(
     elif names is None and hasattr(gallery, "labels"):
         names = gallery.labels.subject
     searched, known = _images(probes, "probes"), _images(gallery, "gallery")
+    for role, images in (("probes", searched), ("gallery", known)):
+        if not images.size:
+            raise OptionError(f"Expected at least one image in `{role}`, found {images.shape}.")
     if names is None or not _are_names(names):
         raise OptionError(
             f"Expected the names of the people in the gallery as a sequence of text, found "
@@ -332,7 +337,9 @@ def _images(value: Any, role: str) -> NDArray[Any]:
             f"Expected `{role}` as arrays like the others, found the path {str(value)!r}.",
             hint="Give two paths, or open the artefact: `GeiSet.open(path)`.",
         )
-    return as_array(getattr(value, "images", value), role)
+    array = as_array(getattr(value, "images", value), role)
+    refuse_colours(array, role)
+    return array
 
 
 def _are_names(value: Any) -> bool:

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.errors import OptionError
+
 __all__ = ["Labels", "SequenceKey", "format_view", "sequence_name"]
 
 
@@ -69,7 +71,7 @@ def format_view(view: float | None) -> str:
     return f"-{text}" if view < 0 else text
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Labels:
     """The key columns of several sequences.
 
@@ -91,7 +93,7 @@ class Labels:
     def __post_init__(self) -> None:
         lengths = {len(self.subject), len(self.condition), len(self.take), len(self.view)}
         if len(lengths) != 1:
-            raise ValueError(f"key columns must have equal lengths, got {sorted(lengths)}")
+            raise OptionError(f"key columns must have equal lengths, got {sorted(lengths)}")
 
     @classmethod
     def from_keys(cls, keys: Iterable[SequenceKey]) -> Labels:
@@ -106,6 +108,14 @@ class Labels:
 
     def __len__(self) -> int:
         return len(self.take)
+
+    def __repr__(self) -> str:
+        conditions = ", ".join(self.conditions())
+        views = ", ".join(map(format_view, self.views())) or "unknown"
+        return (
+            f"<Labels of {len(self):,} sequences of {len(self.subjects()):,} people\n"
+            f" conditions {conditions:.100}; views {views:.100}>"
+        )
 
     def key(self, row: int) -> SequenceKey:
         """The key of one row."""

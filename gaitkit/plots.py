@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.arguments import names_told, values_of, whole_number
 from gaitkit.errors import OptionError
 from gaitkit.reporting.figures import draw_cmc, draw_matrix
-from gaitkit.silhouettes.masks import as_array
+from gaitkit.silhouettes.masks import as_array, refuse_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +28,7 @@ __all__ = ["plot_cmc", "plot_geis", "plot_matrix"]
 _GAP_PX = 2
 
 
+@names_told
 def plot_geis(
     geis: Any,
     *,
@@ -68,6 +70,7 @@ def plot_geis(
     """
     _check_axes(ax)
     images = as_array(getattr(geis, "images", geis), "gait energy images")
+    refuse_colours(images, "gait energy images")
     if images.ndim == 2:
         images = images[np.newaxis]
     if images.ndim != 3 or images.size == 0:
@@ -75,18 +78,15 @@ def plot_geis(
             f"Expected gait energy images of shape (n, height, width), found {images.shape}."
         )
     count = len(images)
-    if names is not None and (isinstance(names, str) or len(names) != count):
-        raise OptionError(f"Expected one name for each of {count} images, found {names!r:.80}.")
-    across = columns or (count if count <= 11 else ceil(sqrt(count)))
-    if not isinstance(across, int) or across < 1:
-        raise OptionError(f"`columns` must be at least 1, got {columns!r}.")
-    across = min(across, count)
+    titles = [] if names is None else values_of(names, "names", count, "images")
+    usual = count if count <= 11 else ceil(sqrt(count))
+    across = usual if columns is None else min(whole_number(columns, "columns", 1), count)
     sheet, corners = _tiled(images, across)
     axes = _axes(ax, sheet.shape)
     white = 1.0 if images.dtype.kind in "bf" and images.max() <= 1 else 255.0
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=white, interpolation="nearest")
     axes.set_axis_off()
-    for name, (left, top) in zip([] if names is None else names, corners):
+    for name, (left, top) in zip(titles, corners):
         middle = left + (images.shape[2] - 1) / 2
         axes.text(
             middle, top - 1.5, str(name), ha="center", va="bottom", fontsize=8, parse_math=False
@@ -110,6 +110,7 @@ def _tiled(images: NDArray[Any], across: int) -> tuple[NDArray[np.float64], list
     return sheet, corners
 
 
+@names_told
 def plot_matrix(result: Any, probe_set: str | None = None, *, ax: Axes | None = None) -> Axes:
     """Draw the cross-view matrix of one probe set: rank-1 by gallery and probe view, per cent.
 
@@ -156,6 +157,7 @@ def plot_matrix(result: Any, probe_set: str | None = None, *, ax: Axes | None = 
     )
 
 
+@names_told
 def plot_cmc(
     result: Any, probe_set: str | None = None, *, ranks: int = 20, ax: Axes | None = None
 ) -> Axes:
@@ -188,8 +190,7 @@ def plot_cmc(
     >>> gaitkit.plot_cmc(result).figure.savefig("cmc.png")  # doctest: +SKIP
     """
     _check_axes(ax)
-    if isinstance(ranks, bool) or not isinstance(ranks, int) or ranks < 1:
-        raise OptionError(f"`ranks` must be at least 1, got {ranks!r}.")
+    ranks = whole_number(ranks, "ranks", 1)
     found = _results(result)
     curves: dict[str, NDArray[np.float64]] = {}
     for number, one in enumerate(found):
@@ -210,6 +211,8 @@ def _results(value: Any) -> list[EvaluationResult]:
     from gaitkit.identification import EvaluationResult
 
     found = list(value) if isinstance(value, list | tuple) else [value]
+    # Several evaluations, each of which returned a list.
+    found = [one for item in found for one in (item if isinstance(item, list) else [item])]
     for one in found:
         if not isinstance(one, EvaluationResult):
             raise OptionError(
@@ -225,7 +228,7 @@ def _results(value: Any) -> list[EvaluationResult]:
 def _probe_set(result: EvaluationResult, name: str | None) -> str:
     if name is None:
         return next(iter(result.tables))
-    if name not in result.tables:
+    if not isinstance(name, str) or name not in result.tables:
         raise OptionError(
             f"There is no probe set {name!r} in {result.source}.",
             hint=f"There are {', '.join(result.tables)}.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,10 @@ from numpy.typing import NDArray
 from gaitkit.artifacts import TrainedOn, write_artifact
 from gaitkit.dropped import DroppedRow
 from gaitkit.labels import Labels, SequenceKey
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Several processes with a thread for each core each would wait for one another.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # How long an example takes is the machine's affair: nothing here is a test of speed.
 settings.register_profile("gaitkit", deadline=None)

@@ -282,3 +282,53 @@ def test_searches_that_cannot_be():
 def test_a_walk_without_a_person_is_no_black_image():
     with pytest.raises(DatasetError, match="found none in 24 frames: 24 × empty"):
         gaitkit.gait_energy_image(np.zeros((24, 64, 64), bool))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"top": "5"}, "`top` must be a whole number"),
+        ({"top": 2.0}, "`top` must be a whole number"),
+        ({"threshold": "far"}, "threshold of euclidean distances is 0 or more; got a str"),
+        ({"metric": ["cosine"]}, "no metric"),
+        ({"threads": "two"}, "`threads` must be a whole number"),
+        ({"tpo": 5}, r"no option 'tpo'\n.*mean 'top'"),
+    ],
+)
+def test_identify_refuses_values_of_another_kind(options, message):
+    images = np.random.default_rng(0).integers(0, 256, (3, 8, 9), dtype=np.uint8)
+    with pytest.raises(OptionError, match=message):
+        gaitkit.identify(images, (images, ["a", "b", "c"]), **options)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((0, 8, 9)), "at least one image in `probes`"),
+        (np.zeros((3, 20, 20, 3)), "looks like a colour picture"),
+        (np.zeros((20, 20, 3)), "looks like a colour picture"),
+    ],
+)
+def test_what_holds_no_gei_is_not_identified(images, message):
+    with pytest.raises(OptionError, match=message):
+        gaitkit.identify(images, (images, [str(row) for row in range(len(images))]))
+
+
+def test_a_metric_by_object_keeps_its_name():
+    images = np.random.default_rng(0).integers(0, 256, (3, 8, 9), dtype=np.uint8)
+    metric = gaitkit.identification.METRICS["cosine"]
+    assert gaitkit.identify(images, (images, ["a", "b", "c"]), metric=metric).metric == "cosine"
+
+
+def test_people_are_split_by_the_name_of_a_protocol():
+    geis = gaitkit.GeiSet.from_arrays(np.zeros((90, 8, 9)), [f"{n:03d}" for n in range(90)])
+    people = gaitkit.split_subjects("halves", geis)
+    assert people == gaitkit.split_subjects(gaitkit.get_protocol("halves"), geis.labels)
+    with pytest.raises(OptionError, match="Expected the Labels of a data set, found a list"):
+        gaitkit.split_subjects("halves", ["a", "b"])
+    with pytest.raises(OptionError, match=r"no protocol 'halvs'\.\nDid you mean 'halves'"):
+        gaitkit.get_protocol("halvs")
+    for shown in (people, geis.labels, gaitkit.identification.METRICS["cosine"]):
+        assert len(repr(shown).splitlines()) <= 3
+        assert len(repr(shown)) < 400
+        assert "array(" not in repr(shown)

@@ -208,6 +208,23 @@ def test_every_link_and_picture_leads_somewhere(page: str) -> None:
             assert anchor in anchors(file.read_text(encoding="utf-8")), f"{page}: {target}"
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_of_the_code_that_is_named_is_there(page: str) -> None:
+    for name in inline_code(page):
+        if re.fullmatch(r"(gaitkit|cli|tests|benchmarks)/[\w/.]+", name):
+            assert (ROOT / name).exists(), f"{page}: {name}"
+
+
+def test_where_is_leads_to_what_is_named() -> None:
+    table = PAGES["docs/contributing.md"].partition("### Where is…")[2].partition("\n## ")[0]
+    rows = [line.split("|")[2:4] for line in table.splitlines() if line.count("`") > 2]
+    assert len(rows) > 9
+    for file, names in rows:
+        text = (ROOT / file.strip(" `")).read_text(encoding="utf-8")
+        for name in re.findall(r"`(\w+)`", names):
+            assert re.search(rf"^( *def |class |){name}\b", text, re.MULTILINE), f"{file}: {name}"
+
+
 def test_every_page_is_linked_from_the_readme() -> None:
     linked = set(re.findall(r"\]\((docs/\w+\.md)\)", PAGES["README.md"]))
     assert linked == set(PAGES) - {"README.md"}

@@ -12,7 +12,7 @@ import logging
 import os
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.arguments import as_path
 from gaitkit.artifacts.schema import canonical_json
 from gaitkit.errors import ArtifactError, OutputError, OutputExistsError
 
@@ -28,19 +29,35 @@ __all__ = ["Pieces", "free_to_write"]
 _log = logging.getLogger(__name__)
 
 
-def free_to_write(path: Path | str, *, overwrite: bool) -> None:
+def free_to_write(path: Path | str, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
     """Check, before any work is done, that an output can be written.
+
+    Parameters
+    ----------
+    path : path-like
+        The output.
+    overwrite : bool
+        Whether it may exist.
+    inputs : iterable of Path
+        What it is made from, which it must not replace.
 
     Raises
     ------
     OutputExistsError
         It exists and `overwrite` is false.
     OutputError
-        Its folder is missing or not writable, or a folder has its name.
+        Its folder is missing or not writable, or a folder has its name; or it is one of the
+        inputs.
     """
-    path = Path(path)
+    path = as_path(path, "output")
     if path.is_dir():
         raise OutputError(f"{path} is a folder; expected the name of a file to write.")
+    for item in inputs:
+        if path.exists() and item.exists() and path.samefile(item):
+            raise OutputError(
+                f"{path} is what is read; the output would replace it.",
+                hint="Give the output another name.",
+            )
     if path.exists() and not overwrite:
         raise OutputExistsError(
             f"{path} exists.", hint="Give `overwrite=True` to replace it, or another name."

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.arguments import as_path
 from gaitkit.artifacts.arrays import ArrayFile, ArrayInfo, H5Arrays, MalformedError
 from gaitkit.artifacts.envelope import verify
 from gaitkit.artifacts.guard import GuardedArrays
@@ -28,7 +29,9 @@ from gaitkit.errors import (
     ArtifactError,
     DamagedArtifactError,
     NewerSchemaError,
+    OptionError,
     WrongKindError,
+    did_you_mean,
 )
 from gaitkit.labels import Labels
 
@@ -74,8 +77,14 @@ def open_artifact(
     ArtifactError
         One of its kinds: foreign, damaged, of a newer schema, of another kind.
     """
-    path = Path(path)
+    path = as_path(path)
     kinds = (kind,) if isinstance(kind, str) else kind
+    for name in kinds or ():
+        if name not in KINDS:
+            raise OptionError(
+                f"There is no kind of artefact {name!r}.",
+                hint=f"{did_you_mean(str(name), KINDS)}There are {', '.join(KINDS)}.",
+            )
     verify(path, expected=kinds[0] if kinds else None, contents=not verified)
     try:
         arrays: ArrayFile = GuardedArrays(path) if guarded else H5Arrays(path)
@@ -118,6 +127,9 @@ class Artifact:
             raise self._malformed(str(error)) from error
         except (KeyError, ValueError, TypeError) as error:
             raise self._malformed("a root attribute is missing or malformed") from error
+
+    def __repr__(self) -> str:
+        return f"<Artifact {self.path.name}: {self.kind} of the data set {self.dataset!r:.80}>"
 
     def _read_attributes(self, attributes: dict[str, str | int]) -> None:
         version = attributes["schema_version"]
@@ -241,7 +253,7 @@ class Artifact:
             raise self._malformed("its key columns are not columns of text and numbers")
         try:
             return Labels(*columns)
-        except ValueError as error:
+        except OptionError as error:
             raise self._malformed(str(error)) from error
 
     @cached_property

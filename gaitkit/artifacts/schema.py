@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.errors import OptionError
+
 __all__ = [
     "KINDS",
     "SCHEMA_VERSION",
@@ -89,7 +91,7 @@ class Provenance:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"kind must be one of {sorted(KINDS)}, got {self.kind!r}")
+            raise OptionError(f"kind must be one of {sorted(KINDS)}, got {self.kind!r}")
 
 
 def command_for(kind: str, path: str) -> str:

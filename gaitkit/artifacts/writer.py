@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit._version import __version__
+from gaitkit.arguments import as_path
 from gaitkit.artifacts.disk import Disk
 from gaitkit.artifacts.envelope import BLOCK_BYTES, seal
 from gaitkit.artifacts.pieces import free_to_write
@@ -61,7 +62,7 @@ class ArtifactWriter:
     def __init__(
         self, path: Path | str, provenance: Provenance, *, overwrite: bool = False
     ) -> None:
-        path = Path(path)
+        path = as_path(path)
         free_to_write(path, overwrite=overwrite)
         self.path = path
         self.content_sha256 = ""

@@ -39,7 +39,7 @@ ROUNDINGS = ("none", "opengait")
 """How the cells of a table are rounded before averaging."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ViewMatches:
     """Every probe's fixed outcome against the gallery of each view.
 
@@ -79,13 +79,17 @@ class ViewMatches:
     neighbours: NDArray[np.int64] | None = None
     neighbour_distances: NDArray[np.float64] | None = None
 
+    def __repr__(self) -> str:
+        probes, views = self.rank.shape
+        return f"<ViewMatches of {probes:,} probes with the galleries of {views} views>"
+
     @property
     def correct(self) -> NDArray[np.bool_]:
         """Whether the nearest row is of the probe's own subject, shape (p, g)."""
         return np.equal(self.rank, 1)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CrossViewTable:
     """Rank-k identification rates of one probe set.
 
@@ -105,6 +109,15 @@ class CrossViewTable:
     probe_views: NDArray[np.float64]
     rate: NDArray[np.float64]
     probes: NDArray[np.int64]
+
+    def __repr__(self) -> str:
+        views = " and ".join(
+            f"{len(angles)} {role} views"
+            for angles, role in ((self.gallery_views, "gallery"), (self.probe_views, "probe"))
+        )
+        mean = self.mean_excluding_identical
+        told = "none" if mean is None else f"{mean:.1f}"
+        return f"<CrossViewTable of {views}: mean over different views {told} per cent>"
 
     @property
     def identical(self) -> NDArray[np.bool_]:

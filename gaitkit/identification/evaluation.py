@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.arguments import whole_number
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import OptionError, ProtocolError
 from gaitkit.identification.comparison_scores import ScoreKeeper
@@ -411,14 +412,14 @@ def as_vectors(values: Any, what: str) -> NDArray[Any]:
 
 
 def check_search_options(k: int, rounding: str) -> None:
-    """Refuse a number of voting neighbours below 1, or an unknown rounding.
+    """Refuse a number of voting neighbours that is not from 1 to 1000, or an unknown rounding.
 
     Raises
     ------
     OptionError
         One of them is outside its range.
     """
-    if k < 1:
+    if whole_number(k, "k", 0, 1000) < 1:
         raise OptionError(f"At least one neighbour must vote, got `k={k}`.")
     if rounding not in ROUNDINGS:
         raise OptionError(

@@ -6,11 +6,13 @@ import html
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite, isinf
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.arguments import whole_number
 from gaitkit.errors import ArtifactError, OptionError, ProtocolError
 from gaitkit.identification.evaluation import as_vectors
 from gaitkit.identification.matching import Vectors, search
@@ -54,7 +56,7 @@ class Candidate:
         return SequenceKey(self.name, "", 0, None) if self.key is None else self.key
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Answer:
     """One probe.
 
@@ -74,6 +76,11 @@ class Answer:
     name: str | None
     row: int
     key: SequenceKey | None = None
+
+    def __repr__(self) -> str:
+        near = ", ".join(f"{one.name:.20} ({one.distance:.6g})" for one in self.candidates[:3])
+        more = ", …" if len(self.candidates) > 3 else ""
+        return f"<Answer to {self.label:.60}: {self.name or 'unknown':.60}; {near}{more}>"
 
     @property
     def probe(self) -> SequenceKey:
@@ -228,8 +235,9 @@ def identify_vectors(
         2  ann       12.0416
     """
     chosen = get_metric(metric)
+    threads = None if threads is None else whole_number(threads, "threads", 0)
     check_threshold(chosen, threshold)
-    if top < 1:
+    if whole_number(top, "top", 0) < 1:
         raise OptionError(f"At least one person must be listed; got `top={top}`.")
     searched, known = as_vectors(probes, "`probes`"), as_vectors(gallery, "`gallery`")
     if searched.shape[1] != known.shape[1]:
@@ -279,10 +287,14 @@ def check_threshold(metric: Metric, threshold: float | None) -> None:
     OptionError
         It is below 0, above the metric's largest distance, or no number.
     """
-    if threshold is None or (isfinite(threshold) and 0.0 <= threshold <= metric.largest):
+    if threshold is None:
         return
+    real = isinstance(threshold, Real) and not isinstance(threshold, bool)
+    if real and isfinite(threshold) and 0.0 <= threshold <= metric.largest:
+        return
+    told = f"{threshold:g}" if real else f"a {type(threshold).__name__}"
     limits = "0 or more" if isinf(metric.largest) else f"0 to {metric.largest:g}"
-    raise OptionError(f"A threshold of {metric.name} distances is {limits}; got {threshold:g}.")
+    raise OptionError(f"A threshold of {metric.name} distances is {limits}; got {told}.")
 
 
 def nearest_people(

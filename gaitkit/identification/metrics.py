@@ -51,7 +51,7 @@ def _as_is(distances: NDArray[np.float64]) -> NDArray[np.float64]:
     return distances
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Metric:
     """One way to measure distance.
 
@@ -88,6 +88,9 @@ class Metric:
     weighted: Weighted | None = None
     summary: str = ""
     name: str = ""
+
+    def __repr__(self) -> str:
+        return f"<Metric {self.name or 'own'}: {self.summary or 'no summary'}>"
 
     def approximation(
         self, probes: NDArray[Any], dtype: np.dtype[Any], device: str
@@ -226,9 +229,10 @@ def get_metric(name: str | Metric) -> Metric:
     [7.0]
     """
     if isinstance(name, Metric):
-        return name if name.name else replace(name, name="own")
-    if name not in METRICS:
-        guess = did_you_mean(str(name), METRICS)
+        called = next((its for its, metric in METRICS.items() if metric is name), "own")
+        return name if name.name else replace(name, name=called)
+    if not isinstance(name, str) or name not in METRICS:
+        guess = did_you_mean(name, METRICS) if isinstance(name, str) else ""
         raise OptionError(
             f"There is no metric {name!r}.",
             hint=f"{guess}Choose one of {', '.join(METRICS)}.",

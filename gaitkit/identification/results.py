@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.arguments import as_path
 from gaitkit.artifacts import Artifact, InputRef, TrainedOn, open_artifact, write_artifact
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import DamagedArtifactError, ProtocolError
@@ -166,7 +167,7 @@ def read_results(path: Path | str) -> EvaluationResults:
     ArtifactError
         It is damaged, foreign, or of another kind.
     """
-    path = Path(path)
+    path = as_path(path)
     with open_artifact(path, kind="identification", guarded=True) as artifact:
         try:
             return _read_all(artifact)

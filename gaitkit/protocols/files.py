@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from gaitkit.arguments import as_path
 from gaitkit.errors import OptionError, ProtocolError, did_you_mean
 from gaitkit.protocols.builtin import PROTOCOLS
 from gaitkit.protocols.model import ProbeSet, Protocol, SubjectRange, Walks
@@ -48,13 +50,20 @@ def get_protocol(name: Protocol | str | Path) -> Protocol:
     """
     if isinstance(name, Protocol):
         return name
-    if str(name) in PROTOCOLS:
-        return PROTOCOLS[str(name)]
-    if isinstance(name, str | Path) and Path(name).suffix == ".toml":
-        return load_protocol(Path(name))
+    if not isinstance(name, str | os.PathLike):
+        raise OptionError(
+            f"Expected a protocol, its name or its file, found a {type(name).__name__}.",
+            hint=f"The names are {', '.join(PROTOCOLS)}.",
+        )
+    text = str(name)
+    if text in PROTOCOLS:
+        return PROTOCOLS[text]
+    if Path(text).suffix == ".toml":
+        return load_protocol(Path(text))
     raise OptionError(
-        f"There is no protocol {str(name)!r}.",
-        hint=f"Choose one of {', '.join(PROTOCOLS)}, or give a file whose name ends in .toml.",
+        f"There is no protocol {text!r}.",
+        hint=f"{did_you_mean(text, PROTOCOLS)}Choose one of {', '.join(PROTOCOLS)}, or give a "
+        "file whose name ends in .toml.",
     )
 
 
@@ -72,7 +81,7 @@ def load_protocol(path: Path | str) -> Protocol:
         It cannot be read, or a key is missing, unknown or has an unusable value; the message names
         the key.
     """
-    path = Path(path)
+    path = as_path(path)
     try:
         with path.open("rb") as file:
             text = file.read(_LARGEST_FILE + 1)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.errors import ProtocolError
+from gaitkit.errors import OptionError, ProtocolError
 from gaitkit.labels import Labels, format_view, sequence_name
+from gaitkit.protocols.files import get_protocol
 from gaitkit.protocols.model import Protocol, SubjectRange, Walks
 
 __all__ = ["Split", "SubjectSplit", "describe_labels", "resolve", "split_subjects"]
@@ -22,8 +24,24 @@ class SubjectSplit(NamedTuple):
     train: tuple[str, ...]
     test: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return (
+            f"<SubjectSplit: {len(self.train)} train, {len(self.test)} are tested\n"
+            f" train: {_brief(self.train)}\n"
+            f" test: {_brief(self.test)}>"
+        )
 
-@dataclass(frozen=True, eq=False)
+
+def _brief(names: Sequence[str], longest: int = 100) -> str:
+    """The first and the last of many names."""
+    text = ", ".join(names)
+    if len(text) <= longest:
+        return text or "nobody"
+    ends = f"{names[0]}, {names[1]}, … {names[-1]}"
+    return ends if len(ends) <= longest else ends[: longest - 1] + "…"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Split:
     """The rows of an artefact, divided by a protocol.
 
@@ -47,6 +65,16 @@ class Split:
     gallery: NDArray[np.bool_]
     probes: Mapping[str, NDArray[np.bool_]]
 
+    def __repr__(self) -> str:
+        probes = ", ".join(f"{name} {int(rows.sum()):,}" for name, rows in self.probes.items())
+        return (
+            f"<Split by {self.protocol.name}: {len(self.train):,} rows of "
+            f"{len(self.subjects.train)} people who train and {len(self.subjects.test)} who are "
+            f"tested\n"
+            f" train {int(self.train.sum()):,}, gallery {int(self.gallery.sum()):,}; probes "
+            f"{probes:.100}>"
+        )
+
     @property
     def probe(self) -> NDArray[np.bool_]:
         """Rows that are in any probe set, shape (n,)."""
@@ -54,15 +82,26 @@ class Split:
         return rows
 
 
-def split_subjects(protocol: Protocol, labels: Labels) -> SubjectSplit:
+def _checked(protocol: Any, labels: Any) -> tuple[Protocol, Labels]:
+    """A protocol by name, file or object, and the labels of whatever has some."""
+    labels = getattr(labels, "labels", labels)
+    if not isinstance(labels, Labels):
+        raise OptionError(
+            f"Expected the Labels of a data set, found a {type(labels).__name__}.",
+            hint="An artefact and a GeiSet have some: `.labels`.",
+        )
+    return get_protocol(protocol), labels
+
+
+def split_subjects(protocol: Protocol | Path | str, labels: Labels | Any) -> SubjectSplit:
     """Divide the people of a data set.
 
     Parameters
     ----------
-    protocol : Protocol
-        Who trains and who is tested.
+    protocol : Protocol, str or path-like
+        Who trains and who is tested: an object, a name, or a TOML file.
     labels : Labels
-        Key columns of the artefact.
+        Key columns of the data set, or what has them: a `GeiSet`, an open artefact.
 
     Returns
     -------
@@ -71,10 +110,13 @@ def split_subjects(protocol: Protocol, labels: Labels) -> SubjectSplit:
 
     Raises
     ------
+    OptionError
+        There is no such protocol, or these are no labels.
     ProtocolError
         A subject is on both sides, on neither where the protocol is for everybody, or in the
         protocol by name and not in the artefact.
     """
+    protocol, labels = _checked(protocol, labels)
     subjects = labels.subjects()
     _refuse_absent(protocol, labels)
     if protocol.train == "first-half":
@@ -118,15 +160,15 @@ def _refuse_absent(protocol: Protocol, labels: Labels) -> None:
             )
 
 
-def resolve(protocol: Protocol, labels: Labels) -> Split:
+def resolve(protocol: Protocol | Path | str, labels: Labels | Any) -> Split:
     """Apply a protocol to the rows of an artefact.
 
     Parameters
     ----------
-    protocol : Protocol
-        Who trains, what is enrolled and what is searched.
+    protocol : Protocol, str or path-like
+        Who trains, what is enrolled and what is searched: an object, a name, or a TOML file.
     labels : Labels
-        Key columns of the artefact, n rows.
+        Key columns of the artefact, n rows, or what has them.
 
     Returns
     -------
@@ -135,11 +177,14 @@ def resolve(protocol: Protocol, labels: Labels) -> Split:
 
     Raises
     ------
+    OptionError
+        There is no such protocol, or these are no labels.
     ProtocolError
         Nobody is tested, the gallery is empty or has one subject only, a probe set is empty that
         may not be, or every one is; the message says which condition, take or view left nothing,
         and what the artefact has.
     """
+    protocol, labels = _checked(protocol, labels)
     people = split_subjects(protocol, labels)
     if not people.test:
         raise ProtocolError(

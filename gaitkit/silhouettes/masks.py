@@ -15,7 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from gaitkit.errors import OptionError
 
-__all__ = ["as_array", "as_frame", "as_greys", "as_mask", "as_mask_stack"]
+__all__ = [
+    "as_array",
+    "as_frame",
+    "as_greys",
+    "as_mask",
+    "as_mask_stack",
+    "full_scale",
+    "refuse_colours",
+]
 
 _COLOURS = (3, 4)
 _LEAST_PX = 8
@@ -69,7 +77,7 @@ def as_mask(frames: ArrayLike, *, threshold: float = 0.5) -> NDArray[np.uint8]:
     if array.dtype.kind == "b":
         above = array
     elif array.dtype.kind == "f":
-        above = array > threshold * _full_scale(array)
+        above = array > threshold * full_scale(array)
     else:
         _refuse_negative(array)
         brightest = array.max(axis=(-2, -1), keepdims=True).astype(np.float64)
@@ -183,7 +191,7 @@ def as_greys(silhouettes: ArrayLike, what: str = "silhouettes") -> NDArray[np.ui
     if array.ndim != 3:
         raise OptionError(f"Expected {what} of shape (n, height, width), found {array.shape}.")
     if array.dtype.kind == "f":
-        greys = array * (_WHITE / _full_scale(array)) + 0.5
+        greys = array * (_WHITE / full_scale(array)) + 0.5
         return np.clip(greys, 0, _WHITE).astype(np.uint8)
     if array.dtype.kind != "b":
         _refuse_negative(array)
@@ -228,7 +236,7 @@ def as_array(value: Any, what: str) -> NDArray[Any]:
             hint="Files are read by the stages: `gaitkit.stages`, or gaitkit make-gei.",
         )
     if isinstance(value, list | tuple) and value and not np.isscalar(value[0]):
-        parts = [as_array(part, what) for part in value]
+        parts = _parts(value, what)
         for number, part in enumerate(parts):
             if part.shape != parts[0].shape:
                 raise OptionError(
@@ -255,17 +263,17 @@ def as_array(value: Any, what: str) -> NDArray[Any]:
     return array
 
 
+def _parts(value: list[Any] | tuple[Any, ...], what: str) -> list[NDArray[Any]]:
+    try:
+        return [as_array(part, what) for part in value]
+    except RecursionError:
+        raise OptionError(f"Expected an array of {what}, found lists without end.") from None
+
+
 def _sized(value: Any, what: str) -> NDArray[Any]:
     """An array that is not empty and no colour picture."""
     array = as_array(value, what)
-    pictures = array.ndim > 3 or (array.ndim == 3 and array.shape[1] >= _LEAST_PX)
-    if pictures and array.shape[-1] in _COLOURS:
-        raise OptionError(
-            f"Expected {what} of shape (frames, height, width), found {array.shape}, which looks "
-            f"like a colour picture of {array.shape[-1]} channels.",
-            hint="gaitkit starts from silhouettes, white people on black; segment the people "
-            "first. Of masks that were saved in colour take one channel: `masks[..., 0]`.",
-        )
+    refuse_colours(array, what)
     if array.size == 0:
         raise OptionError(
             f"Expected {what} of shape (frames, height, width), at least one, found none: the "
@@ -274,8 +282,49 @@ def _sized(value: Any, what: str) -> NDArray[Any]:
     return array
 
 
-def _full_scale(array: NDArray[Any]) -> float:
-    """1 or 255: what white is in an array of floats."""
+def refuse_colours(array: NDArray[Any], what: str) -> None:
+    """Refuse colour pictures.
+
+    Parameters
+    ----------
+    array : ndarray
+        Of any shape.
+    what : str
+        What it should be, for the error.
+
+    Raises
+    ------
+    OptionError
+        Its last axis looks like three or four channels.
+
+    Examples
+    --------
+    >>> refuse_colours(np.zeros((5, 64, 44)), "masks")
+    """
+    pictures = array.ndim > 3 or (array.ndim == 3 and array.shape[1] >= _LEAST_PX)
+    if pictures and array.shape[-1] in _COLOURS:
+        raise OptionError(
+            f"Expected {what} of shape (frames, height, width), found {array.shape}, which looks "
+            f"like a colour picture of {array.shape[-1]} channels.",
+            hint="gaitkit starts from silhouettes, white people on black; segment the people "
+            "first. Of masks that were saved in colour take one channel: `masks[..., 0]`.",
+        )
+
+
+def full_scale(array: NDArray[Any]) -> float:
+    """What white is in an array of floats: 1 or 255.
+
+    Raises
+    ------
+    OptionError
+        Its values are neither from 0 to 1 nor from 0 to 255; or the brightest lies between 1 and
+        2, where nobody can tell which of the two was meant.
+
+    Examples
+    --------
+    >>> full_scale(np.array([0.0, 0.9])), full_scale(np.array([0.0, 200.0]))
+    (1.0, 255.0)
+    """
     darkest, brightest = float(array.min()), float(array.max())
     if darkest >= -_SLACK:
         if brightest <= 1 + _SLACK:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
+from gaitkit.arguments import as_path, names_told, number, whole_number
 from gaitkit.artifacts import Artifact, free_to_write, open_artifact
 from gaitkit.errors import MixtureError, OptionError, SeenPeopleError
 from gaitkit.identification.evaluation import (
@@ -35,6 +36,7 @@ __all__ = ["artifact_path", "evaluate"]
 Chosen = TypeVar("Chosen", Feature, Metric)
 
 
+@names_told
 def evaluate(
     path: Path | str,
     *,
@@ -44,7 +46,7 @@ def evaluate(
     probe_view: float | None = None,
     gallery_view: float | None = None,
     truth: Path | str | None = None,
-    fuse_with: Sequence[Path | str] = (),
+    fuse_with: Sequence[Path | str] | Path | str = (),
     k: int = 1,
     count_failures: bool = False,
     rounding: str = "none",
@@ -72,11 +74,11 @@ def evaluate(
     truth : path-like, optional
         The measured GEIs from which `path` was translated (or `path` itself): adds the comparison
         with each tested person's true normal 90° GEIs.
-    fuse_with : sequence of path-like
+    fuse_with : path-like or sequence of path-like
         Artefacts of the same sequences, whose normalised distances are added, see
         `gaitkit.identification.fusion`.
     k : int
-        Nearest gallery rows that vote; 1 is the nearest neighbour.
+        Nearest gallery rows that vote, 1 to 1000; 1 is the nearest neighbour.
     count_failures : bool
         Count probes that were dropped before matching as errors in the identification rates.
     rounding : {"none", "opengait"}
@@ -117,9 +119,19 @@ def evaluate(
      rank-1 over different views, per cent: nm 97.5 (96.2-98.6), bg 70.3 (66.0-74.5), …
      all figures: .table(), .numbers, .tables>
     """
-    paths = [artifact_path(item, "evaluate") for item in (path, *fuse_with)]
+    # The letters of a single path are never meant.
+    fused = fuse_with if isinstance(fuse_with, Iterable) else [fuse_with]
+    fused = [fuse_with] if isinstance(fuse_with, str) else list(fused)
+    paths = [artifact_path(item, "evaluate") for item in (path, *fused)]
+    truth = None if truth is None else artifact_path(truth, "`truth`")
     if output is not None:
-        free_to_write(Path(output), overwrite=overwrite)
+        output = as_path(output, "output")
+        free_to_write(output, overwrite=overwrite, inputs=paths)
+    seed = whole_number(seed, "seed", 0)
+    threads = None if threads is None else whole_number(threads, "threads", 0)
+    for role, view in (("probe_view", probe_view), ("gallery_view", gallery_view)):
+        if view is not None:
+            number(view, role)
     chosen_features = _distinct(features, "features")
     chosen_metrics = [get_metric(name) for name in _distinct(metrics, "metrics")]
     check_search_options(k, rounding)
@@ -136,7 +148,7 @@ def evaluate(
         search = ProtocolSearch(
             labels, split, gallery_views, probe_views, dropped, k, count_failures, rounding, seed
         )
-        quality = None if truth is None else _quality(artifact, Path(truth), split)
+        quality = None if truth is None else _quality(artifact, truth, split)
         results = EvaluationResults()
         for name in chosen_features:
             columns = [
@@ -183,7 +195,7 @@ def evaluate(
                 seed=seed,
                 ignored=artifact.ignored,
             )
-            write_results(Path(output), results, provenance, overwrite=overwrite)
+            write_results(output, results, provenance, overwrite=overwrite)
     return results
 
 
@@ -196,20 +208,26 @@ def artifact_path(value: Any, function: str) -> Path:
         It is no path.
     """
     if isinstance(value, str | os.PathLike):
-        return Path(value)
+        return as_path(value)
     raise OptionError(
         f"{function} expected the path of a GEI artefact; found a {type(value).__name__}.",
         hint="Give the name of a file that make-gei or translate has written.",
     )
 
 
-def _distinct(names: Sequence[Chosen | str] | Chosen | str, what: str) -> list[Chosen | str]:
+def _distinct(names: Iterable[Chosen | str] | Chosen | str, what: str) -> list[Chosen | str]:
     """Each once. A single one needs no list: the letters of its name are never meant."""
-    if isinstance(names, str) or not isinstance(names, Sequence):
-        names = [names]
-    if not names:
+    single = isinstance(names, str) or not isinstance(names, Iterable)
+    several: Any = names
+    wanted: list[Any] = [names] if single else list(several)
+    if not wanted:
         raise OptionError(f"At least one of `{what}` is needed.")
-    return list(dict.fromkeys(names))
+    for name in wanted:
+        if not isinstance(name, str | Feature | Metric):
+            raise OptionError(
+                f"`{what}` must be names or objects, found a {type(name).__name__} among them."
+            )
+    return [name for place, name in enumerate(wanted) if name not in wanted[:place]]
 
 
 def _check_unseen(artifact: Artifact, split: Split) -> None:

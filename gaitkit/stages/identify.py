@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.arguments import as_path, whole_number
 from gaitkit.artifacts import Artifact, open_artifact
 from gaitkit.errors import OptionError, ProtocolError
 from gaitkit.identification.calibration import Calibration, read_calibration
@@ -114,7 +116,8 @@ def identify(
     ['001', '014']
     """
     chosen = get_metric(metric)
-    calibration = None if calibration is None else Path(calibration)
+    calibration = None if calibration is None else as_path(calibration, "calibration")
+    threads = None if threads is None else whole_number(threads, "threads", 0)
     _check_options(chosen, top, feature, threshold, fpir, calibration)
     probes, gallery = (artifact_path(item, "identify") for item in (probes, gallery))
     with open_artifact(probes, kind="gei") as searched, open_artifact(gallery, kind="gei") as known:
@@ -164,7 +167,7 @@ def _check_options(
     fpir: float | None,
     calibration: Path | None,
 ) -> None:
-    if top < 1:
+    if whole_number(top, "top", 0) < 1:
         raise OptionError(f"At least one person must be listed; got `top={top}`.")
     if threshold is not None and fpir is not None:
         raise OptionError("Give a threshold or a false-positive rate, not both.")
@@ -173,8 +176,8 @@ def _check_options(
             "A false-positive rate needs results in which to find the threshold.",
             hint="Give `calibration`: results that evaluate has written.",
         )
-    if fpir is not None and not 0.0 < fpir < 1.0:
-        raise OptionError(f"A false-positive rate is above 0 and below 1; got {fpir:g}.")
+    if fpir is not None and not (isinstance(fpir, Real) and 0.0 < fpir < 1.0):
+        raise OptionError(f"A false-positive rate is above 0 and below 1; got {fpir!r}.")
     if _is_fitted(feature) and calibration is None:
         raise OptionError(
             f"The feature {feature} must have been fitted.",

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit._version import __version__
+from gaitkit.arguments import as_path
 from gaitkit.artifacts import (
     ArtifactWriter,
     InputRef,
@@ -116,7 +117,7 @@ def open_input(
     OptionError
         No such layout, or one of another kind.
     """
-    path = Path(path)
+    path = as_path(path)
     if kind is None and layout is None and _is_artifact(path):
         kind = "silhouettes"
     if kind == "silhouettes":
@@ -195,7 +196,7 @@ def make_gei(
     (2, 24)
     """
     given = source if isinstance(source, GeiInput) else open_input(source)
-    output, options = Path(output), options or GeiOptions()
+    output, options = as_path(output, "output"), options or GeiOptions()
     if given.source is None:
         return gei_from_silhouettes(
             given.path,
@@ -328,7 +329,7 @@ def gei_from_frames(
     OutputError
         The output exists or cannot be written.
     """
-    output = Path(output)
+    output = as_path(output, "output")
     if isinstance(source, str | Path):
         source = open_source(source)
     free_to_write(output, overwrite=overwrite)
@@ -412,8 +413,8 @@ def gei_from_silhouettes(
     OutputError
         The output exists or cannot be written.
     """
-    path, output = Path(path), Path(output)
-    free_to_write(output, overwrite=overwrite)
+    path, output = as_path(path), as_path(output, "output")
+    free_to_write(output, overwrite=overwrite, inputs=(path,))
     with open_artifact(path, "silhouettes") as artifact:
         parameters = {**artifact.parameters, "gei": options.as_parameters()}
         provenance = Provenance(
@@ -506,7 +507,7 @@ def collect_geis(
     OutputError
         The output exists or cannot be written.
     """
-    output = Path(output)
+    output = as_path(output, "output")
     free_to_write(output, overwrite=overwrite)
     images: dict[SequenceKey, NDArray[np.uint8]] = {}
     dropped: list[DroppedRow] = list(source.dropped)

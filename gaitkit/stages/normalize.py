@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit._version import __version__
+from gaitkit.arguments import as_path
 from gaitkit.artifacts import ArtifactWriter, InputRef, Pieces, Provenance, free_to_write
 from gaitkit.datasets.layouts import open_source
 from gaitkit.datasets.sources import FrameSource, SequenceFrames, Unit
@@ -189,7 +190,7 @@ def normalize(
     OutputError
         The output exists or cannot be written.
     """
-    output = Path(output)
+    output = as_path(output, "output")
     if isinstance(source, str | Path):
         source = open_source(source)
     free_to_write(output, overwrite=overwrite)

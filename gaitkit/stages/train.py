@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gaitkit.arguments import as_path
 from gaitkit.artifacts import free_to_write, open_artifact
 from gaitkit.errors import OptionError, OutputError, ProtocolError, StoppedError, TrainingError
 from gaitkit.protocols import Protocol, default_protocol, get_protocol, split_subjects
@@ -160,8 +161,8 @@ def train(
         The input, the checkpoint or the output cannot be used; the last checkpoint stays.
     """
     plan = TrainingPlan(
-        Path(geis),
-        Path(output),
+        as_path(geis, "geis"),
+        as_path(output, "output"),
         tuple(subjects),
         system,
         config or {},
@@ -221,7 +222,7 @@ def plan_training(
     ProtocolError
         The protocol has nobody to train on.
     """
-    geis, output = Path(geis), Path(output)
+    geis, output = as_path(geis, "geis"), as_path(output, "output")
     named = choose_recipe(system, recipe)
     name, settings, options = named.system, named.config, named.training
     subjects: tuple[str, ...] = ()
@@ -352,7 +353,7 @@ class _Course:
         """The first training of a plan, its input read and checked."""
         from gaitkit.training.store import CHECKPOINT, refuse_resuming
 
-        free_to_write(plan.output, overwrite=plan.overwrite or plan.resume)
+        free_to_write(plan.output, overwrite=plan.overwrite or plan.resume, inputs=(plan.geis,))
         options = plan.chosen_options
         if plan.refit and not options.validation_subjects:
             raise OptionError(

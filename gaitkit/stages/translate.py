@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gaitkit._version import __version__
+from gaitkit.arguments import as_path
 from gaitkit.artifacts import (
     Artifact,
     ArtifactWriter,
@@ -86,8 +87,9 @@ def translate(
     ArtifactError, OutputError
         A file cannot be used.
     """
-    geis, model, output = Path(geis), Path(model), Path(output)
-    free_to_write(output, overwrite=overwrite)
+    geis, model = as_path(geis, "geis"), as_path(model, "model")
+    output = as_path(output, "output")
+    free_to_write(output, overwrite=overwrite, inputs=(geis, model))
     with open_artifact(model, "translator", guarded=True) as artifact:
         translator = load_opened(artifact, device=device, threads=threads, weights=weights)
         model_ref: InputRef = artifact.ref()

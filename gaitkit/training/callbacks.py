@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from gaitkit.display import Bar, progress_bar
+from gaitkit.errors import OptionError
 from gaitkit.parallel import Progress
 from gaitkit.training.health import losses_by_network
 
@@ -89,7 +90,12 @@ def with_progress(
         A bar (`True`), none (`False`), a function that is called with the number of finished
         iterations and their total, or by default a bar where somebody sees it.
     """
-    given = callbacks or Callbacks()
+    given = Callbacks() if callbacks is None else callbacks
+    if not isinstance(given, Callbacks):
+        raise OptionError(
+            f"`callbacks` must be a Callbacks, got a {type(given).__name__}.",
+            hint="`Callbacks(on_step=…)`; a function that is told the progress is `progress=…`.",
+        )
     if callable(progress):
         tell = progress
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gaitkit.arguments import names_told, values_of
 from gaitkit.artifacts import open_artifact
 from gaitkit.artifacts.schema import differences
 from gaitkit.display import html_table
 from gaitkit.errors import DamagedArtifactError, MixtureError, OptionError
 from gaitkit.labels import Labels, SequenceKey, format_view
+from gaitkit.silhouettes.masks import as_array, full_scale, refuse_colours
 
 __all__ = [
     "PREPROCESSING",
@@ -67,6 +71,13 @@ class GeiSet:
     dataset_index: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __post_init__(self) -> None:
+        if not isinstance(self.images, np.ndarray) or not isinstance(self.labels, Labels):
+            raise OptionError(
+                f"Expected an array of GEIs and their Labels, found a "
+                f"{type(self.images).__name__} and a {type(self.labels).__name__}.",
+                hint="GeiSet.from_arrays takes lists of subjects, views and conditions; "
+                "GeiSet.open reads an artefact.",
+            )
         if not len(self.dataset_index):
             object.__setattr__(self, "dataset_index", np.zeros(len(self.images), np.int64))
         if self.images.dtype != np.uint8 or self.images.ndim != 3:
@@ -106,6 +117,7 @@ class GeiSet:
             )
 
     @classmethod
+    @names_told
     def from_arrays(
         cls,
         images: ArrayLike,
@@ -167,7 +179,7 @@ class GeiSet:
         """A set of GEIs as it is, or that of an artefact; refuses arrays, which have no labels."""
         if isinstance(images, GeiSet):
             return images
-        if isinstance(images, str | Path):
+        if isinstance(images, str | os.PathLike):
             return cls.open(images)
         raise OptionError(
             "GEIs in an array need to be told whom they show",
@@ -295,14 +307,15 @@ def grey_values(images: ArrayLike) -> NDArray[Any]:
     Raises
     ------
     OptionError
-        Another shape, masks, or values that are out of range or no numbers.
+        Another shape, masks, or values that are out of range or no numbers. Floats whose brightest
+        lies between 1 and 2 are refused: they could be either.
 
     Examples
     --------
     >>> grey_values([[[0.0, 0.5], [1.0, 0.0]]]).tolist()
     [[[0.0, 127.5], [255.0, 0.0]]]
     """
-    grey = np.asarray(images)
+    grey = as_array(images, "GEIs")
     expected = "expected GEIs of shape (n, height, width), grey values 0..255 or 0..1"
     if grey.ndim != 3:
         hint = {
@@ -310,18 +323,25 @@ def grey_values(images: ArrayLike) -> NDArray[Any]:
             4: "A GEI has no colours: take one channel, images[..., 0].",
         }.get(grey.ndim)
         raise OptionError(f"{expected}; got an array of shape {grey.shape}", hint=hint)
-    if grey.dtype.kind not in "uif":
+    refuse_colours(grey, "GEIs")
+    if grey.dtype.kind == "b":
         raise OptionError(
             f"{expected}; got the type {grey.dtype}",
-            hint="Masks are averaged first: gaitkit.gait_energy_image."
-            if grey.dtype.kind == "b"
-            else None,
+            hint="Masks are averaged first: gaitkit.gait_energy_image.",
         )
+    if grey.dtype.kind == "f":
+        # torch knows no other floats, and no foreign order of bytes.
+        known = grey.dtype in (np.float16, np.float32, np.float64)
+        grey = grey.astype(grey.dtype.newbyteorder("=") if known else np.float64, copy=False)
     low, high = (float(grey.min()), float(grey.max())) if grey.size else (0.0, 0.0)
-    if not (low >= 0.0 and high <= 255.0):
+    if grey.dtype.kind != "f" and not (low >= 0.0 and high <= 255.0):
         raise OptionError(f"{expected}; got values from {low:g} to {high:g}")
     if grey.dtype.kind == "f":
-        return grey * grey.dtype.type(255) if high <= 1.0 else grey
+        white = full_scale(grey) if grey.size else 255.0
+        if white == 255.0:
+            return grey
+        clipped: NDArray[Any] = np.clip(grey * grey.dtype.type(255), 0, 255)
+        return clipped
     if grey.size and high == 1.0:
         raise OptionError(
             f"{expected}; got whole numbers 0 and 1 only, which are masks",
@@ -331,27 +351,27 @@ def grey_values(images: ArrayLike) -> NDArray[Any]:
 
 
 def _column(name: str, values: Sequence[Any], count: int, kind: type) -> list[Any]:
-    if isinstance(values, str) or len(values) != count:
-        found = repr(values) if isinstance(values, str) else f"{len(values)} values"
-        raise OptionError(f"`{name}` must have a value for each of the {count} images, got {found}")
+    given_values = values_of(values, name, count, "images")
     try:
-        column = [kind(value) for value in values]
-    except (TypeError, ValueError):
+        column = [kind(value) for value in given_values]
+    except (TypeError, ValueError, OverflowError):
         raise OptionError(f"`{name}` must be whole numbers") from None
-    for row, (value, given) in enumerate(zip(column, values, strict=True)):
-        if kind is int and value != given:
+    for row, (value, given) in enumerate(zip(column, given_values, strict=True)):
+        if kind is int and (value != given or not -(2**31) <= value < 2**31):
             raise OptionError(f"`{name}` must be whole numbers, got {given} in row {row}")
+        if kind is str and not (isinstance(given, str | Integral) and not isinstance(given, bool)):
+            raise OptionError(
+                f"`{name}` must be names or whole numbers, got {given!r:.60} in row {row}"
+            )
         if kind is str and (not value or "/" in value):
             raise OptionError(f"`{name}` must be names without a slash, got {value!r} in row {row}")
     return column
 
 
 def _angles(views: Sequence[float | None], count: int) -> list[float | None]:
-    if isinstance(views, str) or len(views) != count:
-        found = repr(views) if isinstance(views, str) else f"{len(views)} values"
-        raise OptionError(f"`views` must have a value for each of the {count} images, got {found}")
+    given = values_of(views, "views", count, "images")
     try:
-        angles = [None if view is None else float(view) for view in views]
+        angles = [None if view is None else float(view) for view in given]
     except (TypeError, ValueError):
         raise OptionError("`views` must be degrees, or None where unknown") from None
     if any(view is not None and math.isinf(view) for view in angles):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from gaitkit.arguments import as_path, whole_number
 from gaitkit.display import html_table
 from gaitkit.errors import OptionError, WrongKindError, did_you_mean
 from gaitkit.parallel import Progress
@@ -40,6 +42,8 @@ from gaitkit.training.sampling import Sampler
 __all__ = ["ConfigT", "Model", "Scorer", "lay_out"]
 
 ConfigT = TypeVar("ConfigT", bound=Config)
+
+_log = logging.getLogger(__name__)
 
 
 class Score(Protocol):
@@ -139,6 +143,8 @@ class Model(ABC, Generic[ConfigT]):
         **settings: Any,
     ) -> None:
         self._refuse_unknown(settings)
+        self._check_config(config)
+        seed = whole_number(seed, "seed", *self.options_class.BOUNDS["seed"])
         self._by_data = frozenset() if config else self.config_class.by_data() - set(settings)
         self.runtime = Runtime.choose(device, precision, threads, mode)
         self.seed = seed
@@ -176,6 +182,14 @@ class Model(ABC, Generic[ConfigT]):
                     f"{cls.__name__} has no setting {name!r}",
                     hint=f"{did_you_mean(name, known)}It takes {', '.join(known)}.",
                 )
+
+    @classmethod
+    def _check_config(cls, config: Any) -> None:
+        if config is not None and not isinstance(config, cls.config_class):
+            raise OptionError(
+                f"`config` must be a {cls.config_class.__name__}, got {config!r:.60}.",
+                hint=f"Settings go by name: {cls.__name__}(NAME=VALUE).",
+            )
 
     def _build(self, config: ConfigT) -> None:
         self.config: ConfigT = config
@@ -394,11 +408,17 @@ class Model(ABC, Generic[ConfigT]):
         size : int
             Images in a batch; the last one is filled up with blanks.
 
+        Raises
+        ------
+        OptionError
+            `size` is no whole number from 1 to 65536.
+
         Yields
         ------
         slice, Tensor of shape (size, 1, height, width)
             Which images these are, and they in [-1, 1] on the device.
         """
+        size = whole_number(size, "batch_size", 1, 2**16)
         blank = np.zeros((size, *images.shape[1:]), dtype=images.dtype)
         with self.runtime.active(), self._evaluating():
             for start in range(0, len(images), size):
@@ -469,16 +489,52 @@ class Model(ABC, Generic[ConfigT]):
             What the caller wants to be told.
         progress : bool or callable, optional
             As for `gaitkit.training.callbacks.with_progress`.
+
+        Raises
+        ------
+        OptionError
+            The model has learned from other GEIs already: it would be said to have seen these
+            people only.
         """
+        self._refuse_other_people(data)
         given = {name: value for name, value in options.items() if value is not None}
         chosen = self.options_class.from_parameters(
             {"seed": self.seed, **self.default_training, **given}
         )
         self._suit(data, chosen)
+        if self.steps_done >= chosen.iterations:
+            _log.warning(
+                "the model has been trained for %d iterations; `iterations` counts from the "
+                "beginning, and %d are no more",
+                self.steps_done,
+                chosen.iterations,
+            )
         training = Training(self, data, chosen)
         with with_progress(callbacks, progress) as calls:
             training.run(calls)
         return self
+
+    def _refuse_other_people(self, data: GeiSet) -> None:
+        """What a model records of its making is one training; who was seen must not be lost."""
+        if not self.steps_done:
+            return
+        if self.training is None:
+            raise OptionError(
+                f"This {type(self).__name__} was read from a file, which holds no training that "
+                "could go on here.",
+                hint="Go on with the file: `gaitkit.stages.train.train(…, resume=True)`; or "
+                "begin with a new model.",
+            )
+        before = self.training.data
+        if data is not before and not (
+            data.labels.keys() == before.labels.keys()
+            and np.array_equal(data.images, before.images)
+        ):
+            raise OptionError(
+                f"This {type(self).__name__} has learned from other GEIs; a model is of one "
+                "training.",
+                hint="Begin with a new model.",
+            )
 
     def _suit(self, data: GeiSet, options: TrainingOptions) -> None:
         """Before a first training, let the data decide what was left to them."""
@@ -492,7 +548,7 @@ class Model(ABC, Generic[ConfigT]):
 
     def save(self, path: Path | str, *, overwrite: bool = False) -> None:
         """Write the model that `fit` has trained; see `gaitkit.training.store.save`."""
-        store.save(self, Path(path), overwrite=overwrite)
+        store.save(self, as_path(path), overwrite=overwrite)
 
     @classmethod
     def load(
@@ -504,7 +560,7 @@ class Model(ABC, Generic[ConfigT]):
         weights: str | None = None,
     ) -> Self:
         """Read a model of this class; see `gaitkit.training.store.load`."""
-        model = store.load(Path(path), cls.kind, device=device, threads=threads, weights=weights)
+        model = store.load(as_path(path), cls.kind, device=device, threads=threads, weights=weights)
         if not isinstance(model, cls):
             raise WrongKindError(
                 f"{path} holds a {cls.kind.name} of the system {model.name!r}, not {cls.name!r}.",

@@ -1,19 +1,15 @@
-"""How a model is trained: the options that all kinds of models share, and how names are checked."""
+"""How a model is trained: the options that all kinds of models share."""
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, ParamSpec, Self, TypeVar
+from numbers import Integral
+from typing import Any, ClassVar, Self
 
 from gaitkit.errors import OptionError, did_you_mean
 
-__all__ = ["TrainingOptions", "names_told"]
-
-Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
+__all__ = ["TrainingOptions"]
 
 
 @dataclass(frozen=True)
@@ -75,8 +71,12 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         for name, (low, high) in self.BOUNDS.items():
             value = vars(self)[name]
-            if type(value) is not int or not low <= value <= high:
-                raise OptionError(f"{name} must be a whole number in [{low}, {high}], got {value}")
+            whole = isinstance(value, Integral) and not isinstance(value, bool)
+            if not whole or not low <= value <= high:
+                raise OptionError(
+                    f"{name} must be a whole number in [{low}, {high}], got {value!r}"
+                )
+            object.__setattr__(self, name, int(value))  # JSON has no numbers of numpy's.
         if self.validation_subjects == 1:
             raise OptionError(
                 "validation_subjects must be 0 or at least 2: one person is always recognised."
@@ -108,25 +108,10 @@ class TrainingOptions:
     @classmethod
     def taking(cls, options: TrainingOptions) -> Self:
         """These options, with the defaults of what `options` of another class do not have."""
+        if not isinstance(options, TrainingOptions):
+            raise OptionError(f"Expected the options of a training, found {options!r:.60}.")
         return options if isinstance(options, cls) else cls.from_parameters(vars(options))
 
     def as_parameters(self) -> dict[str, Any]:
         """The options as JSON-able values."""
         return dict(vars(self))
-
-
-def names_told(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Make a method refuse an unknown keyword by an `OptionError` that names the nearest one."""
-    known = [name for name in inspect.signature(function).parameters if name != "self"]
-
-    @functools.wraps(function)
-    def checked(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        for name in kwargs:
-            if name not in known:
-                raise OptionError(
-                    f"{function.__name__} has no option {name!r}",
-                    hint=f"{did_you_mean(name, known)}It takes {', '.join(known)}.",
-                )
-        return function(*args, **kwargs)
-
-    return checked

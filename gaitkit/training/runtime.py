@@ -106,8 +106,9 @@ class Runtime:
         ):
             if value not in known:
                 raise OptionError(f"{name} must be one of {', '.join(known)}, got {value!r}")
-        if threads is not None and not 1 <= threads <= MAX_THREADS:
-            raise OptionError(f"threads must be in [1, {MAX_THREADS}], got {threads}")
+        whole = isinstance(threads, int) and not isinstance(threads, bool)
+        if threads is not None and not (whole and 1 <= threads <= MAX_THREADS):
+            raise OptionError(f"threads must be in [1, {MAX_THREADS}], got {threads!r}")
         has_cuda = torch.cuda.is_available()
         if device == "cuda" and not has_cuda:
             raise OptionError(

@@ -8,6 +8,7 @@ translates a batch. The loop, device, precision, checkpoints and history are tho
 from __future__ import annotations
 
 import math
+import os
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from gaitkit.arguments import names_told, number
 from gaitkit.artifacts import Artifact
 from gaitkit.errors import OptionError
 from gaitkit.parallel import Progress
@@ -26,7 +28,7 @@ from gaitkit.training.geis import GeiSet, grey_values
 from gaitkit.training.history import Samples
 from gaitkit.training.images import from_network
 from gaitkit.training.model import Model
-from gaitkit.training.options import TrainingOptions, names_told
+from gaitkit.training.options import TrainingOptions
 from gaitkit.training.registry import ModelKind
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.config import TranslatorConfig
@@ -208,7 +210,7 @@ class Translator(Model[ConfigT]):
         ------
         OptionError
             An option is unknown or out of its range, the images are no GEIs, or have another size
-            than the networks.
+            than the networks; the model has learned from other GEIs already.
         TrainingError
             Fewer than two people have a GEI of `target_view` and `target_condition`, or the
             training goes wrong.
@@ -216,7 +218,7 @@ class Translator(Model[ConfigT]):
             The device fails.
         """
         labelled = subjects, views, conditions, takes
-        if subjects is None or isinstance(images, GeiSet | str | Path):
+        if subjects is None or isinstance(images, GeiSet | str | os.PathLike):
             if any(column is not None for column in labelled):
                 raise OptionError(
                     "`views`, `conditions` and `takes` label an array of GEIs, beside `subjects`",
@@ -253,6 +255,14 @@ class Translator(Model[ConfigT]):
             It offers no such choice, or never saw that view or condition; the strength is not a
             number.
         """
+        if not isinstance(aim, Aim):
+            raise OptionError(
+                f"`aim` must be an Aim, got {aim!r:.60}.",
+                hint='For instance `gaitkit.translators.Aim(view=54, condition="nm")`.',
+            )
+        for name, value in (("strength", aim.strength), ("view", aim.view)):
+            if value is not None and not (isinstance(value, float) and not math.isfinite(value)):
+                number(value, name)
         if not math.isfinite(aim.strength):
             raise OptionError(
                 f"strength must be a number, got {aim.strength}",
@@ -273,6 +283,7 @@ class Translator(Model[ConfigT]):
         if aim.view is not None or aim.condition is not None:
             check_aim(cast(LabelledConfig, self.config), aim)
 
+    @names_told
     def translate(
         self,
         geis: GeiSet | Path | str | ArrayLike,
@@ -304,7 +315,7 @@ class Translator(Model[ConfigT]):
         OptionError
             When the images have another size than the networks, or the system cannot show `aim`.
         """
-        self.check_aim(aim or Aim())
+        self.check_aim(Aim() if aim is None else aim)
         images = _images(geis)
         result = np.empty(images.shape, dtype=np.float32)
         self._check_size(images)
@@ -377,7 +388,7 @@ def load_opened(
 
 def _images(geis: GeiSet | Path | str | ArrayLike) -> NDArray[Any]:
     """Grey values 0..255 of whatever GEIs come in."""
-    if isinstance(geis, GeiSet | str | Path):
+    if isinstance(geis, GeiSet | str | os.PathLike):
         return GeiSet.of(geis).images
     return grey_values(geis)
 

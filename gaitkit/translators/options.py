@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
+from numbers import Real
 from typing import ClassVar
 
 from gaitkit.errors import OptionError
@@ -50,5 +52,18 @@ class TranslatorOptions(TrainingOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name, kind, word in (
+            ("warp", Real, "a number"),
+            ("target_view", Real, "a number of degrees"),
+            ("target_condition", str, "text"),
+            ("balanced", bool, "True or False"),
+        ):
+            value = vars(self)[name]
+            if not isinstance(value, kind) or (kind is Real and isinstance(value, bool)):
+                raise OptionError(f"{name} must be {word}, got {value!r}")
+            if hasattr(value, "item"):  # JSON has no numbers of numpy's.
+                object.__setattr__(self, name, value.item())
         if not 0.0 <= self.warp <= 3.0:
             raise OptionError(f"warp must be in [0, 3], got {self.warp}")
+        if not isfinite(self.target_view):
+            raise OptionError(f"target_view must be a number of degrees, got {self.target_view}")

@@ -88,10 +88,10 @@ def get_recipe(name: Recipe | str) -> Recipe:
     """
     if isinstance(name, Recipe):
         return name
-    if name not in RECIPES:
+    if not isinstance(name, str) or name not in RECIPES:
         raise OptionError(
             f"there is no recipe {name!r}; known: {', '.join(RECIPES)}",
-            hint=did_you_mean(name, RECIPES).strip() or None,
+            hint=did_you_mean(str(name), RECIPES).strip() or None,
         )
     return RECIPES[name]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
+from numbers import Real
 from types import MappingProxyType
 from typing import Any
 
@@ -62,15 +63,21 @@ class WalkerOptions:
 
     def __post_init__(self) -> None:
         # A read-only copy: the caller's dict may change later; a plain dict also pickles.
+        if not isinstance(self.takes, Mapping):
+            raise OptionError(f"takes must be a number for each condition, got {self.takes!r}")
         object.__setattr__(self, "takes", dict(self.takes))
-        object.__setattr__(self, "views", tuple(float(view) for view in self.views))
+        try:
+            views = tuple(float(view) for view in self.views)
+        except (TypeError, ValueError):
+            raise OptionError(f"views must be several angles, got {self.views!r}") from None
+        object.__setattr__(self, "views", views)
         _check_between("subjects", self.subjects, 1, 9999)
         _check_between("frames", self.frames, 1, 120)
         _check_between("seed", self.seed, 0, 2**63 - 1)
         _check_between("height_px", self.height_px, 32, 1080)
         _check_between("width_px", self.width_px, 32, 1920)
-        if not (isfinite(self.noise) and 0 <= self.noise <= 5):
-            raise OptionError(f"noise must be between 0 and 5, got {self.noise}")
+        if not (_is_number(self.noise) and 0 <= self.noise <= 5):
+            raise OptionError(f"noise must be between 0 and 5, got {self.noise!r}")
         self._check_views()
         self._check_takes()
 
@@ -137,6 +144,10 @@ def sequence_keys(options: WalkerOptions) -> list[SequenceKey]:
     return sorted(keys, key=lambda key: key.order)
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
+
+
 def _check_between(name: str, value: int, low: int, high: int) -> None:
-    if isinstance(value, bool) or int(value) != value or not low <= value <= high:
+    if not _is_number(value) or int(value) != value or not low <= value <= high:
         raise OptionError(f"{name} must be a whole number from {low} to {high}, got {value!r}")

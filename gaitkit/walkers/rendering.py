@@ -20,11 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit._opencv import cv2
+from gaitkit.arguments import number, whole_number
+from gaitkit.errors import OptionError
 from gaitkit.labels import format_view
 from gaitkit.walkers.draws import generator
 from gaitkit.walkers.figure import Figure
 from gaitkit.walkers.noise import roughen
-from gaitkit.walkers.options import WalkerOptions, subject_name
+from gaitkit.walkers.options import CONDITIONS, WalkerOptions, subject_name
 from gaitkit.walkers.walks import figure_of, plan_walk
 
 __all__ = [
@@ -74,7 +76,20 @@ def render_sequence(
     -------
     ndarray of uint8, shape (frames, height_px, width_px)
         0 or 255.
+
+    Raises
+    ------
+    OptionError
+        There is no such person, condition, take or view.
     """
+    if not isinstance(options, WalkerOptions):
+        raise OptionError(f"`options` must be WalkerOptions, got a {type(options).__name__}.")
+    subject_index = whole_number(subject_index, "subject_index", 0, 9998)
+    take, view = whole_number(take, "take", 1, 99), number(view, "view")
+    if condition not in CONDITIONS:
+        raise OptionError(
+            f"There is no condition {condition!r}.", hint=f"There are {', '.join(CONDITIONS)}."
+        )
     figure = _cached_figure(
         options.seed, options.equal_bodies, options.frames, subject_index, condition, take
     )

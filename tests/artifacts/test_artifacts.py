@@ -14,6 +14,7 @@ from gaitkit.artifacts import (
     InputRef,
     Provenance,
     TrainedOn,
+    free_to_write,
     open_artifact,
     schema,
     write_artifact,
@@ -24,6 +25,7 @@ from gaitkit.errors import (
     DamagedArtifactError,
     ForeignFileError,
     NewerSchemaError,
+    OptionError,
     OutputError,
     OutputExistsError,
     WrongKindError,
@@ -135,9 +137,24 @@ def test_a_failure_leaves_nothing_and_spares_the_old_file(tmp_path: Path) -> Non
 
 def test_an_existing_output_is_refused(tmp_path: Path) -> None:
     write_geis(tmp_path / "a.h5")
-    with pytest.raises(OutputExistsError, match=r"a\.h5 exists.*\n.*overwrite=True"):
+    with pytest.raises(OutputExistsError, match=r"a\.h5 exists.*\n.*`overwrite=True`"):
         write_geis(tmp_path / "a.h5")
     write_geis(tmp_path / "a.h5", overwrite=True)
+
+
+def test_an_output_never_replaces_what_it_is_made_from(tmp_path: Path) -> None:
+    write_geis(tmp_path / "a.h5")
+    (tmp_path / "b.h5").symlink_to(tmp_path / "a.h5")
+    with pytest.raises(OutputError, match="is what is read; the output would replace it"):
+        free_to_write(tmp_path / "b.h5", overwrite=True, inputs=[tmp_path / "a.h5"])
+    free_to_write(tmp_path / "c.h5", overwrite=True, inputs=[tmp_path / "a.h5"])
+
+
+def test_an_unknown_kind_is_told_with_the_nearest(tmp_path: Path) -> None:
+    write_geis(tmp_path / "a.h5")
+    with pytest.raises(OptionError, match=r"no kind of artefact 'geis'\.\n.*mean gei\?"):
+        open_artifact(tmp_path / "a.h5", "geis")
+    assert repr(open_artifact(tmp_path / "a.h5")).startswith("<Artifact a.h5: gei of the data set")
 
 
 def test_an_output_without_a_folder_is_refused(tmp_path: Path) -> None:

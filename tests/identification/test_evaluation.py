@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from made_up_people import people_images, people_labels
 
-from gaitkit.errors import OptionError
+from gaitkit.errors import GaitkitError, OptionError
 from gaitkit.identification.evaluation import evaluate_vectors
 from gaitkit.identification.features import FEATURES, Feature, LinearProjection
+from gaitkit.identification.metrics import METRICS
 from gaitkit.identification.results import read_results
 from gaitkit.stages.evaluate import evaluate
 
@@ -66,8 +67,10 @@ def test_arrays_give_what_the_artefact_gives(write_gei):
         ({"vectors": np.full((240, 2), np.inf)}, "240 of 240 rows hold NaN or infinity"),
         ({"vectors": np.zeros(240)}, r"found the shape \(240,\)"),
         ({"metric": "far"}, "no metric 'far'"),
-        ({"protocol": 3}, "no protocol '3'"),
+        ({"protocol": 3}, "its name or its file, found a int"),
         ({"k": 0}, "`k=0`"),
+        ({"k": "1"}, "`k` must be a whole number"),
+        ({"k": 10**9}, "`k` must be a whole number from 0 to 1000"),
         ({"probe_view": 33.0}, "no probe at view 033"),
     ],
 )
@@ -75,6 +78,50 @@ def test_what_cannot_be_evaluated(options, message):
     given = {"vectors": np.zeros((240, 2)), "labels": LABELS, "protocol": "halves"} | options
     with pytest.raises(OptionError, match=message):
         evaluate_vectors(given.pop("vectors"), given.pop("labels"), **given)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"metric": "cosine"}, r"evaluate has no option 'metric'\n.*mean 'metrics'"),
+        ({"metrics": [3]}, "`metrics` must be names or objects, found a int"),
+        ({"seed": -1}, "`seed` must be a whole number"),
+        ({"threads": "x"}, "`threads` must be a whole number"),
+        ({"probe_view": "90"}, "`probe_view` must be a number, got '90'"),
+        ({"fuse_with": 3}, "expected the path of a GEI artefact; found a int"),
+        ({"fuse_with": "none.h5"}, "none.h5 does not exist"),
+        ({"truth": 3}, "expected the path of a GEI artefact; found a int"),
+        ({"output": 3}, "`output` must be the path of a file, got 3"),
+        ({"output": "a\0b"}, "`output` must be the path of a file"),
+    ],
+)
+def test_options_of_another_kind(write_gei, options, message):
+    with pytest.raises(GaitkitError, match=message):
+        evaluate(write_gei(), **options)
+
+
+def test_results_never_replace_what_was_evaluated(write_gei):
+    path = write_gei()
+    before = path.read_bytes()
+    with pytest.raises(GaitkitError, match="is what is read"):
+        evaluate(path, output=path, overwrite=True)
+    assert path.read_bytes() == before
+
+
+def test_metrics_come_in_any_collection_and_by_object(write_gei):
+    path = write_gei()
+    for metrics in ({"cosine"}, iter(["cosine"]), METRICS["cosine"]):
+        (result,) = evaluate(path, metrics=metrics)
+        assert result.metric == "cosine"
+
+
+def test_parts_of_a_result_are_short_as_well(write_gei):
+    (result,) = evaluate(write_gei())
+    (name, *_) = result.tables
+    for part in (result.split, result.matches, result.tables[name], result.numbers[name]):
+        assert len(repr(part).splitlines()) <= 3
+        assert len(repr(part)) < 400
+        assert "array(" not in repr(part)
 
 
 def test_something_else_than_a_path():

@@ -14,7 +14,7 @@ import pytest
 from gaitkit.errors import OptionError, TrainingError
 from gaitkit.training.callbacks import Callbacks
 from gaitkit.training.loop import Training
-from gaitkit.translators import GaitGAN, GaitGANConfig, GeiSet, StarGAN, load
+from gaitkit.translators import Aim, GaitGAN, GaitGANConfig, GeiSet, StarGAN, load
 from gaitkit.translators.base import Translator
 from gaitkit.translators.options import TranslatorOptions
 
@@ -103,9 +103,20 @@ def test_a_wrong_name_is_told_with_the_nearest_right_one(
         ({"images": IMAGES[..., None].repeat(3, axis=3)}, r"got an array of shape \(12, 32, 32, 3"),
         ({"images": IMAGES > 99}, "got the type bool"),
         ({"images": (IMAGES > 99).astype(np.uint8)}, "0 and 1 only, which are masks"),
-        ({"images": IMAGES.astype(float) - 1}, "got values from -1 to 254"),
-        ({"images": np.full(IMAGES.shape, np.nan)}, "got values from nan to nan"),
-        ({"images": IMAGES.astype(str)}, "got the type <U"),
+        ({"images": IMAGES.astype(float) - 1}, "from 0 to 255, found -1 to 254"),
+        ({"images": np.full(IMAGES.shape, np.nan)}, "finite numbers, found NaN"),
+        ({"images": IMAGES.astype(str)}, "found a ndarray of <U"),
+        ({"images": IMAGES / 255 * 1.5}, "from 0 to 255, found 0 to 1.5"),
+        ({"images": [IMAGES[0], IMAGES[1][:5]]}, r"one size, found \(32, 32\) first and \(5, 32"),
+        ({"images": IMAGES[:, :, :3]}, "looks like a colour picture"),
+        ({"images": IMAGES.astype(object)}, "found a ndarray of object"),
+        ({"images": None}, "found None"),
+        ({"subjects": 5}, "`subjects` must have a value for each of the 12 images, got 5"),
+        ({"subjects": (name for name in SUBJECTS)}, "`subjects` must have a value .* generator"),
+        ({"subjects": [None] * 12}, "`subjects` must be names or whole numbers, got None in row 0"),
+        ({"subjects": [b"a"] * 12}, "`subjects` must be names or whole numbers, got b'a' in row 0"),
+        ({"views": 90}, "`views` must have a value for each of the 12 images, got 90"),
+        ({"takes": [10**30] * 12}, "`takes` must be whole numbers, got 1000"),
         ({"subjects": SUBJECTS[1:]}, "`subjects` must have a value for each of the 12 .* 11 val"),
         ({"subjects": None}, "label an array of GEIs, beside `subjects`"),
         ({"subjects": ["a/b"] * 12}, "`subjects` must be names without a slash, got 'a/b'"),
@@ -173,3 +184,62 @@ def test_what_a_notebook_shows_is_short() -> None:
     assert "2 iterations" in repr(model)
     assert "12 GEIs of 32×32 pixels, 3 people" in repr(model.training.data)
     assert "2 of 2 iterations on 3 people" in repr(model.training)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: gan(seed="x"), "`seed` must be a whole number"),
+        (lambda: gan(seed=-1), "`seed` must be a whole number"),
+        (lambda: GaitGAN(threads="a"), "threads must be in"),
+        (lambda: gan(config=32), "`config` must be a GaitGANConfig, got 32"),
+        (lambda: gan().save(None), "`path` must be the path of a file, got None"),
+        (lambda: GaitGAN.load(3), "`path` must be the path of a file, got 3"),
+        (lambda: gan().translate(IMAGES, 54), "`aim` must be an Aim, got 54"),
+        (lambda: gan().translate(IMAGES, Aim(view="54")), "`view` must be a number, got '54'"),
+        (
+            lambda: gan(image_size=(32, 32)).translate(IMAGES, batch_size=0),
+            "`batch_size` must be a whole number",
+        ),
+        (lambda: gan().translate(IMAGES, batchsize=2), "no option 'batchsize'"),
+        (lambda: fitted(warp="a"), "warp must be a number, got 'a'"),
+        (lambda: fitted(target_view="90"), "target_view must be a number of degrees, got '90'"),
+        (lambda: fitted(target_condition=["nm"]), "target_condition must be text"),
+        (lambda: fitted(balanced="yes"), "balanced must be True or False"),
+        (lambda: fitted(callbacks=print), "`callbacks` must be a Callbacks"),
+    ],
+)
+def test_values_of_another_kind_are_refused(call: Any, message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        call()
+
+
+def test_numbers_of_numpy_and_floats_of_any_kind_are_as_good() -> None:
+    plain = fitted()
+    given = {name: np.int64(value) for name, value in QUICK.items()}
+    model = gan().fit(
+        IMAGES, np.array(SUBJECTS), views=np.array(VIEWS), conditions=np.array(CONDITIONS), **given
+    )
+    wanted = plain.translate(IMAGES)
+    assert np.array_equal(model.translate(IMAGES), wanted)
+    for dtype in (">f4", np.longdouble, np.float64):
+        assert np.array_equal(model.translate(IMAGES.astype(dtype)), wanted)
+    assert np.array_equal(model.translate(np.asfortranarray(IMAGES)), wanted)
+
+
+def test_nobody_whom_a_model_has_seen_is_forgotten(tmp_path: Path) -> None:
+    model = fitted()
+    others = [name.upper() for name in SUBJECTS]
+    with pytest.raises(OptionError, match="has learned from other GEIs"):
+        model.fit(IMAGES, others, views=VIEWS, **QUICK)
+    model.fit(IMAGES, SUBJECTS, views=VIEWS, conditions=CONDITIONS, **{**QUICK, "iterations": 3})
+    assert model.steps_done == 3
+    model.save(tmp_path / "model.h5")
+    with pytest.raises(OptionError, match="was read from a file"):
+        GaitGAN.load(tmp_path / "model.h5").fit(IMAGES, others, views=VIEWS, **QUICK)
+
+
+def test_a_training_that_is_done_already_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    model = fitted()
+    model.fit(IMAGES, SUBJECTS, views=VIEWS, conditions=CONDITIONS, **{**QUICK, "iterations": 1})
+    assert "trained for 2 iterations" in caplog.text

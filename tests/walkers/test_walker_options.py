@@ -47,6 +47,13 @@ def test_the_name_says_whose_bodies():
     [
         {"subjects": 0},
         {"subjects": 1.5},
+        {"subjects": "a"},
+        {"subjects": None},
+        {"frames": float("nan")},
+        {"views": 90},
+        {"views": ["side"]},
+        {"takes": 3},
+        {"noise": None},
         {"frames": 0},
         {"seed": -1},
         {"views": ()},

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from gaitkit._opencv import cv2
+from gaitkit.errors import OptionError
 from gaitkit.walkers import WalkerOptions, render_sequence
 from gaitkit.walkers.draws import generator
 from gaitkit.walkers.figure import Figure
@@ -22,6 +23,21 @@ def middles(frames):
 
 def smooth(values):
     return np.convolve(values, np.ones(7) / 7, mode="valid")
+
+
+@pytest.mark.parametrize(
+    ("walk", "message"),
+    [
+        ((CLEAN, 0, "zz", 1, 90), r"no condition 'zz'\.\nThere are bg, cl, nm"),
+        ((CLEAN, -1, "nm", 1, 90), "`subject_index` must be a whole number"),
+        ((CLEAN, 0, "nm", 0, 90), "`take` must be a whole number"),
+        ((CLEAN, 0, "nm", 1, None), "`view` must be a number, got None"),
+        ((None, 0, "nm", 1, 90), "`options` must be WalkerOptions"),
+    ],
+)
+def test_what_nobody_walks_is_not_drawn(walk, message):
+    with pytest.raises(OptionError, match=message):
+        render_sequence(*walk)
 
 
 def test_frames_are_silhouettes_of_the_asked_size():

@@ -54,7 +54,7 @@ class Failures:
     counted: bool = False
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Numbers:
     """The figures of one probe set; rates in per cent, NaN where they cannot be computed.
 
@@ -92,6 +92,12 @@ class Numbers:
     verification: Verification | None
     open_set: OpenSet | None
     failures_to_acquire: Failures
+
+    def __repr__(self) -> str:
+        return (
+            f"<Numbers: per cent, rank-1 {self.rank1.estimate:.1f}, rank-5 "
+            f"{self.rank5.estimate:.1f}, mean average precision {self.mean_ap.estimate:.1f}>"
+        )
 
 
 def failed_probes(
