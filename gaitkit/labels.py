@@ -16,8 +16,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.errors import OptionError
-
 __all__ = ["Labels", "SequenceKey", "format_view", "sequence_name"]
 
 
@@ -93,7 +91,7 @@ class Labels:
     def __post_init__(self) -> None:
         lengths = {len(self.subject), len(self.condition), len(self.take), len(self.view)}
         if len(lengths) != 1:
-            raise OptionError(f"key columns must have equal lengths, got {sorted(lengths)}")
+            raise ValueError(f"key columns must have equal lengths, got {sorted(lengths)}")
 
     @classmethod
     def from_keys(cls, keys: Iterable[SequenceKey]) -> Labels:

@@ -253,7 +253,7 @@ class Artifact:
             raise self._malformed("its key columns are not columns of text and numbers")
         try:
             return Labels(*columns)
-        except OptionError as error:
+        except ValueError as error:
             raise self._malformed(str(error)) from error
 
     @cached_property

@@ -90,7 +90,7 @@ class Metric:
     name: str = ""
 
     def __repr__(self) -> str:
-        return f"<Metric {self.name or 'own'}: {self.summary or 'no summary'}>"
+        return f"<{' '.join(filter(None, ('Metric', self.name)))}: {self.summary or 'of your own'}>"
 
     def approximation(
         self, probes: NDArray[Any], dtype: np.dtype[Any], device: str
