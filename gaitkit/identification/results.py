@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from gaitkit.arguments import as_path
 from gaitkit.artifacts import Artifact, InputRef, TrainedOn, open_artifact, write_artifact
 from gaitkit.dropped import DroppedRow
-from gaitkit.errors import DamagedArtifactError, ProtocolError
+from gaitkit.errors import DamagedArtifactError, OptionError, ProtocolError
 from gaitkit.identification.crossview import CrossViewTable, ViewMatches
 from gaitkit.identification.evaluation import EvaluationResult, EvaluationResults
 from gaitkit.identification.features import LinearProjection
@@ -45,6 +45,9 @@ from gaitkit.labels import Labels
 from gaitkit.protocols import Protocol, Split, split_subjects
 
 __all__ = ["EvaluationResult", "ResultsProvenance", "read_results", "write_results"]
+
+_MALFORMED = (LookupError, TypeError, ValueError, AttributeError, OptionError, ProtocolError)
+"""What reading raises where a file is whole and what stands in it does not belong together."""
 
 _MATCHES = {
     "probe_rows": "i",
@@ -172,7 +175,7 @@ def read_results(path: Path | str) -> EvaluationResults:
         try:
             return _read_all(artifact)
         # What somebody wrote with a consistent digest can lack anything or hold anything.
-        except (LookupError, TypeError, ValueError, AttributeError, ProtocolError) as error:
+        except _MALFORMED as error:
             raise DamagedArtifactError(
                 f"{path} is not a well-formed artefact: its results do not belong together "
                 f"({error}).",
