@@ -60,4 +60,4 @@ def test_a_wrong_name_of_a_function_is_told_with_the_nearest() -> None:
     assert search(2, top=3) == 6
     with pytest.raises(OptionError, match=r"search has no option 'tpo'\n?.*") as caught:
         search(2, tpo=3)  # type: ignore[call-arg]
-    assert "Did you mean top?" in str(caught.value.hint)
+    assert "Did you mean 'top'?" in str(caught.value.hint)

@@ -152,7 +152,7 @@ def test_an_output_never_replaces_what_it_is_made_from(tmp_path: Path) -> None:
 
 def test_an_unknown_kind_is_told_with_the_nearest(tmp_path: Path) -> None:
     write_geis(tmp_path / "a.h5")
-    with pytest.raises(OptionError, match=r"no kind of artefact 'geis'\.\n.*mean gei\?"):
+    with pytest.raises(OptionError, match=r"no kind of artefact 'geis'\.\n.*mean 'gei'\?"):
         open_artifact(tmp_path / "a.h5", "geis")
     assert repr(open_artifact(tmp_path / "a.h5")).startswith("<Artifact a.h5: gei of the data set")
 
