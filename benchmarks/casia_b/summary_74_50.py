@@ -24,7 +24,7 @@ CONDITIONS = ("nm", "bg", "cl")
 
 def published() -> dict[str, list[float]]:
     """Rank-1 by system: the paper's own figures, or the model zoo's where there are none."""
-    text = files("gaitkit.datasets").joinpath("published.json").read_text(encoding="utf-8")
+    text = files("gaitkit.identification").joinpath("published.json").read_text(encoding="utf-8")
     rows = json.loads(text)["summaries_74_50"]["rows"]
     papers = {row["title"]: row["paper"] for row in rows if row["paper"]}
     zoo = {f"{row['title']}, OpenGait": row["model_zoo"] for row in rows}
