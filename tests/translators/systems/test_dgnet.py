@@ -395,6 +395,6 @@ def test_a_stopped_training_goes_on_bit_for_bit() -> None:
     second.load_arrays({name: np.asarray(value) for name, value in first.arrays().items()})
     second.run()
     assert second.step == 8
-    expected = whole.translator.state_arrays()
-    for name, values in second.translator.state_arrays().items():
+    expected = whole.model.state_arrays()
+    for name, values in second.model.state_arrays().items():
         np.testing.assert_array_equal(values, expected[name], err_msg=name)
