@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from gaitkit.errors import DeviceError, OptionError
+from gaitkit.identification.distances import EPS, can_be_squared, cosine_bound, growth_of, unit
 
 __all__ = ["COSINE", "EUCLIDEAN", "DeviceGallery", "ProductForm", "nearest_rows"]
 
@@ -29,9 +30,6 @@ _BLOCK_ENTRIES = 1 << 26
 _BLOCK_BYTES = 1 << 30
 _MOST_CHUNKS = 64
 """Chunks of a probe, in the mean, that are looked at again; beyond, nothing is gained here."""
-_LARGEST, _SMALLEST = 2.0**100, 2.0**-80
-_UNIT = float(np.finfo(np.float32).eps) / 2
-_EPS = float(np.finfo(np.float64).eps)
 
 Moved = tuple[torch.Tensor, torch.Tensor]
 Direct = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
@@ -239,7 +237,7 @@ class _Part:
     def candidates(self, top: int) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
         """Probes and rows of all pairs that may be among the nearest; `None` to give it up."""
         largest = max(self._gallery.largest, float(self._squares.max()))
-        if not (largest == 0 or _SMALLEST < largest < _LARGEST):
+        if not can_be_squared(largest):
             return None
         smallest = self._smallest()
         margin = 2.0 * self._bound(largest)
@@ -294,16 +292,15 @@ class _Part:
     def _bound(self, largest: float) -> torch.Tensor:
         """How far an estimate of each probe may be from the distance, shape (p,), float64."""
         columns = self._gallery.shape[1]
-        growth = columns * _UNIT / (1.0 - min(0.5, columns * _UNIT))
+        growth = growth_of(columns, single=True)
         if not self._form.addend:
-            # The product of two vectors of length 1; rounding them; the same in the direct way.
-            bound = 1.01 * growth + 8.0 * _UNIT + 4.0 * (columns + 4) * _EPS
+            bound = cosine_bound(columns, growth, single=True)
             return torch.full_like(self._squares, bound)
         products = torch.sqrt(self._squares * largest)
         sums = (torch.sqrt(self._squares) + np.sqrt(largest)) ** 2
         # First the product; then moving, squaring and adding up, in this and in the direct way.
         bounds: torch.Tensor = (
-            self._form.scale * growth * products + (20.0 * _UNIT + columns * _EPS) * sums
+            self._form.scale * growth * products + (20.0 * unit(True) + columns * EPS) * sums
         )
         bounds += columns * float(np.finfo(np.float32).tiny)
         return bounds

@@ -42,7 +42,7 @@ _ROWS_PER_THREAD = 64
 _SORTED_COLUMNS = 256
 _PAIRS_AT_ONCE = 64
 _LARGEST, _SMALLEST = 2.0**100, 2.0**-80
-_EPS = float(np.finfo(np.float64).eps)
+EPS = float(np.finfo(np.float64).eps)
 
 Product = Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float64]]
 """``a @ b.T`` of vectors of shapes (p, d) and (r, d), both of single or both of double precision;
@@ -152,7 +152,7 @@ class EuclideanProduct:
             gallery, squares = self._moved(block, np.float32, pool)
             # What single precision cannot square safely is done in double.
             largest = max(squares.max(), self._in_single[1].max())
-            single = bool(largest == 0 or _SMALLEST < largest < _LARGEST)
+            single = can_be_squared(largest)
         if not single:
             gallery, squares = self._moved(block, np.float64, pool)
         probes, probe_squares = self._in_single if single else self._in_double
@@ -174,8 +174,8 @@ class EuclideanProduct:
         products = np.sqrt(probe_squares * gallery_square)
         sums = (np.sqrt(probe_squares) + np.sqrt(gallery_square)) ** 2
         # First the product; then moving, squaring and adding up, in this and in the direct way.
-        bound = 2.0 * _growth(columns, single) * products + 16.0 * _unit(single) * sums
-        bound += columns * _EPS * sums
+        bound = 2.0 * _growth(columns, single) * products + 16.0 * unit(single) * sums
+        bound += columns * EPS * sums
         bound += columns * float(np.finfo(np.float32 if single else np.float64).tiny)
         return np.asarray(bound)
 
@@ -220,9 +220,7 @@ class CosineProduct:
         """Distances to some gallery rows: a function of a slice of probes."""
         gallery = self._unit_vectors(block, pool)
         columns = gallery.shape[1]
-        # The product of two vectors of length 1; rounding them; the same in the direct way.
-        bound = 1.01 * _growth(columns, self._single) + 8.0 * _unit(self._single)
-        bound += 4.0 * (columns + 4) * _EPS
+        bound = cosine_bound(columns, _growth(columns, self._single), self._single)
 
         def estimate(part: slice) -> Estimate:
             values = self._product(self._probes[part], gallery)
@@ -432,11 +430,26 @@ def _in_parts(
         pass
 
 
-def _unit(single: bool) -> float:
+def unit(single: bool) -> float:
     return float(np.finfo(np.float32 if single else np.float64).eps) / 2
 
 
 def _growth(columns: int, single: bool) -> float:
     """Relative to |a||b|: the largest error of a product of so many columns."""
-    terms = min(columns, _COLUMNS) if single else columns
-    return terms * _unit(single) / (1.0 - min(0.5, terms * _unit(single)))
+    return growth_of(min(columns, _COLUMNS) if single else columns, single)
+
+
+def growth_of(terms: int, single: bool) -> float:
+    """Relative to |a||b|: the largest error of a sum of so many products."""
+    return terms * unit(single) / (1.0 - min(0.5, terms * unit(single)))
+
+
+def cosine_bound(columns: int, growth: float, single: bool) -> float:
+    """The largest error of a cosine distance whose product has this `growth`."""
+    # The product of two vectors of length 1; rounding them; the same in the direct way.
+    return 1.01 * growth + 8.0 * unit(single) + 4.0 * (columns + 4) * EPS
+
+
+def can_be_squared(largest: float) -> bool:
+    """Whether single precision is safe for vectors of this largest squared length."""
+    return bool(largest == 0 or _SMALLEST < largest < _LARGEST)
