@@ -101,8 +101,8 @@ def test_nobody_is_both_learned_from_and_scored_on(
     assert learned | set(training.held_out) <= set(training_people)
     batch = training.sampler.draw(64)
     assert {training.sampler.subjects[i] for i in batch.subject.tolist()} <= learned
-    assert training.validation is not None
-    rates = training.validation.score(small_gan()).rates.values()
+    assert training.scorer is not None
+    rates = training.scorer.score(small_gan()).rates.values()
     assert any(rate == rate for rate in rates)
     assert all(not (rate < 0 or rate > 100) for rate in rates)
 
