@@ -163,16 +163,12 @@ class Output:
         self.unchanged = False
         self._private = private
         with _said(given):
+            _refuse_long_name(given.name)
             self.path = behind_links(given)
             self._check(given, [Path(item) for item in inputs])
         self._lock = NameLock(beside(self.path, LOCK_SUFFIX, prefix="."), self.path)
 
     def _check(self, given: Path, inputs: list[Path]) -> None:
-        if len(os.fsencode(self.path.name)) > _NAME_BYTES:
-            raise OutputError(
-                f"{self.path.name[:40]}… is too long a name: it has "
-                f"{len(os.fsencode(self.path.name))} bytes, and a file's may have {_NAME_BYTES}."
-            )
         found = _stat(self.path)
         if found is not None and stat.S_ISDIR(found.st_mode):
             raise OutputError(f"{given} is a folder; expected the name of a file to write.")
@@ -522,6 +518,16 @@ def write_whole(path: Path, content: bytes) -> None:
     finally:
         with suppress(OSError):
             aside.unlink(missing_ok=True)
+
+
+def _refuse_long_name(name: str) -> None:
+    size = len(os.fsencode(name))
+    if size > _NAME_BYTES:
+        raise OutputError(
+            f"{name[:40]}… is too long a name: it has {size} bytes, and a file's may have "
+            f"{_NAME_BYTES}.",
+            hint="Give the output a shorter name.",
+        )
 
 
 @contextmanager
