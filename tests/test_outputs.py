@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gaitkit.errors import OutputBusyError, OutputError, OutputExistsError
+from gaitkit.errors import OptionError, OutputBusyError, OutputError, OutputExistsError
 from gaitkit.outputs import FolderOutput, Output, beside, free_to_write, is_beside, write_whole
 
 posix = pytest.mark.skipif(os.name != "posix", reason="has no such permissions")
@@ -155,7 +155,7 @@ def test_inputs_folders_and_devices_are_no_outputs(tmp_path: Path) -> None:
     assert f"mkdir -p {tmp_path / 'none'}" in str(caught.value.hint)
     with pytest.raises(OutputError, match="too long a name: it has 303 bytes"):
         Output(tmp_path / f"{'a' * 300}.h5")
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OptionError, match="must be the path of a file"):
         Output(tmp_path / "a\0b")
 
 
