@@ -137,7 +137,8 @@ class Pieces(PartsFolder):
         """
         pieces = cls.for_output(output)
         plan_file = pieces.folder / "plan.json"
-        text = canonical_json(plan).encode()
+        # Names of folders that are no UTF-8 may be in it.
+        text = canonical_json(plan).encode(errors="surrogatepass")
         if pieces.folder.exists():
             pieces.refuse_foreign()
             if restart or not _says(plan_file, text):

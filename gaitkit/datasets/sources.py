@@ -107,7 +107,8 @@ def cut_into_units(items: Sequence[Any], size: int, place_of: Callable[[Any], st
     units: list[Unit] = []
     for start in range(0, len(items), size):
         work = tuple(items[start : start + size])
-        label = f"{place_of(work[0])} to {place_of(work[-1])} ({len(work)})"
+        first, last = (clean_text(place_of(item)) for item in (work[0], work[-1]))
+        label = f"{first} to {last} ({len(work)})"
         units.append(Unit(len(units), label, work))
     return units
 
