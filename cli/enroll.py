@@ -23,6 +23,7 @@ def command(gallery: Path, new: Path, as_json: bool) -> None:
     """
     from gaitkit.stages.enroll import enrol
 
+    made = not gallery.exists()
     done = enrol(gallery, new)
     if as_json:
         console.print_json({"gallery": str(gallery), **done})
@@ -30,8 +31,10 @@ def command(gallery: Path, new: Path, as_json: bool) -> None:
     if not done["added"]:
         return
     names = ", ".join(done["new_subjects"][:5]) + (", …" if len(done["new_subjects"]) > 5 else "")
+    start = f"Made {gallery} of" if made else "Added"
     console.say(
-        f"Added {done['added']} sequence{'' if done['added'] == 1 else 's'} to {gallery}"
+        f"{start} {done['added']} sequence{'' if done['added'] == 1 else 's'}"
+        + ("" if made else f" to {gallery}")
         + (f", new people: {names}" if names else "")
         + f". It holds {done['sequences']} of {done['subjects']} people."
     )
