@@ -68,6 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
         shutil.rmtree(out / name, ignore_errors=True)
     began, record = time.monotonic(), Record(out)
     bench = Bench(out / "inputs", out / "work", record, seed=options.seed, tries=options.tries)
+    complete = False
     try:
         print("inputs of all parts ...", flush=True)
         make_inputs(out / "inputs")
@@ -78,11 +79,12 @@ def main(arguments: list[str] | None = None) -> int:
             taken = time.monotonic() - since
             record.note(part, f"{taken:.0f} seconds")
             print(f"{part}: {record.broken - broken} broken, {taken:.0f} s", flush=True)
+        complete = True
     finally:
         minutes = (time.monotonic() - began) / 60
         head = f"reliability.py, seed {options.seed}, {options.tries} tries, "
         head += f"{options.mutants} mutants of each kind, {minutes:.1f} minutes"
-        print("\n" + record.write(head), end="")
+        print("\n" + record.write(head, complete=complete), end="")
         record.close()
         shutil.rmtree(out / "work", ignore_errors=True)
     return int(record.broken > 0)

@@ -21,6 +21,7 @@ from reliability_parts.commands import changes_of
 MAX_LETTERS = 500
 MAX_BYTES = 2 << 30
 SECONDS = 60
+PROMISED = ("read", "told")
 _PER_CHILD = 200
 _ROOM_BYTES = 3 << 30
 
@@ -65,7 +66,10 @@ class Outcome(NamedTuple):
 
 
 def attempts(
-    indices: Sequence[int], attempt: Callable[[int, Path], Attempt], scratch: Path
+    indices: Sequence[int],
+    attempt: Callable[[int, Path], Attempt],
+    scratch: Path,
+    keep: Callable[[int, Path], object],
 ) -> Iterator[Outcome]:
     """Make attempts in children of bounded memory and time.
 
@@ -78,6 +82,8 @@ def attempts(
         What it changes outside of that folder is an outcome of its own.
     scratch : Path
         Where such folders are made.
+    keep : callable
+        Gets index and folder of an attempt that did not end as promised.
 
     Yields
     ------
@@ -87,21 +93,23 @@ def attempts(
     done = 0
     while done < len(indices):
         batch = indices[done : done + _PER_CHILD]
-        done += yield from _batch(batch, attempt, scratch)
+        done += yield from _batch(batch, attempt, scratch / "case", keep)
 
 
 def _batch(
-    batch: Sequence[int], attempt: Callable[[int, Path], Attempt], scratch: Path
+    batch: Sequence[int],
+    attempt: Callable[[int, Path], Attempt],
+    folder: Path,
+    keep: Callable[[int, Path], object],
 ) -> Iterator[Outcome]:
     reading, writing = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
-    folder = scratch / "case"
     pid = os.fork()
     if not pid:
         try:
             os.close(reading)
-            _be_the_child(batch, attempt, folder, writing)
+            _be_the_child(batch, attempt, folder, keep, writing)
         finally:
             os._exit(0)
     os.close(writing)
@@ -117,6 +125,7 @@ def _batch(
     if count < len(batch):
         code = os.waitstatus_to_exitcode(status)
         name = signal.Signals(-code).name if code < 0 else f"exit {code}"
+        keep(batch[count], folder)
         outcome = "too slow" if code == -signal.SIGALRM else "crash"
         yield Outcome(batch[count], outcome, name, peak)
         count += 1
@@ -124,7 +133,11 @@ def _batch(
 
 
 def _be_the_child(
-    batch: Sequence[int], attempt: Callable[[int, Path], Attempt], folder: Path, pipe: int
+    batch: Sequence[int],
+    attempt: Callable[[int, Path], Attempt],
+    folder: Path,
+    keep: Callable[[int, Path], object],
+    pipe: int,
 ) -> None:
     os.setsid()
     null = os.open(os.devnull, os.O_RDWR)
@@ -151,6 +164,8 @@ def _be_the_child(
             found = Attempt("wrote outside", ", ".join(outside.found[:3]))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         peak *= 1 if sys.platform == "darwin" else 1024
+        if found.outcome not in PROMISED or peak > MAX_BYTES:
+            keep(index, folder)
         line = json.dumps([index, found.outcome, found.text[:2000], peak]) + "\n"
         os.write(pipe, line.encode())
 
@@ -210,6 +225,16 @@ def of_printed(text: str) -> Attempt | None:
     """Likewise of what is printed; `None` where nothing is wrong with it."""
     found = _HARMFUL.search(text.replace("\r", ""))
     return Attempt("printed raw", f"{found[0]!a} in {text[:300]!a}") if found else None
+
+
+def broken_by(found: Outcome, how: str = "") -> list[str]:
+    """Promises that an outcome breaks."""
+    broken = []
+    if found.outcome not in PROMISED:
+        broken.append(f"{found.outcome}{how}: {found.text}")
+    if found.peak_bytes > MAX_BYTES:
+        broken.append(f"{found.peak_bytes >> 20} MiB")
+    return broken
 
 
 def elapsed_told(began: float, count: int, peak_bytes: int) -> str:

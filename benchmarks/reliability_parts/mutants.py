@@ -155,9 +155,8 @@ def changed_zip(entries: Entries, rng: random.Random) -> bytes:
     """A zip of some of these files: its bytes changed, or well-formed with hostile entries."""
     hostile = rng.random() < 0.5
     out = io.BytesIO()
-    with zipfile.ZipFile(
-        out, "w", rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
-    ) as zipped:
+    packing = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
+    with zipfile.ZipFile(out, "w", packing) as zipped:
         for name, data in _with_hostile(entries, rng) if hostile else entries:
             info = zipfile.ZipInfo(name)
             info.compress_type = packing

@@ -78,7 +78,7 @@ class Record:
         self._notes.setdefault(part, []).append(text)
         self._file.write(json.dumps({"part": part, "note": text}) + "\n")
 
-    def write(self, head: str) -> str:
+    def write(self, head: str, *, complete: bool) -> str:
         """Write the page; its text."""
         lines = [head, ""]
         for part in dict.fromkeys([part for part, _ in self._outcomes] + list(self._notes)):
@@ -98,11 +98,12 @@ class Record:
             if len(told) > _SHOWN:
                 lines.append(f"  and {len(told) - _SHOWN} more in {RECORDS}")
             lines.append("")
-        lines.append(
-            f"{self.broken} broken promises, see {RECORDS}."
-            if self.broken
-            else "No promise was broken."
-        )
+        if not complete:
+            lines.append("STOPPED before its end.")
+        if self.broken:
+            lines.append(f"{self.broken} broken promises, see {RECORDS}.")
+        elif complete:
+            lines.append("No promise was broken.")
         text = "\n".join(lines) + "\n"
         (self._folder / REPORT).write_text(text, encoding="utf-8")
         return text
