@@ -348,7 +348,7 @@ def import_what_it_needs(arguments: Sequence[str], folder: Path) -> None:
         names.seek(0)
         found = names.read().splitlines()
     if status:
-        raise RuntimeError(f"gaitkit {' '.join(arguments)}: {' | '.join(found)[:500]}")
+        raise RuntimeError(f"gaitkit {' '.join(arguments)}: {' | '.join(found)[-500:]}")
     for name in found:
         if name not in sys.modules:
             with contextlib.suppress(Exception):

@@ -32,12 +32,12 @@ from reliability_parts.mutants import (
     changed_zip,
 )
 from reliability_parts.record import Record
+from reliability_parts.stages import TRAINING
 
 PART = "inputs"
 _GEI = ("--workers", "1", "--min-frames", "1")
 _FRAME = "tree/001/nm-01/090/001-nm-01-090-{:03d}"
-_RUN = ("--width", "1", "--batch-size", "2", "--iterations", "1", "--threads", "1")
-_RUN += ("--device", "cpu", "--precision", "fp32", "--protocol", "halves", "--workers", "1")
+_RUN = (*TRAINING, "--protocol", "halves", "--workers", "1")
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class Kind:
     equal : str
         A file that is as in the template's folder, should the commands succeed; unfinished work
         that is damaged must never get into a result.
+    share : int
+        One of so many mutants is tried, where that takes seconds.
     """
 
     name: str
@@ -65,12 +67,13 @@ class Kind:
     commands: tuple[tuple[str, ...], ...]
     template: Path
     equal: str = ""
+    share: int = 1
 
 
 def try_inputs(out: Path, record: Record, *, seed: int, count: int) -> None:
     """Try so many mutants of each kind."""
     for kind in make_kinds(out / "inputs" / "kinds"):
-        _try_kind(out, record, kind, seed, count)
+        _try_kind(out, record, kind, seed, max(1, count // kind.share))
 
 
 def _try_kind(out: Path, record: Record, kind: Kind, seed: int, count: int) -> None:
@@ -289,7 +292,7 @@ def _unfinished(folder: Path, tree: Path) -> list[Kind]:
     import_what_it_needs(command, whole)
     run = folder / "run"
     run.mkdir()
-    shutil.copy(folder / "with-geis" / "gei.h5", run)
+    shutil.copy(folder.parent / "gei.h5", run)
     finished = ("run", "gei.h5", "-o", "done", *_RUN)
     import_what_it_needs(finished, run)
     for name, made in (
@@ -325,6 +328,7 @@ def _unfinished(folder: Path, tree: Path) -> list[Kind]:
             (finished,),
             run,
             "done/results.h5",
+            10,
         ),
     ]
 

@@ -13,8 +13,10 @@ from pathlib import Path
 from reliability_parts.commands import import_what_it_needs
 
 _VIEWS = ("--view", "0", "--view", "90")
-_TRAINING = ("--width", "4", "--batch-size", "4", "--iterations", "8", "--threads", "1")
-_TRAINING += ("--precision", "fp32", "--device", "cpu")
+TRAINING = ("--width", "4", "--batch-size", "4", "--iterations", "8", "--threads", "1")
+TRAINING += ("--precision", "fp32", "--device", "cpu")
+"""Of a few seconds; what it has learned is still a little different for every GEI."""
+
 _SMALL = ("--frames", "10", "--workers", "1")
 
 
@@ -82,7 +84,7 @@ _ALL = (
     ),
     Stage(
         "train-gan",
-        ("train-gan", "INPUTS/gei.h5", "-o", "out.h5", *_TRAINING, "--checkpoint-every", "2"),
+        ("train-gan", "INPUTS/gei.h5", "-o", "out.h5", *TRAINING, "--checkpoint-every", "2"),
     ),
     Stage(
         "report",
@@ -98,7 +100,7 @@ _ALL = (
     Stage(
         "run",
         (
-            *("run", "INPUTS/gei.h5", "-o", "out", "--workers", "1", *_TRAINING),
+            *("run", "INPUTS/gei.h5", "-o", "out", "--workers", "1", *TRAINING),
             *("--protocol", "halves"),
         ),
         output="out",
@@ -127,7 +129,7 @@ def make_inputs(folder: Path) -> None:
     pack(folder / "tree", folder / "packed.zip", ("001", "002", "003", "004"))
     do("normalize", "tree", "-o", "silhouettes.h5", "--workers", "1")
     do("make-gei", "tree", "-o", "gei.h5", "--workers", "1")
-    do("train-gan", "gei.h5", "-o", "model.h5", *_TRAINING)
+    do("train-gan", "gei.h5", "-o", "model.h5", *TRAINING)
     do("evaluate", "gei.h5", "--protocol", "halves", "-o", "results.h5")
 
 
