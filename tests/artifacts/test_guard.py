@@ -73,7 +73,7 @@ def test_a_child_that_hangs_is_stopped(path: Path, monkeypatch: pytest.MonkeyPat
     start = "import sys\nprint('ready\\n{\"value\": 1}', flush=True)\nsys.stdin.read()"
     monkeypatch.setattr(guard, "_START", start)
     arrays = GuardedArrays(path)
-    monkeypatch.setattr(arrays, "_seconds", 0.1)
+    arrays._child.seconds = 0.1
     with pytest.raises(MalformedError, match=r"takes more than 0\.1 s"):
         arrays.attributes()
     arrays.close()
@@ -84,8 +84,8 @@ def test_a_child_that_wants_too_much_memory_is_refused(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = (
-        "from gaitkit.artifacts import guard\nguard._limit_resources()\n"
-        "print('ready', flush=True)\nbytearray(4 << 30)"
+        "from gaitkit.child import serving\n"
+        "with serving(memory_bytes=1 << 30, cpu_seconds=60):\n    bytearray(4 << 30)"
     )
     monkeypatch.setattr(guard, "_START", start)
     with pytest.raises(DamagedArtifactError, match="libhdf5 crashes on it"):
