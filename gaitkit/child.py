@@ -12,6 +12,7 @@ computes. No question takes processor time for ever.
 
 from __future__ import annotations
 
+import mmap
 import os
 import signal
 import subprocess
@@ -23,7 +24,18 @@ from typing import IO, Any, Literal, NamedTuple
 
 from gaitkit.errors import LibraryError
 
-__all__ = ["Child", "ChildEndedError", "Ending", "how_it_ended", "limit_answer", "serving", "shown"]
+__all__ = [
+    "Child",
+    "ChildEndedError",
+    "Ending",
+    "ctrl_c_later",
+    "how_it_ended",
+    "ignore_ctrl_c",
+    "limit_answer",
+    "memory_is_short",
+    "serving",
+    "shown",
+]
 
 _READY = b"ready\n"
 _FAILED = 70
@@ -184,20 +196,23 @@ class Child:
         # -P: the working folder, where a stranger's file often lies, is no place to import from.
         command = [sys.executable, "-P", "-c", code, self._path]
         try:
-            return subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={
-                    **os.environ,
-                    "PYTHONPATH": os.pathsep.join(paths),
-                    # A thread pool's stacks would count as the child's memory.
-                    "OPENBLAS_NUM_THREADS": "1",
-                    "OMP_NUM_THREADS": "1",
-                    **environment,
-                },
-            )
+            with ctrl_c_later():
+                return subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    env={
+                        **os.environ,
+                        "PYTHONPATH": os.pathsep.join(paths),
+                        # A thread pool's stacks, and what the C library sets aside for each
+                        # thread, would count as the child's memory.
+                        "OPENBLAS_NUM_THREADS": "1",
+                        "OMP_NUM_THREADS": "1",
+                        "MALLOC_ARENA_MAX": "1",
+                        **environment,
+                    },
+                )
         except OSError as error:
             raise self._not_started(str(error)) from error
 
@@ -261,6 +276,13 @@ class Child:
             )
         return ChildEndedError(ending)
 
+    def too_little_memory(self) -> LibraryError:
+        """The error for a child that found no memory on this machine."""
+        return LibraryError(
+            f"The process that {self._does} finds too little memory for {shown(self._path)}.",
+            hint="Close other programs, or give this one more memory.",
+        )
+
     def close(self) -> None:
         """End the child, which keeps nothing."""
         self._closed.set()
@@ -311,6 +333,29 @@ class Child:
 
 
 @contextmanager
+def ctrl_c_later() -> Iterator[None]:
+    """Start processes that Ctrl-C does not reach: it goes to all, and only the parent acts on it.
+
+    Not even while they import what they need, before they can say so themselves.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def ignore_ctrl_c() -> None:
+    """In a process that was started under `ctrl_c_later`: what it could not do itself until now."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+@contextmanager
 def serving(*, memory_bytes: int, cpu_seconds: int) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
     """Be the child: bounded, silent, and gone when the work is done or has failed.
 
@@ -327,6 +372,7 @@ def serving(*, memory_bytes: int, cpu_seconds: int) -> Iterator[tuple[IO[bytes],
         Where questions come from, and where answers go. Whatever else writes to the standard
         output does not get among them.
     """
+    ignore_ctrl_c()
     _limit_resources(memory_bytes, cpu_seconds)
     try:
         with os.fdopen(os.dup(1), "wb") as sink:
@@ -354,6 +400,15 @@ def limit_answer(seconds: float) -> None:
         # The default action, whatever this process inherited: no Python runs in a library.
         signal.signal(signal.SIGPROF, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
+def memory_is_short(spare_bytes: int) -> bool:
+    """Whether not even so much more memory is to be had."""
+    try:
+        mmap.mmap(-1, spare_bytes).close()
+    except (OSError, MemoryError):
+        return True
+    return False
 
 
 def _limit_resources(memory_bytes: int, cpu_seconds: int) -> None:

@@ -17,19 +17,22 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gaitkit.child import how_it_ended, shown
+from gaitkit.child import ctrl_c_later, how_it_ended, ignore_ctrl_c, shown
 from gaitkit.errors import GaitkitError, OptionError
 
 __all__ = ["Progress", "available_cores", "map_unordered", "process_rank"]
 
 _log = logging.getLogger(__name__)
+
+if sys.platform != "win32":
+    from multiprocessing import resource_tracker
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
@@ -247,7 +250,10 @@ def _start(packed: bytes, name: str) -> _Worker:
     try:
         # Daemonic: it is ended at the exit of a program that never came to the end of the results.
         process = context.Process(target=_work, args=(theirs, packed), name=name, daemon=True)
-        with _ctrl_c_later():
+        if sys.platform != "win32":
+            # Each spawned process needs it, and starting it would let Ctrl-C through.
+            resource_tracker.ensure_running()
+        with ctrl_c_later():
             process.start()
     except BaseException as error:
         ours.close()
@@ -257,26 +263,6 @@ def _start(packed: bytes, name: str) -> _Worker:
     finally:
         theirs.close()
     return _Worker(process, ours)
-
-
-@contextmanager
-def _ctrl_c_later() -> Iterator[None]:
-    """Start processes that Ctrl-C does not reach: it goes to all, and only the parent acts on it.
-
-    Not even while they import what they need, before they can say so themselves.
-    """
-    if sys.platform == "win32":
-        yield
-        return
-    from multiprocessing import resource_tracker
-
-    # Each spawned process needs it, and starting it lets Ctrl-C through.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _death(worker: _Worker) -> GaitkitError:
@@ -313,9 +299,7 @@ def _named(item: object) -> str:
 
 def _work(pipe: Pipe, packed: bytes) -> None:
     """Be a worker: do what comes through the pipe until it closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform != "win32":
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    ignore_ctrl_c()
     # Without a thread, where there are no more, it still ends after the item that it has.
     with suppress(RuntimeError):
         threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import json
 import math
-import mmap
 import re
 import sys
 from pathlib import Path
@@ -37,8 +36,7 @@ from gaitkit.artifacts.arrays import (
     H5Arrays,
     MalformedError,
 )
-from gaitkit.child import Child, ChildEndedError, limit_answer, serving, shown
-from gaitkit.errors import LibraryError
+from gaitkit.child import Child, ChildEndedError, limit_answer, memory_is_short, serving
 
 __all__ = ["GuardedArrays", "serve"]
 
@@ -77,7 +75,6 @@ class GuardedArrays:
     def __init__(self, path: Path, *, seconds: float = SECONDS) -> None:
         self._arrays: dict[str, ArrayInfo] | None = None
         self._file_bytes = path.stat().st_size
-        self._name = shown(str(path))
         self._child = Child(
             _START,
             str(path.resolve()),
@@ -156,10 +153,7 @@ class GuardedArrays:
             try:
                 told = json.loads(answer)
                 if "memory" in told:
-                    raise LibraryError(
-                        f"There is too little memory for the process that reads {self._name}.",
-                        hint="Close other programs, or give this one more memory.",
-                    )
+                    raise self._child.too_little_memory()
                 if "error" in told:
                     raise MalformedError(_printable(str(told["error"])))
                 return told["value"]
@@ -200,7 +194,7 @@ def _answer(source: IO[bytes], sink: IO[bytes]) -> None:
 
     def tell_problem(error: Exception) -> None:
         # Where there is no room for anything, the file has not asked for too much.
-        if _memory_is_short():
+        if memory_is_short(_SPARE_BYTES):
             tell(memory="short")
         else:
             tell(error=str(error) or "it asks for too much memory")
@@ -227,12 +221,3 @@ def _answer(source: IO[bytes], sink: IO[bytes]) -> None:
                 tell(raw, value=len(raw))
         except (MalformedError, MemoryError) as error:
             tell_problem(error)
-
-
-def _memory_is_short() -> bool:
-    """Whether not even a little of what this process may have is to be had."""
-    try:
-        mmap.mmap(-1, _SPARE_BYTES).close()
-    except (OSError, MemoryError):
-        return True
-    return False
