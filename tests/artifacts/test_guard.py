@@ -92,6 +92,44 @@ def test_a_child_that_wants_too_much_memory_is_refused(
         open_artifact(path, guarded=True)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
+def test_a_child_that_was_killed_is_no_damage(
+    path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    kill = f"import os, signal\nprint('ready', flush=True)\nos.kill(os.getpid(), signal.{name})"
+    monkeypatch.setattr(guard, "_START", kill)
+    with pytest.raises(LibraryError, match=rf"reads other people's files was killed \({name}\)"):
+        open_artifact(path, guarded=True)
+
+
+def patched(changes: str) -> str:
+    return f"from gaitkit.artifacts import guard\n{changes}\nguard.serve()"
+
+
+WANT = "def want(path): raise MemoryError\nguard.H5Arrays = want\n"
+
+
+def test_a_machine_without_memory_is_no_damage(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = patched(WANT + "guard.memory_is_short = lambda spare: True")
+    monkeypatch.setattr(guard, "_START", short)
+    with pytest.raises(LibraryError, match="finds too little memory for"):
+        open_artifact(path, guarded=True)
+    monkeypatch.setattr(guard, "_START", patched(WANT))
+    with pytest.raises(DamagedArtifactError, match="asks for too much memory"):
+        open_artifact(path, guarded=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not limit processor time")
+def test_a_child_that_computes_for_ever_ends_by_itself(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = "def loop(path):\n    while True: pass\nguard.H5Arrays, guard.SECONDS = loop, 0.1"
+    monkeypatch.setattr(guard, "_START", patched(changes))
+    with pytest.raises(DamagedArtifactError, match="reading it takes more than 60 s"):
+        open_artifact(path, guarded=True)
+
+
 @pytest.mark.parametrize(
     "arrays",
     [
