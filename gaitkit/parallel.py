@@ -172,8 +172,8 @@ class _Team:
                 raise OSError("a daemonic process may not have any")
             for number in range(1, wanted + 1):
                 self.workers.append(_start(packed, f"{_NAME} {number}"))
-        except OSError as error:
-            problem = error.strerror or str(error)
+        except (OSError, MemoryError) as error:
+            problem = getattr(error, "strerror", None) or str(error) or "no memory"
         except BaseException:
             self.end()
             raise
@@ -309,7 +309,8 @@ def _work(pipe: Pipe, packed: bytes) -> None:
             function = ForkingPickler.loads(packed)
             message = _packed(_READY, None)
         except Exception as error:
-            message = _packed(_FAILED, _unloadable(error))
+            known = isinstance(error, GaitkitError)
+            message = _packed(_FAILED, error if known else _unloadable(error))
         while True:
             pipe.send_bytes(message)
             item = pipe.recv_bytes()
