@@ -21,6 +21,7 @@ __all__ = [
     "Provenance",
     "RunningDigest",
     "TrainedOn",
+    "as_json",
     "brief",
     "canonical_json",
     "command_for",
@@ -102,6 +103,17 @@ def command_for(kind: str, path: str) -> str:
 def canonical_json(value: object) -> str:
     """JSON with sorted keys and without spaces: equal values give equal bytes."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def as_json(value: object) -> Any:
+    """A value as it comes back from a file: a tuple is a list there.
+
+    Examples
+    --------
+    >>> as_json({"size": (64, 44)})
+    {'size': [64, 44]}
+    """
+    return json.loads(canonical_json(value))
 
 
 def read_json(text: str) -> Any:

@@ -180,6 +180,7 @@ class ManifestSource(Layout):
     """The sequences that a manifest lists. See `Layout` for the parameters."""
 
     summary = f"a CSV file that begins with {','.join(COLUMNS)}"
+    lists_other_files = True
 
     @classmethod
     def recognise(cls, place: Place) -> bool:
@@ -247,7 +248,7 @@ class ManifestSource(Layout):
         path = self._place(row)
         where = f"line {row.line} of {self.path}, column path"
         if path.is_dir():
-            if not list_images(path, self.strays):
+            if not list_images(path, self.strays, self):
                 raise LayoutError(f"{where}: there is no image directly in the folder {path}")
             return
         if not path.exists():
