@@ -192,7 +192,13 @@ class _Team:
         following = next(left, _NOTHING)
         while following is not _NOTHING or any(w.item is not _NOTHING for w in self.workers):
             for worker in self._heard():
-                kind, value = self._message(worker)
+                if worker.item is _NOTHING and following is _NOTHING:
+                    worker.pipe.close()  # It has started, or not: there is no work for it.
+                    continue
+                packed = self._received(worker)
+                if packed is None:
+                    raise _death(worker, following)
+                kind, value = ForkingPickler.loads(packed)
                 if kind == _FAILED:
                     raise value
                 item, worker.item, worker.is_ready = worker.item, following, True
@@ -225,23 +231,19 @@ class _Team:
         heard = wait_for(sources + [worker.process.sentinel for worker in working])
         return [w for w in working if w.pipe in heard or w.process.sentinel in heard]
 
-    def _message(self, worker: _Worker) -> tuple[int, Any]:
+    def _received(self, worker: _Worker) -> bytes | None:
+        """What a worker has said, even where it ended afterwards; `None` if it only ended."""
         try:
-            # What it said before it ended counts.
-            packed = worker.pipe.recv_bytes() if worker.pipe.poll() else None
+            return worker.pipe.recv_bytes() if worker.pipe.poll() else None
         except (EOFError, OSError):
-            packed = None
-        if packed is None:
-            raise _death(worker)
-        message: tuple[int, Any] = ForkingPickler.loads(packed)
-        return message
+            return None
 
     def _give(self, worker: _Worker) -> None:
         packed = ForkingPickler.dumps(worker.item)
         try:
             worker.pipe.send_bytes(packed)
         except OSError:
-            raise _death(worker) from None
+            raise _death(worker, worker.item) from None
 
 
 def _start(packed: bytes, name: str) -> _Worker:
@@ -265,7 +267,7 @@ def _start(packed: bytes, name: str) -> _Worker:
     return _Worker(process, ours)
 
 
-def _death(worker: _Worker) -> GaitkitError:
+def _death(worker: _Worker, following: object) -> GaitkitError:
     worker.process.join(_SECONDS_TO_END)
     status = worker.process.exitcode
     if status in _OF_ALL:
@@ -277,7 +279,7 @@ def _death(worker: _Worker) -> GaitkitError:
     elif ending.kind == "exit" or os.name == "nt":
         return _unimportable(f"it {ending.text}")
     else:
-        doing = "started"
+        doing = f"started, to work on {_named(following)}"
     return GaitkitError(
         f"A worker process died: it {ending.text}, while it {doing}.",
         hint="Do the same again with fewer `workers`: it continues.",

@@ -257,3 +257,17 @@ def test_workers_must_be_positive() -> None:
     with pytest.raises(OptionError, match="at least 1, got 0"):
         list(map_unordered(square, [1], workers=0))
     assert available_cores() >= 1
+
+
+@posix
+def test_a_worker_that_is_killed_while_it_starts_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = parallel._start
+
+    def start_and_kill(packed: bytes, name: str) -> parallel._Worker:
+        worker = start(packed, name)
+        worker.process.kill()
+        return worker
+
+    monkeypatch.setattr(parallel, "_start", start_and_kill)
+    with pytest.raises(GaitkitError, match=r"was killed \(SIGKILL\).* it started, to work on 0\."):
+        list(map_unordered(square, range(3), workers=2))
