@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gaitkit._opencv import cv2
 from gaitkit.errors import OutputError, OutputExistsError
@@ -113,7 +113,7 @@ def _write_walks(
     progress: Callable[[int, int], None] | None,
 ) -> TreeSummary:
     walks = [
-        (folder, options, subject, condition, take)
+        _Walk(folder, options, subject, condition, take)
         for subject in range(options.subjects)
         for condition, takes in sorted(options.takes.items())
         for take in range(1, takes + 1)
@@ -133,7 +133,17 @@ def _write_walks(
     )
 
 
-_Walk = tuple[Path, WalkerOptions, int, str, int]
+class _Walk(NamedTuple):
+    folder: Path
+    options: WalkerOptions
+    subject: int
+    condition: str
+    take: int
+
+    @property
+    def label(self) -> str:
+        """For people: the walk's folder."""
+        return f"{subject_name(self.subject)}/{sequence_name(self.condition, self.take)}"
 
 
 def _write_walk(walk: _Walk) -> int:
