@@ -62,7 +62,12 @@ def as_path(value: Any, name: str = "path") -> Path:
 
 
 def check_name(
-    value: Any, what: str, *, error: type[GaitkitError] = OptionError, hint: str | None = None
+    value: Any,
+    what: str,
+    *,
+    error: type[GaitkitError] = OptionError,
+    hint: str | None = None,
+    empty: bool = False,
 ) -> str:
     """A name that an artefact can hold and every reader of it accepts.
 
@@ -76,6 +81,8 @@ def check_name(
         The kind of `GaitkitError` to raise.
     hint : str, optional
         How to repair it.
+    empty : bool
+        Whether it may have no letter.
 
     Raises
     ------
@@ -89,8 +96,8 @@ def check_name(
     """
     if not isinstance(value, str):
         found = f"a {type(value).__name__}"
-    elif not value:
-        found = "none"
+    elif not value and not empty:
+        found = "an empty one"
     elif len(value) > MAX_NAME:
         found = f"{len(value):,}: {quoted(value)}"
     elif "\0" in value or (not value.isascii() and _has_half_characters(value)):

@@ -2,7 +2,7 @@
 
 A document is read into memory only up to a stated size, out of a regular file, never out of a
 pipe or device that would block. Numbers are finite and have at most 64 bits, nothing is nested
-more than 32 levels deep, text can be encoded in UTF-8 and holds no NUL, and no key stands twice.
+more than 32 levels deep, text can be encoded in UTF-8, and no key stands twice.
 Whatever else is found is told by the caller's kind of `GaitkitError`, with the file, the line
 where it is known, and the value cut.
 """
@@ -387,8 +387,6 @@ def _check(value: Any) -> None:
 
 
 def _check_text(text: str) -> None:
-    if "\0" in text:
-        raise ValueError(f"the text {quoted(text)} contains NUL")
     try:
         text.encode()
     except UnicodeEncodeError:

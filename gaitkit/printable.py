@@ -8,7 +8,7 @@ is what is done about it, and nowhere else:
 - `quoted` does so for a value of any type, in quotation marks where it is text;
 - `harmless` is for text that is composed already, of several lines perhaps: the last measure
   before anything is written to a terminal;
-- `fitted` cuts a whole message.
+- `fitted` and `cut_inside` cut what is too long.
 
 What is escaped is shown as in a Python string: ``\x1b``, ``\u202e``. Letters of any script, accents
 and emoji, those joined by U+200D too, stay as they are.
@@ -20,7 +20,7 @@ import re
 import unicodedata
 from typing import Any
 
-__all__ = ["LETTERS", "fitted", "harmless", "printable", "quoted", "width_of"]
+__all__ = ["LETTERS", "cut_inside", "fitted", "harmless", "printable", "quoted", "width_of"]
 
 LETTERS = 60
 """Letters of a foreign value that a message shows."""
@@ -108,6 +108,21 @@ def fitted(text: str, letters: int) -> str:
     ('abcdef', 'abcde…')
     """
     return text if len(text) <= letters else text[: max(0, letters - 1)] + "…"
+
+
+def cut_inside(text: str, letters: int) -> str:
+    """A text of at most so many letters, cut in the middle: both ends tell more.
+
+    Examples
+    --------
+    >>> cut_inside("abcdefghij", 10), cut_inside("abcdefghijk", 7)
+    ('abcdefghij', 'abc…ijk')
+    """
+    if len(text) <= letters:
+        return text
+    head = letters // 2
+    tail = max(0, letters - head - 1)
+    return f"{text[:head]}…{text[len(text) - tail :]}"
 
 
 def width_of(text: str) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.documents import parse_json
 from gaitkit.errors import OptionError
 
 __all__ = [
@@ -28,8 +28,6 @@ __all__ = [
     "differences",
     "read_json",
 ]
-
-_MAX_LEVELS = 32
 
 SCHEMA_VERSION = 1
 """Raised whenever an older gaitkit could misread a newer file."""
@@ -111,33 +109,9 @@ def read_json(text: str) -> Any:
     ------
     ValueError
         When it is no JSON, or holds a number that is not finite or longer than 64 bits, text that
-        UTF-8 cannot encode, or more than 32 levels.
+        UTF-8 cannot encode, a key twice, or more than 32 levels.
     """
-
-    def number(literal: str) -> float:
-        value = float(literal)
-        if not math.isfinite(value):
-            raise ValueError(f"{literal} is not a finite number")
-        return value
-
-    def integer(literal: str) -> int:
-        if len(literal) > 20 or abs(int(literal)) >= 2**64:
-            raise ValueError("an integer has more than 64 bits")
-        return int(literal)
-
-    try:
-        value = json.loads(text, parse_constant=number, parse_float=number, parse_int=integer)
-        canonical_json(value).encode()
-    except RecursionError:
-        raise ValueError("nested too deep") from None
-    level, depth = [value] if isinstance(value, dict | list) else [], 0
-    while level and depth <= _MAX_LEVELS:
-        inner = (item.values() if isinstance(item, dict) else item for item in level)
-        level = [child for items in inner for child in items if isinstance(child, dict | list)]
-        depth += 1
-    if level:
-        raise ValueError("nested too deep")
-    return value
+    return parse_json(text)
 
 
 class RunningDigest:
