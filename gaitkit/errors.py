@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from gaitkit.printable import LETTERS, cut_inside, fitted, harmless, quoted
+from gaitkit.printable import LETTERS, cut_inside, fitted, harmless, one_line, quoted
 
 __all__ = [
     "MAX_MESSAGE",
@@ -41,8 +41,8 @@ __all__ = [
 MAX_MESSAGE = 480
 """Letters of a message and its hint together; a hint of our own words may go beyond."""
 
-_MAX_HINT = 400
-_LEAST = 260
+_MAX_HINT = 480
+_LEAST = 240
 """What is left of a message by the longest hint, the list of all layouts."""
 
 
@@ -67,7 +67,7 @@ class GaitkitError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        message = harmless(message).replace("\n", r"\x0a").replace("\t", " ")
+        message = one_line(message)
         if hint is not None:
             hint = fitted(harmless(hint), _MAX_HINT)
         room = MAX_MESSAGE if hint is None else MAX_MESSAGE - 1 - len(hint)

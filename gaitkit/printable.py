@@ -7,7 +7,8 @@ is what is done about it, and nowhere else:
 - `printable` makes one foreign name one visible piece of one line;
 - `quoted` does so for a value of any type, in quotation marks where it is text;
 - `harmless` is for text that is composed already, of several lines perhaps: the last measure
-  before anything is written to a terminal;
+  before anything is written to a terminal; `one_line` for what has to stay a line;
+- `harmless_in_json` is for JSON and TOML, which have escapes of their own;
 - `fitted` and `cut_inside` cut what is too long.
 
 What is escaped is shown as in a Python string: ``\x1b``, ``\u202e``. Letters of any script, accents
@@ -20,7 +21,19 @@ import re
 import unicodedata
 from typing import Any
 
-__all__ = ["LETTERS", "cut_inside", "fitted", "harmless", "printable", "quoted", "width_of"]
+__all__ = [
+    "LETTERS",
+    "UNPRINTABLE",
+    "cut_inside",
+    "fitted",
+    "harmless",
+    "harmless_in_json",
+    "one_line",
+    "padded",
+    "printable",
+    "quoted",
+    "width_of",
+]
 
 LETTERS = 60
 """Letters of a foreign value that a message shows."""
@@ -36,6 +49,9 @@ _HARMFUL = (
         f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(1 << 16, 17 << 16, 1 << 16)
     )
 )
+UNPRINTABLE = re.compile(rf"[{_HARMFUL}\t\n]")
+"""What a single line of a terminal must not get raw."""
+
 _COMPOSED = re.compile(f"[{_HARMFUL}]")
 # In a single name an end of a line is as foreign as the rest. Backslashes are doubled where what
 # follows could be mistaken for an escape, so that what is shown stands for one name only.
@@ -84,7 +100,7 @@ def quoted(value: Any, letters: int = LETTERS) -> str:
         shown = repr(value[: letters + 1] if isinstance(value, str | bytes) else value)
     except (ValueError, RecursionError):  # A number of very many digits; a very deep list.
         shown = f"a {type(value).__name__}"
-    return fitted(printable(shown[: letters + 1]) if "\n" in shown else harmless(shown), letters)
+    return fitted(one_line(shown[: letters + 1]), letters)
 
 
 def harmless(text: str) -> str:
@@ -110,6 +126,45 @@ def fitted(text: str, letters: int) -> str:
     return text if len(text) <= letters else text[: max(0, letters - 1)] + "…"
 
 
+def one_line(text: str) -> str:
+    r"""Composed text as one line without what could take over a terminal.
+
+    Examples
+    --------
+    >>> print(one_line("Wrote a\nb."))
+    Wrote a\x0ab.
+    """
+    return UNPRINTABLE.sub(_escaped, text)
+
+
+def harmless_in_json(text: str, *, astral: str = "pair") -> str:
+    r"""A JSON or TOML text of the same value without what could take over a terminal.
+
+    Parameters
+    ----------
+    text : str
+        Any such letter stands within quotation marks.
+    astral : {"pair", "long"}
+        How a letter beyond 16 bits is escaped: ``\ud83d\ude00`` in JSON, ``\U0001f600`` in TOML.
+
+    Examples
+    --------
+    >>> print(harmless_in_json('["\u202e", "\x9b", "é"]'))
+    ["\u202e", "\u009b", "é"]
+    """
+
+    def escaped(found: re.Match[str]) -> str:
+        code = ord(found[0])
+        if code < 1 << 16:
+            return f"\\u{code:04x}"
+        if astral == "long":
+            return f"\\U{code:08x}"
+        high, low = divmod(code - (1 << 16), 1 << 10)
+        return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"
+
+    return _COMPOSED.sub(escaped, text)
+
+
 def cut_inside(text: str, letters: int) -> str:
     """A text of at most so many letters, cut in the middle: both ends tell more.
 
@@ -123,6 +178,22 @@ def cut_inside(text: str, letters: int) -> str:
     head = letters // 2
     tail = max(0, letters - head - 1)
     return f"{text[:head]}…{text[len(text) - tail :]}"
+
+
+def padded(text: str, width: int) -> str:
+    """A foreign name that takes so many columns of a terminal: cut, or filled with spaces.
+
+    Examples
+    --------
+    >>> padded("王小明", 8), padded("王小明", 4), padded("anna", 4)
+    ('王小明  ', '王… ', 'anna')
+    """
+    shown = printable(text)
+    if width_of(shown) > width:
+        while shown and width_of(shown) >= width:
+            shown = shown[:-1] if len(shown) <= width else shown[:width]
+        shown += "…"
+    return shown + " " * (width - width_of(shown))
 
 
 def width_of(text: str) -> int:

@@ -34,12 +34,12 @@ from numpy.typing import NDArray
 
 from gaitkit.artifacts.arrays import (
     MAX_ARRAYS,
-    UNPRINTABLE,
     ArrayInfo,
     H5Arrays,
     MalformedError,
 )
 from gaitkit.errors import LibraryError
+from gaitkit.printable import one_line
 
 __all__ = ["GuardedArrays", "serve"]
 
@@ -238,7 +238,7 @@ def _checked_info(name: str, item: Any) -> ArrayInfo:
 
 
 def _printable(text: str) -> str:
-    return UNPRINTABLE.sub("?", text[:200])
+    return one_line(text[:200])
 
 
 def serve() -> None:

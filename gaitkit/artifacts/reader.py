@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.arguments import as_path
+from gaitkit.arguments import MAX_NAME, as_path
 from gaitkit.artifacts.arrays import ArrayFile, ArrayInfo, H5Arrays, MalformedError
 from gaitkit.artifacts.envelope import verify
 from gaitkit.artifacts.guard import GuardedArrays
@@ -39,9 +39,6 @@ __all__ = ["Artifact", "open_artifact"]
 
 MAX_READ_BYTES = 8 << 30
 """No single read may ask for more: a hostile shape must not exhaust the memory."""
-
-MAX_NAME = 500
-"""Characters of a name in the root attributes, which messages and listings repeat."""
 
 _COLUMN_KINDS = {"take": "i", "view": "f"}  # The others hold text.
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from gaitkit.arguments import as_path
 from gaitkit.documents import read_toml
 from gaitkit.errors import OptionError, ProtocolError, did_you_mean
-from gaitkit.printable import LETTERS, printable, quoted
+from gaitkit.printable import LETTERS, harmless_in_json, printable, quoted
 from gaitkit.protocols.builtin import PROTOCOLS
 from gaitkit.protocols.model import ProbeSet, Protocol, SubjectRange, Walks
 
@@ -271,4 +271,4 @@ def _key(name: str) -> str:
 
 def _text(value: str) -> str:
     # A JSON string is a TOML one; TOML wants DEL escaped too.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return harmless_in_json(json.dumps(value, ensure_ascii=False), astral="long")
