@@ -68,6 +68,18 @@ class Pipeline(click.Group):
             text = f"There is no command {quoted(args[0])}. {did_you_mean(args[0], COMMANDS)}"
             raise click.UsageError(text.rstrip(), ctx) from error
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line; a value in an error of click's is cut and made harmless."""
+        try:
+            return super().main(*args, **kwargs)
+        except click.ClickException as error:
+            told = error.format_message()
+            if not isinstance(error, click.BadParameter):  # Their choices and hints have lines.
+                told = one_line(told)
+            told = cut_inside(harmless(told), MAX_MESSAGE)
+            error.format_message = lambda: told  # type: ignore[method-assign]
+            raise
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what an error of the library calls a parameter is an option here."""
         try:
@@ -130,11 +142,15 @@ def _run(args: list[str] | None) -> int:
         _tell("Stopped.")
         return 130
     except click.ClickException as error:
-        _show(error)
+        with contextlib.suppress(OSError, ValueError):
+            error.show()
         return error.exit_code
     except GaitkitError as error:
         _report(error)
         return error.exit_code
+    except SystemExit as stop:  # Of click's shell completion.
+        code = 0 if stop.code is None else stop.code
+        return code if isinstance(code, int) else 1
     except BrokenPipeError:
         return 141  # Of a stream that is not the system's; those never raise.
     except Exception as error:
@@ -146,17 +162,6 @@ def _run(args: list[str] | None) -> int:
 def _tell(text: str) -> None:
     with contextlib.suppress(OSError, ValueError):
         write_lines(sys.stderr, harmless(text))
-
-
-def _show(error: click.ClickException) -> None:
-    """An error of click's with its usage lines; the value in it is cut."""
-    told = error.format_message()
-    if not isinstance(error, click.BadParameter):  # Their choices and hints have lines.
-        told = one_line(told)
-    told = cut_inside(harmless(told), MAX_MESSAGE)
-    error.format_message = lambda: told  # type: ignore[method-assign]
-    with contextlib.suppress(OSError, ValueError):
-        error.show()
 
 
 def _report(error: GaitkitError) -> None:

@@ -94,7 +94,8 @@ def _occupy_descriptors() -> None:
 def _tolerant(stream: TextIO | None, lost: Lost, *, styled: bool = False) -> TextIO:
     if stream is None:
         return _Stream(_Sink(None, lost), encoding="utf-8", styled=styled)
-    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    buffer = getattr(stream, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)  # Without a buffer where Python runs unbuffered.
     if type(stream) is not io.TextIOWrapper or not isinstance(raw, io.RawIOBase):
         return stream
     with contextlib.suppress(OSError, ValueError):

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import date, time
 from typing import Any
 
 __all__ = [
@@ -97,7 +98,10 @@ def quoted(value: Any, letters: int = LETTERS) -> str:
     'anna\x1b' [1, 2] 'aaaaaa…
     """
     try:
-        shown = repr(value[: letters + 1] if isinstance(value, str | bytes) else value)
+        if isinstance(value, str | bytes):
+            shown = repr(value[: letters + 1])
+        else:
+            shown = str(value) if isinstance(value, date | time) else repr(value)
     except (ValueError, RecursionError):  # A number of very many digits; a very deep list.
         shown = f"a {type(value).__name__}"
     return fitted(one_line(shown[: letters + 1]), letters)

@@ -6,7 +6,6 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -230,9 +229,7 @@ def _takes(value: Any, key: str) -> tuple[int, ...] | None:
 
 
 def _wrong(key: str, expected: str, value: Any) -> ProtocolError:
-    # A date is as TOML writes it.
-    found = printable(str(value), LETTERS) if isinstance(value, date) else quoted(value)
-    return ProtocolError(f"{printable(key, LETTERS)}: expected {expected}; found {found}.")
+    return ProtocolError(f"{printable(key, LETTERS)}: expected {expected}; found {quoted(value)}.")
 
 
 def _people_out(people: tuple[SubjectRange, ...] | Literal["first-half", "rest"]) -> str:
