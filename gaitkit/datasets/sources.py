@@ -87,6 +87,10 @@ class Unit:
     label: str
     work: tuple[Any, ...] = field(default=(), repr=False)
 
+    def __post_init__(self) -> None:
+        # It is printed and recorded, and a folder's name may be no text at all.
+        object.__setattr__(self, "label", printable(self.label))
+
 
 def cut_into_units(items: Sequence[Any], size: int, place_of: Callable[[Any], str]) -> list[Unit]:
     """Cut a list into units of `size` items; independent of everything but the list.
@@ -279,8 +283,9 @@ class Layout(ABC):
             No sequence was found, or names contradict each other.
         """
         if self._units is None:
-            if not self.path.exists():
-                raise LayoutError(f"There is no file or folder {self.path}.")
+            # Not Path.exists, which raises an error for a name that is too long.
+            if not os.path.exists(self.path):
+                raise LayoutError(f"There is no file or folder {printable(str(self.path), 200)}.")
             self._units = self.list_units()
         return list(self._units)
 
