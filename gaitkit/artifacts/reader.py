@@ -34,6 +34,7 @@ from gaitkit.errors import (
     did_you_mean,
 )
 from gaitkit.labels import Labels
+from gaitkit.printable import quoted
 
 __all__ = ["Artifact", "open_artifact"]
 
@@ -79,7 +80,7 @@ def open_artifact(
     for name in kinds or ():
         if name not in KINDS:
             raise OptionError(
-                f"There is no kind of artefact {name!r}.",
+                f"There is no kind of artefact {quoted(name)}.",
                 hint=f"{did_you_mean(str(name), KINDS)}There are {', '.join(KINDS)}.",
             )
     verify(path, expected=kinds[0] if kinds else None, contents=not verified)

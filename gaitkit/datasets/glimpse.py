@@ -126,12 +126,12 @@ class Place:
     @cached_property
     def is_folder(self) -> bool:
         """Whether it is a folder."""
-        return self.path.is_dir()
+        return os.path.isdir(self.path)
 
     @cached_property
     def start(self) -> bytes:
         """The first 512 bytes of a file; nothing of a folder, or where nothing can be read."""
-        if not self.path.is_file():
+        if not os.path.isfile(self.path):
             return b""
         try:
             with self.path.open("rb") as file:
