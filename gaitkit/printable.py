@@ -53,6 +53,7 @@ _HARMFUL = (
 UNPRINTABLE = re.compile(rf"[{_HARMFUL}\t\n]")
 """What a single line of a terminal must not get raw."""
 
+_LONG_WORD = re.compile(r"\S{150,}")
 _COMPOSED = re.compile(f"[{_HARMFUL}]")
 # In a single name an end of a line is as foreign as the rest. Backslashes are doubled where what
 # follows could be mistaken for an escape, so that what is shown stands for one name only.
@@ -170,13 +171,24 @@ def harmless_in_json(text: str, *, astral: str = "pair") -> str:
 
 
 def cut_inside(text: str, letters: int) -> str:
-    """A text of at most so many letters, cut in the middle: both ends tell more.
+    """A message of at most so many letters, cut where it tells least.
+
+    Words far longer than any of ours are cut first: they are somebody's value. Then the middle
+    goes, since both ends tell more.
 
     Examples
     --------
     >>> cut_inside("abcdefghij", 10), cut_inside("abcdefghijk", 7)
     ('abcdefghij', 'abc…ijk')
+    >>> len(cut_inside(f"There is no metric {'m' * 1000}.", 480))
+    79
     """
+    if len(text) > letters:
+        text = _LONG_WORD.sub(lambda word: _middle_out(word[0], LETTERS), text)
+    return _middle_out(text, letters)
+
+
+def _middle_out(text: str, letters: int) -> str:
     if len(text) <= letters:
         return text
     head = letters // 2

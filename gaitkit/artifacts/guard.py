@@ -39,7 +39,7 @@ from gaitkit.artifacts.arrays import (
     MalformedError,
 )
 from gaitkit.errors import LibraryError
-from gaitkit.printable import one_line
+from gaitkit.printable import UNPRINTABLE
 
 __all__ = ["GuardedArrays", "serve"]
 
@@ -238,7 +238,7 @@ def _checked_info(name: str, item: Any) -> ArrayInfo:
 
 
 def _printable(text: str) -> str:
-    return one_line(text[:200])
+    return UNPRINTABLE.sub("?", text[:200])
 
 
 def serve() -> None:

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.arguments import check_name
 from gaitkit.documents import parse_json
 from gaitkit.errors import OptionError
+from gaitkit.printable import LETTERS, fitted, quoted
 
 __all__ = [
     "KINDS",
@@ -23,11 +25,15 @@ __all__ = [
     "TrainedOn",
     "brief",
     "canonical_json",
+    "check_storable",
     "command_for",
     "content_digest",
     "differences",
     "read_json",
 ]
+
+STORED_BYTES = 65_000
+"""The file format that older libraries read has 64 KiB for an attribute and its header."""
 
 SCHEMA_VERSION = 1
 """Raised whenever an older gaitkit could misread a newer file."""
@@ -89,7 +95,11 @@ class Provenance:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise OptionError(f"kind must be one of {sorted(KINDS)}, got {self.kind!r}")
+            raise OptionError(f"kind must be one of {sorted(KINDS)}, got {quoted(self.kind)}")
+        # What is written must be read again, and nobody should hear of it after hours of work.
+        check_name(self.dataset, "the name of a data set", empty=True)
+        check_storable(dict(self.parameters), "the parameters")
+        check_storable(dict(self.ignored), "the counts of ignored files")
 
 
 def command_for(kind: str, path: str) -> str:
@@ -100,6 +110,34 @@ def command_for(kind: str, path: str) -> str:
 def canonical_json(value: object) -> str:
     """JSON with sorted keys and without spaces: equal values give equal bytes."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def check_storable(value: object, what: str) -> None:
+    """Refuse what a root attribute cannot hold, or no reader would take.
+
+    Raises
+    ------
+    OptionError
+        It is no JSON, breaks a bound of `read_json`, or has more than `STORED_BYTES`.
+
+    Examples
+    --------
+    >>> check_storable({"size": [64, 64]}, "the parameters")
+    """
+    try:
+        text = canonical_json(value)
+        read_json(text)
+        size = len(text.encode())
+    except (TypeError, ValueError, RecursionError) as error:
+        raise OptionError(
+            f"An artefact cannot hold {what}: {fitted(str(error), 2 * LETTERS)}."
+        ) from error
+    if size > STORED_BYTES:
+        raise OptionError(
+            f"An artefact cannot hold {what}: they take {size:,} bytes of at most "
+            f"{STORED_BYTES:,}.",
+            hint="A protocol or a list of people may be too long; ranges of numbers are short.",
+        )
 
 
 def read_json(text: str) -> Any:
