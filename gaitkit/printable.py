@@ -58,7 +58,7 @@ _COMPOSED = re.compile(f"[{_HARMFUL}]")
 # In a single name an end of a line is as foreign as the rest. Backslashes are doubled where what
 # follows could be mistaken for an escape, so that what is shown stands for one name only.
 _NAME = re.compile(
-    rf"\\+(?=[{_HARMFUL}\t\n]|x[0-9a-f]{{2}}|u[0-9a-f]{{4}}|U[0-9a-f]{{8}})|[{_HARMFUL}\t\n]"
+    rf"(?<!\\)\\++(?=[{_HARMFUL}\t\n]|x[0-9a-f]{{2}}|u[0-9a-f]{{4}}|U[0-9a-f]{{8}})|[{_HARMFUL}\t\n]"
 )
 
 
