@@ -77,7 +77,8 @@ def say(text: str) -> None:
     never end the work that it tells of.
     """
     if _verbosity >= 0:
-        with contextlib.suppress(OSError):
+        # A signal that is told of may come while something is written: a RuntimeError.
+        with contextlib.suppress(OSError, RuntimeError):
             write_lines(sys.stderr, one_line(text))
 
 

@@ -171,7 +171,7 @@ def _report(error: GaitkitError) -> None:
     if rank > 0 and isinstance(error, StoppedError):
         return  # The first process has said so.
     # Options are longer than parameters.
-    told = type(error)(error.message, hint=error.hint)
+    told = GaitkitError(error.message, hint=error.hint)
     _tell(f"Error{f' (process {rank})' if rank else ''}: {told}")
 
 

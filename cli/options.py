@@ -96,10 +96,12 @@ def _checked(
             root,
         )
     options: dict[str, click.Option] = {}
+    opposites = set()
     for option in command.params:
         if isinstance(option, click.Option) and option.expose_value and option.name:
             for spelling in (option.name, *option.opts, *option.secondary_opts):
                 options[spelling.lstrip("-").replace("-", "_")] = option
+            opposites |= {text.lstrip("-").replace("-", "_") for text in option.secondary_opts}
     checked = {}
     for key, value in table.items():
         plain = key.replace("-", "_")
@@ -109,10 +111,19 @@ def _checked(
             raise click.UsageError(text.rstrip(), root)
         option = options[plain]
         try:
+            if plain in opposites:
+                # --uniform is a second name of the flag --balanced, which it switches off.
+                value = not _truth(value)
             checked[option.name or ""] = _typed(option, value)
         except ValueError as error:
             raise click.UsageError(f"{shown}: [{name}] {key}: {error}", root) from None
     return checked
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"expected true or false, found {quoted(value)}")
+    return value
 
 
 def _typed(option: click.Option, value: Any) -> Any:
@@ -123,11 +134,8 @@ def _typed(option: click.Option, value: Any) -> Any:
     ValueError
         It is a table, a date, or has another number of values than the option.
     """
-    many = option.nargs != 1
     if option.multiple:
-        # A list of values; of lists, where each has several; or one alone.
-        lists = isinstance(value, list) and (not many or any(isinstance(v, list) for v in value))
-        return [_words(option, one) for one in (value if lists else [value])]
+        return [_words(option, one) for one in (value if isinstance(value, list) else [value])]
     return _words(option, value)
 
 
@@ -140,11 +148,11 @@ def _words(option: click.Option, value: Any) -> Any:
 
 
 def _word(option: click.Option, value: Any) -> Any:
-    if isinstance(value, bool) and (option.is_flag or option.count):
-        return value
+    if option.is_flag:
+        # As text or a number, click has its say.
+        return str(value) if type(value) in (str, int) else _truth(value)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        expected = "true or false" if option.is_flag else "text or a number"
-        raise ValueError(f"expected {expected}, found {quoted(value)}")
+        raise ValueError(f"expected text or a number, found {quoted(value)}")
     if isinstance(value, str) and "\0" in value:
         raise ValueError(f"expected text without NUL, found {quoted(value)}")
     return value if isinstance(value, str) else str(value)

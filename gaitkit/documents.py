@@ -247,19 +247,18 @@ def parse_csv(
     [(1, ['path', 'subject']), (3, ['walks/1', 'anna'])]
     """
     text = text.removeprefix("\ufeff")
-    first = re.search(r"[^\r\n]*\S[^\r\n]*", text)
-    sample = "" if first is None else first[0]
+    first = re.search(r"\S", text)
+    # Its line, without a pattern that would look at a long line again and again.
+    sample = "" if first is None else text[first.start() :].partition("\n")[0].partition("\r")[0]
     delimiter = max(",;\t", key=lambda mark: sample.count(mark))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    count = 0
     try:
-        for cells in reader:
-            cells = [cell.strip() for cell in cells]
-            if not any(cells):
-                continue
-            count += 1
+        for count, row in enumerate(reader):
             if count > MAX_ROWS:
                 raise ValueError(f"there are more than {MAX_ROWS:,} rows")
+            cells = [cell.strip() for cell in row]
+            if not any(cells):
+                continue
             if any("\0" in cell for cell in cells):
                 raise ValueError("it contains NUL")
             yield reader.line_num, cells
@@ -274,12 +273,17 @@ def _read(
     label = _shown(path)
     waits = os.name != "posix" or str(path).startswith(_OPEN_ALREADY)
     # Opening a pipe waits for whoever writes into it, unless told not to.
-    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | (0 if waits else os.O_NONBLOCK)
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+    flags |= 0 if waits else getattr(os, "O_NONBLOCK", 0)
     try:
-        with open(os.open(path, flags), "rb") as file:
-            if not waits and not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        descriptor = os.open(path, flags)
+        try:
+            if not waits and not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise error(f"{label} is not a regular file; expected {what}.", hint=hint)
-            data = file.read(most_bytes + 1)
+            with open(descriptor, "rb", closefd=False) as file:
+                data = file.read(most_bytes + 1)
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError) as found:
         reason = found.strerror if isinstance(found, OSError) and found.strerror else str(found)
         raise error(f"{label} cannot be read: {fitted(reason, LETTERS)}.", hint=hint) from None

@@ -89,6 +89,7 @@ def test_json_that_cannot_be_used(tmp_path: Path, text: str, expected: str) -> N
         ('a,b\n"a,b\n', "line 2 of .* is not CSV"),
         ("a,b\nx\0y,z\n", "line 2 of .* NUL"),
         ("a,b\n" + "x" * 200_000 + ",z\n", "line 2 of .* larger than field limit"),
+        (" " * 500_000, "larger than field limit"),
     ],
 )
 def test_csv_that_cannot_be_used(tmp_path: Path, text: str, expected: str) -> None:

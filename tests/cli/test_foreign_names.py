@@ -156,6 +156,17 @@ CONFIGURATIONS = [
 ]
 
 
+def test_a_second_name_of_a_flag_switches_it_off(tmp_path: Path) -> None:
+    import click
+
+    from gaitkit.cli.main import cli
+
+    (tmp_path / "c.toml").write_text("[train-gan]\nuniform = true\n")
+    context = cli.make_context("gaitkit", ["--config", str(tmp_path / "c.toml"), "train-gan"])
+    assert isinstance(context, click.Context)
+    assert context.default_map == {"train-gan": {"balanced": False}}
+
+
 @pytest.mark.parametrize(("line", "told"), CONFIGURATIONS, ids=[c[1][:30] for c in CONFIGURATIONS])
 def test_a_value_of_a_wrong_type_is_a_usage_error(
     gaitkit: Callable, tiny_tree: Path, tmp_path: Path, line: str, told: str
