@@ -10,7 +10,7 @@ from gaitkit.cli import console, options
 
 
 @click.command("enroll", short_help="Add people to a gallery.")
-@click.argument("gallery", metavar="GALLERY", type=options.INPUT_FILE)
+@click.argument("gallery", metavar="GALLERY", type=options.FILE)
 @click.argument("new", metavar="NEW", type=options.INPUT_FILE)
 @options.json_output
 @options.verbosity
@@ -18,17 +18,23 @@ def command(gallery: Path, new: Path, as_json: bool) -> None:
     """Add all sequences of the GEI artefact NEW to the GEI artefact GALLERY.
 
     Both must have been made by the same options and, when translated, by the same model. A
-    sequence that is enrolled already is refused. GALLERY is replaced when everything is written.
+    sequence that is enrolled already is refused. GALLERY is replaced when everything is written;
+    where there is none it is made, readable by its owner alone.
     """
     from gaitkit.stages.enroll import enrol
 
+    made = not gallery.exists()
     done = enrol(gallery, new)
     if as_json:
         console.print_json({"gallery": str(gallery), **done})
         return
+    if not done["added"]:
+        return
     names = ", ".join(done["new_subjects"][:5]) + (", …" if len(done["new_subjects"]) > 5 else "")
+    start = f"Made {gallery} of" if made else "Added"
     console.say(
-        f"Added {done['added']} sequence{'' if done['added'] == 1 else 's'} to {gallery}"
+        f"{start} {done['added']} sequence{'' if done['added'] == 1 else 's'}"
+        + ("" if made else f" to {gallery}")
         + (f", new people: {names}" if names else "")
         + f". It holds {done['sequences']} of {done['subjects']} people."
     )

@@ -68,12 +68,10 @@ def command(
     reads (the silhouettes are then not stored), or a folder of ready-made GEIs
     (001/nm-01/001-nm-01-090.png). A stopped run continues when the same command is given again.
     """
-    from gaitkit.artifacts import free_to_write
     from gaitkit.gei.options import GeiOptions
     from gaitkit.silhouettes.options import SilhouetteOptions
     from gaitkit.stages.make_gei import make_gei, open_input
 
-    free_to_write(output, overwrite=overwrite)
     silhouettes = SilhouetteOptions.from_parameters(silhouette_fields(values))
     average = GeiOptions.from_parameters(average_fields(values))
     path, layout = one_input(input, manifest, layout)

@@ -51,12 +51,10 @@ def command(
     stopped run continues when the same
     command is given again.
     """
-    from gaitkit.artifacts import free_to_write
     from gaitkit.datasets.layouts import open_source
     from gaitkit.silhouettes.options import SilhouetteOptions
     from gaitkit.stages.normalize import normalize
 
-    free_to_write(output, overwrite=overwrite)
     path, layout = one_input(frames, manifest, layout)
     source = open_source(path, name=name, layout=layout)
     chosen = SilhouetteOptions.from_parameters(silhouette_fields(values))

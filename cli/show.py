@@ -51,16 +51,19 @@ def command(
     the chosen GEIs it takes one of a person whom the model has not seen, if there is one, in the
     condition that it was trained to show, at the lowest view. --rows and --frames are for sheets.
     """
-    from gaitkit.artifacts import free_to_write, open_artifact
+    from gaitkit.artifacts import open_artifact
     from gaitkit.cli.selection import choose
+    from gaitkit.outputs import Output
     from gaitkit.reporting import views as reporting
     from gaitkit.reporting.sheet import save_png
     from gaitkit.reporting.training_page import training_page
     from gaitkit.reporting.translation_grid import translation_grid
 
-    free_to_write(output, overwrite=overwrite)
+    read = [artifact] if model is None else [artifact, model]
+    claim = Output(output, overwrite=overwrite, inputs=read)
     # A translator translates GEIs and nothing else.
-    with open_artifact(artifact, None if model is None else "gei", guarded=True) as opened:
+    kinds = None if model is None else "gei"
+    with claim, open_artifact(artifact, kinds, guarded=True) as opened:
         if opened.kind in ("gei", "silhouettes"):
             chosen = choose(opened.labels, subjects, conditions, views)
             left_out = 0
@@ -82,5 +85,5 @@ def command(
             sheet = reporting.matrix_figure(artifact)
         else:
             sheet = training_page(artifact)
-    save_png(output, sheet)
+        save_png(claim, sheet)
     console.say(f"Wrote {output}.")

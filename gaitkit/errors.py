@@ -26,6 +26,7 @@ __all__ = [
     "MixtureError",
     "NewerSchemaError",
     "OptionError",
+    "OutputBusyError",
     "OutputError",
     "OutputExistsError",
     "ProtocolError",
@@ -96,6 +97,10 @@ class OptionError(GaitkitError):
 
 class OutputError(GaitkitError):
     """The output cannot be written: no such folder, no permission, disk full."""
+
+
+class OutputBusyError(OutputError):
+    """Another command is writing the output."""
 
 
 class OutputExistsError(OutputError):

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from gaitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from gaitkit.artifacts.pieces import PartsFolder as PartsFolder
     from gaitkit.artifacts.pieces import Pieces as Pieces
-    from gaitkit.artifacts.pieces import free_to_write as free_to_write
     from gaitkit.artifacts.reader import Artifact as Artifact
     from gaitkit.artifacts.reader import open_artifact as open_artifact
     from gaitkit.artifacts.schema import KINDS as KINDS
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from gaitkit.artifacts.schema import command_for as command_for
     from gaitkit.artifacts.writer import ArtifactWriter as ArtifactWriter
     from gaitkit.artifacts.writer import write_artifact as write_artifact
+    from gaitkit.outputs import free_to_write as free_to_write
 else:
     __all__, __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "gaitkit.artifacts.pieces": ["Pieces", "free_to_write"],
+            "gaitkit.artifacts.pieces": ["PartsFolder", "Pieces"],
             "gaitkit.artifacts.reader": ["Artifact", "open_artifact"],
             "gaitkit.artifacts.schema": [
                 "InputRef",
@@ -37,5 +38,6 @@ else:
                 "command_for",
             ],
             "gaitkit.artifacts.writer": ["ArtifactWriter", "write_artifact"],
+            "gaitkit.outputs": ["free_to_write"],
         },
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import os
-from pathlib import Path
 
 __all__ = ["Disk"]
 
@@ -20,8 +19,8 @@ class Disk(io.RawIOBase):
 
     Parameters
     ----------
-    path : Path
-        Replaced when it exists.
+    file : int
+        Descriptor of a new file, open for reading and writing; it stays open.
 
     Attributes
     ----------
@@ -29,10 +28,10 @@ class Disk(io.RawIOBase):
         The first write that failed, if any.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, file: int) -> None:
         super().__init__()
         self.error: OSError | None = None
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | _BINARY, 0o666)
+        self._file = file
         self._place = 0
         self._unwritten: list[tuple[int, bytes]] = []
 
@@ -47,12 +46,6 @@ class Disk(io.RawIOBase):
     def seekable(self) -> bool:
         """Yes."""
         return True
-
-    def close(self) -> None:
-        """Close the file."""
-        if not self.closed:
-            os.close(self._file)
-        super().close()
 
     def tell(self) -> int:
         """The current place."""
@@ -114,6 +107,3 @@ class Disk(io.RawIOBase):
 
     def flush(self) -> None:
         """Nothing is buffered here; the caller flushes the whole file to the disk at the end."""
-
-
-_BINARY = getattr(os, "O_BINARY", 0)

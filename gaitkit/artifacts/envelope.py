@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from io import BufferedRandom, BufferedReader
+from io import BufferedReader, FileIO
 from pathlib import Path
 
 from gaitkit.artifacts.schema import KINDS, command_for
@@ -25,21 +25,24 @@ _BLOCK = re.compile(rb"gaitkit artefact\nsize (\d{1,19})\nsha256 ([0-9a-f]{64})\
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
-def _sha256_behind_block(file: BufferedReader | BufferedRandom) -> str:
+def _sha256_behind_block(file: BufferedReader | FileIO) -> str:
     file.seek(BLOCK_BYTES)
     return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def seal(path: Path) -> None:
-    """Write the user block of a finished HDF5 file and flush it to the disk."""
-    with path.open("r+b") as file:
-        sha256 = _sha256_behind_block(file)
-        size = file.seek(0, os.SEEK_END)
-        block = _MAGIC + f"size {size}\nsha256 {sha256}\n".encode()
-        file.seek(0)
-        file.write(block.ljust(BLOCK_BYTES, b"\0"))
-        file.flush()
-        os.fsync(file.fileno())
+def seal(file: FileIO | Path) -> None:
+    """Write the user block of a finished HDF5 file: one that is open for both, or a path."""
+    if isinstance(file, Path):
+        with FileIO(file, "r+") as opened:
+            seal(opened)
+        return
+    sha256 = _sha256_behind_block(file)
+    size = file.seek(0, os.SEEK_END)
+    block = _MAGIC + f"size {size}\nsha256 {sha256}\n".encode()
+    file.seek(0)
+    left = memoryview(block.ljust(BLOCK_BYTES, b"\0"))
+    while left:
+        left = left[file.write(left) or 0 :]
 
 
 def _remake(path: Path, expected: str | None) -> str:

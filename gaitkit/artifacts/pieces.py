@@ -10,71 +10,38 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
+import re
+import secrets
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.arguments import as_path
 from gaitkit.artifacts.schema import canonical_json
-from gaitkit.errors import ArtifactError, OutputError, OutputExistsError
+from gaitkit.errors import ArtifactError, OutputError
+from gaitkit.outputs import beside, write_whole
 
-__all__ = ["Pieces", "free_to_write"]
+__all__ = ["PartsFolder", "Pieces"]
 
 _log = logging.getLogger(__name__)
 
 
-def free_to_write(path: Path | str, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
-    """Check, before any work is done, that an output can be written.
-
-    Parameters
-    ----------
-    path : path-like
-        The output.
-    overwrite : bool
-        Whether it may exist.
-    inputs : iterable of Path
-        What it is made from, which it must not replace.
-
-    Raises
-    ------
-    OutputExistsError
-        It exists and `overwrite` is false.
-    OutputError
-        Its folder is missing or not writable, or a folder has its name; or it is one of the
-        inputs.
-    """
-    path = as_path(path, "output")
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder; expected the name of a file to write.")
-    for item in inputs:
-        if path.exists() and item.exists() and path.samefile(item):
-            raise OutputError(
-                f"{path} is what is read; the output would replace it.",
-                hint="Give the output another name.",
-            )
-    if path.exists() and not overwrite:
-        raise OutputExistsError(
-            f"{path} exists.", hint="Give `overwrite=True` to replace it, or another name."
-        )
-    folder = path.parent
-    if not folder.is_dir():
-        raise OutputError(
-            f"{path} cannot be written: the folder {folder} does not exist.",
-            hint=f"Make it first: mkdir -p {folder}",
-        )
-    if not os.access(folder, os.W_OK):
-        raise OutputError(f"{path} cannot be written: no permission to write into {folder}.")
+_OURS = re.compile(
+    r"plan\.(json|tmp)|\d{6}\.npz|\.\d{6}\.\w+\.tmp|(checkpoint|refit)\.h5|.+\.[0-9a-f]{8}\.partial"
+    r"|(checkpoint|refit)\.h5\.partial|\..+\.gaitkit-lock"
+)
+"""Names of what gaitkit puts into such a folder."""
 
 
 @dataclass(frozen=True)
-class Pieces:
-    """The pieces of one output; picklable, so that worker processes can save into it.
+class PartsFolder:
+    """The folder beside an output in which an unfinished work keeps what it has.
+
+    Nobody's own folder of that name is taken over, and nothing that is not ours is removed.
 
     Attributes
     ----------
@@ -85,25 +52,97 @@ class Pieces:
     folder: Path
 
     @classmethod
+    def for_output(cls, output: Path) -> Self:
+        """The one of an output."""
+        return cls(beside(output, ".parts"))
+
+    def claim(self) -> None:
+        """Make the folder, or see that it is one of ours.
+
+        Raises
+        ------
+        OutputError
+            It cannot be made, or is somebody's own.
+        """
+        self.refuse_foreign()
+        try:
+            self.folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{self.folder} cannot be made: {error.strerror}.") from error
+
+    def refuse_foreign(self) -> None:
+        """Raise `OutputError` where what has the folder's name is not ours."""
+        if not os.path.lexists(self.folder):
+            return
+        ours = self.folder.is_dir() and not self.folder.is_symlink()
+        if ours:
+            names = self._names()
+            ours = not names or any(_OURS.fullmatch(name) for name in names)
+        if not ours:
+            raise OutputError(
+                f"{self.folder} is where unfinished work would be kept, and was not made by "
+                "gaitkit.",
+                hint="Give it another name, or give the output another one.",
+            )
+
+    def _names(self) -> list[str]:
+        try:
+            return sorted(os.listdir(self.folder))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise OutputError(f"{self.folder} cannot be read: {error.strerror}.") from error
+
+    def discard(self) -> None:
+        """Remove the folder with all that is ours in it; nothing happens where there is none."""
+        if not os.path.lexists(self.folder):
+            return
+        self.refuse_foreign()
+        try:
+            for name in self._names():
+                if _OURS.fullmatch(name):
+                    (self.folder / name).unlink(missing_ok=True)
+            others = self._names()
+            if others:
+                _log.warning(
+                    "%s stays: %r in it was not made by gaitkit", self.folder, others[0][:80]
+                )
+                return
+            self.folder.rmdir()
+        except OSError as error:
+            raise OutputError(f"{self.folder} cannot be removed: {error.strerror}.") from error
+
+
+@dataclass(frozen=True)
+class Pieces(PartsFolder):
+    """The pieces of one output; picklable, so that worker processes can save into it."""
+
+    @classmethod
     def of(cls, output: Path, plan: Mapping[str, Any], *, restart: bool = False) -> Pieces:
         """Open the pieces of an output, discarding those of another plan.
 
         Parameters
         ----------
         output : Path
-            The artefact that the pieces are for.
+            The artefact that the pieces are for; nobody else writes it.
         plan : mapping
             What determines the pieces, JSON-able: stage, parameters, input digest, version.
         restart : bool
             Discard finished pieces in any case.
+
+        Raises
+        ------
+        OutputError
+            The folder cannot be written, or is somebody's own.
         """
-        pieces = cls(output.with_name(output.name + ".parts"))
+        pieces = cls.for_output(output)
         plan_file = pieces.folder / "plan.json"
-        text = canonical_json(plan)
+        # Names of folders that are no UTF-8 may be in it.
+        text = canonical_json(plan).encode(errors="surrogatepass")
         if pieces.folder.exists():
-            same = plan_file.is_file() and plan_file.read_text(encoding="utf-8") == text
-            if restart or not same:
-                if not restart:
+            pieces.refuse_foreign()
+            if restart or not _says(plan_file, text):
+                if not restart and plan_file.exists():
                     _log.warning(
                         "%s holds pieces of another input or of other options: starting anew",
                         pieces.folder,
@@ -113,12 +152,13 @@ class Pieces:
                 done = sum(1 for _ in pieces.folder.glob("[0-9]*.npz"))
                 if done:
                     _log.info("continuing: %d pieces in %s are done", done, pieces.folder)
+        pieces.claim()
         try:
-            pieces.folder.mkdir(exist_ok=True)
+            # A killed worker's, which it had not finished.
+            for name in pieces.folder.glob(".[0-9]*.tmp"):
+                name.unlink(missing_ok=True)
             if not plan_file.exists():
-                aside = plan_file.with_suffix(".tmp")
-                aside.write_text(text, encoding="utf-8")
-                os.replace(aside, plan_file)
+                write_whole(plan_file, text)
         except OSError as error:
             raise OutputError(f"{pieces.folder} cannot be written: {error.strerror}.") from error
         return pieces
@@ -127,14 +167,21 @@ class Pieces:
         return self.folder / f"{index:06d}.npz"
 
     def has(self, index: int) -> bool:
-        """Whether a piece is finished and readable."""
-        return zipfile.is_zipfile(self._path(index))
+        """Whether a piece is finished and whole: every byte of it is read and checked."""
+        if not self._path(index).exists():
+            return False
+        try:
+            self.load(index)
+        except ArtifactError as error:
+            _log.warning("%s It is made anew.", error.message)
+            return False
+        return True
 
     def save(self, index: int, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Save one finished piece: written aside, then renamed."""
-        aside = self.folder / f".{index:06d}.{os.getpid()}.tmp"
+        aside = self.folder / f".{index:06d}.{secrets.token_hex(4)}.tmp"
         try:
-            with aside.open("wb") as file:
+            with aside.open("xb") as file:
                 np.savez(file, allow_pickle=False, **arrays)
             os.replace(aside, self._path(index))
         except OSError as error:
@@ -154,20 +201,34 @@ class Pieces:
         """
         path = self._path(index)
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
-        except (OSError, ValueError, zipfile.BadZipFile, KeyError) as error:
-            path.unlink(missing_ok=True)
-            raise ArtifactError(
-                f"{path} was damaged on the disk and has been removed.",
-                hint="Give the same command again: it continues and makes this piece anew.",
-            ) from error
+            with zipfile.ZipFile(path) as archive:
+                # What a piece unpacks to is bounded before NumPy allocates it.
+                if sum(item.file_size for item in archive.infolist()) > _PIECE_BYTES:
+                    raise ValueError("it claims to be very large")
+            with np.load(path, allow_pickle=False) as piece:
+                return {name: piece[name] for name in piece.files}
+        # NumPy and zipfile raise whatever damaged bytes lead them to.
+        except Exception as error:
+            raise self.damaged(index) from error
 
-    def discard(self) -> None:
-        """Remove all pieces."""
-        try:
-            shutil.rmtree(self.folder)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise OutputError(f"{self.folder} cannot be removed: {error.strerror}.") from error
+    def damaged(self, index: int) -> ArtifactError:
+        """Remove a damaged piece; the error that says so."""
+        path = self._path(index)
+        path.unlink(missing_ok=True)
+        return ArtifactError(
+            f"{path} was damaged on the disk and has been removed.",
+            hint="Give the same command again: it continues and makes this piece anew.",
+        )
+
+
+_PIECE_BYTES = 8 << 30
+"""No piece comes near it."""
+
+
+def _says(path: Path, text: bytes) -> bool:
+    """Whether a file says just that."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(text) + 1) == text
+    except OSError:
+        return False

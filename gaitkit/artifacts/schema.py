@@ -23,6 +23,7 @@ __all__ = [
     "Provenance",
     "RunningDigest",
     "TrainedOn",
+    "as_json",
     "brief",
     "canonical_json",
     "check_storable",
@@ -138,6 +139,17 @@ def check_storable(value: object, what: str) -> None:
             f"{STORED_BYTES:,}.",
             hint="A protocol or a list of people may be too long; ranges of numbers are short.",
         )
+
+
+def as_json(value: object) -> Any:
+    """A value as it comes back from a file: a tuple is a list there.
+
+    Examples
+    --------
+    >>> as_json({"size": (64, 44)})
+    {'size': [64, 44]}
+    """
+    return json.loads(canonical_json(value))
 
 
 def read_json(text: str) -> Any:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,10 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit._version import __version__
-from gaitkit.arguments import as_path
 from gaitkit.artifacts.disk import Disk
 from gaitkit.artifacts.envelope import BLOCK_BYTES, seal
-from gaitkit.artifacts.pieces import free_to_write
 from gaitkit.artifacts.schema import (
     SCHEMA_VERSION,
     Provenance,
@@ -29,6 +27,7 @@ from gaitkit.artifacts.schema import (
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import GaitkitError, OutputError
 from gaitkit.labels import Labels
+from gaitkit.outputs import Output
 
 __all__ = ["ArtifactWriter", "write_artifact"]
 
@@ -39,17 +38,18 @@ _COMPRESS_FROM_BYTES = 1 << 12
 class ArtifactWriter:
     """Write one artefact; a context manager.
 
-    The file grows as ``name.h5.partial`` in the same folder. Leaving the block normally seals it,
-    flushes it to the disk and renames it; leaving it by an exception removes it.
+    The file grows under a private name in the same folder. Leaving the block normally seals it,
+    flushes it to the disk and gives it its name; leaving it by an exception removes it.
 
     Parameters
     ----------
-    path : Path
-        Final name.
+    path : path-like or Output
+        Final name, or the claim on it that the caller holds.
     provenance : Provenance
         Goes into the root attributes.
     overwrite : bool
-        Replace an existing file at the end (the old one stays whole until then).
+        Replace an existing file at the end (the old one stays whole until then); a claim has its
+        own word on it.
 
     Raises
     ------
@@ -60,23 +60,32 @@ class ArtifactWriter:
     """
 
     def __init__(
-        self, path: Path | str, provenance: Provenance, *, overwrite: bool = False
+        self, path: Path | str | Output, provenance: Provenance, *, overwrite: bool = False
     ) -> None:
-        path = as_path(path)
-        free_to_write(path, overwrite=overwrite)
-        self.path = path
+        self._stack = contextlib.ExitStack()
+        self._own_claim = not isinstance(path, Output)
+        self._output = path if isinstance(path, Output) else Output(path, overwrite=overwrite)
+        if self._own_claim:
+            self._output.refuse_existing()
+        self.path = self._output.path
         self.content_sha256 = ""
-        self._partial = path.with_name(path.name + ".partial")
         self._provenance = provenance
         self._digests: dict[str, RunningDigest] = {}
         self._text: dict[str, list[NDArray[np.bytes_]]] = {}
         self._file: h5py.File | None = None
         self._disk: Disk | None = None
+        self._aside: FileIO | None = None
 
     def __enter__(self) -> Self:
-        with self._disk_errors():
-            self._disk = Disk(self._partial)
-            self._file = h5py.File(self._disk, "w", userblock_size=BLOCK_BYTES)
+        with contextlib.ExitStack() as stack:
+            if self._own_claim:
+                stack.enter_context(self._output)
+            self._aside = stack.enter_context(self._output.writing())
+            stack.callback(self._close)
+            with self._disk_errors():
+                self._disk = Disk(self._aside.fileno())
+                self._file = h5py.File(self._disk, "w", userblock_size=BLOCK_BYTES)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
@@ -85,13 +94,11 @@ class ArtifactWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        try:
-            if error is None:
-                with self._disk_errors():
-                    self._commit()
-        finally:
-            self._close()
-            self._partial.unlink(missing_ok=True)
+        if error is not None:
+            self._stack.__exit__(kind, error, traceback)
+            return
+        with self._stack, self._disk_errors():
+            self._commit()
 
     def append(self, name: str, block: NDArray[Any]) -> None:
         """Append rows (axis 0) to an array, which the first call creates."""
@@ -197,9 +204,8 @@ class ArtifactWriter:
             _write_attribute(file, name, value)
         self._close()
         self._raise_disk_error()
-        seal(self._partial)
-        os.replace(self._partial, self.path)
-        _flush_folder(self.path.parent)
+        if self._aside is not None:
+            seal(self._aside)
 
     def _open_file(self) -> h5py.File:
         if self._file is None:
@@ -238,7 +244,7 @@ class ArtifactWriter:
 
 
 def write_artifact(
-    path: Path | str,
+    path: Path | str | Output,
     *,
     kind: str,
     arrays: Mapping[str, NDArray[Any] | Sequence[str]],
@@ -256,8 +262,8 @@ def write_artifact(
 
     Parameters
     ----------
-    path : path-like
-        Final name.
+    path : path-like or Output
+        Final name, or the claim on it that the caller holds.
     arrays : mapping
         Name (``/`` makes groups) to array or list of texts.
     labels : Labels, optional
@@ -306,13 +312,3 @@ def _write_attribute(file: h5py.File, name: str, value: str | int) -> None:
     # of a training stay far below that.
     encoded = value.encode()
     file.attrs[name] = np.array(encoded, h5py.string_dtype("utf-8", max(1, len(encoded))))
-
-
-def _flush_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +23,7 @@ from gaitkit.datasets.sources import (
 from gaitkit.documents import MAX_BYTES
 from gaitkit.errors import LayoutError
 from gaitkit.labels import SequenceKey
+from gaitkit.outputs import is_beside
 
 if TYPE_CHECKING:
     from gaitkit.datasets.glimpse import Place
@@ -85,11 +85,11 @@ class TreeSource(Layout):
         images = 0
         wrong_view = None
         root, strays = self.path, self.strays
-        for subject in _folders(root, strays, known=MARKER):
-            for sequence in _folders(root / subject, strays):
-                for view_name in _folders(root / subject / sequence, strays):
+        for subject in self._folders(root, known=MARKER):
+            for sequence in self._folders(root / subject):
+                for view_name in self._folders(root / subject / sequence):
                     folder = f"{subject}/{sequence}/{view_name}"
-                    count = len(list_images(root / folder, strays))
+                    count = len(list_images(root / folder, strays, self))
                     view = parse_view(view_name)
                     images += count
                     if view is not None:
@@ -112,14 +112,16 @@ class TreeSource(Layout):
         for key, folder in unit.work:
             yield SequenceFrames(key, frames_of(self.path / folder))
 
-
-def _folders(folder: Path, ignored: Counter[str], *, known: str = "") -> list[str]:
-    """Names of the visible folders in a folder, sorted; what else is there is counted."""
-    names = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir() and not is_hidden(entry.name):
-                names.append(entry.name)
-            elif entry.name != known:
-                ignored[stray_class(entry.name)] += 1
-    return sorted(names)
+    def _folders(self, folder: Path, *, known: str = "") -> list[str]:
+        """Names of the visible folders in a folder, sorted; what else is there is counted."""
+        names = []
+        output = self.output_in(folder)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if output and is_beside(entry.name, output):
+                    continue
+                if entry.is_dir() and not is_hidden(entry.name):
+                    names.append(entry.name)
+                elif entry.name != known:
+                    self.strays[stray_class(entry.name)] += 1
+        return sorted(names)

@@ -39,6 +39,7 @@ from gaitkit.datasets.sources import (
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import ArchiveError, LayoutError
 from gaitkit.labels import SequenceKey
+from gaitkit.outputs import is_beside
 
 if TYPE_CHECKING:
     from gaitkit.datasets.glimpse import Place
@@ -216,8 +217,15 @@ class GeiImageSource(Layout):
         found: dict[int, list[tuple[tuple[str, ...], Member | None]]] = {1: [], 3: []}
         for folder, folders, files in os.walk(self.path, followlinks=True):
             parts = Path(folder).relative_to(self.path).parts
-            folders[:] = sorted(name for name in folders if not is_hidden(name))
+            output = self.output_in(folder)
+            folders[:] = sorted(
+                name
+                for name in folders
+                if not (is_hidden(name) or (output and is_beside(name, output)))
+            )
             for name in files:
+                if output and is_beside(name, output):
+                    continue
                 is_image = suffix_of(name) in IMAGE_SUFFIXES
                 if is_image and not is_hidden(name) and len(parts) + 1 in found:
                     found[len(parts) + 1].append(((*parts, name), None))

@@ -173,6 +173,7 @@ class ManifestSource(Layout):
     """The sequences that a manifest lists. See `Layout` for the parameters."""
 
     summary = f"a CSV file that begins with {','.join(COLUMNS)}"
+    lists_other_files = True
 
     @classmethod
     def recognise(cls, place: Place) -> bool:
@@ -229,7 +230,7 @@ class ManifestSource(Layout):
         where = f"line {row.line} of {printable(str(self.path), 200)}, column path"
         shown = printable(str(path), 120)
         if os.path.isdir(path):
-            if not list_images(path, self.strays):
+            if not list_images(path, self.strays, self):
                 raise LayoutError(f"{where}: there is no image directly in the folder {shown}")
             return
         if not os.path.exists(path):

@@ -55,6 +55,7 @@ from gaitkit.datasets.sources import (
 from gaitkit.documents import MAX_BYTES
 from gaitkit.errors import ArchiveError
 from gaitkit.labels import SequenceKey
+from gaitkit.outputs import FileIdentity, file_identity, is_beside
 from gaitkit.printable import quoted
 
 if TYPE_CHECKING:
@@ -147,11 +148,14 @@ class InnerArchive(NamedTuple):
         Its name without the suffix: the subject, if its paths do not name one.
     place : Member or str
         Where it is in the outer archive, or its name in the folder.
+    identity : FileIdentity or None
+        Of the file, where it is one: another one in its place is noticed.
     """
 
     label: str
     stem: str
     place: Member | str
+    identity: FileIdentity | None = None
 
 
 class PackedSource(Layout):
@@ -221,10 +225,13 @@ class PackedSource(Layout):
 
     def _archives_in_folder(self) -> list[InnerArchive]:
         inner = []
+        output = self.output_in(self.path)
         for entry in sorted(self.path.iterdir()):
             stem = archive_stem(entry.name)
+            if output and is_beside(entry.name, output):
+                continue
             if stem is not None and entry.is_file() and not is_hidden(entry.name):
-                inner.append(InnerArchive(str(entry), stem, entry.name))
+                inner.append(InnerArchive(str(entry), stem, entry.name, file_identity(entry)))
             elif entry.name == MARKER and entry.is_file() and entry.stat().st_size <= MAX_BYTES:
                 self._named_by(entry.read_bytes())
             else:
@@ -249,7 +256,10 @@ class PackedSource(Layout):
         """An archive within an archive, or within the folder when there is none around it."""
         limit = self.limits.inner_bytes
         path = self.path / str(item.place)
-        size = item.place.size if isinstance(item.place, Member) else path.stat().st_size
+        if isinstance(item.place, Member):
+            size = item.place.size
+        else:
+            size = path.stat().st_size if path.exists() else 0
         if size > limit:
             raise refused(item.label, f"it is an archive of more than {limit:,} bytes in another")
         if container is not None and isinstance(item.place, Member):
@@ -259,6 +269,8 @@ class PackedSource(Layout):
                 data = path.read_bytes()
             except OSError as error:
                 raise ArchiveError(f"{path} cannot be read: {error.strerror}.") from error
+            if item.identity not in (None, file_identity(path)):
+                raise self._changed()
         data = expand(data, item.label, self.limits)
         return open_container(data, item.label, limits=self.limits)
 

@@ -32,8 +32,9 @@ from gaitkit.datasets.naming import (
 )
 from gaitkit.documents import read_json
 from gaitkit.dropped import DroppedRow
-from gaitkit.errors import DatasetError, LayoutError
+from gaitkit.errors import DatasetError, LayoutError, OutputError
 from gaitkit.labels import SequenceKey
+from gaitkit.outputs import FileIdentity, file_identity, is_beside
 from gaitkit.printable import printable
 
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ def cut_into_units(items: Sequence[Any], size: int, place_of: Callable[[Any], st
     units: list[Unit] = []
     for start in range(0, len(items), size):
         work = tuple(items[start : start + size])
-        label = f"{place_of(work[0])} to {place_of(work[-1])} ({len(work)})"
+        first, last = (clean_text(place_of(item)) for item in (work[0], work[-1]))
+        label = f"{first} to {last} ({len(work)})"
         units.append(Unit(len(units), label, work))
     return units
 
@@ -204,6 +206,8 @@ class Layout(ABC):
     """What the layout looks like, in a few words, for the list of layouts."""
     holds: ClassVar[Holds] = "frames"
     """What there is to read."""
+    lists_other_files: ClassVar[bool] = False
+    """Whether a file at `path` says where the frames are, rather than holding them."""
 
     def __init__(
         self, path: Path | str, *, name: str | None = None, limits: Limits = LIMITS
@@ -214,12 +218,14 @@ class Layout(ABC):
         self.left_out: list[DroppedRow] = []
         self._name = None if name is None else check_name(name, "`name`")
         self._units: list[Unit] | None = None
+        self._output: Path | None = None
+        self._identity: FileIdentity | None = None
         # States of a decompressor: they cannot travel, and each process makes its own.
         self._checkpoints: list[Checkpoint] = []
 
     def __reduce__(self) -> tuple[object, ...]:
         # What was listed stays here: a worker is told by its unit what to read.
-        return _reopened, (type(self), self.path, self._name, self.limits)
+        return _reopened, (type(self), self.path, self._name, self.limits, self._identity)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.path)!r})"
@@ -286,18 +292,92 @@ class Layout(ABC):
             # Not Path.exists, which raises an error for a name that is too long.
             if not os.path.exists(self.path):
                 raise LayoutError(f"There is no file or folder {printable(str(self.path), 200)}.")
+            self._identity = None if self.path.is_dir() else file_identity(self.path)
             self._units = self.list_units()
         return list(self._units)
 
     def open_archive(self) -> Container:
-        """The archive at `path`, to be closed by the caller."""
-        return open_container(
+        """The archive at `path`, to be closed by the caller.
+
+        Raises
+        ------
+        DatasetError
+            It is another file than the one that was listed.
+        """
+        container = open_container(
             self.path, str(self.path), limits=self.limits, checkpoints=self._checkpoints
+        )
+        if self._identity not in (None, file_identity(self.path)):
+            container.close()
+            raise self._changed()
+        return container
+
+    def pass_over(self, output: Path) -> None:
+        """Neither read nor count an output that lies in the folder, nor what is put beside it.
+
+        Raises
+        ------
+        OutputError
+            There is an image of that name, which would be read.
+        """
+        place = Path(os.path.realpath(output.parent))
+        if not (self.path.is_dir() and place.is_relative_to(os.path.realpath(self.path))):
+            return
+        if suffix_of(output.name) in IMAGE_SUFFIXES and output.exists():
+            raise OutputError(
+                f"{output} lies in {self.path}, which is read; the output would replace it.",
+                hint="Give the output another name.",
+            )
+        self._output = place / output.name
+        if self._units is not None:
+            self._units = None
+            self.strays.clear()
+            self.left_out.clear()
+
+    def output_in(self, folder: Path | str) -> str:
+        """Name of the output that is to be passed over in a folder; empty where there is none."""
+        if self._output is None or Path(os.path.realpath(folder)) != self._output.parent:
+            return ""
+        return self._output.name
+
+    def refuse_changed(self) -> None:
+        """Raise where what was listed is no longer there as it was.
+
+        Raises
+        ------
+        DatasetError
+            A file is another one, or a folder has other sequences or strays.
+        """
+        if self._identity != (None if self.path.is_dir() else file_identity(self.path)):
+            raise self._changed()
+        if not (self.path.is_dir() or self.lists_other_files):
+            return
+        now = _reopened(type(self), self.path, self._name, self.limits)
+        now._output = self._output
+        try:
+            same = (now.units(), now.strays) == (self.units(), self.strays)
+        except (DatasetError, OSError) as error:
+            raise self._changed() from error
+        if not same:
+            raise self._changed()
+
+    def _changed(self) -> DatasetError:
+        return DatasetError(
+            f"{self.path} was changed while it was read.",
+            hint="Give the same command again when nothing writes there: it continues.",
         )
 
 
-def _reopened(kind: type[Layout], path: Path, name: str | None, limits: Limits) -> Layout:
-    return kind(path, name=name, limits=limits)
+def _reopened(
+    kind: type[Layout],
+    path: Path,
+    name: str | None,
+    limits: Limits,
+    identity: FileIdentity | None = None,
+) -> Layout:
+    source = kind(path, name=name, limits=limits)
+    source._identity = identity
+    return source
 
 
 def name_in_marker(marker: bytes | None, where: Path | str = MARKER) -> str | None:
@@ -332,12 +412,18 @@ def name_in_marker(marker: bytes | None, where: Path | str = MARKER) -> str | No
     )
 
 
-def list_images(folder: Path, ignored: Counter[str]) -> list[str]:
-    """Names of the images in a folder in natural order; what else is there is counted."""
+def list_images(folder: Path, ignored: Counter[str], source: Layout | None = None) -> list[str]:
+    """Names of the images in a folder in natural order; what else is there is counted.
+
+    What a source has to pass over is not.
+    """
     names = []
+    output = "" if source is None else source.output_in(folder)
     with os.scandir(folder) as entries:
         for entry in entries:
             name = entry.name
+            if output and is_beside(name, output):
+                continue
             if suffix_of(name) in IMAGE_SUFFIXES and not is_hidden(name) and entry.is_file():
                 names.append(name)
             elif entry.is_dir() and not is_hidden(name):
@@ -349,7 +435,14 @@ def list_images(folder: Path, ignored: Counter[str]) -> list[str]:
 
 def frames_of(folder: Path) -> Iterable[Frame]:
     """Name and bytes of each frame directly in a folder, in natural order, read one by one."""
-    for name in list_images(folder, Counter()):
+    try:
+        names = list_images(folder, Counter())
+    except OSError as error:
+        raise DatasetError(
+            f"The folder {folder} cannot be read: {error.strerror}.",
+            hint="If it was moved or renamed while it was read, give the same command again.",
+        ) from error
+    for name in names:
         yield clean_text(name), read_bounded(folder / name)
 
 

@@ -42,6 +42,7 @@ from gaitkit.identification.figures.verification import FMR_POINTS, Verification
 from gaitkit.identification.fusion import Fusion
 from gaitkit.identification.quality import QualityTable
 from gaitkit.labels import Labels
+from gaitkit.outputs import Output
 from gaitkit.protocols import Protocol, Split, split_subjects
 
 __all__ = ["EvaluationResult", "ResultsProvenance", "read_results", "write_results"]
@@ -77,7 +78,7 @@ class ResultsProvenance:
 
 
 def write_results(
-    path: Path,
+    path: Path | Output,
     results: Sequence[EvaluationResult],
     provenance: ResultsProvenance,
     *,
@@ -87,8 +88,8 @@ def write_results(
 
     Parameters
     ----------
-    path : Path
-        Final name.
+    path : Path or Output
+        Final name, or the claim on it that the caller holds.
     results : sequence of EvaluationResult
         Of one artefact, protocol and choice of views; several features and metrics.
     provenance : ResultsProvenance

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.artifacts import Artifact, free_to_write
-from gaitkit.aside import written_aside
-from gaitkit.errors import OutputError, OutputExistsError
+from gaitkit.artifacts import Artifact
+from gaitkit.errors import OutputError
 from gaitkit.labels import SequenceKey, format_view, sequence_name
+from gaitkit.outputs import FolderOutput, Output
 from gaitkit.reporting.sheet import grey_picture
 
 __all__ = ["export_folder", "export_npz"]
@@ -34,15 +32,14 @@ def export_npz(
     output : str or Path
         The file.
     overwrite : bool
-        Replace an existing file.
+        Replace another file of that name; an equal one is left in any case.
 
     Raises
     ------
     OutputError
         The file exists or cannot be written.
     """
-    output = Path(output)
-    free_to_write(output, overwrite=overwrite)
+    claim = Output(output, overwrite=overwrite, inputs=[artifact.path])
     labels = artifact.labels.select(chosen)
     columns: dict[str, NDArray[Any]] = {
         "subject": labels.subject.astype(np.str_),
@@ -59,7 +56,7 @@ def export_npz(
         columns["frames"] = np.concatenate([artifact.read_rows("frames", *span) for span in spans])
         columns["length"] = lengths
         columns["start"] = np.cumsum(lengths) - lengths
-    with written_aside(output) as aside, aside.open("wb") as file:
+    with claim, claim.writing() as file:
         np.savez_compressed(file, allow_pickle=False, **columns)
 
 
@@ -73,9 +70,9 @@ def export_folder(
     artifact, chosen
         As in `export_npz`.
     output : str or Path
-        The folder; it must not exist, or be empty, unless `overwrite`.
+        The folder; it must not exist, be empty, or hold the same images, unless `overwrite`.
     overwrite : bool
-        Replace an existing folder that an export made.
+        Replace a folder that an export made, with nothing else in it.
 
     Returns
     -------
@@ -87,39 +84,21 @@ def export_folder(
     OutputError
         The folder exists or cannot be written, or a label cannot be a folder's name.
     """
-    output = Path(output)
-    if output.exists() and not output.is_dir():
-        raise OutputError(f"{output} is a file; expected a folder, or a name that ends in .npz.")
-    marker = ".gaitkit-export"
-    if output.is_dir() and any(output.iterdir()):
-        if not overwrite:
-            raise OutputExistsError(
-                f"{output} exists and is not empty.",
-                hint="Add `overwrite=True` to replace it, or give another name.",
-            )
-        if not (output / marker).is_file():
-            # A wrong -o must never cost somebody a folder of their own.
-            raise OutputError(
-                f"{output} was not made by gaitkit export; it is not replaced.",
-                hint="Give another name, or remove the folder yourself.",
-            )
-    aside = output.with_name(f".{output.name}.partial")
+    claim = FolderOutput(
+        output, mark=".gaitkit-export", overwrite=overwrite, inputs=[artifact.path]
+    )
     count = 0
-    try:
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        (aside / marker).touch()
+    with claim, claim.filling() as folder:
         for path, image in _images(artifact, chosen):
-            target = aside / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _write_png(target, image)
+            target = folder / path
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _write_png(target, image)
+            except OSError as error:
+                raise OutputError(
+                    f"{claim.path} cannot be written: {error.strerror or error}."
+                ) from error
             count += 1
-        if output.is_dir():
-            shutil.rmtree(output)
-        os.replace(aside, output)
-    except OSError as error:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise OutputError(f"{output} cannot be written: {error.strerror or error}.") from error
     return count
 
 

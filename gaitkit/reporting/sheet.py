@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.aside import written_aside
 from gaitkit.errors import OptionError
+from gaitkit.outputs import Output
 
 if TYPE_CHECKING:
     from PIL import ImageFont
@@ -165,22 +166,25 @@ def spread_evenly(count: int, most: int) -> list[int]:
     return sorted(set(picks))
 
 
-def save_png(path: str | Path, image: NDArray[Any]) -> None:
-    """Write a grey or RGB image, aside first and renamed when whole.
+def save_png(path: str | Path | Output, image: NDArray[Any], *, overwrite: bool = True) -> None:
+    """Write a grey or RGB image, aside first and under its name when whole.
 
     Parameters
     ----------
-    path : str or Path
-        The file; what is there is replaced.
+    path : str, Path or Output
+        The file, or the claim on it that the caller holds.
     image : ndarray of uint8, shape (height, width) or (height, width, 3)
         The picture.
+    overwrite : bool
+        Replace another picture of that name; an equal one is left in any case.
 
     Raises
     ------
     OutputError
-        The file cannot be written.
+        The file exists or cannot be written.
     """
     from PIL import Image
 
-    with written_aside(Path(path)) as aside:
-        Image.fromarray(image).save(aside, format="PNG")
+    claim = path if isinstance(path, Output) else Output(path, overwrite=overwrite)
+    with nullcontext() if claim is path else claim, claim.writing() as file:
+        Image.fromarray(image).save(file, format="PNG")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ from gaitkit.artifacts import Artifact, ArtifactWriter, Provenance, TrainedOn, o
 from gaitkit.artifacts.schema import differences
 from gaitkit.errors import MixtureError, ProtocolError
 from gaitkit.identification.features import check_finite
+from gaitkit.outputs import Output
 from gaitkit.stages.evaluate import artifact_path
 
 __all__ = ["enrol", "refuse_mixture"]
+
+_log = logging.getLogger(__name__)
 
 _ROWS = 4096
 _KEYS = {"subject", "condition", "take", "view"}
@@ -23,8 +27,9 @@ _KEYS = {"subject", "condition", "take", "view"}
 def enrol(gallery: Path | str, new: Path | str) -> dict[str, Any]:
     """Add the sequences of one GEI artefact to another, which is replaced when all is written.
 
-    The gallery's rows come first, in their order. What was dropped, whom the models behind the
-    GEIs have seen, and the digests of both artefacts go along.
+    A gallery that does not exist is made, for its owner's eyes only. Otherwise its rows come first,
+    in their order. What was dropped, whom the models behind the GEIs have seen, and the digests of
+    both artefacts go along. Enrolling the same artefact once more changes nothing.
 
     Parameters
     ----------
@@ -49,31 +54,77 @@ def enrol(gallery: Path | str, new: Path | str) -> dict[str, Any]:
         One is damaged, of another kind, or contains NaN.
     """
     gallery, new = artifact_path(gallery, "enrol"), artifact_path(new, "enrol")
-    with open_artifact(gallery, kind="gei") as old, open_artifact(new, kind="gei") as more:
-        refuse_mixture(old, more)
-        _refuse_duplicates(old, more)
-        before, added = set(old.labels.subjects()), set(more.labels.subjects())
-        _refuse_namesakes(old, more, sorted(before & added))
-        ignored = {
-            name: old.ignored.get(name, 0) + more.ignored.get(name, 0)
-            for name in sorted({**old.ignored, **more.ignored})
-        }
-        provenance = Provenance(
-            "gei", old.parameters, old.dataset, old.seed, [old.ref(), more.ref()], ignored
-        )
-        total = len(old.labels) + len(more.labels)
-        with ArtifactWriter(gallery, provenance, overwrite=True) as writer:
-            _copy(writer, old, more)
-            # Not every system replaces a file that is open.
-            old.close()
-            more.close()
-    return {
-        "sequences": total,
-        "subjects": len(before | added),
-        "added": len(more.labels),
-        "new_subjects": sorted(added - before),
-        "content_sha256": writer.content_sha256,
+    # From before the gallery is read until it is replaced nobody else enrols.
+    with (
+        Output(gallery, overwrite=True, inputs=[new], private=True) as claim,
+        open_artifact(new, kind="gei") as more,
+    ):
+        if not claim.exists:
+            return _made(claim, more)
+        with open_artifact(claim.path, kind="gei") as old:
+            return _added(claim, old, more)
+
+
+def _made(claim: Output, new: Artifact) -> dict[str, Any]:
+    """A new gallery."""
+    provenance = Provenance(
+        "gei", new.parameters, new.dataset, new.seed, [new.ref()], dict(new.ignored)
+    )
+    with ArtifactWriter(claim, provenance) as writer:
+        _copy(writer, new)
+    people = list(new.labels.subjects())
+    return _summary(len(new.labels), len(people), len(new.labels), people, writer.content_sha256)
+
+
+def _added(claim: Output, old: Artifact, more: Artifact) -> dict[str, Any]:
+    """A gallery with more sequences than it had."""
+    refuse_mixture(old, more)
+    before, added = set(old.labels.subjects()), set(more.labels.subjects())
+    if _enrolled_before(old, more):
+        _log.info("%s is done already: %s was enrolled before", claim.path, more.path)
+        return _summary(len(old.labels), len(before), 0, [], old.content_sha256)
+    _refuse_duplicates(old, more)
+    _refuse_namesakes(old, more, sorted(before & added))
+    ignored = {
+        name: old.ignored.get(name, 0) + more.ignored.get(name, 0)
+        for name in sorted({**old.ignored, **more.ignored})
     }
+    provenance = Provenance(
+        "gei", old.parameters, old.dataset, old.seed, [old.ref(), more.ref()], ignored
+    )
+    total = len(old.labels) + len(more.labels)
+    with ArtifactWriter(claim, provenance) as writer:
+        _copy(writer, old, more)
+        # Not every system replaces a file that is open.
+        old.close()
+        more.close()
+    return _summary(
+        total,
+        len(before | added),
+        len(more.labels),
+        sorted(added - before),
+        writer.content_sha256,
+    )
+
+
+def _summary(
+    sequences: int, subjects: int, added: int, new: list[str], content_sha256: str
+) -> dict[str, Any]:
+    return {
+        "sequences": sequences,
+        "subjects": subjects,
+        "added": added,
+        "new_subjects": new,
+        "content_sha256": content_sha256,
+    }
+
+
+def _enrolled_before(old: Artifact, more: Artifact) -> bool:
+    """Whether the last that the gallery was made from are these very sequences."""
+    if more.ref() not in old.inputs[1:]:
+        return False
+    known = set(old.labels.keys())
+    return known.issuperset(more.labels.keys())
 
 
 def refuse_mixture(one: Artifact, other: Artifact) -> None:
@@ -84,7 +135,7 @@ def refuse_mixture(one: Artifact, other: Artifact) -> None:
     MixtureError
         Naming the first parameter that differs, with both values.
     """
-    differing = list(differences(_made(one), _made(other)))
+    differing = list(differences(_how_made(one), _how_made(other)))
     if not differing:
         return
     name, here, there = differing[0]
@@ -96,7 +147,7 @@ def refuse_mixture(one: Artifact, other: Artifact) -> None:
     )
 
 
-def _made(artifact: Artifact) -> dict[str, Any]:
+def _how_made(artifact: Artifact) -> dict[str, Any]:
     _, *size = artifact.shape("gei")
     return {
         **artifact.parameters,
@@ -128,42 +179,47 @@ def _refuse_namesakes(old: Artifact, more: Artifact, both: list[str]) -> None:
         )
 
 
-def _copy(writer: ArtifactWriter, old: Artifact, more: Artifact) -> None:
-    for artifact in (old, more):
+def _copy(writer: ArtifactWriter, first: Artifact, *others: Artifact) -> None:
+    """Write everything of some artefacts, which go by the data set of the first."""
+    artifacts = (first, *others)
+    for artifact in artifacts:
         for start in range(0, len(artifact.labels), _ROWS):
             block = artifact.read_rows("gei", start, start + _ROWS)
             check_finite(block, str(artifact.path))
             writer.append("gei", block)
-    for name, values in _other_columns(old, more).items():
+    for name, values in _other_columns(*artifacts).items():
         writer.write(name, values)
-    for artifact in (old, more):
+    for artifact in artifacts:
         writer.append_labels(artifact.labels)
-    dropped = {*old.dropped, *more.dropped}
+    dropped = {row for artifact in artifacts for row in artifact.dropped}
     writer.append_dropped(sorted(dropped, key=lambda row: row.order))
-    seen = [*old.trained_on, *more.trained_on]
+    seen = [row for artifact in artifacts for row in artifact.trained_on]
     # Here the new people go by the gallery's data set, and must be found under that name.
     moved = [
-        TrainedOn(old.dataset, row.subject, row.role)
-        for row in more.trained_on
-        if row.dataset == more.dataset and row.subject in set(more.labels.subjects())
+        TrainedOn(first.dataset, row.subject, row.role)
+        for artifact in others
+        for row in artifact.trained_on
+        if row.dataset == artifact.dataset and row.subject in set(artifact.labels.subjects())
     ]
     writer.write_trained_on([*seen, *moved])
 
 
-def _other_columns(old: Artifact, more: Artifact) -> dict[str, NDArray[Any]]:
-    """What is said of each sequence beside its image and its key: the same of both."""
+def _other_columns(first: Artifact, *others: Artifact) -> dict[str, NDArray[Any]]:
+    """What is said of each sequence beside its image and its key: the same of all."""
 
     def columns(artifact: Artifact) -> list[str]:
         names = (name for name in artifact.names() if "/" not in name)
         return [name for name in names if name != "gei" and name not in _KEYS]
 
-    if columns(old) != columns(more):
-        raise MixtureError(
-            f"{old.path} has the columns {', '.join(columns(old)) or 'none'} beside its images, "
-            f"and {more.path} has {', '.join(columns(more)) or 'none'}.",
-            hint="Make both with the same version of gaitkit.",
-        )
-    both = {name: [old.read(name), more.read(name)] for name in columns(old)}
-    if any(a.shape[1:] != b.shape[1:] for a, b in both.values()):
-        raise MixtureError(f"A column has another shape in {old.path} than in {more.path}.")
-    return {name: np.concatenate(parts) for name, parts in both.items()}
+    for other in others:
+        if columns(first) != columns(other):
+            raise MixtureError(
+                f"{first.path} has the columns {', '.join(columns(first)) or 'none'} beside its "
+                f"images, and {other.path} has {', '.join(columns(other)) or 'none'}.",
+                hint="Make both with the same version of gaitkit.",
+            )
+    found = {name: [item.read(name) for item in (first, *others)] for name in columns(first)}
+    for other, index in zip(others, range(1, len(others) + 1), strict=True):
+        if any(parts[0].shape[1:] != parts[index].shape[1:] for parts in found.values()):
+            raise MixtureError(f"A column has another shape in {first.path} than in {other.path}.")
+    return {name: np.concatenate(parts) for name, parts in found.items()}

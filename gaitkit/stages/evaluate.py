@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gaitkit.arguments import as_path, names_told, number, whole_number
-from gaitkit.artifacts import Artifact, free_to_write, open_artifact
+from gaitkit.artifacts import Artifact, open_artifact
 from gaitkit.errors import MixtureError, OptionError, SeenPeopleError
 from gaitkit.identification.evaluation import (
     EvaluationResult,
@@ -29,7 +29,9 @@ from gaitkit.identification.fusion import check_same_sequences, for_metric
 from gaitkit.identification.metrics import DEFAULT_METRIC, Metric, get_metric
 from gaitkit.identification.quality import QualityTable, translation_quality
 from gaitkit.identification.results import ResultsProvenance, write_results
+from gaitkit.outputs import Output
 from gaitkit.protocols import Protocol, Split
+from gaitkit.stages.finished import finished_artifact
 
 __all__ = ["artifact_path", "evaluate"]
 
@@ -84,7 +86,7 @@ def evaluate(
     rounding : {"none", "opengait"}
         ``opengait`` rounds each cell before averaging, as that toolkit does.
     output : path-like, optional
-        Write an `identification` artefact there.
+        Write an `identification` artefact there; one with these very results is left as it is.
     overwrite : bool
         Replace an existing output.
     seed : int
@@ -124,9 +126,8 @@ def evaluate(
     fused = [fuse_with] if isinstance(fuse_with, str) else list(fused)
     paths = [artifact_path(item, "evaluate") for item in (path, *fused)]
     truth = None if truth is None else artifact_path(truth, "`truth`")
-    if output is not None:
-        output = as_path(output, "output")
-        free_to_write(output, overwrite=overwrite, inputs=paths)
+    read = [*paths, *([] if truth is None else [truth])]
+    claim = None if output is None else Output(output, overwrite=overwrite, inputs=read)
     seed = whole_number(seed, "seed", 0)
     threads = None if threads is None else whole_number(threads, "threads", 0)
     for role, view in (("probe_view", probe_view), ("gallery_view", gallery_view)):
@@ -136,7 +137,11 @@ def evaluate(
     chosen_metrics = [get_metric(name) for name in _distinct(metrics, "metrics")]
     check_search_options(k, rounding)
     with ExitStack() as stack:
+        if claim is not None:
+            stack.enter_context(claim)
         artifacts = [stack.enter_context(open_artifact(item, kind="gei")) for item in paths]
+        if claim is not None and claim.taken:
+            _refuse_other_results(claim, artifacts)
         artifact, labels = artifacts[0], artifacts[0].labels
         split = apply_protocol(labels, protocol)
         for other in artifacts[1:]:
@@ -186,7 +191,7 @@ def evaluate(
                     **found,
                 )
                 results.append(result)
-        if output is not None:
+        if claim is not None:
             provenance = ResultsProvenance(
                 inputs=[item.ref() for item in artifacts],
                 input_parameters=artifact.parameters,
@@ -195,8 +200,21 @@ def evaluate(
                 seed=seed,
                 ignored=artifact.ignored,
             )
-            write_results(output, results, provenance, overwrite=overwrite)
+            write_results(claim, results, provenance)
     return results
+
+
+def _refuse_other_results(claim: Output, artifacts: Sequence[Artifact]) -> None:
+    """Refuse a name that is taken, unless it may hold these results; they are compared when made.
+
+    Raises
+    ------
+    OutputExistsError
+        It is no results file of these artefacts.
+    """
+    refs = [item.ref() for item in artifacts]
+    with finished_artifact(claim, "identification", lambda _: True, refs):
+        pass
 
 
 def artifact_path(value: Any, function: str) -> Path:

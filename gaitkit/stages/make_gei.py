@@ -18,31 +18,37 @@ from numpy.typing import NDArray
 from gaitkit._version import __version__
 from gaitkit.arguments import as_path
 from gaitkit.artifacts import (
+    Artifact,
     ArtifactWriter,
     InputRef,
     Pieces,
     Provenance,
-    free_to_write,
     open_artifact,
 )
 from gaitkit.datasets.layouts import open_source
 from gaitkit.datasets.sources import FrameSource, Layout, SequenceFrames, Unit
 from gaitkit.dropped import DroppedRow
-from gaitkit.errors import OptionError
+from gaitkit.errors import ArtifactError, OptionError
 from gaitkit.gei.options import GeiOptions
 from gaitkit.gei.sequence import GeiResult, sequence_gei
 from gaitkit.labels import Labels, SequenceKey
+from gaitkit.outputs import FileIdentity, Output, file_identity
 from gaitkit.parallel import Progress
 from gaitkit.png import DecodeError, decode_grey
 from gaitkit.silhouettes.options import SilhouetteOptions
+from gaitkit.stages.finished import finished_artifact
 from gaitkit.stages.normalize import StageSummary, normalize_frames, refuse_empty
 from gaitkit.stages.piecework import (
+    PIECES_VERSION,
     MakePiece,
     SequenceRecord,
+    claimed_output,
     finish_pieces,
     frames_digest,
     ignored_files,
+    refuse_changed,
     rows_in_order,
+    same_source,
     source_digest,
 )
 
@@ -196,7 +202,7 @@ def make_gei(
     (2, 24)
     """
     given = source if isinstance(source, GeiInput) else open_input(source)
-    output, options = as_path(output, "output"), options or GeiOptions()
+    options = options or GeiOptions()
     if given.source is None:
         return gei_from_silhouettes(
             given.path,
@@ -239,6 +245,7 @@ class _Geis:
         ignored: Mapping[str, int] | None = None,
     ) -> None:
         """Add one sequence; `result` is `None` when not one frame was usable."""
+        source_key = key
         kept = result is not None and result.gei is not None
         if result is not None and result.reason:
             dropped = [*dropped, DroppedRow.of(key, result.reason, detail=result.detail)]
@@ -246,7 +253,9 @@ class _Geis:
             self._kept.append(result)  # type: ignore[arg-type]
             key = key._replace(view=result.view)  # type: ignore[union-attr]
         self.records.append(
-            SequenceRecord(key, digest, kept, tuple(dropped), tuple(warnings), ignored or {})
+            SequenceRecord(
+                key, source_key, digest, kept, tuple(dropped), tuple(warnings), ignored or {}
+            )
         )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -329,39 +338,57 @@ def gei_from_frames(
     OutputError
         The output exists or cannot be written.
     """
-    output = as_path(output, "output")
     if isinstance(source, str | Path):
         source = open_source(source)
-    free_to_write(output, overwrite=overwrite)
     parameters = {"silhouettes": silhouettes.as_parameters(), "gei": options.as_parameters()}
-    plan = {"stage": "make-gei", "version": __version__, "parameters": parameters}
-    units = source.units()
-    pieces = Pieces.of(output, plan | {"units": [unit.label for unit in units]}, restart=restart)
-    task = MakePiece(_GeiFromFrames(source, silhouettes, options), pieces, source)
-    result = finish_pieces(units, task, workers=workers, progress=progress)
-    records = [record for _, unit_records in result for record in unit_records]
-    inputs = [InputRef("frames", source_digest([(r.key, r.digest) for r in records]))]
-    ignored = ignored_files(source, records)
-    provenance = Provenance("gei", parameters, source.name, None, inputs, ignored)
-    return _write(
-        output,
-        provenance,
-        pieces,
-        result,
-        source.description,
-        overwrite=overwrite,
-        inherited=source.dropped,
-    )
+    with claimed_output(output, source, overwrite=overwrite) as claim:
+        if claim.taken:
+            same = same_source(source, workers, progress)
+            with finished_artifact(claim, "gei", parameters, same, dataset=source.name) as artifact:
+                return _of_finished(artifact)
+        units = source.units()
+        plan = {
+            "stage": "make-gei",
+            "version": __version__,
+            "parameters": parameters,
+            "units": [unit.label for unit in units],
+            "pieces": PIECES_VERSION,
+        }
+        pieces = Pieces.of(claim.path, plan, restart=restart)
+        task = MakePiece(_GeiFromFrames(source, silhouettes, options), pieces, source)
+        result = finish_pieces(units, task, workers=workers, progress=progress)
+        refuse_changed(source)
+        records = [record for _, unit_records in result for record in unit_records]
+        inputs = [InputRef("frames", source_digest([(r.source_key, r.digest) for r in records]))]
+        ignored = ignored_files(source, records)
+        provenance = Provenance("gei", parameters, source.name, None, inputs, ignored)
+        return _write(
+            claim, provenance, pieces, result, source.description, inherited=source.dropped
+        )
+
+
+def _of_finished(artifact: Artifact) -> StageSummary:
+    used = artifact.read("frames_used")
+    return StageSummary.of_finished(artifact, int(used[used > 0].sum()))
 
 
 @dataclass(frozen=True)
 class _GeiFromSilhouettes:
     path: Path
     options: GeiOptions
+    content_sha256: str
+    verified: FileIdentity | None
 
     def __call__(self, unit: Unit) -> tuple[list[SequenceRecord], dict[str, NDArray[Any]]]:
         first = unit.index * _SEQUENCES_PER_UNIT
-        with open_artifact(self.path, "silhouettes", verified=True) as artifact:
+        # Only the file that has been checked needs no other check.
+        verified = file_identity(self.path) == self.verified
+        with open_artifact(self.path, "silhouettes", verified=verified) as artifact:
+            if artifact.content_sha256 != self.content_sha256:
+                raise ArtifactError(
+                    f"{self.path} was replaced by another file while it was read.",
+                    hint="Give the same command again when nothing writes there.",
+                )
             labels = artifact.labels
             starts, lengths = artifact.read("start"), artifact.read("length")
             geis = _Geis(*artifact.shape("frames")[1:])
@@ -413,48 +440,53 @@ def gei_from_silhouettes(
     OutputError
         The output exists or cannot be written.
     """
-    path, output = as_path(path), as_path(output, "output")
-    free_to_write(output, overwrite=overwrite, inputs=(path,))
-    with open_artifact(path, "silhouettes") as artifact:
-        parameters = {**artifact.parameters, "gei": options.as_parameters()}
-        provenance = Provenance(
-            "gei", parameters, artifact.dataset, None, [artifact.ref()], artifact.ignored
-        )
-        inherited = artifact.dropped
-        sequences = len(artifact.labels)
-    plan = {
-        "stage": "make-gei",
-        "version": __version__,
-        "parameters": parameters,
-        "input": provenance.inputs[0].content_sha256,
-    }
-    units = [
-        Unit(index, f"sequences from {first}")
-        for index, first in enumerate(range(0, sequences, _SEQUENCES_PER_UNIT))
-    ]
-    pieces = Pieces.of(output, plan, restart=restart)
-    task = MakePiece(_GeiFromSilhouettes(path, options), pieces)
-    result = finish_pieces(units, task, workers=workers, progress=progress)
-    return _write(
-        output, provenance, pieces, result, str(path), overwrite=overwrite, inherited=inherited
-    )
+    path = as_path(path)
+    with Output(output, overwrite=overwrite, inputs=[path]) as claim:
+        verified = file_identity(path)
+        with open_artifact(path, "silhouettes") as artifact:
+            parameters = {**artifact.parameters, "gei": options.as_parameters()}
+            provenance = Provenance(
+                "gei", parameters, artifact.dataset, None, [artifact.ref()], artifact.ignored
+            )
+            inherited = artifact.dropped
+            sequences = len(artifact.labels)
+        if claim.taken:
+            with finished_artifact(
+                claim, "gei", parameters, provenance.inputs, dataset=provenance.dataset
+            ) as made:
+                return _of_finished(made)
+        content_sha256 = provenance.inputs[0].content_sha256
+        plan = {
+            "stage": "make-gei",
+            "version": __version__,
+            "parameters": parameters,
+            "input": content_sha256,
+            "pieces": PIECES_VERSION,
+        }
+        units = [
+            Unit(index, f"sequences from {first}")
+            for index, first in enumerate(range(0, sequences, _SEQUENCES_PER_UNIT))
+        ]
+        pieces = Pieces.of(claim.path, plan, restart=restart)
+        work = _GeiFromSilhouettes(path, options, content_sha256, verified)
+        result = finish_pieces(units, MakePiece(work, pieces), workers=workers, progress=progress)
+        return _write(claim, provenance, pieces, result, str(path), inherited=inherited)
 
 
 def _write(
-    output: Path,
+    claim: Output,
     provenance: Provenance,
     pieces: Pieces,
     result: list[tuple[int, list[SequenceRecord]]],
     description: str,
     *,
-    overwrite: bool,
     inherited: list[DroppedRow] | None = None,
 ) -> StageSummary:
     rows, dropped, load = rows_in_order(pieces, result)
     dropped = sorted([*(inherited or []), *dropped], key=lambda row: row.order)
     refuse_empty(len(rows), dropped, description)
     frames = 0
-    with ArtifactWriter(output, provenance, overwrite=overwrite) as writer:
+    with ArtifactWriter(claim, provenance) as writer:
         for start in range(0, len(rows), _SEQUENCES_PER_UNIT):
             block = rows[start : start + _SEQUENCES_PER_UNIT]
             for name in _COLUMNS:
@@ -507,36 +539,36 @@ def collect_geis(
     OutputError
         The output exists or cannot be written.
     """
-    output = as_path(output, "output")
-    free_to_write(output, overwrite=overwrite)
-    images: dict[SequenceKey, NDArray[np.uint8]] = {}
-    dropped: list[DroppedRow] = list(source.dropped)
-    records: list[tuple[SequenceKey, str]] = []
-    units = source.units()
-    for done, unit in enumerate(units, start=1):
-        for sequence in source.read(unit):
-            _collect_one(sequence, images, dropped, records)
-        if progress:
-            progress(done, len(units))
-    shapes = Counter(image.shape for image in images.values())
-    if not shapes:
-        refuse_empty(0, dropped, source.description)
-    expected = shapes.most_common(1)[0][0]
-    for key in [key for key, image in images.items() if image.shape != expected]:
-        detail = "{}×{}, most are {}×{}".format(*images.pop(key).shape, *expected)
-        dropped.append(DroppedRow.of(key, "not-a-gei", detail=detail))
-    keys = sorted(images, key=lambda key: key.order)
-    parameters = {
-        "silhouettes": {"alignment": "unknown", "height": expected[0], "width": expected[1]},
-        "gei": {"source": "ready-made"},
-    }
-    inputs = [InputRef("frames", source_digest(records))]
-    provenance = Provenance("gei", parameters, source.name, None, inputs, source.ignored)
-    with ArtifactWriter(output, provenance, overwrite=overwrite) as writer:
-        writer.write("gei", np.array([images[key] for key in keys], dtype=np.uint8))
-        writer.write("frames_used", np.full(len(keys), -1, dtype=np.int64))
-        writer.append_labels(Labels.from_keys(keys))
-        writer.append_dropped(sorted(dropped, key=lambda row: row.order))
+    with claimed_output(output, source, overwrite=overwrite) as claim:
+        images: dict[SequenceKey, NDArray[np.uint8]] = {}
+        dropped: list[DroppedRow] = list(source.dropped)
+        records: list[tuple[SequenceKey, str]] = []
+        units = source.units()
+        for done, unit in enumerate(units, start=1):
+            for sequence in source.read(unit):
+                _collect_one(sequence, images, dropped, records)
+            if progress:
+                progress(done, len(units))
+        refuse_changed(source)
+        _leave_out_other_sizes(images, dropped, source.description)
+        keys = sorted(images, key=lambda key: key.order)
+        height, width = images[keys[0]].shape
+        parameters = {
+            "silhouettes": {"alignment": "unknown", "height": height, "width": width},
+            "gei": {"source": "ready-made"},
+        }
+        inputs = [InputRef("frames", source_digest(records))]
+        provenance = Provenance("gei", parameters, source.name, None, inputs, source.ignored)
+        if claim.taken:
+            with finished_artifact(
+                claim, "gei", parameters, inputs, dataset=source.name
+            ) as artifact:
+                return _of_finished(artifact)
+        with ArtifactWriter(claim, provenance) as writer:
+            writer.write("gei", np.array([images[key] for key in keys], dtype=np.uint8))
+            writer.write("frames_used", np.full(len(keys), -1, dtype=np.int64))
+            writer.append_labels(Labels.from_keys(keys))
+            writer.append_dropped(sorted(dropped, key=lambda row: row.order))
     return StageSummary(
         len(records) + len(source.dropped),
         len(keys),
@@ -545,6 +577,18 @@ def collect_geis(
         writer.content_sha256,
         source.ignored,
     )
+
+
+def _leave_out_other_sizes(
+    images: dict[SequenceKey, NDArray[np.uint8]], dropped: list[DroppedRow], description: str
+) -> None:
+    shapes = Counter(image.shape for image in images.values())
+    if not shapes:
+        refuse_empty(0, dropped, description)
+    expected = shapes.most_common(1)[0][0]
+    for key in [key for key, image in images.items() if image.shape != expected]:
+        detail = "{}×{}, most are {}×{}".format(*images.pop(key).shape, *expected)
+        dropped.append(DroppedRow.of(key, "not-a-gei", detail=detail))
 
 
 def _collect_one(

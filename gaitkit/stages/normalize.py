@@ -12,24 +12,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit._version import __version__
-from gaitkit.arguments import as_path
-from gaitkit.artifacts import ArtifactWriter, InputRef, Pieces, Provenance, free_to_write
+from gaitkit.artifacts import Artifact, ArtifactWriter, InputRef, Pieces, Provenance
 from gaitkit.datasets.layouts import open_source
 from gaitkit.datasets.sources import FrameSource, SequenceFrames, Unit
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import DatasetError
 from gaitkit.labels import Labels, SequenceKey
+from gaitkit.outputs import Output
 from gaitkit.parallel import Progress
 from gaitkit.png import DecodeError, decode_grey
 from gaitkit.silhouettes.normalize import NormalizedSequence, normalize_sequence
 from gaitkit.silhouettes.options import SilhouetteOptions
+from gaitkit.stages.finished import finished_artifact
 from gaitkit.stages.piecework import (
+    PIECES_VERSION,
     MakePiece,
     SequenceRecord,
+    claimed_output,
     finish_pieces,
     frames_digest,
     ignored_files,
+    refuse_changed,
     rows_in_order,
+    same_source,
     source_digest,
 )
 
@@ -53,6 +58,8 @@ class StageSummary(NamedTuple):
         Content digest of the artefact.
     ignored : mapping of str to int
         Stray files that were passed over, by class.
+    done_before : bool
+        Whether the output was there already, made from the same input by the same options.
     """
 
     sequences: int
@@ -61,6 +68,22 @@ class StageSummary(NamedTuple):
     dropped: list[DroppedRow]
     content_sha256: str
     ignored: Mapping[str, int]
+    done_before: bool = False
+
+    @classmethod
+    def of_finished(cls, artifact: Artifact, frames: int) -> StageSummary:
+        """What the making of a finished artefact did."""
+        kept = len(artifact.labels)
+        lost = sum(not row.frame for row in artifact.dropped)
+        return cls(
+            kept + lost,
+            kept,
+            frames,
+            artifact.dropped,
+            artifact.content_sha256,
+            artifact.ignored,
+            done_before=True,
+        )
 
     def __repr__(self) -> str:
         return (
@@ -130,7 +153,15 @@ class _NormalizeUnit:
             has_frames = len(read.normalized.silhouettes) > 0
             warnings = tuple(read.normalized.warnings)
             records.append(
-                SequenceRecord(read.key, read.digest, has_frames, tuple(read.dropped), warnings)
+                SequenceRecord(
+                    read.key,
+                    read.key,
+                    read.digest,
+                    has_frames,
+                    tuple(read.dropped),
+                    warnings,
+                    sequence.ignored,
+                )
             )
             if has_frames:
                 kept.append(read.normalized)
@@ -190,25 +221,50 @@ def normalize(
     OutputError
         The output exists or cannot be written.
     """
-    output = as_path(output, "output")
     if isinstance(source, str | Path):
         source = open_source(source)
-    free_to_write(output, overwrite=overwrite)
     parameters = {"silhouettes": options.as_parameters()}
-    plan = {"stage": "normalize", "version": __version__, "parameters": parameters}
-    units = source.units()
-    pieces = Pieces.of(output, plan | {"units": [unit.label for unit in units]}, restart=restart)
-    task = MakePiece(_NormalizeUnit(source, options), pieces, source)
-    result = finish_pieces(units, task, workers=workers, progress=progress)
+    with claimed_output(output, source, overwrite=overwrite) as claim:
+        if claim.taken:
+            with finished_artifact(
+                claim,
+                "silhouettes",
+                parameters,
+                same_source(source, workers, progress),
+                dataset=source.name,
+            ) as artifact:
+                return StageSummary.of_finished(artifact, artifact.shape("frames")[0])
+        units = source.units()
+        plan = {
+            "stage": "normalize",
+            "version": __version__,
+            "parameters": parameters,
+            "units": [unit.label for unit in units],
+            "pieces": PIECES_VERSION,
+        }
+        pieces = Pieces.of(claim.path, plan, restart=restart)
+        task = MakePiece(_NormalizeUnit(source, options), pieces, source)
+        result = finish_pieces(units, task, workers=workers, progress=progress)
+        refuse_changed(source)
+        return _write(claim, source, parameters, pieces, result)
+
+
+def _write(
+    claim: Output,
+    source: FrameSource,
+    parameters: Mapping[str, Any],
+    pieces: Pieces,
+    result: list[tuple[int, list[SequenceRecord]]],
+) -> StageSummary:
     rows, dropped, load = rows_in_order(pieces, result)
     dropped = sorted([*source.dropped, *dropped], key=lambda row: row.order)
     refuse_empty(len(rows), dropped, source.description)
     records = [record for _, unit_records in result for record in unit_records]
-    inputs = [InputRef("frames", source_digest([(r.key, r.digest) for r in records]))]
+    inputs = [InputRef("frames", source_digest([(r.source_key, r.digest) for r in records]))]
     ignored = ignored_files(source, records)
     provenance = Provenance("silhouettes", parameters, source.name, None, inputs, ignored)
     start = 0
-    with ArtifactWriter(output, provenance, overwrite=overwrite) as writer:
+    with ArtifactWriter(claim, provenance) as writer:
         starts, lengths = [], []
         for _, index, position in rows:
             piece = load(index)

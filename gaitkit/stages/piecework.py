@@ -8,38 +8,48 @@ the pieces in one pass, in order of key. Memory holds one unit per worker and th
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.artifacts import Pieces
-from gaitkit.artifacts.schema import canonical_json
-from gaitkit.datasets.sources import FrameSource, SequenceFrames, Unit
+from gaitkit.artifacts import Artifact, InputRef, Pieces
+from gaitkit.artifacts.schema import canonical_json, read_json
+from gaitkit.datasets.sources import FrameSource, Layout, SequenceFrames, Unit
 from gaitkit.dropped import DroppedRow
+from gaitkit.errors import ArtifactError
 from gaitkit.labels import SequenceKey
+from gaitkit.outputs import Output
 from gaitkit.parallel import Progress, map_unordered
 
 __all__ = [
+    "PIECES_VERSION",
     "MakePiece",
     "SequenceRecord",
+    "SourceDigest",
+    "claimed_output",
     "digest_of_frames",
     "finish_pieces",
     "frames_digest",
     "ignored_files",
     "read_records",
+    "refuse_changed",
     "rows_in_order",
+    "same_source",
     "save_piece",
     "source_digest",
 ]
 
 _log = logging.getLogger(__name__)
+
+PIECES_VERSION = 2
+"""Raised whenever pieces are written in another way: those of before are then made anew."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,8 @@ class SequenceRecord:
     ----------
     key : SequenceKey
         The key under which the images go on (a mirrored view is not the one on the disk).
+    source_key : SequenceKey
+        The key that the source has for it.
     digest : str
         SHA-256 over the names and bytes of its frames; of what it was made from, otherwise.
     kept : bool
@@ -63,6 +75,7 @@ class SequenceRecord:
     """
 
     key: SequenceKey
+    source_key: SequenceKey
     digest: str
     kept: bool
     dropped: tuple[DroppedRow, ...]
@@ -106,32 +119,83 @@ def source_digest(records: Sequence[tuple[SequenceKey, str]]) -> str:
     return total.hexdigest()
 
 
+class ReadKey(NamedTuple):
+    """A sequence as a source has it: its key, its frames' digest and strays met on the way."""
+
+    key: SequenceKey
+    digest: str
+    ignored: Mapping[str, int]
+
+
 @dataclass(frozen=True)
 class _DigestUnit:
     source: FrameSource
 
-    def __call__(self, unit: Unit) -> list[tuple[SequenceKey, str]]:
+    def __call__(self, unit: Unit) -> list[ReadKey]:
         found = []
         for sequence in self.source.read(unit):
             frames, digest = frames_digest(sequence)
             for _ in frames:
                 pass
-            found.append((sequence.key, digest()))
+            found.append(ReadKey(sequence.key, digest(), dict(sequence.ignored)))
         return found
+
+
+class SourceDigest(NamedTuple):
+    """What a source is known by: the digest over its keys and frames, and its strays by class."""
+
+    sha256: str
+    ignored: dict[str, int]
 
 
 def digest_of_frames(
     source: FrameSource, *, workers: int = 1, progress: Progress | None = None
-) -> str:
+) -> SourceDigest:
     """Digest of a source, by reading all its frames without decoding them."""
     units = source.units()
-    rows: list[tuple[SequenceKey, str]] = []
+    rows: list[ReadKey] = []
     task = _DigestUnit(source)
     for done, (_, found) in enumerate(map_unordered(task, units, workers=workers), start=1):
         rows += found
         if progress:
             progress(done, len(units))
-    return source_digest(rows)
+    return SourceDigest(
+        source_digest([(row.key, row.digest) for row in rows]), ignored_files(source, rows)
+    )
+
+
+def claimed_output(output: Path | str, source: FrameSource, *, overwrite: bool) -> Output:
+    """The claim on what is made from a source, which it must not replace or lie among.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written, or is what is read.
+    """
+    if not isinstance(source, Layout):
+        return Output(output, overwrite=overwrite)
+    claim = Output(output, overwrite=overwrite, inputs=[source.path])
+    source.pass_over(claim.path)
+    return claim
+
+
+def same_source(
+    source: FrameSource, workers: int, progress: Progress | None
+) -> Callable[[Artifact], bool]:
+    """What tells whether an artefact was made from a source as it is now."""
+
+    def made_from(artifact: Artifact) -> bool:
+        found = digest_of_frames(source, workers=workers, progress=progress)
+        refs = [InputRef("frames", found.sha256)]
+        return list(artifact.inputs) == refs and artifact.ignored == found.ignored
+
+    return made_from
+
+
+def refuse_changed(source: FrameSource) -> None:
+    """Raise `DatasetError` where a source is no longer what was listed."""
+    if isinstance(source, Layout):
+        source.refuse_changed()
 
 
 @dataclass(frozen=True)
@@ -146,7 +210,7 @@ class MakePiece:
         Where the piece goes.
     source : FrameSource or None
         Given where a finished piece may only be kept after its frames were read again and still
-        have the same digest: somebody may have changed them since.
+        have the same keys and digests: somebody may have changed or renamed them since.
     """
 
     work: Work
@@ -161,10 +225,15 @@ class MakePiece:
         save_piece(self.pieces, unit.index, records, arrays)
 
     def _unchanged(self, unit: Unit) -> bool:
+        try:
+            known = read_records(self.pieces, unit.index)
+        except ArtifactError:
+            return False
         if self.source is None:
             return True
-        known = [record.digest for record in read_records(self.pieces, unit.index)]
-        return known == [digest for _, digest in _DigestUnit(self.source)(unit)]
+        return _DigestUnit(self.source)(unit) == [
+            ReadKey(record.source_key, record.digest, dict(record.ignored)) for record in known
+        ]
 
 
 def save_piece(
@@ -174,29 +243,40 @@ def save_piece(
     arrays: Mapping[str, NDArray[Any]],
 ) -> None:
     """Save records and arrays as one piece."""
-    rows = [[*r.key, r.digest, r.kept, r.dropped, r.warnings, dict(r.ignored)] for r in records]
+    rows = [
+        [*r.key, *r.source_key, r.digest, r.kept, r.dropped, r.warnings, dict(r.ignored)]
+        for r in records
+    ]
     text = np.frombuffer(canonical_json(rows).encode(), dtype=np.uint8)
     pieces.save(index, {"records": text, **arrays})
 
 
-def _records(piece: Mapping[str, NDArray[Any]]) -> list[SequenceRecord]:
-    rows = json.loads(piece["records"].tobytes())
-    return [
-        SequenceRecord(
-            SequenceKey(*row[:4]),
-            row[4],
-            row[5],
-            tuple(DroppedRow(*dropped) for dropped in row[6]),
-            tuple(row[7]),
-            row[8],
-        )
-        for row in rows
-    ]
-
-
 def read_records(pieces: Pieces, index: int) -> list[SequenceRecord]:
-    """The records of one piece."""
-    return _records(pieces.load(index))
+    """The records of one piece.
+
+    Raises
+    ------
+    ArtifactError
+        The piece is damaged; it is removed, so that the same command makes it again.
+    """
+    piece = pieces.load(index)
+    try:
+        rows = read_json(piece["records"].tobytes().decode())
+        return [
+            SequenceRecord(
+                SequenceKey(*row[:4]),
+                SequenceKey(*row[4:8]),
+                row[8],
+                row[9],
+                tuple(DroppedRow(*dropped) for dropped in row[10]),
+                tuple(row[11]),
+                dict(row[12]),
+            )
+            for row in rows
+        ]
+    # Whole, but not what a stage has written.
+    except (LookupError, TypeError, ValueError) as error:
+        raise pieces.damaged(index) from error
 
 
 def finish_pieces(
@@ -225,7 +305,9 @@ def finish_pieces(
     return result
 
 
-def ignored_files(source: FrameSource, records: Sequence[SequenceRecord]) -> dict[str, int]:
+def ignored_files(
+    source: FrameSource, records: Sequence[SequenceRecord | ReadKey]
+) -> dict[str, int]:
     """Strays of the whole source, counted by class, those inside inner archives included."""
     total = Counter(source.ignored)
     for record in records:

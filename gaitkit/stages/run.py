@@ -88,7 +88,23 @@ def run_pipeline(
     -------
     list of (str, EvaluationResult)
         ``raw`` and ``translated`` GEIs, each by pixels and by LDA.
+
+    Raises
+    ------
+    OutputBusyError
+        Another run is at work in the folder.
     """
+    with workshop:
+        return _run(source, workshop, options, callbacks, progress)
+
+
+def _run(
+    source: Path | str,
+    workshop: Workshop,
+    options: PipelineOptions,
+    callbacks: Callbacks | None,
+    progress: Progress | None,
+) -> list[tuple[str, EvaluationResult]]:
     from gaitkit.identification.results import read_results
     from gaitkit.stages.evaluate import evaluate
     from gaitkit.stages.train import carry_out, plan_training
@@ -112,7 +128,7 @@ def run_pipeline(
             "refit": options.refit,
             "precision": options.precision,
         },
-        lambda path: carry_out(
+        lambda path, replace: carry_out(
             plan_training(
                 gei,
                 path,
@@ -125,7 +141,7 @@ def run_pipeline(
                 precision=options.precision,
                 threads=options.threads,
                 device=options.device,
-                overwrite=True,
+                overwrite=replace,
             ),
             callbacks,
         ),
@@ -134,8 +150,8 @@ def run_pipeline(
     translated = workshop.step(
         "translated.h5",
         {"geis": geis, "model": content_of(model)},
-        lambda path: translate(
-            gei, model, path, device=options.device, overwrite=True, progress=progress
+        lambda path, replace: translate(
+            gei, model, path, device=options.device, overwrite=replace, progress=progress
         ),
         say="Translating",
     )
@@ -146,13 +162,13 @@ def run_pipeline(
         workshop.step(
             name,
             {"protocol": told, "geis": content_of(path)},
-            lambda out, path=path, truth=truth: evaluate(  # type: ignore[misc]
+            lambda out, replace, path=path, truth=truth: evaluate(  # type: ignore[misc]
                 path,
                 protocol=protocol,
                 features=("pixels", "lda"),
                 truth=truth,
                 output=out,
-                overwrite=True,
+                overwrite=replace,
             ),
             say=f"Identifying by {path.name}",
         )
@@ -190,17 +206,17 @@ def measured_geis(
                 return given.path
         digest = content_of(given.path)
     else:
-        digest = digest_of_frames(given.source, workers=options.workers)
+        digest = digest_of_frames(given.source, workers=options.workers).sha256
     return workshop.step(
         "gei.h5",
         {"input": digest, "silhouettes": options.silhouettes, "gei": options.gei},
-        lambda path: make_gei(
+        lambda path, replace: make_gei(
             given,
             path,
             SilhouetteOptions(**options.silhouettes),
             GeiOptions(**options.gei),
             workers=options.workers,
-            overwrite=True,
+            overwrite=replace,
             progress=progress,
         ),
         say="Making gait energy images",
@@ -221,8 +237,8 @@ def _sheets(workshop: Workshop, gei: Path, translated: Path) -> None:
             workshop.step(
                 f"{path.stem}.png",
                 {"geis": artifact.content_sha256},
-                lambda out, opened=artifact, rows=rows: save_png(  # type: ignore[misc]
-                    out, gei_sheet(opened, rows, max_rows=24)[0]
+                lambda out, replace, opened=artifact, rows=rows: save_png(  # type: ignore[misc]
+                    out, gei_sheet(opened, rows, max_rows=24)[0], overwrite=replace
                 ),
                 say=f"Drawing {path.stem}.png",
             )

@@ -7,15 +7,18 @@ what a user asks for or by `train` from what a program does, and carried out by 
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gaitkit._version import __version__
 from gaitkit.arguments import as_path
-from gaitkit.artifacts import free_to_write, open_artifact
-from gaitkit.errors import OptionError, OutputError, ProtocolError, StoppedError, TrainingError
+from gaitkit.artifacts import InputRef, PartsFolder, open_artifact
+from gaitkit.artifacts.schema import as_json
+from gaitkit.errors import ArtifactError, OptionError, ProtocolError, StoppedError, TrainingError
+from gaitkit.outputs import Output, behind_links
 from gaitkit.protocols import Protocol, default_protocol, get_protocol, split_subjects
 from gaitkit.training.record import Refit, TrainingRecord, recorded_training
 from gaitkit.training.registry import ModelKind
@@ -102,9 +105,17 @@ class TrainingPlan:
         return model.options_class.taking(self.options)
 
     @property
-    def parts(self) -> Path:
+    def parts(self) -> PartsFolder:
         """The folder of checkpoints."""
-        return self.output.with_name(self.output.name + ".parts")
+        return PartsFolder.for_output(behind_links(self.output))
+
+    def claim(self) -> Output:
+        """The claim on the output, not yet made good."""
+        return Output(
+            self.output,
+            overwrite=self.overwrite or self.resume,
+            inputs=[self.geis, *self.also],
+        )
 
 
 def train(
@@ -279,11 +290,16 @@ def carry_out(plan: TrainingPlan, callbacks: Callbacks | None = None) -> str:
     from gaitkit.training.distributed import joined
 
     with joined(plan.device) as world:
-        course = _Course.of(plan, world)
-        calls = callbacks or Callbacks()
-        if plan.refit:
-            course = _refitted(course, calls)
-        return course.finish(calls)
+        claim = plan.claim()
+        with claim if world.is_main else nullcontext():
+            course = _Course.of(plan, world, claim)
+            digest = course.finished_before()
+            if digest is not None:
+                return digest
+            calls = callbacks or Callbacks()
+            if plan.refit:
+                course = _refitted(course, calls)
+            return course.finish(calls)
 
 
 def summary_of(plan: TrainingPlan, digest: str) -> dict[str, Any]:
@@ -328,6 +344,8 @@ class _Course:
         The settings, those by the data among them.
     world : World
         The processes that do it together.
+    claim : Output
+        The claim on the output, which the first process holds.
     checkpoint : Path
         Written while it runs; where it exists, the training goes on from it.
     begun : Path or None
@@ -343,17 +361,20 @@ class _Course:
     data: GeiSet
     config: Config
     world: World
+    claim: Output
     checkpoint: Path
     begun: Path | None = None
     length: int | None = None
     refit: Refit | None = None
 
     @classmethod
-    def of(cls, plan: TrainingPlan, world: World) -> _Course:
+    def of(cls, plan: TrainingPlan, world: World, claim: Output) -> _Course:
         """The first training of a plan, its input read and checked."""
-        from gaitkit.training.store import CHECKPOINT, refuse_resuming
+        from gaitkit.training.store import CHECKPOINT
 
-        free_to_write(plan.output, overwrite=plan.overwrite or plan.resume, inputs=(plan.geis,))
+        if claim.taken:
+            _refuse_other_kinds(claim, plan.kind)
+        plan.parts.refuse_foreign()
         options = plan.chosen_options
         if plan.refit and not options.validation_subjects:
             raise OptionError(
@@ -364,19 +385,75 @@ class _Course:
         data = _training_data(plan)
         decided = plan.model_class.config_class.of_data(data, options)
         config = plan.model_class.config_class.from_parameters({**plan.config, **decided})
-        if plan.restart and world.is_main:
-            shutil.rmtree(plan.parts, ignore_errors=True)
-        world.wait()
-        if plan.resume:
-            refuse_resuming(plan.output, plan.kind, options.iterations, refit=plan.refit)
         return cls(
             plan,
             options,
             data,
             config,
             world,
-            checkpoint=plan.parts / CHECKPOINT,
-            begun=plan.output if plan.resume else None,
+            claim,
+            checkpoint=plan.parts.folder / CHECKPOINT,
+            begun=claim.path if plan.resume else None,
+        )
+
+    def finished_before(self) -> str | None:
+        """The content digest of an output that this training made before, `None` where it did not.
+
+        Raises
+        ------
+        OutputExistsError
+            There is another file, which may not be replaced.
+        OptionError
+            A finished training is to be resumed that cannot be.
+        """
+        from gaitkit.training.store import refuse_resuming
+
+        # A training that was resumed is known to be done by what it left beside its output.
+        left = self.plan.resume and self.claim.exists and self.checkpoint.exists()
+        digest = self._made_before() if self.claim.taken or left else None
+        if digest is None and self.claim.taken:
+            raise self.claim.exists_already()
+        self.world.wait()
+        if digest is None and self.plan.resume:
+            iterations = self.options.iterations
+            refuse_resuming(self.claim.path, self.plan.kind, iterations, refit=self.plan.refit)
+        if self.world.is_main and (digest is not None or self.plan.restart):
+            self.plan.parts.discard()
+        if digest is not None:
+            _log.info("%s is done already: trained on the same GEIs by the same options", self.name)
+        self.world.wait()
+        return digest
+
+    @property
+    def name(self) -> Path:
+        """The output, for messages."""
+        return self.plan.output
+
+    def _made_before(self) -> str | None:
+        with open_artifact(self.claim.path, self.plan.kind.name, guarded=True) as artifact:
+            record = TrainingRecord.from_parameters(artifact.parameters, self.plan.kind.name)
+            inputs = [InputRef(self.data.kind, sha) for sha in self.data.digests() if sha]
+            same = artifact.gaitkit_version == __version__ and list(artifact.inputs) == inputs
+            return artifact.content_sha256 if same and self._asked_for(record) else None
+
+    def _asked_for(self, record: TrainingRecord) -> bool:
+        """Whether a finished training was of this plan."""
+        plan, how = self.plan, record.runtime
+        options = dict(record.options or {})
+        if record.refit is not None:
+            # The record is of the second training; this is what the first one was to do.
+            options["iterations"] = record.refit.get("iterations")
+            options["validation_subjects"] = len(record.refit.get("held_out", ()))
+        return (
+            record.name == plan.system
+            and record.config == as_json(self.config.as_parameters())
+            and options == as_json(self.options.as_parameters())
+            and record.subjects == as_json(self.data.labels.subjects())
+            and (record.refit is not None) == plan.refit
+            and plan.device in ("auto", how.get("device"))
+            and plan.precision in ("auto", how.get("precision"))
+            and plan.threads in (None, how.get("threads"))
+            and self.world.size == how.get("processes", 1)
         )
 
     def run(self, callbacks: Callbacks) -> Training:
@@ -384,13 +461,8 @@ class _Course:
         from gaitkit.training.store import last_checkpoint_stays
 
         training = self._begin()
-        try:
-            self.checkpoint.parent.mkdir(exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"{self.checkpoint.parent} cannot be made: {error.strerror}."
-            ) from error
-
+        if self.world.is_main:
+            self.plan.parts.claim()
         with last_checkpoint_stays(self.checkpoint):
             if training.run(self._calls(callbacks)):
                 return training
@@ -405,19 +477,13 @@ class _Course:
         """Train to the end, and write the model; its content digest."""
         from gaitkit.training.store import last_checkpoint_stays, save_training
 
-        plan, training = self.plan, self.run(callbacks)
+        training = self.run(callbacks)
         if self.world.is_main:
             with last_checkpoint_stays(self.checkpoint):
-                save_training(
-                    training,
-                    plan.output,
-                    finished=True,
-                    refit=self.refit,
-                    overwrite=plan.overwrite or plan.resume,
-                )
-            shutil.rmtree(plan.parts, ignore_errors=True)
+                save_training(training, self.claim, finished=True, refit=self.refit)
+            self.plan.parts.discard()
         self.world.wait()
-        with open_artifact(plan.output, plan.kind.name) as artifact:
+        with open_artifact(self.claim.path, self.plan.kind.name) as artifact:
             return artifact.content_sha256
 
     def _calls(self, callbacks: Callbacks) -> Callbacks:
@@ -472,6 +538,14 @@ class _Course:
         if asked["device"] == before.get("device") and isinstance(before.get("mode"), str):
             asked["mode"] = before["mode"]
         return asked
+
+
+def _refuse_other_kinds(claim: Output, kind: ModelKind) -> None:
+    """Raise `OutputExistsError` where what may not be replaced is no model of the kind."""
+    try:
+        open_artifact(claim.path, kind.name, guarded=True).close()
+    except ArtifactError:
+        raise claim.exists_already() from None
 
 
 def _training_data(plan: TrainingPlan) -> GeiSet:

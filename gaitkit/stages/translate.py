@@ -15,12 +15,13 @@ from gaitkit.artifacts import (
     InputRef,
     Pieces,
     Provenance,
-    free_to_write,
     open_artifact,
 )
 from gaitkit.errors import ArtifactError
 from gaitkit.labels import Labels
+from gaitkit.outputs import Output
 from gaitkit.parallel import Progress
+from gaitkit.stages.finished import finished_artifact
 from gaitkit.training.geis import (
     preprocessing_of,
     refuse_other_preprocessing,
@@ -88,15 +89,38 @@ def translate(
         A file cannot be used.
     """
     geis, model = as_path(geis, "geis"), as_path(model, "model")
-    output = as_path(output, "output")
-    free_to_write(output, overwrite=overwrite, inputs=(geis, model))
+    with Output(output, overwrite=overwrite, inputs=[geis, model]) as claim:
+        return _translate(
+            geis,
+            model,
+            claim,
+            device=device,
+            threads=threads,
+            weights=weights,
+            aim=aim or Aim(),
+            restart=restart,
+            progress=progress,
+        )
+
+
+def _translate(
+    geis: Path,
+    model: Path,
+    claim: Output,
+    *,
+    device: str,
+    threads: int | None,
+    weights: str | None,
+    aim: Aim,
+    restart: bool,
+    progress: Progress | None,
+) -> str:
     with open_artifact(model, "translator", guarded=True) as artifact:
         translator = load_opened(artifact, device=device, threads=threads, weights=weights)
         model_ref: InputRef = artifact.ref()
         seen = artifact.trained_on
         target = trained_target(artifact.parameters)
         chosen = choose_weights(artifact, weights)
-    aim = aim or Aim()
     translator.check_aim(aim)
     # What is asked for, and for the rest what the model was trained to show.
     shown = Aim(
@@ -126,6 +150,12 @@ def translate(
         described |= {} if target == USUAL_TARGET else {"target": list(target)}
         described |= {} if shown == Aim(*USUAL_TARGET) else {"aim": vars(shown)}
         parameters = {**source.parameters, "translator": described}
+        refs = [source.ref(), model_ref]
+        if claim.taken:
+            with finished_artifact(
+                claim, "gei", parameters, refs, dataset=source.dataset
+            ) as artifact:
+                return artifact.content_sha256
         plan = {
             "stage": "translate",
             "version": __version__,
@@ -134,7 +164,7 @@ def translate(
             "aim": vars(shown),
             "runtime": translator.runtime.as_parameters(),
         }
-        pieces = Pieces.of(output, plan, restart=restart)
+        pieces = Pieces.of(claim.path, plan, restart=restart)
         starts = range(0, total, _GEIS_PER_PIECE)
         for index, start in enumerate(starts):
             if not pieces.has(index):
@@ -143,10 +173,8 @@ def translate(
                 pieces.save(index, made | ({_EMBEDDING: translator.embed(block)} if embeds else {}))
             if progress:
                 progress(min(start + _GEIS_PER_PIECE, total), total)
-        provenance = Provenance(
-            "gei", parameters, source.dataset, None, [source.ref(), model_ref], source.ignored
-        )
-        with ArtifactWriter(output, provenance, overwrite=overwrite) as writer:
+        provenance = Provenance("gei", parameters, source.dataset, None, refs, source.ignored)
+        with ArtifactWriter(claim, provenance) as writer:
             for index in range(len(starts)):
                 for name, block in pieces.load(index).items():
                     if not np.isfinite(block).all():

@@ -1,7 +1,9 @@
 """A folder in which several steps leave their outputs, each made only when missing or out of date.
 
 A step is up to date when its output is there, unchanged since it was made, and was made under the
-same plan: the same parameters, input digests and version. The plans are kept in ``run.json``.
+same plan: the same parameters, input digests and version. The plans are kept in ``run.json``, which
+saves the work of asking each output. What it does not say, each output says of itself: one that was
+finished just before the command was killed is found to be so by the stage that made it.
 """
 
 from __future__ import annotations
@@ -9,19 +11,23 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from gaitkit._version import __version__
 from gaitkit.artifacts import open_artifact
-from gaitkit.artifacts.schema import canonical_json
-from gaitkit.errors import OutputError, OutputExistsError
+from gaitkit.artifacts.schema import as_json, read_json
+from gaitkit.errors import ArtifactError, OutputError, OutputExistsError
+from gaitkit.outputs import claimed_folder, file_identity, write_whole
 
 __all__ = ["Workshop", "content_of"]
 
 _log = logging.getLogger(__name__)
+
+_RECORD_BYTES = 4 << 20
 
 
 def content_of(path: Path) -> str:
@@ -34,7 +40,7 @@ def content_of(path: Path) -> str:
 
 
 class Workshop:
-    """The folder and what is known of its outputs.
+    """The folder and what is known of its outputs; as a context manager, it keeps others out.
 
     Parameters
     ----------
@@ -51,7 +57,7 @@ class Workshop:
     Raises
     ------
     OutputError
-        The folder cannot be made, or its ``run.json`` cannot be read.
+        The folder cannot be made.
     """
 
     def __init__(self, folder: Path | str, *, overwrite: bool = False) -> None:
@@ -60,16 +66,46 @@ class Workshop:
         self.kept: list[str] = []
         self._overwrite = overwrite
         self._record_file = folder / "run.json"
-        self._record: dict[str, dict[str, Any]] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            if self._record_file.exists():
-                self._record = dict(json.loads(self._record_file.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError) as error:
             raise OutputError(
-                f"{folder} cannot be used: {error}.",
-                hint="Give another folder; a damaged run.json may be removed.",
+                f"The folder {folder} cannot be made: {getattr(error, 'strerror', error)}.",
+                hint="Give another folder.",
             ) from error
+        self._record = self._read_record()
+        self._claim: AbstractContextManager[None] | None = None
+
+    def __enter__(self) -> Self:
+        self._claim = claimed_folder(self.folder)
+        self._claim.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._claim is not None:
+            self._claim.__exit__(kind, error, traceback)
+
+    def _read_record(self) -> dict[str, dict[str, Any]]:
+        """What is known of the outputs; nothing where it cannot be told."""
+        if not self._record_file.exists():
+            return {}
+        try:
+            with self._record_file.open("rb") as file:
+                record = read_json(file.read(_RECORD_BYTES).decode())
+            entries = dict(record).items()
+            return {str(name): {"plan": e["plan"], "content": e["content"]} for name, e in entries}
+        except (OSError, LookupError, ValueError, TypeError):
+            _log.warning(
+                "%s is damaged and is written anew; what is finished in the folder is found by "
+                "itself",
+                self._record_file,
+            )
+            return {}
 
     def __repr__(self) -> str:
         return f"Workshop({str(self.folder)!r})"
@@ -82,14 +118,15 @@ class Workshop:
         """Whether an output is there, unchanged, and was made under this plan."""
         known = self._record.get(name)
         path = self.path(name)
-        if known is None or not path.exists():
+        if known is None or not path.exists() or known["plan"] != as_json(_with_version(plan)):
             return False
-        if known["plan"] != _normal(plan):
+        try:
+            return bool(content_of(path) == known["content"])
+        except ArtifactError:
             return False
-        return bool(content_of(path) == known["content"])
 
     def step(
-        self, name: str, plan: Mapping[str, Any], make: Callable[[Path], object], *, say: str
+        self, name: str, plan: Mapping[str, Any], make: Callable[[Path, bool], object], *, say: str
     ) -> Path:
         """Make an output unless it is up to date.
 
@@ -100,7 +137,9 @@ class Workshop:
         plan : mapping
             What determines the output, JSON-able.
         make : callable
-            Writes the output under the path that it gets, replacing what is there.
+            Gets a path, and whether to replace what is there. Writes the output under the path;
+            one that is the same finished work is left, and another one refused by an
+            `OutputExistsError`.
         say : str
             What is being done, for the notice.
 
@@ -119,25 +158,33 @@ class Workshop:
             _log.info("%s is up to date", path)
             self.kept.append(name)
             return path
-        if path.exists() and name not in self._record and not self._overwrite:
-            raise OutputExistsError(
-                f"{path} exists and was not made by this command.",
-                hint="Add `overwrite=True` to replace it, or give another folder.",
-            )
         _log.info("%s", say)
-        make(path)
-        self._record[name] = {"plan": _normal(plan), "content": content_of(path)}
+        before = file_identity(path)
+        try:
+            make(path, False)
+        except OutputExistsError as error:
+            if name not in self._record and not self._overwrite:
+                raise OutputExistsError(
+                    f"{path} exists and was not made by this command.",
+                    hint="Add `overwrite=True` to replace it, or give another folder.",
+                ) from error
+            # Ours, and out of date.
+            make(path, True)
+        same = before is not None and before == file_identity(path)
+        (self.kept if same else self.made).append(name)
+        self._record[name] = {"plan": as_json(_with_version(plan)), "content": content_of(path)}
         self._save()
-        self.made.append(name)
         return path
 
     def _save(self) -> None:
-        aside = self._record_file.with_suffix(".json.partial")
         text = json.dumps(self._record, indent=1, sort_keys=True, ensure_ascii=False)
-        aside.write_text(text + "\n", encoding="utf-8")
-        os.replace(aside, self._record_file)
+        try:
+            write_whole(self._record_file, f"{text}\n".encode())
+        except OSError as error:
+            raise OutputError(
+                f"{self._record_file} cannot be written: {error.strerror}."
+            ) from error
 
 
-def _normal(plan: Mapping[str, Any]) -> Any:
-    # Through JSON and back: a tuple read back is a list, and must compare equal.
-    return json.loads(canonical_json({**plan, "gaitkit_version": __version__}))
+def _with_version(plan: Mapping[str, Any]) -> dict[str, Any]:
+    return {**plan, "gaitkit_version": __version__}

@@ -33,6 +33,7 @@ from gaitkit.errors import (
     TrainingError,
     WrongKindError,
 )
+from gaitkit.outputs import Output
 from gaitkit.training.history import History
 from gaitkit.training.record import Refit, TrainingRecord, told_record
 from gaitkit.training.registry import ModelKind
@@ -96,7 +97,7 @@ def record_of(training: Training, refit: Refit | None = None) -> TrainingRecord:
 
 def save_training(
     training: Training,
-    path: Path,
+    path: Path | Output,
     *,
     finished: bool,
     refit: Refit | None = None,
@@ -108,8 +109,8 @@ def save_training(
     ----------
     training : Training
         Running or not.
-    path : Path
-        The file.
+    path : Path or Output
+        The file, or the claim on it that the caller holds.
     finished : bool
         Which of the two.
     refit : Refit, optional

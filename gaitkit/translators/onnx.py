@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,10 +22,10 @@ import torch
 from torch import nn
 
 from gaitkit._version import __version__
-from gaitkit.artifacts import Artifact, free_to_write, open_artifact
+from gaitkit.artifacts import Artifact, open_artifact
 from gaitkit.artifacts.schema import canonical_json
-from gaitkit.aside import written_aside
 from gaitkit.errors import LibraryError, OptionError
+from gaitkit.outputs import Output
 from gaitkit.training.images import from_network, to_network
 from gaitkit.training.store import choose_weights
 from gaitkit.translators.base import Translator, load_opened
@@ -73,7 +72,7 @@ def export_onnx(
         As for `gaitkit.translators.load`: by default the best ones where there are some, and the
         moving average where one is kept.
     overwrite : bool
-        Replace an existing file.
+        Replace another file of that name; an equal one is left in any case.
 
     Raises
     ------
@@ -84,17 +83,13 @@ def export_onnx(
     ArtifactError, OutputError
         When the model cannot be used, or the file exists or cannot be written.
     """
-    output = Path(output)
-    free_to_write(output, overwrite=overwrite)
+    claim = Output(output, overwrite=overwrite, inputs=[model])
     _require_libraries()
-    with open_artifact(model, "translator", guarded=True) as artifact:
+    with claim, open_artifact(model, "translator", guarded=True) as artifact:
         translator = load_opened(artifact, device="cpu", weights=weights)
         metadata = _metadata(translator, artifact, choose_weights(artifact, weights))
-    content = onnx_model(translator, metadata)
-    with written_aside(output) as aside, aside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        with claim.writing() as file:
+            file.write(onnx_model(translator, metadata))
 
 
 def onnx_model(translator: Translator[Any], metadata: Mapping[str, str]) -> bytes:

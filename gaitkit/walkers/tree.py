@@ -1,14 +1,15 @@
 """Write walkers as a CASIA-B tree of PNG files, and continue after a stop.
 
-Each view's folder is filled under a hidden name and renamed when whole, so a folder with its
-final name is complete and a run that was killed continues where it stopped. ``synth.json`` at the
-root holds the options; a tree is never continued with others.
+Each view's folder is filled under a private name and renamed when whole, so a folder with its
+final name is complete and a run that was killed continues where it stopped; one run at a time.
+``synth.json`` at the root holds the options; a tree is never continued with others.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from typing import Any
 from gaitkit._opencv import cv2
 from gaitkit.errors import OutputError, OutputExistsError
 from gaitkit.labels import format_view, sequence_name
+from gaitkit.locks import LOCK_SUFFIX
+from gaitkit.outputs import claimed_folder, is_beside, write_whole
 from gaitkit.parallel import map_unordered
 from gaitkit.walkers.options import WalkerOptions, subject_name
 from gaitkit.walkers.rendering import render_sequence
@@ -26,7 +29,6 @@ __all__ = ["MARKER", "MODEL_VERSION", "TreeSummary", "write_tree"]
 
 MARKER = "synth.json"
 """Names the data set; `gaitkit.datasets.sources.MARKER` is the same, as a test sees to."""
-_UNFINISHED_MARKER = f".{MARKER}.partial"
 MODEL_VERSION = 1
 """Raised whenever the same options would give other frames."""
 
@@ -89,8 +91,14 @@ def write_tree(
     """
     folder = Path(folder)
     try:
-        _claim(folder, options, overwrite=overwrite)
-        return _write_walks(folder, options, workers, progress)
+        _refuse_foreign(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with claimed_folder(folder):
+            _claim(folder, options, overwrite=overwrite)
+            for left in folder.iterdir():
+                if _is_unfinished_marker(left.name):
+                    left.unlink(missing_ok=True)
+            return _write_walks(folder, options, workers, progress)
     except OSError as error:
         raise OutputError(
             f"cannot write the walkers under {folder}: {error.strerror or error}",
@@ -117,6 +125,8 @@ def _write_walks(
         written += fresh
         if progress is not None:
             progress(done, total)
+    if hasattr(os, "sync"):
+        os.sync()  # Once, and not for each of perhaps a hundred thousand files.
     _write_marker(folder, options, complete=True)
     return TreeSummary(
         options.dataset_name, options.subjects, total, total * options.frames, written
@@ -136,31 +146,41 @@ def _write_walk(walk: _Walk) -> int:
         final = parent / format_view(view)
         if final.is_dir():
             continue
-        aside = parent / f".{final.name}.partial"
-        if aside.exists():
-            shutil.rmtree(aside)
+        # A killed run's; none is at work but this one.
+        for left in parent.glob(f".{final.name}.*partial"):
+            shutil.rmtree(left)
+        aside = parent / f".{final.name}.{secrets.token_hex(4)}.partial"
         aside.mkdir(parents=True)
         stem = f"{aside}/{name}-{parent.name}-{final.name}-"
         frames = render_sequence(options, subject, condition, take, view)
         for number, frame in enumerate(frames, start=1):
             _, data = cv2.imencode(".png", frame)
-            with open(f"{stem}{number:03d}.png", "wb", buffering=0) as file:
+            with open(f"{stem}{number:03d}.png", "wb") as file:
                 file.write(data.tobytes())
         os.rename(aside, final)
         written += 1
     return written
 
 
-def _claim(folder: Path, options: WalkerOptions, *, overwrite: bool) -> None:
-    """Mark the folder as that of these options, or refuse one that holds something else."""
-    found = _read_marker(folder)
-    if found is None:
-        if folder.exists() and (not folder.is_dir() or _others(folder)):
+def _refuse_foreign(folder: Path) -> None:
+    """Refuse a folder that holds something else than walkers, before anything is put into it."""
+    if _read_marker(folder) is None and folder.exists():
+        ours = folder.is_dir() and all(
+            path.name == LOCK_SUFFIX or _is_unfinished_marker(path.name)
+            for path in folder.iterdir()
+        )
+        if not ours:
             raise OutputExistsError(
                 f"{folder} exists, is not empty and was not written by gaitkit synth",
                 hint="Choose a new folder.",
             )
-        folder.mkdir(parents=True, exist_ok=True)
+
+
+def _claim(folder: Path, options: WalkerOptions, *, overwrite: bool) -> None:
+    """Mark the folder as that of these options, or refuse one that holds something else."""
+    found = _read_marker(folder)
+    if found is None:
+        _refuse_foreign(folder)
     elif found.get("model_version") == MODEL_VERSION and found.get("parameters") == (
         json.loads(json.dumps(options.as_parameters()))
     ):
@@ -210,9 +230,9 @@ def _read_marker(folder: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else {}
 
 
-def _others(folder: Path) -> bool:
-    """Whether anything but an unfinished marker of ours is in the folder."""
-    return any(path.name != _UNFINISHED_MARKER for path in folder.iterdir())
+def _is_unfinished_marker(name: str) -> bool:
+    """Whether a file is what a killed run left of its marker, now or in a former version."""
+    return name == f".{MARKER}.partial" or (name.endswith(".partial") and is_beside(name, MARKER))
 
 
 def _write_marker(folder: Path, options: WalkerOptions, *, complete: bool) -> None:
@@ -227,6 +247,4 @@ def _write_marker(folder: Path, options: WalkerOptions, *, complete: bool) -> No
 
 
 def _replace_marker(folder: Path, content: dict[str, Any]) -> None:
-    aside = folder / _UNFINISHED_MARKER
-    aside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    os.replace(aside, folder / MARKER)
+    write_whole(folder / MARKER, (json.dumps(content, indent=2) + "\n").encode())

@@ -28,8 +28,12 @@ def largest_file(limit: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+def new_file(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+
+
 def test_it_is_a_file_like_any_other(tmp_path: Path) -> None:
-    disk = Disk(tmp_path / "file")
+    disk = Disk(new_file(tmp_path / "file"))
     disk.write(b"abcdef")
     disk.seek(10)
     disk.write(b"xy")
@@ -43,7 +47,7 @@ def test_it_is_a_file_like_any_other(tmp_path: Path) -> None:
 
 def test_what_does_not_fit_is_remembered_and_read_back(tmp_path: Path) -> None:
     with largest_file(5):
-        disk = Disk(tmp_path / "file")
+        disk = Disk(new_file(tmp_path / "file"))
         assert disk.write(b"abcd") == 4
         assert disk.write(b"efgh") == 4
         assert disk.error is not None

@@ -1,6 +1,8 @@
 """enroll and identify, run for real on GEIs of drawn people."""
 
 import json
+import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,9 +67,28 @@ def test_enrolled_and_found(gaitkit: Callable, gallery: Path, tmp_path: Path) ->
         assert artifact.labels.subjects() == ["ann", "ben", "cat", "eve"]
     probe = write(tmp_path / "probe.h5", "eve", 2)
     assert "eve/nm-02/090: eve" in gaitkit("identify", probe, "--gallery", gallery).stdout
+    before = gallery.read_bytes()
     again = gaitkit("enroll", gallery, new)
-    assert again.code == 1
-    assert "eve/nm-01/090" in again.stderr
+    assert again.code == 0
+    assert "is done already" in again.stderr
+    third = gaitkit("enroll", gallery, write(tmp_path / "third.h5", "eve zoe", 1))
+    assert third.code == 1
+    assert "eve/nm-01/090" in third.stderr
+    assert gallery.read_bytes() == before
+
+
+def test_a_new_gallery_is_made_for_its_owner(gaitkit: Callable, tmp_path: Path) -> None:
+    first, gallery = write(tmp_path / "first.h5", "ann", 1), tmp_path / "mine.h5"
+    ran = gaitkit("enroll", gallery, first)
+    assert ran.code == 0
+    assert "Made " in ran.stderr
+    assert "It holds 1 of 1 people." in ran.stderr
+    if os.name == "posix":
+        assert stat.S_IMODE(gallery.stat().st_mode) == 0o600
+    assert gaitkit("enroll", gallery, write(tmp_path / "more.h5", "ben", 1)).code == 0
+    with open_artifact(gallery, kind="gei") as artifact:
+        assert artifact.labels.subjects() == ["ann", "ben"]
+    assert gaitkit("enroll", gallery, tmp_path / "none.h5").code == 2
 
 
 @pytest.mark.parametrize(

@@ -84,11 +84,26 @@ def test_an_existing_output_is_refused_before_any_work(
     gaitkit: Callable, tiny_tree: Path, geis: Path
 ) -> None:
     before = geis.read_bytes()
-    ran = gaitkit("make-gei", tiny_tree, "-o", geis)
+    ran = gaitkit("make-gei", tiny_tree, "-o", geis, "--min-frames", 3)
     assert (ran.code, ran.stdout) == (2, "")
     assert "exists" in ran.stderr
     assert "--overwrite" in ran.stderr
     assert geis.read_bytes() == before
+
+
+def test_the_same_command_again_has_nothing_to_do(
+    gaitkit: Callable, tiny_tree: Path, geis: Path
+) -> None:
+    before = geis.stat()
+    # What a command leaves that is killed when its output has just got its name.
+    left = geis.with_name("gei.h5.parts")
+    left.mkdir()
+    (left / "plan.json").write_text("{}")
+    ran = gaitkit("make-gei", tiny_tree, "-o", geis, "--workers", 1, "--json")
+    assert ran.code == 0
+    assert "gei.h5 is done already" in ran.stderr
+    assert json.loads(ran.stdout)["kept"] == 120
+    assert (geis.stat().st_ino, left.exists()) == (before.st_ino, False)
 
 
 def test_options_that_cannot_apply_are_usage_errors(
@@ -187,5 +202,5 @@ def test_export_never_replaces_a_folder_of_the_users_own(
     assert gaitkit("export", geis, "-o", folder).code == 2
     ran = gaitkit("export", geis, "-o", folder, "--overwrite")
     assert ran.code == 1
-    assert "was not made by gaitkit export" in ran.stderr
+    assert "was not made by gaitkit" in ran.stderr
     assert (folder / "thesis.txt").read_text() == "years of work"

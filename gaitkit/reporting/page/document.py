@@ -11,9 +11,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from gaitkit.artifacts import free_to_write
-from gaitkit.aside import written_aside
 from gaitkit.errors import OptionError
+from gaitkit.outputs import Output
 from gaitkit.reporting.page.curves import angle_charts, curves
 from gaitkit.reporting.page.headline import all_figures, headline
 from gaitkit.reporting.page.inputs import (
@@ -58,7 +57,7 @@ def write_report(
     people : sequence of str
         Whom to show; by default a range of outcomes.
     overwrite : bool
-        Replace an existing file.
+        Replace another file of that name; an equal page is left in any case.
     write_step : callable
         Writes down one of the steps that make the results again; by default as a call in Python.
         See `gaitkit.reporting.page.steps`.
@@ -72,16 +71,16 @@ def write_report(
     OutputError
         The page exists or cannot be written.
     """
-    output = Path(output)
-    free_to_write(output, overwrite=overwrite)
+    claim = Output(output, overwrite=overwrite, inputs=[*results, *geis, *models])
     if people and not geis:
         raise OptionError("There are no images of `people`.", hint="Give their GEIs: `geis`.")
-    entries = read_entries(results)
-    images = read_geis(geis, entries)
-    translators = read_models(models, entries, images)
-    text = page(entries, images, translators, people, write_step=write_step)
-    with written_aside(output) as aside:
-        aside.write_text(text, encoding="utf-8", newline="\n")
+    with claim:
+        entries = read_entries(results)
+        images = read_geis(geis, entries)
+        translators = read_models(models, entries, images)
+        text = page(entries, images, translators, people, write_step=write_step)
+        with claim.writing() as file:
+            file.write(text.encode())
 
 
 def page(

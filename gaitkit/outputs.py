@@ -1,0 +1,607 @@
+"""Outputs: claimed by one writer, written aside, and under their name only when whole.
+
+An `Output` is the one way in which gaitkit writes a file that somebody asked for. It refuses a
+name that is one of the inputs, a folder, a device or a pipe; keeps a second writer out; gives a
+private new file to write into; and puts that in place of the name in one step, flushed to the
+disk, with the permissions of what it replaces. A killed writer leaves nothing under the name, and
+the next one removes what it left beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import secrets
+import shutil
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from io import FileIO
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from gaitkit.arguments import as_path
+from gaitkit.errors import GaitkitError, OutputError, OutputExistsError
+from gaitkit.locks import LOCK_SUFFIX, NameLock
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+__all__ = [
+    "FileIdentity",
+    "FolderOutput",
+    "Output",
+    "behind_links",
+    "beside",
+    "claimed_folder",
+    "file_identity",
+    "free_to_write",
+    "is_beside",
+    "write_whole",
+]
+
+_log = logging.getLogger(__name__)
+
+_NAME_BYTES = 255
+_UNFINISHED = re.compile(r"[^/\\]+\.[0-9a-f]{8}\.partial")
+_COMPARED = 1 << 20
+_NEW = os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
+
+FileIdentity = tuple[int, int, int, int]
+"""Device, number, size and time of change of a file: another one, or a changed one, differs."""
+
+
+def file_identity(path: Path) -> FileIdentity | None:
+    """What tells a file from another one that takes its place; `None` where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def behind_links(path: Path) -> Path:
+    """The file that an output is written to: what a link names, else the path as it is."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def beside(path: Path, suffix: str, *, prefix: str = "") -> Path:
+    """A name beside an output's, cut where the file system could not bear it.
+
+    Parameters
+    ----------
+    path : Path
+        The output.
+    suffix, prefix : str
+        Behind and in front of its name.
+
+    Examples
+    --------
+    >>> beside(Path("gei.h5"), ".parts").name
+    'gei.h5.parts'
+    >>> len(beside(Path("g" * 250), ".parts").name)
+    255
+    """
+    name = path.name
+    room = _NAME_BYTES - len(os.fsencode(prefix + suffix))
+    if len(os.fsencode(name)) > room:
+        # The digest keeps names apart that begin alike.
+        digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:12]
+        kept = os.fsencode(name)[: room - len(digest) - 1].decode("utf-8", "ignore")
+        name = f"{kept}-{digest}"
+    return path.with_name(f"{prefix}{name}{suffix}")
+
+
+def is_beside(name: str, output: str) -> bool:
+    """Whether a name is an output's, or one of those that gaitkit puts beside it.
+
+    Examples
+    --------
+    >>> [is_beside(name, "gei.h5") for name in ("gei.h5", "gei.h5.parts", "gei.png")]
+    [True, True, False]
+    """
+    path = Path(output)
+    if name in (output, beside(path, ".parts").name, beside(path, LOCK_SUFFIX, prefix=".").name):
+        return True
+    return _UNFINISHED.fullmatch(name) is not None and name.startswith(output[:40])
+
+
+class Output:
+    """The claim on the name of one output file; a context manager.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; a link is written through to what it names.
+    overwrite : bool
+        Whether an existing file may be replaced. Where not, one that turns out to be equal to what
+        was written is left, and `unchanged` says so.
+    inputs : iterable of Path
+        What it is made from, which it must not replace.
+    private : bool
+        Whether a new file is for its owner's eyes only.
+
+    Attributes
+    ----------
+    path : Path
+        The file itself, behind all links.
+    unchanged : bool
+        Whether what was there is what would have been written.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written, is no regular file, or is one of the inputs.
+    OutputBusyError
+        Another command is writing it.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     with Output(f"{folder}/a.txt") as output, output.writing() as file:
+    ...         _ = file.write(b"all of it")
+    ...         seen_before = output.exists
+    ...     seen_before, Path(folder, "a.txt").read_text(), len(os.listdir(folder))
+    (False, 'all of it', 1)
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        overwrite: bool = False,
+        inputs: Iterable[Path | str] = (),
+        private: bool = False,
+    ) -> None:
+        given = as_path(path, "output")
+        self.overwrite = overwrite
+        self.unchanged = False
+        self._private = private
+        with _said(given):
+            _refuse_long_name(given.name)
+            self.path = behind_links(given)
+            self._check(given, [Path(item) for item in inputs])
+        self._lock = NameLock(beside(self.path, LOCK_SUFFIX, prefix="."), self.path)
+
+    def _check(self, given: Path, inputs: list[Path]) -> None:
+        found = _stat(self.path)
+        if found is not None and stat.S_ISDIR(found.st_mode):
+            raise OutputError(f"{given} is a folder; expected the name of a file to write.")
+        if found is not None and not stat.S_ISREG(found.st_mode):
+            raise OutputError(
+                f"{given} is a device, a pipe or a socket; expected the name of a file to write.",
+                hint="Give the output the name of a file.",
+            )
+        for item in inputs:
+            there = _stat(item)
+            if found is not None and there is not None and os.path.samestat(found, there):
+                raise OutputError(
+                    f"{given} is what is read; the output would replace it.",
+                    hint="Give the output another name.",
+                )
+        folder = self.path.parent
+        if not folder.is_dir():
+            raise OutputError(
+                f"{given} cannot be written: the folder {folder} does not exist.",
+                hint=f"Make it first: mkdir -p {folder}",
+            )
+        if not os.access(folder, os.W_OK):
+            raise OutputError(f"{given} cannot be written: no permission to write into {folder}.")
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a file of that name."""
+        return _stat(self.path) is not None
+
+    @property
+    def taken(self) -> bool:
+        """Whether there is a file of that name, which may not be replaced."""
+        return self.exists and not self.overwrite
+
+    def refuse_existing(self) -> None:
+        """Raise `OutputExistsError` where a file may not be replaced."""
+        if self.taken:
+            raise self.exists_already()
+
+    def exists_already(self) -> OutputExistsError:
+        """The error of a name that is taken."""
+        return OutputExistsError(
+            f"{self.path} exists.", hint="Give `overwrite=True` to replace it, or another name."
+        )
+
+    def __enter__(self) -> Self:
+        for name in self._lock.acquire():
+            _remove_unfinished(self.path.parent, name)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._lock.release()
+
+    @contextmanager
+    def writing(self) -> Iterator[FileIO]:
+        """A new file, which takes the output's place when the block ends normally.
+
+        Yields
+        ------
+        FileIO
+            Open for reading and writing; it is flushed to the disk before it gets its name, and
+            removed when the block raises.
+        """
+        with _said(self.path):
+            before = _stat(self.path)
+            mode = 0o600 if self._private else 0o666
+            if before is not None:
+                mode = stat.S_IMODE(before.st_mode) & 0o666
+            aside = self._unfinished()
+            file = _NewFile(os.open(aside, _NEW | os.O_RDWR, mode), self.path)
+        try:
+            yield file
+            with _said(self.path):
+                os.fsync(file.fileno())
+                if before is not None:
+                    _keep_owner_and_mode(file, before, self.path)
+                file.close()
+                self._put(aside)
+                _flush_folder(self.path.parent)
+        finally:
+            file.close()
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)
+
+    def _unfinished(self) -> Path:
+        """A private name for what is being written, noted in case that this process is killed."""
+        aside = beside(self.path, f".{secrets.token_hex(4)}.partial")
+        self._lock.note_unfinished([aside.name])
+        return aside
+
+    def _put(self, aside: Path) -> None:
+        if self.overwrite:
+            os.replace(aside, self.path)
+            return
+        try:
+            # A link is never made over a file that has come to be there in the meantime.
+            os.link(aside, self.path)
+        except FileExistsError:
+            self._compare(aside)
+        except OSError:  # A file system without links.
+            if self.exists:
+                self._compare(aside)
+            else:
+                os.replace(aside, self.path)
+
+    def _compare(self, aside: Path) -> None:
+        if not _equal(aside, self.path):
+            raise self.exists_already()
+        self.unchanged = True
+        _log.info("%s is there already, and equal", self.path)
+
+
+class _NewFile(FileIO):
+    """A file whose writes are whole, or tell of the output that cannot be written."""
+
+    def __init__(self, descriptor: int, output: Path) -> None:
+        super().__init__(descriptor, "r+")
+        self._output = output
+
+    def write(self, data: Buffer, /) -> int:
+        """Write all of it."""
+        left = memoryview(data).cast("B")
+        size = len(left)
+        with _said(self._output):
+            while left:
+                left = left[super().write(left) or 0 :]
+        return size
+
+
+class FolderOutput(Output):
+    """The claim on a folder that appears whole; a context manager.
+
+    It bears a hidden file, the mark, with the names of all that was written into it. Only a folder
+    with that mark, and with nothing else in it, is ever replaced.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder; it must not exist, or be empty, or be one that is equal to what is written.
+    mark : str
+        Name of the hidden file.
+    overwrite : bool
+        Whether a folder with the mark may be replaced.
+    inputs : iterable of Path
+        What it is made from; none of it may lie in the folder.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written or was not made by gaitkit, or an input lies in it.
+    OutputBusyError
+        Another command is writing it.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        mark: str,
+        overwrite: bool = False,
+        inputs: Iterable[Path | str] = (),
+    ) -> None:
+        self._mark = mark
+        super().__init__(path, overwrite=overwrite, inputs=inputs)
+
+    def _check(self, given: Path, inputs: list[Path]) -> None:
+        found = _stat(self.path)
+        if found is not None and not stat.S_ISDIR(found.st_mode):
+            raise OutputError(f"{given} is a file; expected the name of a folder.")
+        own = os.path.realpath(self.path)
+        for item in inputs:
+            if Path(os.path.realpath(item)).is_relative_to(own):
+                raise OutputError(
+                    f"{item} is what is read, and lies in {given}, which would be replaced.",
+                    hint="Give the output another name.",
+                )
+        if not os.access(self._ancestor(), os.W_OK):
+            raise OutputError(
+                f"{given} cannot be written: no permission to write into {self._ancestor()}."
+            )
+        if found is not None and self.overwrite:
+            self._refuse_what_is_not_ours()
+
+    def _ancestor(self) -> Path:
+        """The nearest folder above that exists."""
+        return next(folder for folder in (*self.path.parents, Path()) if folder.is_dir())
+
+    def _refuse_what_is_not_ours(self) -> None:
+        files = {name for name, _ in _files_in(self.path)}
+        if not files:
+            return
+        if self._mark not in files:
+            # A wrong name must never cost somebody a folder of their own.
+            raise OutputError(
+                f"{self.path} was not made by gaitkit; it is not replaced.",
+                hint="Give another name, or remove the folder yourself.",
+            )
+        written = set((self.path / self._mark).read_text(encoding="utf-8").splitlines())
+        # The mark was empty once.
+        others = {name for name in files - written - {self._mark} if written or name[-4:] != ".png"}
+        if others:
+            raise OutputError(
+                f"{self.path} holds what gaitkit did not write into it: {min(others)[:80]!r}; it "
+                "is not replaced.",
+                hint="Give another name, or move that elsewhere.",
+            )
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is something in a folder of that name."""
+        return self.path.is_dir() and any(self.path.iterdir())
+
+    def exists_already(self) -> OutputExistsError:
+        """The error of a name that is taken."""
+        return OutputExistsError(
+            f"{self.path} exists and is not empty.",
+            hint="Give `overwrite=True` to replace it, or another name.",
+        )
+
+    def __enter__(self) -> Self:
+        with _said(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        return super().__enter__()
+
+    @contextmanager
+    def filling(self) -> Iterator[Path]:
+        """A new folder, which takes the output's place when the block ends normally.
+
+        Yields
+        ------
+        Path
+            The folder, empty. It is removed when the block raises.
+        """
+        with _said(self.path):
+            aside = self._unfinished()
+            aside.mkdir()
+        try:
+            yield aside
+            with _said(self.path):
+                names = sorted(name for name, _ in _files_in(aside))
+                (aside / self._mark).write_text("".join(f"{name}\n" for name in names), "utf-8")
+                if hasattr(os, "sync"):
+                    os.sync()  # Once, and not for each of perhaps a hundred thousand files.
+                self._put(aside)
+                _flush_folder(self.path.parent)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def _put(self, aside: Path) -> None:
+        if not self.exists:
+            if self.path.is_dir():
+                self.path.rmdir()
+            os.rename(aside, self.path)
+            return
+        if not self.overwrite:
+            self._compare(aside)
+            return
+        self._refuse_what_is_not_ours()
+        aside.chmod(stat.S_IMODE(self.path.stat().st_mode))
+        former = beside(self.path, f".{secrets.token_hex(4)}.partial")
+        self._lock.note_unfinished([aside.name, former.name])
+        os.rename(self.path, former)
+        try:
+            os.rename(aside, self.path)
+        except OSError:
+            os.rename(former, self.path)
+            raise
+        shutil.rmtree(former)
+
+    def _compare(self, aside: Path) -> None:
+        new, old = dict(_files_in(aside)), dict(_files_in(self.path))
+        same = {*new} - {self._mark} == {*old} - {self._mark}
+        if not (same and all(_equal(new[name], old[name]) for name in new if name != self._mark)):
+            raise self.exists_already()
+        self.unchanged = True
+        _log.info("%s is there already, and equal", self.path)
+
+
+def _files_in(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Every file in a folder and its folders: its name below the folder, and its path."""
+    for place, _, files in os.walk(folder):
+        for name in files:
+            path = Path(place, name)
+            yield path.relative_to(folder).as_posix(), path
+
+
+def free_to_write(path: Path | str, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
+    """Check, before any work is done, that an output can be written.
+
+    Parameters
+    ----------
+    path : path-like
+        The output.
+    overwrite : bool
+        Whether it may exist.
+    inputs : iterable of Path
+        What it is made from, which it must not replace.
+
+    Raises
+    ------
+    OutputExistsError
+        It exists and `overwrite` is false.
+    OutputError
+        Its folder is missing or not writable, it is no regular file, or it is one of the inputs.
+    """
+    Output(path, overwrite=overwrite, inputs=inputs).refuse_existing()
+
+
+@contextmanager
+def claimed_folder(folder: Path) -> Iterator[None]:
+    """Keep other writers out of a folder of ours, which exists.
+
+    Raises
+    ------
+    OutputBusyError
+        Another command is writing into it.
+    """
+    lock = NameLock(folder / LOCK_SUFFIX, folder)
+    for name in lock.acquire():
+        _remove_unfinished(folder, name)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace a small file of ours in one step, in a folder that nobody else writes into.
+
+    Raises
+    ------
+    OSError
+        It cannot be written.
+    """
+    aside = beside(path, f".{secrets.token_hex(4)}.partial")
+    try:
+        with open(os.open(aside, _NEW | os.O_WRONLY, 0o666), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    finally:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+
+
+def _refuse_long_name(name: str) -> None:
+    size = len(os.fsencode(name))
+    if size > _NAME_BYTES:
+        raise OutputError(
+            f"{name[:40]}… is too long a name: it has {size} bytes, and a file's may have "
+            f"{_NAME_BYTES}.",
+            hint="Give the output a shorter name.",
+        )
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    """Tell what the system refuses as an `OutputError`."""
+    try:
+        yield
+    except GaitkitError:
+        raise
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        name = str(path)
+        if len(name) > 200:
+            name = f"{name[:100]}…{name[-60:]}"
+        raise OutputError(
+            f"{name} cannot be written: {reason}.",
+            hint="What was there before is as it was. Check the free space and the permissions of "
+            "its folder, then give the same command again.",
+        ) from error
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _keep_owner_and_mode(file: FileIO, before: os.stat_result, path: Path) -> None:
+    if os.name != "posix":
+        return
+    mine = os.fstat(file.fileno())
+    if (mine.st_uid, mine.st_gid) != (before.st_uid, before.st_gid):
+        try:
+            os.fchown(file.fileno(), before.st_uid, before.st_gid)
+        except OSError:
+            with suppress(OSError):
+                os.fchown(file.fileno(), -1, before.st_gid)
+            if before.st_uid != mine.st_uid:
+                _log.warning("%s belonged to somebody else; the new file is yours", path)
+    os.fchmod(file.fileno(), stat.S_IMODE(before.st_mode))
+
+
+def _equal(one: Path, other: Path) -> bool:
+    with one.open("rb") as first, other.open("rb") as second:
+        while True:
+            blocks = first.read(_COMPARED), second.read(_COMPARED)
+            if blocks[0] != blocks[1]:
+                return False
+            if not blocks[0]:
+                return True
+
+
+def _remove_unfinished(folder: Path, name: str) -> None:
+    """Remove what a killed writer left, which is recognised by its name."""
+    if _UNFINISHED.fullmatch(name) is None:
+        return
+    path = folder / name
+    with suppress(OSError):
+        found = path.lstat()
+        if stat.S_ISREG(found.st_mode):
+            path.unlink()
+        elif stat.S_ISDIR(found.st_mode):
+            shutil.rmtree(path)
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network disks cannot flush a folder; the file itself is on the disk.
+        _log.debug("the folder %s cannot be flushed: %s", folder, error)
+    finally:
+        os.close(descriptor)
