@@ -82,7 +82,8 @@ def test_a_lost_stderr_changes_nothing(
     arguments = ("evaluate", write_geis(), "--protocol", "halves", "-o", output)
     assert run(*arguments, stdout=io.StringIO(), stderr=stream) == 0
     assert output.exists()
-    assert run(*arguments, stdout=io.StringIO(), stderr=stream) == 2
+    assert run("inspect", output, "--no-option", stdout=io.StringIO(), stderr=stream) == 2
+    assert run("protocol", "show", "none", stdout=io.StringIO(), stderr=stream) == 2
     assert run("no-command", stdout=io.StringIO(), stderr=stream) == 2
 
 
