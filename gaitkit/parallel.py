@@ -24,8 +24,9 @@ from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gaitkit.child import ctrl_c_later, how_it_ended, ignore_ctrl_c, shown
+from gaitkit.child import ctrl_c_later, how_it_ended, ignore_ctrl_c
 from gaitkit.errors import GaitkitError, OptionError
+from gaitkit.printable import printable
 
 __all__ = ["Progress", "available_cores", "map_unordered", "process_rank"]
 
@@ -296,7 +297,7 @@ def _unimportable(why: str) -> GaitkitError:
 
 def _named(item: object) -> str:
     label = getattr(item, "label", None)
-    return shown(label if isinstance(label, str) else _short.repr(item))
+    return printable(label if isinstance(label, str) else _short.repr(item), 200)
 
 
 def _work(pipe: Pipe, packed: bytes) -> None:
