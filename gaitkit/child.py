@@ -23,7 +23,6 @@ from contextlib import contextmanager, suppress
 from typing import IO, Any, Literal, NamedTuple
 
 from gaitkit.errors import LibraryError
-from gaitkit.printable import printable
 
 __all__ = [
     "Child",
@@ -258,7 +257,7 @@ class Child:
         ending = self._ended()
         if ending.kind == "killed":
             raise LibraryError(
-                f"The process that {self._does} {ending.text}, while it read {printable(str(self._path), 200)}.",
+                f"The process that {self._does} {ending.text}, while it read {self._path}.",
                 hint="Nothing is known to be wrong with the file: try again when more memory is "
                 "free.",
             )
@@ -267,7 +266,7 @@ class Child:
     def too_little_memory(self) -> LibraryError:
         """The error for a child that found no memory on this machine."""
         return LibraryError(
-            f"The process that {self._does} finds too little memory for {printable(str(self._path), 200)}.",
+            f"The process that {self._does} finds too little memory for {self._path}.",
             hint="Close other programs, or give this one more memory.",
         )
 

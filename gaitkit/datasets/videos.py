@@ -30,7 +30,6 @@ from gaitkit.child import (
 )
 from gaitkit.datasets.naming import clean_text
 from gaitkit.errors import DatasetError
-from gaitkit.printable import printable
 
 __all__ = ["MAX_FRAMES", "MAX_FRAME_PIXELS", "is_silhouette_like", "serve", "silhouette_frames"]
 
@@ -120,13 +119,13 @@ def silhouette_frames(path: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     )
     try:
         for number in range(1, MAX_FRAMES + 2):
-            frame = _received(child, printable(str(path), 200))
+            frame = _received(child, str(path))
             if frame is None:
                 break
             yield f"{stem}-{number:06d}", frame
     except ChildEndedError as error:
         raise DatasetError(
-            f"The video {printable(str(path), 200)} cannot be read: its decoder {error.ending.text}.",
+            f"The video {path} cannot be read: its decoder {error.ending.text}.",
             hint=_CONVERT,
         ) from None
     finally:
