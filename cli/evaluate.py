@@ -123,8 +123,8 @@ def command(
     if as_json or form == "json":
         console.print_json(to_json(results))
     elif form in FORMATS:
-        click.echo(FORMATS[form](results))
+        console.print_text(FORMATS[form](results))
     else:
-        click.echo(results.table(probe_view=probe_view))
+        console.print_text(results.table(probe_view=probe_view))
     if output is not None:
         console.say(f"Wrote {output}.")

@@ -10,7 +10,7 @@ __all__ = ["REASONS", "DroppedRow"]
 
 REASONS: dict[str, str] = {
     "undecodable": "the image cannot be decoded",
-    "too-large": "the image has more pixels than gaitkit decodes",
+    "too-large": "the image is larger than gaitkit decodes",
     "empty": "no person in the frame",
     "too-small": "the person is too small to normalise",
     "cut-by-border": "the person is cut by the image border",

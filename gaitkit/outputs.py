@@ -283,7 +283,7 @@ class Output:
         if not _equal(aside, self.path):
             raise self.exists_already()
         self.unchanged = True
-        _log.info("%s is there already, and equal", self.path)
+        _log.info("%s is done already: it is equal to what was made now", self.path)
 
 
 class _NewFile(FileIO):
@@ -449,7 +449,7 @@ class FolderOutput(Output):
         if not (same and all(_equal(new[name], old[name]) for name in new if name != self._mark)):
             raise self.exists_already()
         self.unchanged = True
-        _log.info("%s is there already, and equal", self.path)
+        _log.info("%s is done already: it is equal to what was made now", self.path)
 
 
 def _files_in(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -246,4 +246,4 @@ def test_an_equal_output_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     write(tmp_path / "a.txt", b"1")
     with caplog.at_level(logging.INFO, "gaitkit"):
         write(tmp_path / "a.txt", b"1")
-    assert "is there already, and equal" in caplog.text
+    assert "is done already" in caplog.text

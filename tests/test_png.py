@@ -260,9 +260,91 @@ def test_too_large_is_refused_before_decoding(data):
     assert caught.value.reason == "too-large"
 
 
-def test_a_bomb_is_not_inflated():
-    """Sixteen megabytes under a header of four pixels: inflating stops at the seventh byte."""
+@pytest.mark.parametrize("colour", SAMPLES)
+def test_a_bomb_is_not_inflated(colour):
+    """Sixteen megabytes under a header of four pixels: inflating stops after the last of them."""
     bomb = zlib.compressobj(9)
     stream = b"".join(bomb.compress(bytes(1 << 20)) for _ in range(16)) + bomb.flush()
+    palette = [chunk(b"PLTE", bytes(3))] if colour == PALETTE else []
     with pytest.raises(UndecodableImageError, match="found more"):
-        decode_grey(png(header(2, 2), chunk(b"IDAT", stream)))
+        decode_grey(png(header(2, 2, colour=colour), *palette, chunk(b"IDAT", stream)))
+
+
+def jpeg(frame: int, width: int, height: int, *, densities=(0x11,) * 3, before=b"", in_scan=3):
+    """The headers of a JPEG: marker code of its frame, sampling of each component."""
+    parts = b"".join(bytes([number, both, 0]) for number, both in enumerate(densities))
+    size = struct.pack(">BHHB", 8, height, width, len(densities))
+    scan = bytes([in_scan]) + bytes(2 * in_scan + 3)
+    segments = [(frame, size + parts), (0xDA, scan)]
+    return (
+        b"\xff\xd8\xff\xe0\x00\x02"
+        + before
+        + b"".join(
+            bytes([0xFF, code]) + struct.pack(">H", len(body) + 2) + body for code, body in segments
+        )
+    )
+
+
+HOSTILE = {
+    "16 bits, 4 channels": png(header(7000, 7000, 16, RGBA)),
+    "16 bits, 3 channels, interlaced": png(header(7000, 7000, 16, RGB, interlace=1)),
+    "progressive photo": jpeg(0xC2, 7000, 7000),
+    "photo in separate scans": jpeg(0xC0, 7000, 7000, in_scan=1),
+    "photo behind a marker without length": jpeg(0xC0, 60000, 60000, before=b"\xff\xd0"),
+    "any-map behind a comment that ends early": b"P5\n#\r60000 60000 255\n9 9 255\n" + bytes(99),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_small_files_of_large_pictures_are_refused_by_their_headers(name):
+    with pytest.raises(TooLargeImageError) as caught:
+        decode_grey(HOSTILE[name])
+    assert caught.value.reason == "too-large"
+
+
+def test_a_photo_of_endless_scans_is_refused():
+    scan = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00"
+    with pytest.raises(UndecodableImageError, match="header"):
+        decode_grey(jpeg(0xC2, 4000, 4000, densities=(0x11,), in_scan=1) + scan * 200)
+
+
+@pytest.mark.parametrize(("depth", "colour"), [(8, GREY), (1, GREY), (8, RGBA), (8, PALETTE)])
+def test_a_large_picture_of_an_ordinary_kind_is_decoded(depth, colour):
+    width, height = 3840, 2160
+    row = bytes(1 + width * depth * SAMPLES[colour] // 8)
+    palette = [chunk(b"PLTE", bytes(range(9)))] if colour == PALETTE else []
+    stream = chunk(b"IDAT", zlib.compress(row * height, 1))
+    assert decode_grey(png(header(width, height, depth, colour), *palette, stream)).shape == (
+        height,
+        width,
+    )
+
+
+def test_a_stream_of_many_blocks_is_checked_to_its_last_row(monkeypatch):
+    """Rows that lie across the ends of blocks, and a wrong filter in the last one."""
+    monkeypatch.setattr("gaitkit.png._BLOCK_BYTES", 100)
+    monkeypatch.setattr("gaitkit.png._FED_BYTES", 70)
+    rows = np.random.default_rng(0).integers(0, 256, (70, 3 * 99), np.uint8)
+    filters = [PAETH if row % 7 else UP for row in range(len(rows))]
+    data = hand_made(rows, filters, colour=RGB, parts=5)
+    assert np.array_equal(decode_grey(data), opencv(data))
+    raw = bytearray(b"".join(b"\0" + row.tobytes() for row in rows))
+    raw[-rows.shape[1] - 1] = 9
+    broken = png(header(99, 70, colour=RGB), chunk(b"IDAT", zlib.compress(bytes(raw), 1)))
+    with pytest.raises(UndecodableImageError, match="row filter"):
+        decode_grey(broken)
+
+
+def test_an_animation_counts_as_its_first_picture(capfd):
+    stream = zlib.compress(filtered(np.array([[1, 2]], np.uint8), [PAETH], 1))
+    control = chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 60000, 60000, 0, 0, 1, 1, 0, 0))
+    more = chunk(b"fdAT", bytes(4) + stream)
+    animated = png(
+        header(2, 1),
+        chunk(b"acTL", struct.pack(">II", 9, 0)),
+        control,
+        chunk(b"IDAT", stream),
+        more,
+    )
+    assert decode_grey(animated).tolist() == [[1, 2]]
+    assert capfd.readouterr().err == ""

@@ -6,8 +6,9 @@ in a child to see whether that survives would prove little: the same damage can 
 strike here, and the file can be another one a moment later. So this process never shows libhdf5
 the file. The child opens it and answers three questions (attributes, arrays, rows of an array) in
 JSON and raw bytes through a pipe; nothing is unpickled, and names, types, shapes and sizes are
-checked on this side before anything is allocated. A child that dies, takes too long or asks for
-too much memory means a damaged file.
+checked on this side before anything is allocated. A child that crashes, takes too long or asks for
+too much memory means a damaged file; one that was killed from outside, or that this machine has no
+memory for, does not, and is no `MalformedError`.
 
 It costs the start of a Python with NumPy and h5py, about 0.2 s, and a copy through the pipe, so
 it is for what people hand to each other: models and whatever is inspected, drawn or exported. The
@@ -20,26 +21,22 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
-import subprocess
 import sys
-import threading
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.artifacts.arrays import (
     MAX_ARRAYS,
-    UNPRINTABLE,
     ArrayInfo,
     H5Arrays,
     MalformedError,
 )
-from gaitkit.errors import LibraryError
+from gaitkit.child import Child, ChildEndedError, limit_answer, memory_is_short, serving
+from gaitkit.printable import UNPRINTABLE
 
 __all__ = ["GuardedArrays", "serve"]
 
@@ -50,10 +47,10 @@ CHILD_BYTES = 2 << 30
 """Address space of the child (where the system can limit it); it holds one block at a time."""
 
 BLOCK_BYTES = 16 << 20
+_SPARE_BYTES = 128 << 20
 _CLAIM_BYTES, _CLAIM_RATIO = 512 << 20, 16
 _ANSWER_BYTES = 64 << 20
 _DTYPE = re.compile(r"[<>|](b1|[iu][1248]|f[248]|f16|S[1-9]\d{0,8})")
-_READY = b"ready\n"
 _START = "from gaitkit.artifacts.guard import serve; serve()"
 
 
@@ -72,21 +69,22 @@ class GuardedArrays:
     MalformedError
         When the child cannot open the file, crashes on it, or does not answer in time.
     LibraryError
-        When the child cannot be started.
+        When the child cannot be started, was killed from outside, or finds no memory.
     """
 
     def __init__(self, path: Path, *, seconds: float = SECONDS) -> None:
-        self._seconds = seconds
-        self._timed_out = False
         self._arrays: dict[str, ArrayInfo] | None = None
         self._file_bytes = path.stat().st_size
-        self._process = _start(path)
+        self._child = Child(
+            _START,
+            str(path.resolve()),
+            does="reads other people's files",
+            needs="h5py",
+            seconds=seconds,
+            # The file must not be able to name a plug-in that libhdf5 then loads.
+            environment={"HDF5_PLUGIN_PRELOAD": "::"},
+        )
         try:
-            if self._answer() != _READY:
-                raise LibraryError(
-                    "The process that reads other people's files could not be started.",
-                    hint="Check that Python can import h5py: python -c 'import h5py'",
-                )
             self._ask()
         except BaseException:
             self.close()
@@ -94,13 +92,7 @@ class GuardedArrays:
 
     def close(self) -> None:
         """End the child, which keeps nothing."""
-        self._process.kill()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                # What could not be flushed to a child that is gone is not needed.
-                with suppress(OSError):
-                    pipe.close()
-        self._process.wait()
+        self._child.close()
 
     def attributes(self) -> dict[str, str | int]:
         """The root attributes that there are."""
@@ -147,86 +139,33 @@ class GuardedArrays:
     def _fill(self, values: NDArray[Any], *question: str | int) -> None:
         if self._ask("read", *question) != values.nbytes:
             raise MalformedError(f"the array {question[0]!r} cannot be read")
-        left = values.reshape(-1).view(np.uint8).data
-        watchdog = self._watchdog()
         try:
-            while left:
-                count = self._pipes[1].readinto(left)
-                if not count:
-                    raise self._ended()
-                left = left[count:]
-        finally:
-            watchdog.cancel()
-
-    @property
-    def _pipes(self) -> tuple[Any, Any]:
-        return self._process.stdin, self._process.stdout
+            self._child.fill(values.reshape(-1).view(np.uint8).data)
+        except ChildEndedError as error:
+            raise self._damage(error) from None
 
     def _ask(self, *question: str | int) -> Any:
         """Ask a question (none: whether the file could be opened) and take the answer apart."""
-        if question:
+        try:
+            if question:
+                self._child.ask(json.dumps(question).encode() + b"\n")
+            answer = self._child.read_line(_ANSWER_BYTES)
             try:
-                self._pipes[0].write(json.dumps(question).encode() + b"\n")
-                self._pipes[0].flush()
-            except OSError:
-                raise self._ended() from None
-        try:
-            answer = json.loads(self._answer())
-            if "error" in answer:
-                raise MalformedError(_printable(str(answer["error"])))
-            return answer["value"]
-        except (ValueError, TypeError, KeyError, RecursionError):
-            raise self._ended() from None
+                told = json.loads(answer)
+                if "memory" in told:
+                    raise self._child.too_little_memory()
+                if "error" in told:
+                    raise MalformedError(_printable(str(told["error"])))
+                return told["value"]
+            except (ValueError, TypeError, KeyError, RecursionError):
+                raise self._child.gone() from None
+        except ChildEndedError as error:
+            raise self._damage(error) from None
 
-    def _answer(self) -> bytes:
-        watchdog = self._watchdog()
-        try:
-            line: bytes = self._pipes[1].readline(_ANSWER_BYTES)
-        finally:
-            watchdog.cancel()
-        return line
-
-    def _watchdog(self) -> threading.Timer:
-        # A timer, since a pipe cannot be waited on with a time limit everywhere.
-        watchdog = threading.Timer(self._seconds, self._give_up)
-        watchdog.daemon = True
-        watchdog.start()
-        return watchdog
-
-    def _give_up(self) -> None:
-        self._timed_out = True
-        self._process.kill()
-
-    def _ended(self) -> MalformedError:
-        if self._timed_out:
-            return MalformedError(f"reading it takes more than {self._seconds:g} s")
+    def _damage(self, error: ChildEndedError) -> MalformedError:
+        if error.ending.kind == "limit":
+            return MalformedError(f"reading it takes more than {self._child.seconds:g} s")
         return MalformedError("libhdf5 crashes on it")
-
-
-def _start(path: Path) -> subprocess.Popen[bytes]:
-    paths = [entry or os.getcwd() for entry in sys.path]
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(paths),
-        # A thread pool's stacks would count as the child's memory.
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-        # The file must not be able to name a plug-in that libhdf5 then loads.
-        "HDF5_PLUGIN_PRELOAD": "::",
-    }
-    # -P: the working folder, where a file from elsewhere often lies, is no place to import from.
-    command = [sys.executable, "-P", "-c", _START, str(path.resolve())]
-    try:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-        )
-    except OSError as error:
-        raise LibraryError(
-            f"The process that reads other people's files could not be started: {error}."
-        ) from error
 
 
 def _checked_info(name: str, item: Any) -> ArrayInfo:
@@ -243,22 +182,32 @@ def _printable(text: str) -> str:
 
 def serve() -> None:
     """Be the child: answer questions about the file ``sys.argv[1]`` until stdin ends."""
-    _limit_resources()
-    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    with serving(memory_bytes=CHILD_BYTES, cpu_seconds=int(10 * SECONDS)) as (source, sink):
+        _answer(source, sink)
 
-    def tell(**answer: Any) -> None:
+
+def _answer(source: IO[bytes], sink: IO[bytes]) -> None:
+    def tell(raw: bytes = b"", **answer: Any) -> None:
         sink.write(json.dumps(answer).encode() + b"\n")
+        sink.write(raw)
+        sink.flush()
 
-    sink.write(_READY)
-    sink.flush()
+    def tell_problem(error: Exception) -> None:
+        # Where there is no room for anything, the file has not asked for too much.
+        if memory_is_short(_SPARE_BYTES):
+            tell(memory="short")
+        else:
+            tell(error=str(error) or "it asks for too much memory")
+
+    limit_answer(SECONDS)
     try:
         file = H5Arrays(Path(sys.argv[1]))
-    except MalformedError as error:
-        tell(error=str(error))
+    except (MalformedError, MemoryError) as error:
+        tell_problem(error)
         return
     tell(value=True)
-    sink.flush()
     for line in source:
+        limit_answer(SECONDS)
         what, *question = json.loads(line)
         try:
             if what == "attributes":
@@ -268,28 +217,7 @@ def serve() -> None:
                 tell(value={name: [info.dtype.str, info.shape] for name, info in infos})
             else:
                 name, *rows = question
-                values = file.read(name, slice(*rows) if rows else None)
-                tell(value=values.nbytes)
-                sink.write(values.tobytes())
-        except MalformedError as error:
-            tell(error=str(error))
-        sink.flush()
-
-
-def _limit_resources() -> None:
-    if sys.platform == "win32":
-        return
-    import resource
-
-    limits = {
-        resource.RLIMIT_AS: CHILD_BYTES,
-        resource.RLIMIT_CPU: int(10 * SECONDS),
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_FSIZE: 0,
-    }
-    for kind, value in limits.items():
-        _, hard = resource.getrlimit(kind)
-        limit = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        # macOS refuses some of them; the time limit and the sizes checked outside still hold.
-        with suppress(ValueError, OSError):
-            resource.setrlimit(kind, (limit, limit))
+                raw = file.read(name, slice(*rows) if rows else None).tobytes()
+                tell(raw, value=len(raw))
+        except (MalformedError, MemoryError) as error:
+            tell_problem(error)

@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 def finished_artifact(
     output: Output,
     kind: str,
-    parameters: Mapping[str, Any] | Callable[[Artifact], bool],
+    parameters: Mapping[str, Any],
     inputs: Sequence[InputRef] | Callable[[Artifact], bool],
     *,
     dataset: str | None = None,
@@ -41,10 +41,11 @@ def finished_artifact(
         Claimed; there is a file that may not be replaced.
     kind : str
         What would be written.
-    parameters : mapping or callable
-        Its parameters, or what tells whether an artefact has the right ones.
+    parameters : mapping
+        Its parameters.
     inputs : sequence of InputRef or callable
-        Likewise what it is made from; asked only where all else is right.
+        What it is made from, or what tells whether an artefact is made from the right things; asked
+        only where all else is right.
     dataset : str, optional
         Name of the data set.
 
@@ -66,11 +67,7 @@ def finished_artifact(
         same = (
             artifact.gaitkit_version == __version__
             and dataset in (None, artifact.dataset)
-            and (
-                parameters(artifact)
-                if callable(parameters)
-                else canonical_json(artifact.parameters) == canonical_json(dict(parameters))
-            )
+            and canonical_json(artifact.parameters) == canonical_json(dict(parameters))
             and (inputs(artifact) if callable(inputs) else list(artifact.inputs) == list(inputs))
         )
         if not same:

@@ -73,7 +73,7 @@ def test_a_child_that_hangs_is_stopped(path: Path, monkeypatch: pytest.MonkeyPat
     start = "import sys\nprint('ready\\n{\"value\": 1}', flush=True)\nsys.stdin.read()"
     monkeypatch.setattr(guard, "_START", start)
     arrays = GuardedArrays(path)
-    monkeypatch.setattr(arrays, "_seconds", 0.1)
+    arrays._child.seconds = 0.1
     with pytest.raises(MalformedError, match=r"takes more than 0\.1 s"):
         arrays.attributes()
     arrays.close()
@@ -84,11 +84,49 @@ def test_a_child_that_wants_too_much_memory_is_refused(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = (
-        "from gaitkit.artifacts import guard\nguard._limit_resources()\n"
-        "print('ready', flush=True)\nbytearray(4 << 30)"
+        "from gaitkit.child import serving\n"
+        "with serving(memory_bytes=1 << 30, cpu_seconds=60):\n    bytearray(4 << 30)"
     )
     monkeypatch.setattr(guard, "_START", start)
     with pytest.raises(DamagedArtifactError, match="libhdf5 crashes on it"):
+        open_artifact(path, guarded=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
+def test_a_child_that_was_killed_is_no_damage(
+    path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    kill = f"import os, signal\nprint('ready', flush=True)\nos.kill(os.getpid(), signal.{name})"
+    monkeypatch.setattr(guard, "_START", kill)
+    with pytest.raises(LibraryError, match=rf"reads other people's files was killed \({name}\)"):
+        open_artifact(path, guarded=True)
+
+
+def patched(changes: str) -> str:
+    return f"from gaitkit.artifacts import guard\n{changes}\nguard.serve()"
+
+
+WANT = "def want(path): raise MemoryError\nguard.H5Arrays = want\n"
+
+
+def test_a_machine_without_memory_is_no_damage(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = patched(WANT + "guard.memory_is_short = lambda spare: True")
+    monkeypatch.setattr(guard, "_START", short)
+    with pytest.raises(LibraryError, match="finds too little memory for"):
+        open_artifact(path, guarded=True)
+    monkeypatch.setattr(guard, "_START", patched(WANT))
+    with pytest.raises(DamagedArtifactError, match="asks for too much memory"):
+        open_artifact(path, guarded=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not limit processor time")
+def test_a_child_that_computes_for_ever_ends_by_itself(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = "def loop(path):\n    while True: pass\nguard.H5Arrays, guard.SECONDS = loop, 0.1"
+    monkeypatch.setattr(guard, "_START", patched(changes))
+    with pytest.raises(DamagedArtifactError, match="reading it takes more than 60 s"):
         open_artifact(path, guarded=True)
 
 

@@ -1,10 +1,16 @@
+import os
+import signal
+import sys
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
 from gaitkit._opencv import cv2
+from gaitkit.datasets import videos
 from gaitkit.datasets.manifest import ManifestSource
 from gaitkit.datasets.videos import is_silhouette_like, silhouette_frames
-from gaitkit.errors import DatasetError
+from gaitkit.errors import DatasetError, LibraryError
 
 
 def write_video(path, frames):
@@ -59,3 +65,100 @@ def test_a_file_that_is_no_video(tmp_path, capfd):
 )
 def test_masks_are_dark_or_bright_and_without_colour(value, expected):
     assert is_silhouette_like(np.full((4, 4, 3), value, np.uint8)) is expected
+
+
+def test_frames_are_those_of_opencv_bit_for_bit(tmp_path):
+    path = write_video(tmp_path / "walk.avi", [mask(x) for x in range(0, 120, 7)])
+    capture, expected = cv2.VideoCapture(str(path)), []
+    while (found := capture.read())[0]:
+        expected.append(cv2.cvtColor(found[1], cv2.COLOR_BGR2GRAY))
+    frames = [frame for _, frame in silhouette_frames(path)]
+    assert len(frames) == 18
+    assert np.array_equal(frames, expected)
+
+
+def test_a_video_that_was_cut_short_gives_what_there_is(tmp_path, capfd):
+    path = write_video(tmp_path / "walk.avi", [mask(x) for x in range(0, 120, 7)])
+    path.write_bytes(path.read_bytes()[: int(0.8 * path.stat().st_size)])
+    assert 0 < len(list(silhouette_frames(path))) < 18
+    assert capfd.readouterr().err == ""
+
+
+def test_mutated_videos_are_read_or_told(tmp_path, capfd):
+    rng = np.random.default_rng(3)
+    whole = write_video(tmp_path / "walk.avi", [mask(x) for x in range(0, 60, 7)]).read_bytes()
+    for _ in range(3):
+        data = np.frombuffer(whole, np.uint8).copy()
+        data[rng.integers(0, 4000, 40)] = rng.integers(0, 256, 40)
+        (tmp_path / "walk.avi").write_bytes(data.tobytes())
+        with suppress(DatasetError):
+            assert all(frame.ndim == 2 for _, frame in silhouette_frames(tmp_path / "walk.avi"))
+    assert capfd.readouterr().err == ""
+
+
+def patched(changes):
+    return (
+        f"import os, signal, time\nfrom gaitkit.datasets import videos\n{changes}\nvideos.serve()"
+    )
+
+
+def decoding(code):
+    """A child whose decoder comes to a sorry end in the second frame."""
+    return patched(
+        f"grey, seen = videos._grey, []\ndef odd(frame):\n    seen.append(1)\n"
+        f"    if len(seen) == 2: {code}\n    return grey(frame)\nvideos._grey = odd"
+    )
+
+
+ODD = {
+    "crashes": (decoding("os.abort()"), r"its decoder crashed \(SIGABRT\)"),
+    "loops": (decoding("videos.limit_answer(0.1)\n    while seen[1:]: pass"), "too much time"),
+    "fails": (decoding("1 / 0"), "its decoder ended with exit status 70"),
+    "is long": (patched("videos.MAX_FRAMES = 2"), "has more than 1,000,000 frames"),
+    "is large": (patched("videos.MAX_FRAME_PIXELS = 99"), "have 160x120 pixels"),
+    "hangs": ("import time; print('ready', flush=True); time.sleep(99)", r"took more than 0\.5 s"),
+    "lies": (
+        "import sys; print('ready', flush=True); sys.stdout.write('F' + 8 * '\\x7f')",
+        "its decoder ended",
+    ),
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+@pytest.mark.parametrize("name", ODD)
+def test_a_video_whose_decoder(name, tmp_path, monkeypatch):
+    path = write_video(tmp_path / "walk.avi", [mask(10), mask(20), mask(30)])
+    start, told = ODD[name]
+    monkeypatch.setattr(videos, "_START", start)
+    monkeypatch.setattr(videos, "SECONDS", 0.5 if name == "hangs" else 60.0)
+    with pytest.raises(DatasetError, match=told):
+        list(silhouette_frames(path))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+def test_a_decoder_that_was_killed_or_found_no_memory_is_not_the_videos_fault(
+    tmp_path, monkeypatch
+):
+    path = write_video(tmp_path / "walk.avi", [mask(10), mask(20), mask(30)])
+    monkeypatch.setattr(videos, "_START", decoding("os.kill(os.getpid(), signal.SIGKILL)"))
+    with pytest.raises(LibraryError, match=r"decodes videos was killed \(SIGKILL\)"):
+        list(silhouette_frames(path))
+    monkeypatch.setattr(videos, "_START", patched("videos.memory_is_short = lambda spare: True"))
+    with pytest.raises(LibraryError, match="finds too little memory"):
+        list(silhouette_frames(path))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+def test_the_decoder_ends_when_nobody_wants_more(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "walk.avi", [mask(10), mask(20), mask(30)])
+    children = []
+    start = videos.Child._start
+    monkeypatch.setattr(
+        videos.Child, "_start", lambda *args: children.append(start(*args)) or children[-1]
+    )
+    frames = silhouette_frames(path)
+    next(frames)
+    frames.close()
+    assert children[0].returncode == -signal.SIGKILL
+    with pytest.raises(ProcessLookupError):
+        os.kill(children[0].pid, 0)

@@ -215,6 +215,22 @@ def test_an_existing_output_is_kept(write_gei, tmp_path):
     assert len(read_results(output)) == 1
 
 
+def test_the_same_results_are_left_and_others_refused(write_gei, tmp_path, caplog):
+    path, output = write_gei(), tmp_path / "results.h5"
+    evaluate(path, output=output)
+    before = output.stat()
+    with caplog.at_level("INFO", "gaitkit"):
+        assert len(evaluate(path, output=output)) == 1
+    assert "results.h5 is done already" in caplog.text
+    with pytest.raises(OutputExistsError):
+        evaluate(path, output=output, k=3)
+    other = write_gei("other.h5", dataset="another")
+    with pytest.raises(OutputExistsError):
+        evaluate(other, output=output, k=3)
+    assert output.stat().st_ino == before.st_ino
+    assert sorted(item.name for item in tmp_path.glob("*results*")) == ["results.h5"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

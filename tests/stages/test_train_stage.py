@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 from gaitkit.artifacts import TrainedOn, open_artifact
-from gaitkit.errors import DeviceError, OptionError, OutputError, StoppedError
+from gaitkit.errors import DeviceError, OptionError, OutputError, OutputExistsError, StoppedError
 from gaitkit.training.loop import Callbacks
 from gaitkit.training.record import recorded_training
 from gaitkit.training.store import load_history, training_summary
@@ -173,6 +174,69 @@ def test_a_finished_model_is_trained_on_to_the_same_bytes(
     train_small(geis, output, precision="auto", threads=None, **more)
     assert output.read_bytes() == whole.read_bytes()
     assert not (tmp_path / "model.h5.parts").exists()
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"options": VALIDATED},
+        {"options": VALIDATED, "refit": True},
+        {"precision": "auto", "threads": None},
+    ],
+    ids=["plain", "validated", "refit", "as it was"],
+)
+def test_a_finished_training_is_known_as_finished(
+    tmp_path: Path, write_geis: Write, how: dict[str, Any]
+) -> None:
+    geis, output = write_geis(), tmp_path / "model.h5"
+    with pytest.raises(StoppedError):
+        train_small(geis, output, callbacks=stop_after(2), **how)
+    parts = tmp_path / "model.h5.parts"
+    left = shutil.copytree(parts, tmp_path / "left")
+    digest = train_small(geis, output, **how)
+    before = output.stat()
+    left.rename(parts)  # As if it had been killed just before these were removed.
+    assert train_small(geis, output, **how) == digest
+    assert (output.stat().st_ino, parts.exists()) == (before.st_ino, False)
+    for change in (
+        {"options": replace(how.get("options", OPTIONS), seed=1)},
+        {"options": replace(how.get("options", OPTIONS), iterations=8)},
+        {"config": {"width": 3}},
+        {"subjects": SUBJECTS[:-1]},
+        {"precision": "bf16"},
+        {"refit": not how.get("refit", False), "options": VALIDATED},
+    ):
+        with pytest.raises(OutputExistsError):
+            train_small(geis, output, **{**how, **change})
+    assert output.stat().st_ino == before.st_ino
+
+
+def test_a_training_on_that_is_done_is_known_by_what_it_left(
+    tmp_path: Path, write_geis: Write
+) -> None:
+    geis, output = write_geis(), tmp_path / "model.h5"
+    train_small(geis, output)
+    more = {"options": replace(OPTIONS, iterations=9), "resume": True}
+    with pytest.raises(StoppedError):
+        train_small(geis, output, callbacks=stop_after(1), **more)
+    left = shutil.copytree(tmp_path / "model.h5.parts", tmp_path / "left")
+    digest = train_small(geis, output, **more)
+    left.rename(tmp_path / "model.h5.parts")
+    assert train_small(geis, output, **more) == digest
+    assert sorted(item.name for item in tmp_path.iterdir()) == [geis.name, "model.h5"]
+
+
+def test_a_folder_of_the_users_own_is_no_place_for_checkpoints(
+    tmp_path: Path, write_geis: Write
+) -> None:
+    geis, own = write_geis(), tmp_path / "model.h5.parts"
+    own.mkdir()
+    (own / "thesis.tex").write_text("years of work")
+    for restart in (False, True):
+        with pytest.raises(OutputError, match="was not made by gaitkit"):
+            train_small(geis, tmp_path / "model.h5", restart=restart)
+    assert [item.name for item in own.iterdir()] == ["thesis.tex"]
 
 
 def test_a_validated_model_is_trained_on_with_its_best(tmp_path: Path, write_geis: Write) -> None:

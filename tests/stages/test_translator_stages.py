@@ -227,6 +227,15 @@ def test_a_stopped_translation_continues_from_its_pieces(
     translate(geis, model, output, device="cpu")
     assert output.read_bytes() == (tmp_path / "whole.h5").read_bytes()
     assert not pieces.exists()
+    # Killed when the output had just got its name, and given again.
+    before = output.stat()
+    shutil.copytree(tmp_path / "kept", pieces)
+    translate(geis, model, output, device="cpu")
+    assert (output.stat().st_ino, pieces.exists()) == (before.st_ino, False)
+    train_small(geis, model, options=replace(OPTIONS, seed=3), overwrite=True)
+    with pytest.raises(OutputExistsError):
+        translate(geis, model, output, device="cpu")
+    assert output.stat().st_ino == before.st_ino
 
 
 def other(**changes: Any) -> dict[str, Any]:
