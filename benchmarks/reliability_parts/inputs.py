@@ -207,7 +207,7 @@ def _archives(empty: Path, entries: Entries) -> list[Kind]:
     makers: dict[str, Callable[[random.Random], bytes]] = {
         "a.zip": lambda rng: changed_zip(entries, rng),
         "a.tar": lambda rng: changed_tar(entries, rng),
-        "a.tar.gz": lambda rng: changed_tar(entries, rng, "w:gz"),
+        "a.tar.gz": lambda rng: changed_tar(entries, rng, packed=True),
         "packed.zip": lambda rng: changed_packed(entries, rng),
     }
     return [

@@ -6,6 +6,7 @@ import io
 import random
 import re
 import tarfile
+import warnings
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -156,7 +157,8 @@ def changed_zip(entries: Entries, rng: random.Random) -> bytes:
     hostile = rng.random() < 0.5
     out = io.BytesIO()
     packing = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
-    with zipfile.ZipFile(out, "w", packing) as zipped:
+    with warnings.catch_warnings(), zipfile.ZipFile(out, "w", packing) as zipped:
+        warnings.simplefilter("ignore")  # Two of a name are meant.
         for name, data in _with_hostile(entries, rng) if hostile else entries:
             info = zipfile.ZipInfo(name)
             info.compress_type = packing
@@ -166,13 +168,12 @@ def changed_zip(entries: Entries, rng: random.Random) -> bytes:
     return out.getvalue() if hostile else changed_bytes(out.getvalue(), rng)
 
 
-def changed_tar(entries: Entries, rng: random.Random, mode: str = "w") -> bytes:
-    """Likewise a tar; `mode` is that of `tarfile.open`."""
+def changed_tar(entries: Entries, rng: random.Random, *, packed: bool = False) -> bytes:
+    """Likewise a tar, or a tar.gz, which is changed inside as well."""
     hostile = rng.random() < 0.5
-    plain = mode == "w"
     out = io.BytesIO()
     form = rng.choice((tarfile.GNU_FORMAT, tarfile.PAX_FORMAT))
-    with tarfile.open(fileobj=out, mode=mode, format=form) as tar:
+    with tarfile.open(fileobj=out, mode="w", format=form) as tar:
         for name, data in _with_hostile(entries, rng) if hostile else entries:
             info = tarfile.TarInfo(name)
             info.size = len(data)
@@ -182,14 +183,16 @@ def changed_tar(entries: Entries, rng: random.Random, mode: str = "w") -> bytes:
                 )
                 info.linkname, info.size = rng.choice(("/etc/passwd", "../../x", name)), 0
             tar.addfile(info, io.BytesIO(data[: info.size]))
-    if hostile:
-        return out.getvalue()
-    if plain or rng.random() < 0.3:
-        return changed_bytes(out.getvalue(), rng)
-    # What is compressed is changed inside as well.
-    inside = zlib.decompress(out.getvalue(), wbits=31)
-    packer = zlib.compressobj(1, wbits=31)
-    return packer.compress(changed_bytes(inside, rng)) + packer.flush()
+    inside = not hostile and (not packed or rng.random() < 0.7)
+    tarred = changed_bytes(out.getvalue(), rng) if inside else out.getvalue()
+    if not packed:
+        return tarred
+    return _gzipped(tarred) if hostile or inside else changed_bytes(_gzipped(tarred), rng)
+
+
+def _gzipped(data: bytes) -> bytes:
+    packer = zlib.compressobj(1, wbits=31)  # Without a date, which gzip's own writer adds.
+    return packer.compress(data) + packer.flush()
 
 
 def changed_packed(entries: Entries, rng: random.Random) -> bytes:
@@ -201,7 +204,7 @@ def changed_packed(entries: Entries, rng: random.Random) -> bytes:
     packed = []
     for person, files in people.items():
         changed = inside and rng.random() < 0.6
-        archive = changed_tar(files, rng, "w:gz") if changed else _tar(files)
+        archive = changed_tar(files, rng, packed=True) if changed else _tar(files)
         packed.append((f"walkers/{person}.tar.gz", archive))
     if not inside:
         return changed_zip(packed, rng)
@@ -214,12 +217,12 @@ def changed_packed(entries: Entries, rng: random.Random) -> bytes:
 
 def _tar(entries: Entries) -> bytes:
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+    with tarfile.open(fileobj=out, mode="w") as tar:
         for name, data in entries:
             info = tarfile.TarInfo(name)
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
-    return out.getvalue()
+    return _gzipped(out.getvalue())
 
 
 def _with_hostile(entries: Entries, rng: random.Random) -> Entries:
