@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import h5py
 import numpy as np
@@ -36,8 +37,10 @@ PART = "artefacts"
 KINDS = ("gei", "silhouettes", "identification", "translator")
 _BLOCK = 512
 _MUTANT = "mutant.h5"
-_MARKS = (b"\x89HDF", b"TREE", b"SNOD", b"HEAP", b"OHDR", b"OCHK", b"GCOL", b"FRHP", b"BTHD")
-_MARKS += (b"schema_version", b"content_sha256", b"parameters", b"subject", b"deflate", b"dropped")
+_MARKS = (
+    *(b"\x89HDF", b"TREE", b"SNOD", b"HEAP", b"OHDR", b"OCHK", b"GCOL", b"FRHP", b"BTHD"),
+    *(b"schema_version", b"content_sha256", b"parameters", b"subject", b"deflate", b"dropped"),
+)
 _REFUSED = (OSError, ValueError, TypeError, KeyError, RuntimeError, OverflowError)
 """What HDF5 makes of a change that it does not allow."""
 
@@ -102,16 +105,16 @@ def _try_kind(out: Path, record: Record, kind: str, base: Path, seed: int, count
 
     def judge(found: Outcome, how: str) -> None:
         if broken := broken_by(found, how):
-            file = file_of(found.index).name
-            record.add(PART, kind, found.outcome, broken, index=found.index, file=file)
+            file = file_of(found.number).name
+            record.add(PART, kind, found.outcome, broken, number=found.number, file=file)
         else:
             as_promised[found.outcome] += 1
 
     for found in attempts(range(count), plain, work, keep):
         peak = max(peak, found.peak_bytes)
-        if found.outcome in ("crash", "too slow") and is_sealed(file_of(found.index)):
-            file_of(found.index).unlink()
-            crashed.append(found.index)
+        if found.outcome in ("crash", "too slow") and is_sealed(file_of(found.number)):
+            file_of(found.number).unlink()
+            crashed.append(found.number)
         else:
             judge(found, " when read plainly")
     for found in attempts(crashed, guarded, work, keep):
@@ -137,19 +140,11 @@ def is_sealed(path: Path) -> bool:
     return True
 
 
-class plainly:  # noqa: N801
+def plainly() -> contextlib.AbstractContextManager[object]:
     """Within it, what is read in a process of its own is read in this one, as the stages do."""
+    from gaitkit.artifacts import arrays
 
-    def __enter__(self) -> None:
-        from gaitkit.artifacts import arrays, reader
-
-        self._guarded = reader.GuardedArrays
-        reader.GuardedArrays = arrays.H5Arrays
-
-    def __exit__(self, *error: object) -> None:
-        from gaitkit.artifacts import reader
-
-        reader.GuardedArrays = self._guarded
+    return mock.patch("gaitkit.artifacts.reader.GuardedArrays", arrays.H5Arrays)
 
 
 def read_by_all(path: Path, kind: str) -> Attempt:

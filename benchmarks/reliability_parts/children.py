@@ -12,7 +12,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,15 +51,15 @@ class Outcome(NamedTuple):
 
     Attributes
     ----------
-    index : int
-        Which.
+    number : int
+        Which attempt.
     outcome, text : str
         Those of the attempt; ``crash`` and ``too slow`` where its process was ended.
     peak_bytes : int
         Most memory that the process has had so far.
     """
 
-    index: int
+    number: int
     outcome: str
     text: str
     peak_bytes: int
@@ -101,17 +101,19 @@ def _batch(
     attempt: Callable[[int, Path], Attempt],
     folder: Path,
     keep: Callable[[int, Path], object],
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, int]:
     reading, writing = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()
     if not pid:
+        code = 70
         try:
             os.close(reading)
             _be_the_child(batch, attempt, folder, keep, writing)
+            code = 0
         finally:
-            os._exit(0)
+            os._exit(code)
     os.close(writing)
     count = peak = 0
     with os.fdopen(reading) as lines:
@@ -122,7 +124,7 @@ def _batch(
     _, status = os.waitpid(pid, 0)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
-    if count < len(batch):
+    if count < len(batch) and status:
         code = os.waitstatus_to_exitcode(status)
         name = signal.Signals(-code).name if code < 0 else f"exit {code}"
         keep(batch[count], folder)
@@ -168,6 +170,8 @@ def _be_the_child(
             keep(index, folder)
         line = json.dumps([index, found.outcome, found.text[:2000], peak]) + "\n"
         os.write(pipe, line.encode())
+        if peak > MAX_BYTES:
+            return  # The next ones have a process that has not had so much.
 
 
 def _limit_memory() -> None:

@@ -110,8 +110,8 @@ def _try_kind(out: Path, record: Record, kind: Kind, seed: int, count: int) -> N
     for found in attempts(range(count), attempt, out / "work", keep):
         peak = max(peak, found.peak_bytes)
         if broken := broken_by(found):
-            file = file_of(found.index).name
-            record.add(PART, kind.name, found.outcome, broken, index=found.index, file=file)
+            file = file_of(found.number).name
+            record.add(PART, kind.name, found.outcome, broken, number=found.number, file=file)
         else:
             as_promised[found.outcome] += 1
     for outcome, number in sorted(as_promised.items()):
@@ -169,7 +169,7 @@ def _pictures(tree: Path, frame: Path) -> list[Kind]:
     import numpy as np
     from PIL import Image
 
-    grey = cv2.imread(str(frame), cv2.IMREAD_GRAYSCALE)[::4, ::4]
+    grey = np.asarray(Image.open(frame).convert("L"))[::4, ::4]
     deep = np.dstack([grey] * 4).astype(np.uint16) * 257
     progressive = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
     made: dict[str, list[bytes]] = {

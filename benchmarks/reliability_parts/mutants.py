@@ -11,8 +11,10 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 
-_EDGES = (0, 1, 2, 127, 128, 255, 1 << 15, (1 << 16) - 1, 1 << 31, (1 << 31) - 1, (1 << 32) - 1)
-_EDGES += (1 << 40, 1 << 62, (1 << 63) - 1, (1 << 64) - 1)
+_EDGES = (
+    *(0, 1, 2, 127, 128, 255, 1 << 15, (1 << 16) - 1, 1 << 31, (1 << 31) - 1, (1 << 32) - 1),
+    *(1 << 40, 1 << 62, (1 << 63) - 1, (1 << 64) - 1),
+)
 
 _FRAGMENTS = (
     *("[" * 4000, "{" * 4000, '{"a":' * 4000, "a." * 4000 + "a = 1", "8" * 6000, "-" + "7" * 400),
@@ -72,8 +74,8 @@ def changed_bytes(
         case 2 | 3:
             width = rng.choice((1, 2, 4, 8))
             number = rng.choice(_EDGES) % (1 << 8 * width)
-            order = rng.choice(("little", "big"))
-            found[start : start + width] = number.to_bytes(width, order)
+            little = number.to_bytes(width, "little")
+            found[start : start + width] = rng.choice((little, little[::-1]))
         case 4:
             del found[start:]
         case 5:

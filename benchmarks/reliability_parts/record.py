@@ -60,7 +60,12 @@ class Record:
         case : JSON-able
             What is needed to see it again.
         """
-        line = {"part": part, "what": what, "outcome": outcome, "broken": broken or []}
+        line: dict[str, Any] = {
+            "part": part,
+            "what": what,
+            "outcome": outcome,
+            "broken": broken or [],
+        }
         line |= {"count": count, **case}
         self._file.write(json.dumps(line, default=str) + "\n")
         self._file.flush()

@@ -13,8 +13,10 @@ from pathlib import Path
 from reliability_parts.commands import import_what_it_needs
 
 _VIEWS = ("--view", "0", "--view", "90")
-TRAINING = ("--width", "4", "--batch-size", "4", "--iterations", "8", "--threads", "1")
-TRAINING += ("--precision", "fp32", "--device", "cpu")
+TRAINING = (
+    *("--width", "4", "--batch-size", "4", "--iterations", "8", "--threads", "1"),
+    *("--precision", "fp32", "--device", "cpu"),
+)
 """Of a few seconds; what it has learned is still a little different for every GEI."""
 
 _SMALL = ("--frames", "10", "--workers", "1")

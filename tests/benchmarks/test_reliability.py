@@ -235,7 +235,7 @@ def test_attempts_are_judged_from_outside(tmp_path: Path) -> None:
         (kept / str(index)).write_bytes((folder / "mutant").read_bytes())
 
     found = list(attempts([0, 1, 2, 3, 4], attempt, tmp_path / "work", keep))
-    assert [(outcome.index, outcome.outcome) for outcome in found] == [
+    assert [(outcome.number, outcome.outcome) for outcome in found] == [
         (0, "read"),
         (1, "crash"),
         (2, "raised LookupError"),
