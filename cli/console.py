@@ -11,7 +11,8 @@ import contextlib
 import json
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -19,6 +20,7 @@ import click
 from gaitkit.cli import parameters
 from gaitkit.cli.streams import write_lines
 from gaitkit.display import Bar, progress_bar
+from gaitkit.outputs import file_identity
 from gaitkit.parallel import process_rank
 from gaitkit.printable import harmless, harmless_in_json, one_line
 
@@ -32,6 +34,7 @@ __all__ = [
     "say",
     "set_verbosity",
     "verbosity",
+    "writing",
 ]
 
 _verbosity = 0
@@ -80,6 +83,20 @@ def say(text: str) -> None:
         # A signal that is told of may come while something is written: a RuntimeError.
         with contextlib.suppress(OSError, RuntimeError):
             write_lines(sys.stderr, one_line(text))
+
+
+def writing(output: Path) -> Callable[[str], None]:
+    """What is to be said when an output is written, or was there already and is left as it was.
+
+    Called before the work; what it gives is called after it, with what follows the output's name.
+    """
+    before = file_identity(output)
+
+    def wrote(rest: str = "") -> None:
+        left = before is not None and file_identity(output) == before
+        say(f"{'Nothing to do for' if left else 'Wrote'} {output}{rest}")
+
+    return wrote
 
 
 def in_options(text: str) -> str:

@@ -101,6 +101,7 @@ def command(
         )
     if fuse and len(geis) < 2:
         raise click.UsageError("--fuse puts several GEI artefacts together; there is one only.")
+    wrote = None if output is None else console.writing(output)
     results = EvaluationResults(
         result
         for path, *others in ([geis] if fuse else [(path,) for path in geis])
@@ -126,5 +127,5 @@ def command(
         console.print_text(FORMATS[form](results))
     else:
         console.print_text(results.table(probe_view=probe_view))
-    if output is not None:
-        console.say(f"Wrote {output}.")
+    if wrote is not None:
+        wrote(".")

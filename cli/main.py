@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import signal
 import sys
+import threading
 import traceback
+from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 import click
@@ -120,7 +124,7 @@ def cli() -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line; the console script's entry point."""
-    with standard_streams() as stdout:
+    with standard_streams() as stdout, _signals_unwind():
         console.set_verbosity(0)
         code = _run(args)
         with contextlib.suppress(OSError, ValueError):
@@ -141,6 +145,9 @@ def _run(args: list[str] | None) -> int:
     except (click.exceptions.Abort, KeyboardInterrupt):
         _tell("Stopped.")
         return 130
+    except _Ended as ended:
+        _tell(f"Stopped by {ended.signal.name}.")
+        return 128 + ended.signal
     except click.ClickException as error:
         with contextlib.suppress(OSError, ValueError):
             error.show()
@@ -157,6 +164,40 @@ def _run(args: list[str] | None) -> int:
         _report_bug(error)
         return 1
     return code if isinstance(code, int) else 0
+
+
+class _Ended(BaseException):
+    """The process was asked to end: like Ctrl-C, but of another name."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.signal = signal.Signals(number)
+
+
+@contextlib.contextmanager
+def _signals_unwind() -> Iterator[None]:
+    """Let what is open be closed, and what is unfinished removed, when the process is to end.
+
+    A signal that is ignored, as under nohup, stays ignored.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise _Ended(number)
+
+    numbers = [
+        number
+        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
+        if signal.getsignal(number) is signal.SIG_DFL
+    ]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []
+    for number in numbers:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _tell(text: str) -> None:

@@ -147,7 +147,7 @@ def test_a_killed_worker_is_told_with_what_it_did() -> None:
         list(map_unordered(be_killed, pieces, workers=2))
     assert caught.value.message == (
         "A worker process died: it was killed (SIGKILL), most likely for want of memory, while it "
-        "worked on anna/nm-01?[2J."
+        "worked on anna/nm-01\\x1b[2J."
     )
     assert caught.value.hint == "Do the same again with fewer `workers`: it continues."
 
