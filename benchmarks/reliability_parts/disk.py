@@ -70,7 +70,7 @@ def _judge(
     broken += [f"half under its final name: {name}" for name in half_files(folder, found, good)]
     broken += the_same_again(bench, stage, folder, good)
     outcome = "had room" if ended.code == 0 else "told"
-    said = ended.last if broken else ""
+    said = ended.err[-4000:] if broken else ""
     bench.record.add("full-disk", stage.name, outcome, broken, **case, said=said)
 
 

@@ -75,7 +75,7 @@ class Record:
         if broken:
             counts["BROKEN"] += 1
             self.broken += 1
-            told = ", ".join(f"{name} {value}" for name, value in case.items() if value != "")
+            told = ", ".join(f"{name} {value}" for name, value in case.items() if name != "said")
             self._told.setdefault(part, []).append(f"{what}: {'; '.join(broken)} [{told}]")
 
     def note(self, part: str, text: str) -> None:

@@ -19,6 +19,8 @@ from reliability_parts.bench import (
 from reliability_parts.commands import Command, contents
 from reliability_parts.stages import Stage
 
+_KEPT_LETTERS = 4000
+
 # Signal, to the whole session, twice.
 SIGNALS = (
     (signal.SIGTERM, False, False),
@@ -68,7 +70,15 @@ def _kill(bench: Bench, stage: Stage, number: int) -> None:
         broken.append(f"{left} processes left")
     outcome = state_of(found, good, stage) if first.code else "too late"
     bench.record.add(
-        "kills", stage.name, outcome, broken, number=number, killed=whom, when=when, code=first.code
+        "kills",
+        stage.name,
+        outcome,
+        broken,
+        number=number,
+        killed=whom,
+        when=when,
+        code=first.code,
+        said=first.err[-_KEPT_LETTERS:] if broken else "",
     )
 
 
@@ -99,7 +109,7 @@ def _signal(bench: Bench, stage: Stage, number: int, which: int) -> None:
         signal=sent.name + (" twice" if twice else ""),
         when=when,
         code=first.code,
-        said=first.last if broken else "",
+        said=first.err[-_KEPT_LETTERS:] if broken else "",
     )
 
 
