@@ -45,7 +45,7 @@ MAX_ARRAYS = 20_000
 MAX_DEPTH = 8
 MAX_ATTRIBUTE_BYTES = 1 << 20
 
-_CLAIM_BYTES, _CLAIM_RATIO = 512 << 20, 16
+_CLAIM_BYTES, _CLAIM_RATIO = 512 << 20, 64
 _TEXT_BYTES = 64
 """A text in memory, however short."""
 
@@ -80,8 +80,8 @@ class ArrayInfo(NamedTuple):
 def refuse_large_claims(arrays: Mapping[str, ArrayInfo], file_bytes: int) -> None:
     """Raise `MalformedError` where arrays claim far more than their file can hold.
 
-    All together may claim 512 MiB and sixteen times the size of the file: real artefacts stay far
-    below, and a small file that unpacks to more than the machine has is refused here.
+    All together may claim 512 MiB and 64 times the size of the file: silhouettes take 6 to 20 times
+    the room of their file, and a small one that unpacks to more than the machine has is refused.
     """
     claimed = sum(info.claimed_bytes for info in arrays.values())
     if claimed > _CLAIM_BYTES + _CLAIM_RATIO * file_bytes:

@@ -93,8 +93,11 @@ def run_pipeline(
     ------
     OutputBusyError
         Another run is at work in the folder.
+    StoppedError
+        A stop was requested; the same call continues.
     """
     with workshop:
+        workshop.stop_requested = None if callbacks is None else callbacks.stop_requested
         return _run(source, workshop, options, callbacks, progress)
 
 

@@ -20,7 +20,7 @@ from typing import Any, Self
 from gaitkit._version import __version__
 from gaitkit.artifacts import open_artifact
 from gaitkit.artifacts.schema import as_json, read_json
-from gaitkit.errors import ArtifactError, OutputError, OutputExistsError
+from gaitkit.errors import ArtifactError, OutputError, OutputExistsError, StoppedError
 from gaitkit.outputs import claimed_folder, file_identity, write_whole
 
 __all__ = ["Workshop", "content_of"]
@@ -53,6 +53,8 @@ class Workshop:
     ----------
     made, kept : list of str
         Names of the outputs that were made, and that were up to date.
+    stop_requested : callable or None
+        Asked before each step.
 
     Raises
     ------
@@ -75,6 +77,7 @@ class Workshop:
             ) from error
         self._record = self._read_record()
         self._claim: AbstractContextManager[None] | None = None
+        self.stop_requested: Callable[[], bool] | None = None
 
     def __enter__(self) -> Self:
         self._claim = claimed_folder(self.folder)
@@ -152,8 +155,14 @@ class Workshop:
         ------
         OutputExistsError
             A file of that name is there that this workshop has not made.
+        StoppedError
+            A stop was requested.
         """
         path = self.path(name)
+        if self.stop_requested is not None and self.stop_requested():
+            raise StoppedError(
+                f"Stopped before {path}.", hint="Give the same command again to continue."
+            )
         if self.is_current(name, plan):
             _log.info("%s is up to date", path)
             self.kept.append(name)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gaitkit.artifacts import open_artifact, write_artifact
-from gaitkit.errors import ArtifactError, OutputBusyError, OutputExistsError
+from gaitkit.errors import ArtifactError, OutputBusyError, OutputExistsError, StoppedError
 from gaitkit.stages.workshop import Workshop
 
 
@@ -121,3 +121,13 @@ def test_two_are_never_at_work_in_one_folder(tmp_path: Path) -> None:
     ):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stop_is_answered_before_the_next_step(tmp_path: Path) -> None:
+    workshop = Workshop(tmp_path)
+    workshop.step("a.h5", {}, stage(1), say="making a")
+    workshop.stop_requested = lambda: True
+    with pytest.raises(StoppedError, match=r"Stopped before .*b\.h5") as caught:
+        workshop.step("b.h5", {}, stage(1), say="making b")
+    assert "to continue" in str(caught.value.hint)
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["a.h5", "run.json"]
