@@ -30,8 +30,10 @@ __all__ = [
 LAYOUTS: dict[str, str] = {
     "manifest": "gaitkit.datasets.manifest:ManifestSource",
     "geis": "gaitkit.datasets.gei_images:GeiImageSource",
+    "opengait-packed": "gaitkit.datasets.opengait:PackedArrays",
     "casia-b-packed": "gaitkit.datasets.packed:PackedSource",
     "casia-b": "gaitkit.datasets.casia_b:TreeSource",
+    "opengait": "gaitkit.datasets.opengait:ArrayTree",
 }
 """Name of a layout, and the class that is it; a path is of the first that recognises it."""
 
@@ -127,7 +129,8 @@ def open_source(
     path : str or Path
         A folder ``subject/sequence/view/*.png``; a zip, tar, tar.gz, tar.bz2 or tar.xz of such a
         folder; a folder, zip or tar of such archives, as CASIA-B is distributed; a manifest
-        (a CSV file that lists one's own recordings); or what another layout of `LAYOUTS` reads.
+        (a CSV file that lists one's own recordings); OpenGait's pickles,
+        ``subject/sequence/view/*.pkl``, as a folder or in the same archives; or what another layout of `LAYOUTS` reads.
         Archives are recognised by their content and read in place.
     name : str, optional
         Name of the data set; by default that of a synthetic tree, or of the folder or file.
