@@ -131,14 +131,15 @@ def report_stage(
 
 
 def silhouette_fields(values: dict[str, Any]) -> dict[str, Any]:
-    """Fields of `SilhouetteOptions`, taken out of a command's values (`silhouette_options`)."""
-    height, width = values.pop("size")
-    return {
-        "alignment": values.pop("alignment"),
-        "height": height,
-        "width": width,
-        "drop_cut": not values.pop("keep_cut"),
-    }
+    """Fields of `SilhouetteOptions`, taken out of a command's values (`silhouette_options`).
+
+    What was not said is for the source to say: its frames may be aligned already.
+    """
+    alignment, size = values.pop("alignment"), values.pop("size")
+    fields: dict[str, Any] = {} if alignment is None else {"alignment": alignment}
+    if size is not None:
+        fields |= dict(zip(("height", "width"), size, strict=True))
+    return fields | {"drop_cut": not values.pop("keep_cut")}
 
 
 def average_fields(values: dict[str, Any]) -> dict[str, Any]:

@@ -114,7 +114,8 @@ def _search(folder: Path, parts: tuple[str, ...], seen: Glimpse) -> None:
     except PermissionError:
         return
     for name in sorted(folders) if len(parts) < _MAX_DEPTH else ():
-        if seen.image is not None or seen.files > (_MAX_FILES if seen.array is None else _FEW_FILES):
+        most = _MAX_FILES if seen.array is None else _FEW_FILES
+        if seen.image is not None or seen.files > most:
             break
         _search(folder / name, (*parts, name), seen)
     for name in sorted(files):
@@ -293,7 +294,8 @@ def misplaced_in_archive(label: str, seen: Glimpse) -> LayoutError:
         )
     missing = _LEVELS - len(found) + 1
     if missing <= 0:
-        return _of_the_other_kind(where, seen) or view_is_no_number(f"{label}/{where.rpartition('/')[0]}")
+        folder = f"{label}/{where.rpartition('/')[0]}"
+        return _of_the_other_kind(where, seen) or view_is_no_number(folder)
     return LayoutError(
         f"{start}; its first {_noun(seen)} is {where}: it looks {_levels(missing)} too shallow",
         hint="Pack the folder that holds the subjects' folders.",

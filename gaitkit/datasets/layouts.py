@@ -130,7 +130,8 @@ def open_source(
         A folder ``subject/sequence/view/*.png``; a zip, tar, tar.gz, tar.bz2 or tar.xz of such a
         folder; a folder, zip or tar of such archives, as CASIA-B is distributed; a manifest
         (a CSV file that lists one's own recordings); OpenGait's pickles,
-        ``subject/sequence/view/*.pkl``, as a folder or in the same archives; or what another layout of `LAYOUTS` reads.
+        ``subject/sequence/view/*.pkl``, as a folder or in the same archives; or what another
+        layout of `LAYOUTS` reads.
         Archives are recognised by their content and read in place.
     name : str, optional
         Name of the data set; by default that of a synthetic tree, or of the folder or file.

@@ -9,7 +9,7 @@ name.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -45,6 +45,11 @@ class _Arrays(Layout):
     suffixes = ARRAY_SUFFIXES
     aligned = True
 
+    @property
+    def description(self) -> str:
+        """What is read and from where."""
+        return f"the arrays of aligned silhouettes in {self.path}"
+
     def choose(self, names: list[str], folder: str) -> list[str]:
         """The file that holds the silhouettes; all names where there is but one, or none.
 
@@ -70,8 +75,9 @@ class _Arrays(Layout):
         return likely
 
 
-def _unpacked(frames: Iterator[tuple[str, bytes]], where: str) -> Iterator[Frame]:
-    for name, data in frames:
+def _unpacked(files: Iterable[Frame], where: str) -> Iterator[Frame]:
+    for name, data in files:
+        assert isinstance(data, bytes)  # Files are not decoded where they are listed.
         yield from array_frames(name, data, f"{where}/{name}")
 
 
@@ -89,7 +95,7 @@ class ArrayTree(_Arrays, TreeSource):
         """The sequences of a unit in order of key."""
         for (_, folder), sequence in zip(unit.work, super().read(unit), strict=True):
             where = str(self.path / folder)
-            yield SequenceFrames(sequence.key, _unpacked(iter(sequence.frames), where))
+            yield SequenceFrames(sequence.key, _unpacked(sequence.frames, where))
 
 
 class PackedArrays(_Arrays, PackedSource):

@@ -326,8 +326,8 @@ def visible_members(
             if member.size > limits.frame_bytes:
                 raise refused(
                     container.label,
-                    f"its {noun_of(suffixes)[:-1]} {'/'.join(member.parts)} has {member.size:,} bytes, more than "
-                    f"{limits.frame_bytes:,}",
+                    f"its {noun_of(suffixes)[:-1]} {'/'.join(member.parts)} has {member.size:,} "
+                    f"bytes, more than {limits.frame_bytes:,}",
                 )
             yield member
         elif archive_stem(name) is not None:

@@ -13,7 +13,6 @@ NumPy, ``ndarray.__reduce_ex__`` and ``dtype.__reduce__``: what an array is in p
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from struct import Struct
@@ -199,7 +198,7 @@ def read_pickled_array(data: bytes, label: str = "the pickle") -> NDArray[Any]:
     Traceback (most recent call last):
         ...
     gaitkit.errors.ArchiveError: the pickle was refused: it would call builtins.print.
-    Expected is one array of numbers, as OpenGait keeps silhouettes. Do not open it elsewhere...
+    Expected is one array of numbers, as OpenGait keeps silhouettes. Nothing in it was run.
     """
     if len(data) > MAX_ARRAY_BYTES:
         raise _refused(label, f"it has more than {MAX_ARRAY_BYTES >> 20} MiB")
@@ -430,8 +429,8 @@ def _latin(data: _Bytes) -> memoryview:
 def _refused(label: str, reason: str) -> ArchiveError:
     return ArchiveError(
         f"{label} was refused: {reason}.",
-        hint="Expected is one array of numbers, as OpenGait keeps silhouettes. Do not open it "
-        "elsewhere unless you trust who made it.",
+        hint="Expected is one array of numbers, as OpenGait keeps silhouettes. Nothing in it was "
+        "run.",
     )
 
 
@@ -470,7 +469,7 @@ def pickled_array(array: NDArray[np.uint8]) -> tuple[bytes, memoryview, bytes]:
     """
     if array.dtype != np.uint8:
         raise ValueError(f"expected an array of uint8, got {array.dtype}")
-    body = memoryview(np.ascontiguousarray(array).reshape(-1))
+    body = np.ascontiguousarray(array).reshape(-1).data
     shape = b"(" + b"".join(b"J" + Struct("<i").pack(size) for size in array.shape) + b"t"
     head = (
         b"\x80\x03cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85C\x01b\x87R"
