@@ -2,7 +2,7 @@
 
 import click
 
-from gaitkit.cli import options
+from gaitkit.cli import console, options
 
 
 @click.command("completion", short_help="Print a script for shell completion.")
@@ -20,4 +20,4 @@ def command(ctx: click.Context, shell: str) -> None:
     if completion is None:
         raise click.UsageError(f"This version of click has no completion for {shell}.", ctx)
     root = ctx.find_root().command
-    click.echo(completion(root, {}, "gaitkit", "_GAITKIT_COMPLETE").source())
+    console.print_text(completion(root, {}, "gaitkit", "_GAITKIT_COMPLETE").source())

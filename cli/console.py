@@ -1,6 +1,8 @@
 """What goes to the terminal beside results: notices, progress, questions of taste in one place.
 
 Results go to stdout, everything else to stderr; progress bars only where stderr is a terminal.
+Names come from anybody's files: what is written here has no control characters (see
+`gaitkit.printable`), and JSON has them escaped, so that it is read back as it was.
 """
 
 from __future__ import annotations
@@ -8,16 +10,32 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import click
 
 from gaitkit.cli import parameters
+from gaitkit.cli.streams import write_lines
 from gaitkit.display import Bar, progress_bar
+from gaitkit.outputs import file_identity
 from gaitkit.parallel import process_rank
+from gaitkit.printable import harmless, harmless_in_json, one_line
 
-__all__ = ["Bar", "in_options", "print_json", "progress", "say", "set_verbosity", "verbosity"]
+__all__ = [
+    "Bar",
+    "in_options",
+    "print_json",
+    "print_line",
+    "print_text",
+    "progress",
+    "say",
+    "set_verbosity",
+    "verbosity",
+    "writing",
+]
 
 _verbosity = 0
 
@@ -29,7 +47,8 @@ class _Notices(logging.Handler):
         prefix = "" if record.levelno < logging.WARNING else f"{record.levelname.capitalize()}: "
         # As in `say`, but errors and warnings also where one asked for quiet.
         with contextlib.suppress(OSError):
-            click.echo(prefix + in_options(record.getMessage()), err=True)
+            text = prefix + in_options(record.getMessage())
+            write_lines(sys.stderr, one_line(text))
 
 
 def set_verbosity(level: int) -> None:
@@ -55,14 +74,29 @@ def verbosity() -> int:
 
 
 def say(text: str) -> None:
-    """Write a notice to stderr unless told to be quiet.
+    """Write a notice of one line to stderr unless told to be quiet.
 
     One that cannot be written is left out: stderr may be a file on a full disk, and a notice must
     never end the work that it tells of.
     """
     if _verbosity >= 0:
-        with contextlib.suppress(OSError):
-            click.echo(text, err=True)
+        # A signal that is told of may come while something is written: a RuntimeError.
+        with contextlib.suppress(OSError, RuntimeError):
+            write_lines(sys.stderr, one_line(text))
+
+
+def writing(output: Path) -> Callable[[str], None]:
+    """What is to be said when an output is written, or was there already and is left as it was.
+
+    Called before the work; what it gives is called after it, with what follows the output's name.
+    """
+    before = file_identity(output)
+
+    def wrote(rest: str = "") -> None:
+        left = before is not None and file_identity(output) == before
+        say(f"{'Nothing to do for' if left else 'Wrote'} {output}{rest}")
+
+    return wrote
 
 
 def in_options(text: str) -> str:
@@ -75,10 +109,21 @@ def in_options(text: str) -> str:
     return parameters.in_options(text, running, group) if isinstance(group, click.Group) else text
 
 
+def print_line(text: str = "") -> None:
+    """Write one line of a result to stdout, whatever the names in it hold."""
+    write_lines(sys.stdout, one_line(text))
+
+
+def print_text(text: str) -> None:
+    """Write a result of several lines to stdout; names in it were made printable before."""
+    write_lines(sys.stdout, harmless(text))
+
+
 def print_json(value: Any) -> None:
     """Write one JSON document to stdout, in the first of several processes only."""
     if process_rank() == 0:
-        click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+        write_lines(sys.stdout, harmless_in_json(text))
 
 
 @contextlib.contextmanager

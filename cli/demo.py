@@ -71,11 +71,11 @@ def command(
     run_and_print(tree, workshop, chosen, title="demo", checkpoint_every=100, as_json=as_json)
     if as_json:
         return
-    click.echo("")
+    console.print_line()
     paths = {f"{output / name}{'/' * name.endswith('/')}": what for name, what in _FILES.items()}
     width = max(map(len, paths))
     for path, what in paths.items():
-        click.echo(f"{path:<{width}}  {what}")
+        console.print_line(f"{path:<{width}}  {what}")
 
 
 _FILES = {

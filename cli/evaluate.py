@@ -101,6 +101,7 @@ def command(
         )
     if fuse and len(geis) < 2:
         raise click.UsageError("--fuse puts several GEI artefacts together; there is one only.")
+    wrote = None if output is None else console.writing(output)
     results = EvaluationResults(
         result
         for path, *others in ([geis] if fuse else [(path,) for path in geis])
@@ -123,8 +124,8 @@ def command(
     if as_json or form == "json":
         console.print_json(to_json(results))
     elif form in FORMATS:
-        click.echo(FORMATS[form](results))
+        console.print_text(FORMATS[form](results))
     else:
-        click.echo(results.table(probe_view=probe_view))
-    if output is not None:
-        console.say(f"Wrote {output}.")
+        console.print_text(results.table(probe_view=probe_view))
+    if wrote is not None:
+        wrote(".")

@@ -61,7 +61,7 @@ def command(
     """
     from gaitkit.artifacts import open_artifact
 
-    chosen = (subjects, conditions, views)
+    chosen, wrote = (subjects, conditions, views), console.writing(output)
     kinds = ("gei", "silhouettes", "translator")
     with open_artifact(artifact, kinds, guarded=True) as opened:
         _refuse_what_does_not_fit(opened.kind, output, any(chosen), weights)
@@ -75,7 +75,7 @@ def command(
     from gaitkit.translators.onnx import export_onnx
 
     export_onnx(artifact, output, weights=weights, overwrite=overwrite)
-    console.say(f"Wrote {output}.")
+    wrote(".")
 
 
 def _refuse_what_does_not_fit(kind: str, output: Path, chosen: bool, weights: str | None) -> None:
@@ -101,10 +101,11 @@ def _export_images(
     from gaitkit.cli.selection import choose
     from gaitkit.reporting.export import export_folder, export_npz
 
+    wrote = console.writing(output)
     rows = choose(opened.labels, *chosen)
     if output.suffix == ".npz":
         export_npz(opened, rows, output, overwrite=overwrite)
-        console.say(f"Wrote {output}: {len(rows):,} sequences.")
+        wrote(f": {len(rows):,} sequences.")
     else:
         count = export_folder(opened, rows, output, format=format, overwrite=overwrite)
-        console.say(f"Wrote {count:,} images into {output}.")
+        wrote(f": {count:,} images.")

@@ -88,8 +88,10 @@ def describe_source(source: FrameSource, output: Path, *, as_json: bool) -> None
             {"source": source.description, "dataset": source.name, "units": len(units)}
         )
         return
-    click.echo(f"Would read {source.description} (data set {source.name}) in {len(units):,} units")
-    click.echo(f"Would write {output}")
+    console.print_line(
+        f"Would read {source.description} (data set {source.name}) in {len(units):,} units"
+    )
+    console.print_line(f"Would write {output}")
 
 
 def report_stage(

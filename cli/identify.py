@@ -60,7 +60,7 @@ def command(probe: Path, gallery: Path, as_json: bool, **how: Any) -> None:
         console.print_json(_json(found))
         return
     if found.answers:
-        click.echo(found.table())
+        console.print_text(found.table())
     if found.threshold is not None:
         unknown = sum(answer.name is None for answer in found.answers)
         console.say(

@@ -18,7 +18,6 @@ from gaitkit.cli import console, options
 def command(artifact: Path, dropped: bool, as_json: bool) -> None:
     """Say what an artefact is, what it holds, what it was made from and what was dropped."""
     from gaitkit.artifacts import open_artifact
-    from gaitkit.artifacts.arrays import UNPRINTABLE
     from gaitkit.artifacts.summary import describe
 
     with open_artifact(artifact, guarded=True) as opened:
@@ -28,14 +27,14 @@ def command(artifact: Path, dropped: bool, as_json: bool) -> None:
         console.print_json(summary | ({"dropped_rows": rows} if dropped else {}))
         return
     for line in _lines(artifact, summary):
-        click.echo(UNPRINTABLE.sub("?", line))
+        console.print_line(line)
     for row in rows:
         from gaitkit.labels import SequenceKey
 
         key = SequenceKey(row["subject"], row["condition"], row["take"], row["view"])
         where = f"{key}/{row['frame']}" if row["frame"] else str(key)
         line = f"  {row['reason']:<15} {where}  {row['detail']}".rstrip()
-        click.echo(UNPRINTABLE.sub("?", line))
+        console.print_line(line)
 
 
 def _lines(path: Path, summary: dict[str, Any]) -> list[str]:

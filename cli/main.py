@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-import os
+import signal
 import sys
+import threading
 import traceback
+from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 import click
@@ -13,8 +17,10 @@ import click
 from gaitkit._version import __version__
 from gaitkit.cli import console, options
 from gaitkit.cli.parameters import in_options
-from gaitkit.errors import GaitkitError, StoppedError, did_you_mean
+from gaitkit.cli.streams import standard_streams, write_lines
+from gaitkit.errors import MAX_MESSAGE, GaitkitError, StoppedError, did_you_mean
 from gaitkit.parallel import process_rank
+from gaitkit.printable import cut_inside, fitted, harmless, one_line, quoted
 
 __all__ = ["cli", "main"]
 
@@ -63,8 +69,20 @@ class Pipeline(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            text = f"There is no command {args[0]!r}. {did_you_mean(args[0], COMMANDS)}"
+            text = f"There is no command {quoted(args[0])}. {did_you_mean(args[0], COMMANDS)}"
             raise click.UsageError(text.rstrip(), ctx) from error
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line; a value in an error of click's is cut and made harmless."""
+        try:
+            return super().main(*args, **kwargs)
+        except click.ClickException as error:
+            told = error.format_message()
+            if not isinstance(error, click.BadParameter):  # Their choices and hints have lines.
+                told = one_line(told)
+            told = cut_inside(harmless(told), MAX_MESSAGE)
+            error.format_message = lambda: told  # type: ignore[method-assign]
+            raise
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what an error of the library calls a parameter is an option here."""
@@ -76,6 +94,9 @@ class Pipeline(click.Group):
             if error.hint:
                 error.hint = in_options(error.hint, running, self)
             raise
+        except BrokenPipeError as error:
+            # Not of stdout or stderr, which never raise; click would end without a word.
+            raise GaitkitError("A process that this one writes to has ended.") from error
 
 
 @click.group(
@@ -103,27 +124,85 @@ def cli() -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line; the console script's entry point."""
-    console.set_verbosity(0)
+    with standard_streams() as stdout, _signals_unwind():
+        console.set_verbosity(0)
+        code = _run(args)
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+        if code == 0 and stdout.reader_left:
+            code = 141
+        elif code == 0 and stdout.error is not None:
+            reason = stdout.error.strerror or type(stdout.error).__name__
+            _tell(f"Error: stdout cannot be written: {reason}. All else is done.")
+            code = 1
+    sys.exit(code)
+
+
+def _run(args: list[str] | None) -> int:
+    """Run a command and report what went wrong; the exit code."""
     try:
         code = cli.main(args, prog_name="gaitkit", standalone_mode=False)
-        sys.stdout.flush()
-    except click.exceptions.Abort:
-        click.echo("Stopped.", err=True)
-        sys.exit(130)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        _tell("Stopped.")
+        return 130
+    except _Ended as ended:
+        _tell(f"Stopped by {ended.signal.name}.")
+        return 128 + ended.signal
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        with contextlib.suppress(OSError, ValueError):
+            error.show()
+        return error.exit_code
     except GaitkitError as error:
         _report(error)
-        sys.exit(error.exit_code)
+        return error.exit_code
+    except SystemExit as stop:  # Of click's shell completion.
+        code = 0 if stop.code is None else stop.code
+        return code if isinstance(code, int) else 1
     except BrokenPipeError:
-        # The reader (head, less) went away: not an error, but Python would complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+        return 141  # Of a stream that is not the system's; those never raise.
     except Exception as error:
         _report_bug(error)
-        sys.exit(1)
-    sys.exit(code if isinstance(code, int) else 0)
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+class _Ended(BaseException):
+    """The process was asked to end: like Ctrl-C, but of another name."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.signal = signal.Signals(number)
+
+
+@contextlib.contextmanager
+def _signals_unwind() -> Iterator[None]:
+    """Let what is open be closed, and what is unfinished removed, when the process is to end.
+
+    A signal that is ignored, as under nohup, stays ignored.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise _Ended(number)
+
+    numbers = [
+        number
+        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
+        if signal.getsignal(number) is signal.SIG_DFL
+    ]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []
+    for number in numbers:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _tell(text: str) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        write_lines(sys.stderr, harmless(text))
 
 
 def _report(error: GaitkitError) -> None:
@@ -132,17 +211,20 @@ def _report(error: GaitkitError) -> None:
     rank = process_rank()
     if rank > 0 and isinstance(error, StoppedError):
         return  # The first process has said so.
-    click.echo(f"Error{f' (process {rank})' if rank else ''}: {error.message}", err=True)
-    if error.hint:
-        click.echo(error.hint, err=True)
+    # Options are longer than parameters.
+    told = GaitkitError(error.message, hint=error.hint)
+    _tell(f"Error{f' (process {rank})' if rank else ''}: {told}")
 
 
 def _report_bug(error: Exception) -> None:
     if console.verbosity() >= 2:
         traceback.print_exc()
-    text = " ".join(str(error).split())[:300]
-    click.echo(
-        f"Error: gaitkit failed in a way that it should not: {type(error).__name__}: {text}\n"
-        "Give the command again with -vv to see where, and report it.",
-        err=True,
+    try:
+        text = one_line(" ".join(str(error).split()))
+    except Exception:
+        text = "it cannot be told"
+    _tell(
+        f"Error: gaitkit failed in a way that it should not: {type(error).__name__}: "
+        f"{fitted(text, 300)}\n"
+        "Give the command again with -vv to see where, and report it."
     )

@@ -114,8 +114,8 @@ def _describe(given: GeiInput, output: Path, *, as_json: bool) -> None:
     from gaitkit.artifacts import open_artifact
 
     with open_artifact(given.path, "silhouettes") as artifact:
-        click.echo(f"Would read {given.path}: {len(artifact.labels):,} sequences")
-    click.echo(f"Would write {output}")
+        console.print_line(f"Would read {given.path}: {len(artifact.labels):,} sequences")
+    console.print_line(f"Would write {output}")
 
 
 def _refuse_given(ctx: click.Context, names: dict[str, str], why: str) -> None:

@@ -76,35 +76,38 @@ def command(name: str | None, as_json: bool) -> None:
     if as_json:
         console.print_json(described)
         return
-    click.echo("systems, for --model NAME")
+    console.print_line("systems, for --model NAME")
     for system, said in described["systems"].items():
-        click.echo(f"  {system}: {said['summary']}")
-        click.echo(f"      {said['source']}")
-        click.echo(f"      needs {said['needs']}")
+        console.print_line(f"  {system}: {said['summary']}")
+        console.print_line(f"      {said['source']}")
+        console.print_line(f"      needs {said['needs']}")
         for offer in said["offers"]:
-            click.echo(f"      can: {OFFERS[offer]} ({_MET[offer]})")
+            console.print_line(f"      can: {OFFERS[offer]} ({_MET[offer]})")
         if name is not None:
             _tell_settings(said)
     if described["recipes"]:
-        click.echo("\nrecipes, for --recipe NAME")
+        console.print_line()
+        console.print_line("recipes, for --recipe NAME")
         for line in _table([[n, r["summary"]] for n, r in described["recipes"].items()]):
-            click.echo(f"  {line}")
+            console.print_line(f"  {line}")
     for recipe_name, recipe in described["recipes"].items():
         changed = {**recipe["training"], **recipe["config"]}
         if name == recipe_name and changed:
-            click.echo("\nwhat it changes")
+            console.print_line()
+            console.print_line("what it changes")
             for line in _table([[key, _typed(value)] for key, value in changed.items()]):
-                click.echo(f"  {line}")
+                console.print_line(f"  {line}")
 
 
 def _tell_settings(said: dict[str, Any]) -> None:
     if said["training"]:
         changed = ", ".join(f"{key} {_typed(value)}" for key, value in said["training"].items())
-        click.echo(f"      trained with {changed}")
-    click.echo("\nsettings, for --set NAME=VALUE")
+        console.print_line(f"      trained with {changed}")
+    console.print_line()
+    console.print_line("settings, for --set NAME=VALUE")
     settings = said["settings"]
     for line in _table([[s["name"], s["default"], s["allowed"], s["help"]] for s in settings]):
-        click.echo(f"  {line}")
+        console.print_line(f"  {line}")
 
 
 def _typed(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +10,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from gaitkit.cli import console
-from gaitkit.errors import did_you_mean
+from gaitkit.documents import read_toml
+from gaitkit.errors import DatasetError, did_you_mean
+from gaitkit.printable import printable, quoted
 
 __all__ = [
     "alignment",
@@ -67,9 +68,9 @@ def _read_config(ctx: click.Context, parameter: click.Parameter, value: Path | N
     if value is None:
         return
     try:
-        content = tomllib.loads(value.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise click.BadParameter(f"{value} is not valid TOML: {error}", ctx, parameter) from None
+        content = read_toml(value, what="a configuration")
+    except DatasetError as error:
+        raise click.BadParameter(error.message, ctx, parameter) from None
     root = ctx.find_root()
     group = root.command
     if not isinstance(group, click.Group):
@@ -84,29 +85,77 @@ def _read_config(ctx: click.Context, parameter: click.Parameter, value: Path | N
 def _checked(
     path: Path, root: click.Context, group: click.Group, name: str, table: Any
 ) -> dict[str, Any]:
-    """One table of the configuration, its keys checked against the command's options."""
+    """One table of the configuration, its keys and values checked against the command's options."""
+    shown = printable(str(path), 200)
     command = group.get_command(root, name)
     if command is None or not isinstance(table, dict):
         known = ", ".join(group.list_commands(root))
         raise click.UsageError(
-            f"{path}: expected tables named after commands, found {name!r}. Commands: {known}.",
+            f"{shown}: expected tables named after commands, found {quoted(name)}. Commands: "
+            f"{known}.",
             root,
         )
-    names: dict[str, str] = {}
+    options: dict[str, click.Option] = {}
+    opposites = set()
     for option in command.params:
         if isinstance(option, click.Option) and option.expose_value and option.name:
-            names[option.name] = option.name
-            for spelling in (*option.opts, *option.secondary_opts):
-                names[spelling.lstrip("-").replace("-", "_")] = option.name
+            for spelling in (option.name, *option.opts, *option.secondary_opts):
+                options[spelling.lstrip("-").replace("-", "_")] = option
+            opposites |= {text.lstrip("-").replace("-", "_") for text in option.secondary_opts}
     checked = {}
     for key, value in table.items():
         plain = key.replace("-", "_")
-        if plain not in names:
-            guess = did_you_mean(plain, names).replace("_", "-")
-            text = f"{path}: [{name}] has no option {key!r}. {guess}"
+        if plain not in options:
+            guess = did_you_mean(plain, options).replace("_", "-")
+            text = f"{shown}: [{name}] has no option {quoted(key)}. {guess}"
             raise click.UsageError(text.rstrip(), root)
-        checked[names[plain]] = value
+        option = options[plain]
+        try:
+            if plain in opposites:
+                # --uniform is a second name of the flag --balanced, which it switches off.
+                value = not _truth(value)
+            checked[option.name or ""] = _typed(option, value)
+        except ValueError as error:
+            raise click.UsageError(f"{shown}: [{name}] {key}: {error}", root) from None
     return checked
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"expected true or false, found {quoted(value)}")
+    return value
+
+
+def _typed(option: click.Option, value: Any) -> Any:
+    """A value of a configuration as one would type it, for click to check like any other.
+
+    Raises
+    ------
+    ValueError
+        It is a table, a date, or has another number of values than the option.
+    """
+    if option.multiple:
+        return [_words(option, one) for one in (value if isinstance(value, list) else [value])]
+    return _words(option, value)
+
+
+def _words(option: click.Option, value: Any) -> Any:
+    if option.nargs != 1:
+        if not isinstance(value, list) or len(value) != option.nargs:
+            raise ValueError(f"expected a list of {option.nargs} values, found {quoted(value)}")
+        return [_word(option, one) for one in value]
+    return _word(option, value)
+
+
+def _word(option: click.Option, value: Any) -> Any:
+    if option.is_flag:
+        # As text or a number, click has its say.
+        return str(value) if type(value) in (str, int) else _truth(value)
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(f"expected text or a number, found {quoted(value)}")
+    if isinstance(value, str) and "\0" in value:
+        raise ValueError(f"expected text without NUL, found {quoted(value)}")
+    return value if isinstance(value, str) else str(value)
 
 
 config = click.option(

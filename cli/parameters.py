@@ -159,7 +159,8 @@ def _words(value: str, metavar: str | None = None) -> list[str]:
     """A value as words of a command line: ``(64, 64)`` as ``64 64``, ``"halves"`` as ``halves``."""
     try:
         tree = ast.parse(value, mode="eval").body
-    except (SyntaxError, ValueError):
+    # A name out of somebody's file may stand in backticks, too.
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return [shlex.quote(value.strip("'\""))]
     items = list(_items(tree))
     if metavar and all(placeholder for _, placeholder in items):

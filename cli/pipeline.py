@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from gaitkit.cli import console
 from gaitkit.cli.train_gan import stop_on_signal
 
@@ -41,4 +39,4 @@ def run_and_print(
         console.print_json(to_json([result for _, result in results]))
         return
     names = [f"{name}, {result.feature}" for name, result in results]
-    click.echo(summary_text([result for _, result in results], names))
+    console.print_text(summary_text([result for _, result in results], names))

@@ -27,7 +27,7 @@ def list_command(as_json: bool) -> None:
         console.print_json({name: item.as_parameters() for name, item in PROTOCOLS.items()})
         return
     for name, protocol in PROTOCOLS.items():
-        click.echo(f"{name:<15} {protocol.description}")
+        console.print_line(f"{name:<15} {protocol.description}")
 
 
 @command.command("show", short_help="One protocol as TOML.")
@@ -42,4 +42,4 @@ def show_command(name: str, as_json: bool) -> None:
     if as_json:
         console.print_json(protocol.as_parameters())
         return
-    click.echo(protocol_toml(protocol).rstrip())
+    console.print_text(protocol_toml(protocol).rstrip())

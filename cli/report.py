@@ -53,6 +53,7 @@ def command(
 
     if people and not geis:
         raise click.UsageError("--person needs --geis: the images to show.")
+    wrote = console.writing(output)
     write_report(
         results,
         output,
@@ -62,4 +63,4 @@ def command(
         overwrite=overwrite,
         write_step=command_line,
     )
-    console.say(f"Wrote {output}.")
+    wrote(".")

@@ -63,6 +63,7 @@ def command(
     claim = Output(output, overwrite=overwrite, inputs=read)
     # A translator translates GEIs and nothing else.
     kinds = None if model is None else "gei"
+    wrote = console.writing(output)
     with claim, open_artifact(artifact, kinds, guarded=True) as opened:
         if opened.kind in ("gei", "silhouettes"):
             chosen = choose(opened.labels, subjects, conditions, views)
@@ -86,4 +87,4 @@ def command(
         else:
             sheet = training_page(artifact)
         save_png(claim, sheet)
-    console.say(f"Wrote {output}.")
+    wrote(".")

@@ -68,7 +68,7 @@ def command(
     sequences = len(sequence_keys(chosen))
     if dry_run:
         text = f"{sequences:,} sequences of {frames} frames"
-        click.echo(f"Would write {text} (data set {chosen.dataset_name}) into {folder}")
+        console.print_line(f"Would write {text} (data set {chosen.dataset_name}) into {folder}")
         return
     with console.progress("synth", "sequences") as progress:
         write_tree(folder, chosen, workers=workers, overwrite=overwrite, progress=progress)

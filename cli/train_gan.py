@@ -96,6 +96,7 @@ def command(
         values["system"] = recorded_training(output, "translator").name
     chosen = training_choice(values)
     every = {} if sample_every is None else {"sample_every": sample_every}
+    wrote = console.writing(output)
     with stop_on_signal() as stop_requested, console.progress("train", "iterations") as progress:
         callbacks = Callbacks(
             on_samples=None if samples is None else _sheets(samples),
@@ -120,18 +121,20 @@ def command(
     if as_json:
         console.print_json({"output": str(output), **summary})
         return
-    for line in _told(output, summary):
+    first, *others = _told(summary)
+    wrote(first)
+    for line in others:
         console.say(line)
 
 
-def _told(output: Path, summary: dict[str, Any]) -> list[str]:
+def _told(summary: dict[str, Any]) -> list[str]:
     """How the training went, in a few lines."""
     from gaitkit.training.health import panel_of
 
     people = len(summary["subjects"])
     validation, refit = summary["validation"], summary["refit"]
     learned = people - (len(validation["subjects"]) if validation else 0)
-    lines = [f"Wrote {output}: {summary['iterations']:,} iterations on {learned:,} people."]
+    lines = [f": {summary['iterations']:,} iterations on {learned:,} people."]
     panels: dict[str, list[str]] = {}
     for name, value in summary["last"].items():
         panel = panel_of(name)

@@ -64,6 +64,7 @@ def command(
     """
     from gaitkit.translators import Aim, translate
 
+    wrote = console.writing(output)
     with console.progress("translate", "GEIs") as progress:
         digest = translate(
             geis,
@@ -79,4 +80,4 @@ def command(
     if as_json:
         console.print_json({"output": str(output), "content_sha256": digest})
         return
-    console.say(f"Wrote {output}.")
+    wrote(".")

@@ -15,9 +15,21 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from gaitkit.errors import OptionError, did_you_mean
+from gaitkit.errors import GaitkitError, OptionError, did_you_mean
+from gaitkit.printable import quoted
 
-__all__ = ["as_path", "names_told", "number", "values_of", "whole_number"]
+__all__ = [
+    "MAX_NAME",
+    "as_path",
+    "check_name",
+    "names_told",
+    "number",
+    "values_of",
+    "whole_number",
+]
+
+MAX_NAME = 500
+"""Letters of the name of a data set, person, condition or frame."""
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -47,6 +59,62 @@ def as_path(value: Any, name: str = "path") -> Path:
     if not isinstance(text, str) or not text or "\0" in text:
         raise OptionError(f"`{name}` must be the path of a file, got {_shown(value)}.")
     return Path(text)
+
+
+def check_name(
+    value: Any,
+    what: str,
+    *,
+    error: type[GaitkitError] = OptionError,
+    hint: str | None = None,
+    empty: bool = False,
+) -> str:
+    """A name that an artefact can hold and every reader of it accepts.
+
+    Parameters
+    ----------
+    value : str
+        One to `MAX_NAME` letters that UTF-8 can encode, none of them NUL.
+    what : str
+        Whose name it is, for the message: ``the name of a data set``.
+    error : type
+        The kind of `GaitkitError` to raise.
+    hint : str, optional
+        How to repair it.
+    empty : bool
+        Whether it may have no letter.
+
+    Raises
+    ------
+    GaitkitError
+        Of the kind `error`, with the name cut.
+
+    Examples
+    --------
+    >>> check_name("casia-b", "the name of a data set")
+    'casia-b'
+    """
+    if not isinstance(value, str):
+        found = f"a {type(value).__name__}"
+    elif not value and not empty:
+        found = "an empty one"
+    elif len(value) > MAX_NAME:
+        found = f"{len(value):,}: {quoted(value)}"
+    elif "\0" in value or (not value.isascii() and _has_half_characters(value)):
+        found = quoted(value)
+    else:
+        return value
+    raise error(
+        f"Expected {what} as text of 1 to {MAX_NAME} letters without NUL, got {found}.", hint=hint
+    )
+
+
+def _has_half_characters(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def whole_number(value: Any, name: str, low: int, high: int | None = None) -> int:

@@ -34,7 +34,6 @@ __all__ = [
     "limit_answer",
     "memory_is_short",
     "serving",
-    "shown",
 ]
 
 _READY = b"ready\n"
@@ -113,18 +112,6 @@ def how_it_ended(status: int | None, *, windows: bool = os.name == "nt") -> Endi
     # The system that runs out of memory kills in this way, and hardly anything else does.
     reason = ", most likely for want of memory" if name == "SIGKILL" else ""
     return Ending("killed", f"was killed ({name}){reason}")
-
-
-def shown(text: str) -> str:
-    r"""A text of somebody else's for a message: without control characters, and not too long.
-
-    Examples
-    --------
-    >>> shown("masks\x1b[2J.avi")
-    'masks?[2J.avi'
-    """
-    clean = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return clean if len(clean) <= 200 else f"{clean[:99]}…{clean[-100:]}"
 
 
 class ChildEndedError(Exception):
@@ -270,7 +257,7 @@ class Child:
         ending = self._ended()
         if ending.kind == "killed":
             raise LibraryError(
-                f"The process that {self._does} {ending.text}, while it read {shown(self._path)}.",
+                f"The process that {self._does} {ending.text}, while it read {self._path}.",
                 hint="Nothing is known to be wrong with the file: try again when more memory is "
                 "free.",
             )
@@ -279,7 +266,7 @@ class Child:
     def too_little_memory(self) -> LibraryError:
         """The error for a child that found no memory on this machine."""
         return LibraryError(
-            f"The process that {self._does} finds too little memory for {shown(self._path)}.",
+            f"The process that {self._does} finds too little memory for {self._path}.",
             hint="Close other programs, or give this one more memory.",
         )
 

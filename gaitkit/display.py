@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
+from gaitkit.printable import printable
+
 __all__ = ["Bar", "html_table", "in_notebook", "progress_bar"]
 
 
@@ -48,7 +50,7 @@ def progress_bar(
         where there is no bar.
     """
     notebook = in_notebook()
-    if not (notebook or sys.stderr.isatty() if shown is None else shown):
+    if not (notebook or _is_terminal(sys.stderr) if shown is None else shown):
         yield None
     elif notebook:
         yield _notebook_bar(title, unit)
@@ -57,26 +59,38 @@ def progress_bar(
             yield bar
 
 
+def _is_terminal(stream: Any) -> bool:
+    # A program without a console has none; asking a terminal that was closed may fail.
+    try:
+        return stream is not None and bool(stream.isatty())
+    except (OSError, ValueError):
+        return False
+
+
 @contextlib.contextmanager
 def _terminal_bar(title: str, unit: str, *, forced: bool) -> Iterator[Bar]:
     from rich import progress as bars
     from rich.console import Console
     from rich.table import Column
 
+    # Without markup: brackets in a name are not the colours of a line.
     columns = (
-        bars.TextColumn("{task.description}"),
+        bars.TextColumn("{task.description}", markup=False),
         bars.BarColumn(bar_width=16),
-        bars.TextColumn("{task.completed:,.0f}/{task.total:,.0f} " + unit),
+        bars.TextColumn("{task.completed:,.0f}/{task.total:,.0f} " + unit, markup=False),
         bars.TimeRemainingColumn(table_column=Column(min_width=7)),
-        bars.TextColumn("{task.fields[note]}"),
+        bars.TextColumn("{task.fields[note]}", markup=False),
     )
-    console = Console(stderr=True, force_terminal=forced or None)
+    # The command line's stderr escapes control sequences; this one may draw with them.
+    file = getattr(sys.stderr, "styled", None)
+    console = Console(file=file, stderr=file is None, force_terminal=forced or None)
     with bars.Progress(*columns, console=console, transient=True) as bar:
 
         def update(done: int, total: int, note: str = "") -> None:
             # The bar begins with the first step: preparing would spoil its estimate of the time.
+            note = printable(note, 120)
             if not bar.tasks:
-                bar.add_task(title, total=total, completed=done, note=note)
+                bar.add_task(printable(title), total=total, completed=done, note=note)
             bar.update(bar.task_ids[0], completed=done, total=total, note=note)
 
         yield update

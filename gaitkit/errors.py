@@ -10,7 +10,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from gaitkit.printable import LETTERS, cut_inside, fitted, harmless, one_line, quoted
+
 __all__ = [
+    "MAX_MESSAGE",
     "ArchiveError",
     "ArtifactError",
     "DamagedArtifactError",
@@ -36,6 +39,14 @@ __all__ = [
 ]
 
 
+MAX_MESSAGE = 480
+"""Letters of a message and its hint together; a hint of our own words may go beyond."""
+
+_MAX_HINT = 480
+_LEAST = 240
+"""What is left of a message by the longest hint, the list of all layouts."""
+
+
 class GaitkitError(Exception):
     """Base of all errors that gaitkit raises on purpose.
 
@@ -45,11 +56,23 @@ class GaitkitError(Exception):
         What was expected, what was found, and where.
     hint : str, optional
         How to repair it; printed on a line of its own.
+
+    Notes
+    -----
+    Both are made harmless to a terminal, the message is one line, and beside a usual hint they have
+    at most `MAX_MESSAGE` letters: a name out of somebody's file may stand in them. Whoever composes
+    a message cuts such a name where it is put in; what is too long all the same is cut in the
+    middle of the message.
     """
 
     exit_code = 1
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
+        message = one_line(message)
+        if hint is not None:
+            hint = fitted(harmless(hint), _MAX_HINT)
+        room = MAX_MESSAGE if hint is None else MAX_MESSAGE - 1 - len(hint)
+        message = cut_inside(message, max(_LEAST, room))
         super().__init__(message, hint)
         self.message = message
         self.hint = hint
@@ -156,7 +179,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> did_you_mean("iteration", ["iterations", "seed"])
     "Did you mean 'iterations'? "
     """
-    close = difflib.get_close_matches(name, list(known), n=1)
+    # Comparing takes time that grows with the product of the lengths.
+    close = difflib.get_close_matches(name, list(known), n=1) if len(name) <= LETTERS else []
     return f"Did you mean {close[0]!r}? " if close else ""
 
 
@@ -187,6 +211,6 @@ def refuse_unknown(what: str, given: Iterable[str], known: Iterable[str]) -> Non
     for name in given:
         if name not in names:
             raise OptionError(
-                f"There is no {what} {name!r}.",
+                f"There is no {what} {quoted(name)}.",
                 hint=f"{did_you_mean(name, names)}There are {', '.join(names)}.",
             )

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from gaitkit.errors import OutputBusyError, OutputError
+from gaitkit.printable import printable
 
 __all__ = ["LOCK_SUFFIX", "NameLock"]
 
@@ -183,11 +184,11 @@ class NameLock:
     def _busy(self, holder: dict[str, Any]) -> OutputBusyError:
         told = []
         if isinstance(holder.get("command"), str) and holder["command"]:
-            told.append(repr(holder["command"][:_COMMAND_LETTERS])[1:-1])
+            told.append(printable(holder["command"], _COMMAND_LETTERS))
         if isinstance(holder.get("process"), int):
             told.append(f"process {holder['process']}")
         if isinstance(holder.get("host"), str) and holder["host"] != socket.gethostname():
-            told.append(f"on {holder['host'][:60]!r}")
+            told.append(f"on {printable(holder['host'], 60)}")
         who = f" ({', '.join(told)})" if told else ""
         return OutputBusyError(
             f"{self._what} is being written by another command{who}.",

@@ -17,15 +17,17 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gaitkit.child import ctrl_c_later, how_it_ended, ignore_ctrl_c, shown
+from gaitkit.child import ctrl_c_later, how_it_ended, ignore_ctrl_c
 from gaitkit.errors import GaitkitError, OptionError
+from gaitkit.printable import printable
 
 __all__ = ["Progress", "available_cores", "map_unordered", "process_rank"]
 
@@ -133,7 +135,7 @@ def map_unordered(
     if workers < 1:
         raise OptionError(f"The number of workers must be at least 1, got {workers}.")
     size = min(workers, len(items))
-    team = _Team(function, size) if size > 1 else None
+    team = _Team(function, size, items[0]) if size > 1 else None
     if team is None or not team.workers:
         for item in items:
             yield item, function(item)
@@ -163,15 +165,18 @@ class _Worker:
 class _Team:
     """Worker processes for one function: as many as wanted, fewer, or none."""
 
-    def __init__(self, function: Callable[[Any], Any], wanted: int) -> None:
+    def __init__(self, function: Callable[[Any], Any], wanted: int, example: Any) -> None:
         self.workers: list[_Worker] = []
         packed = bytes(ForkingPickler.dumps(function))
+        # What is of gaitkit alone is found without the program that asks for it.
+        needed = b"__main__" in packed or b"__main__" in bytes(ForkingPickler.dumps(example))
         problem = ""
         try:
             if multiprocessing.current_process().daemon:
                 raise OSError("a daemonic process may not have any")
             for number in range(1, wanted + 1):
-                self.workers.append(_start(packed, f"{_NAME} {number}"))
+                with nullcontext() if needed else _main_module_hidden():
+                    self.workers.append(_start(packed, f"{_NAME} {number}"))
         except (OSError, MemoryError) as error:
             problem = getattr(error, "strerror", None) or str(error) or "no memory"
         except BaseException:
@@ -246,6 +251,21 @@ class _Team:
             raise _death(worker, worker.item) from None
 
 
+@contextmanager
+def _main_module_hidden() -> Iterator[None]:
+    """Keep new processes from importing the program that runs.
+
+    It may be a notebook, or a script without ``if __name__ == "__main__"`` that would begin again
+    in every process; and importing it takes time.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
 def _start(packed: bytes, name: str) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -296,7 +316,7 @@ def _unimportable(why: str) -> GaitkitError:
 
 def _named(item: object) -> str:
     label = getattr(item, "label", None)
-    return shown(label if isinstance(label, str) else _short.repr(item))
+    return printable(label if isinstance(label, str) else _short.repr(item), 200)
 
 
 def _work(pipe: Pipe, packed: bytes) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gaitkit.arguments import names_told, values_of, whole_number
 from gaitkit.errors import OptionError
+from gaitkit.printable import quoted
 from gaitkit.reporting.figures import draw_cmc, draw_matrix
 from gaitkit.silhouettes.masks import as_array, refuse_colours
 
@@ -230,7 +231,7 @@ def _probe_set(result: EvaluationResult, name: str | None) -> str:
         return next(iter(result.tables))
     if not isinstance(name, str) or name not in result.tables:
         raise OptionError(
-            f"There is no probe set {name!r} in {result.source}.",
+            f"There is no probe set {quoted(name)} in {result.source}.",
             hint=f"There are {', '.join(result.tables)}.",
         )
     return name

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from gaitkit.child import Child, ChildEndedError, how_it_ended, shown
+from gaitkit.child import Child, ChildEndedError, how_it_ended
 from gaitkit.errors import LibraryError
 
 SERVING = "from gaitkit.child import limit_answer, serving\n"
@@ -71,11 +71,6 @@ def test_windows_tells_it_by_the_status(status: int | None, kind: str) -> None:
 def test_elsewhere_one_is_a_status_like_others() -> None:
     assert how_it_ended(1, windows=False) == ("exit", "ended with exit status 1")
     assert how_it_ended(-77, windows=False) == ("killed", "was killed (signal 77)")
-
-
-def test_what_is_shown_of_a_name_is_short_and_clean() -> None:
-    assert shown("anna\u202e\x07.avi") == "anna??.avi"
-    assert len(shown("x" * 5000)) == 200
 
 
 def test_what_the_child_prints_is_no_answer() -> None:

@@ -118,7 +118,11 @@ def without_locks(file: int) -> bool:
     raise OSError(errno.ENOLCK, "No locks available")
 
 
-@pytest.mark.parametrize(("process", "free"), [(0, True), (os.getpid(), False), (1 << 22, True)])
+@pytest.mark.parametrize(
+    ("process", "free"),
+    [(0, True), (os.getpid(), False), (1 << 22, True)],
+    ids=["none", "alive", "dead"],
+)
 def test_a_disk_without_locks_is_told_and_known_by_process(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

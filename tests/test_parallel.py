@@ -147,7 +147,7 @@ def test_a_killed_worker_is_told_with_what_it_did() -> None:
         list(map_unordered(be_killed, pieces, workers=2))
     assert caught.value.message == (
         "A worker process died: it was killed (SIGKILL), most likely for want of memory, while it "
-        "worked on anna/nm-01?[2J."
+        "worked on anna/nm-01\\x1b[2J."
     )
     assert caught.value.hint == "Do the same again with fewer `workers`: it continues."
 
@@ -231,9 +231,28 @@ def test_a_program_that_is_interrupted_ends_its_workers_and_says_so_once(tmp_pat
     assert ran.stderr.count("Traceback") == 1
 
 
+@pytest.mark.parametrize("guarded", [True, False])
+def test_workers_need_no_program_for_what_is_elsewhere(tmp_path: Path, guarded: bool) -> None:
+    code = "print('begun', sorted(map_unordered(t.square, range(3), workers=2)))"
+    command = program(tmp_path, code, guarded=guarded)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout == "begun [(0, 0), (1, 1), (2, 4)]\n"
+
+
+def test_a_function_of_the_program_itself_is_found_there(tmp_path: Path) -> None:
+    command = program(tmp_path, "print(sorted(map_unordered(own, range(2), workers=2)))")
+    path = Path(command[1])
+    path.write_text(f"def own(number):\n    return number + 1\n\n{path.read_text()}")
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "[(0, 1), (1, 2)]\n", "")
+
+
 def test_a_program_that_workers_cannot_import_is_told_what_to_do(tmp_path: Path) -> None:
-    code = "list(map_unordered(t.square, range(3), workers=2))"
+    code = "list(map_unordered(own, range(3), workers=2))"
     command = program(tmp_path, code, guarded=False)
+    path = Path(command[1])
+    path.write_text(f"def own(number):\n    return number + 1\n\n{path.read_text()}")
     ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert ran.returncode == 1
     assert ran.stderr.count("Traceback") == 1

@@ -8,7 +8,6 @@ follow pointers that somebody else wrote.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,9 @@ from typing import Any, NamedTuple, Protocol
 import h5py
 import numpy as np
 from numpy.typing import NDArray
+
+from gaitkit.arguments import MAX_NAME
+from gaitkit.printable import UNPRINTABLE
 
 __all__ = ["ROOT_ATTRIBUTES", "ArrayFile", "ArrayInfo", "H5Arrays", "MalformedError"]
 
@@ -34,10 +36,7 @@ ROOT_ATTRIBUTES = (
 
 MAX_ARRAYS = 20_000
 MAX_DEPTH = 8
-MAX_NAME = 500
 MAX_ATTRIBUTE_BYTES = 1 << 20
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Control characters, with which a text could take over a terminal, and what UTF-8 has not."""
 
 _FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE}
 

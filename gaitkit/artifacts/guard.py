@@ -31,12 +31,12 @@ from numpy.typing import NDArray
 
 from gaitkit.artifacts.arrays import (
     MAX_ARRAYS,
-    UNPRINTABLE,
     ArrayInfo,
     H5Arrays,
     MalformedError,
 )
 from gaitkit.child import Child, ChildEndedError, limit_answer, memory_is_short, serving
+from gaitkit.printable import UNPRINTABLE
 
 __all__ = ["GuardedArrays", "serve"]
 

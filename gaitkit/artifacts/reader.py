@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.arguments import as_path
+from gaitkit.arguments import MAX_NAME, as_path
 from gaitkit.artifacts.arrays import ArrayFile, ArrayInfo, H5Arrays, MalformedError
 from gaitkit.artifacts.envelope import verify
 from gaitkit.artifacts.guard import GuardedArrays
@@ -34,14 +34,12 @@ from gaitkit.errors import (
     did_you_mean,
 )
 from gaitkit.labels import Labels
+from gaitkit.printable import quoted
 
 __all__ = ["Artifact", "open_artifact"]
 
 MAX_READ_BYTES = 8 << 30
 """No single read may ask for more: a hostile shape must not exhaust the memory."""
-
-MAX_NAME = 500
-"""Characters of a name in the root attributes, which messages and listings repeat."""
 
 _COLUMN_KINDS = {"take": "i", "view": "f"}  # The others hold text.
 
@@ -82,7 +80,7 @@ def open_artifact(
     for name in kinds or ():
         if name not in KINDS:
             raise OptionError(
-                f"There is no kind of artefact {name!r}.",
+                f"There is no kind of artefact {quoted(name)}.",
                 hint=f"{did_you_mean(str(name), KINDS)}There are {', '.join(KINDS)}.",
             )
     verify(path, expected=kinds[0] if kinds else None, contents=not verified)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -12,7 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.arguments import check_name
+from gaitkit.documents import parse_json
 from gaitkit.errors import OptionError
+from gaitkit.printable import LETTERS, fitted, quoted
 
 __all__ = [
     "KINDS",
@@ -24,13 +26,15 @@ __all__ = [
     "as_json",
     "brief",
     "canonical_json",
+    "check_storable",
     "command_for",
     "content_digest",
     "differences",
     "read_json",
 ]
 
-_MAX_LEVELS = 32
+STORED_BYTES = 65_000
+"""The file format that older libraries read has 64 KiB for an attribute and its header."""
 
 SCHEMA_VERSION = 1
 """Raised whenever an older gaitkit could misread a newer file."""
@@ -92,7 +96,11 @@ class Provenance:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise OptionError(f"kind must be one of {sorted(KINDS)}, got {self.kind!r}")
+            raise OptionError(f"kind must be one of {sorted(KINDS)}, got {quoted(self.kind)}")
+        # What is written must be read again, and nobody should hear of it after hours of work.
+        check_name(self.dataset, "the name of a data set", empty=True)
+        check_storable(dict(self.parameters), "the parameters")
+        check_storable(dict(self.ignored), "the counts of ignored files")
 
 
 def command_for(kind: str, path: str) -> str:
@@ -103,6 +111,34 @@ def command_for(kind: str, path: str) -> str:
 def canonical_json(value: object) -> str:
     """JSON with sorted keys and without spaces: equal values give equal bytes."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def check_storable(value: object, what: str) -> None:
+    """Refuse what a root attribute cannot hold, or no reader would take.
+
+    Raises
+    ------
+    OptionError
+        It is no JSON, breaks a bound of `read_json`, or has more than `STORED_BYTES`.
+
+    Examples
+    --------
+    >>> check_storable({"size": [64, 64]}, "the parameters")
+    """
+    try:
+        text = canonical_json(value)
+        read_json(text)
+        size = len(text.encode())
+    except (TypeError, ValueError, RecursionError) as error:
+        raise OptionError(
+            f"An artefact cannot hold {what}: {fitted(str(error), 2 * LETTERS)}."
+        ) from error
+    if size > STORED_BYTES:
+        raise OptionError(
+            f"An artefact cannot hold {what}: they take {size:,} bytes of at most "
+            f"{STORED_BYTES:,}.",
+            hint="A protocol or a list of people may be too long; ranges of numbers are short.",
+        )
 
 
 def as_json(value: object) -> Any:
@@ -123,33 +159,9 @@ def read_json(text: str) -> Any:
     ------
     ValueError
         When it is no JSON, or holds a number that is not finite or longer than 64 bits, text that
-        UTF-8 cannot encode, or more than 32 levels.
+        UTF-8 cannot encode, a key twice, or more than 32 levels.
     """
-
-    def number(literal: str) -> float:
-        value = float(literal)
-        if not math.isfinite(value):
-            raise ValueError(f"{literal} is not a finite number")
-        return value
-
-    def integer(literal: str) -> int:
-        if len(literal) > 20 or abs(int(literal)) >= 2**64:
-            raise ValueError("an integer has more than 64 bits")
-        return int(literal)
-
-    try:
-        value = json.loads(text, parse_constant=number, parse_float=number, parse_int=integer)
-        canonical_json(value).encode()
-    except RecursionError:
-        raise ValueError("nested too deep") from None
-    level, depth = [value] if isinstance(value, dict | list) else [], 0
-    while level and depth <= _MAX_LEVELS:
-        inner = (item.values() if isinstance(item, dict) else item for item in level)
-        level = [child for items in inner for child in items if isinstance(child, dict | list)]
-        depth += 1
-    if level:
-        raise ValueError("nested too deep")
-    return value
+    return parse_json(text)
 
 
 class RunningDigest:

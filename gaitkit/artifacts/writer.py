@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit._version import __version__
+from gaitkit.arguments import check_name
 from gaitkit.artifacts.disk import Disk
 from gaitkit.artifacts.envelope import BLOCK_BYTES, seal
 from gaitkit.artifacts.schema import (
@@ -25,12 +26,13 @@ from gaitkit.artifacts.schema import (
     content_digest,
 )
 from gaitkit.dropped import DroppedRow
-from gaitkit.errors import GaitkitError, OutputError
+from gaitkit.errors import GaitkitError, OptionError, OutputError
 from gaitkit.labels import Labels
 from gaitkit.outputs import Output
 
 __all__ = ["ArtifactWriter", "write_artifact"]
 
+_NAMES = {"subject", "condition", "frame", "dataset"}
 _CHUNK_BYTES = 1 << 18
 _COMPRESS_FROM_BYTES = 1 << 12
 
@@ -125,9 +127,16 @@ class ArtifactWriter:
 
     def append_text(self, name: str, values: Iterable[str]) -> None:
         """Append text rows; they are held in memory (as UTF-8) until the end."""
-        encoded = [value.encode() for value in values]
+        values = list(values)
+        if name.rpartition("/")[2] in _NAMES:
+            for text in set(values):
+                check_name(text, f"a text of {name}", empty=True)
+        try:
+            encoded = [value.encode() for value in values]
+        except UnicodeEncodeError as error:
+            raise OptionError(f"A text of {name} is none that UTF-8 can encode.") from error
         if any(b"\0" in value for value in encoded):
-            raise ValueError(f"text in {name} must not contain NUL characters")
+            raise OptionError(f"A text of {name} has a NUL character in it.")
         self._digests.setdefault(name, RunningDigest(name)).update_text(encoded)
         self._text.setdefault(name, []).append(np.array(encoded, dtype=np.bytes_))
 

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import PurePath
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.arguments import MAX_NAME
 from gaitkit.datasets.archives import open_container
 from gaitkit.datasets.naming import clean_text, suffix_of
 from gaitkit.datasets.pickled import (
     MAX_ARRAY_BYTES,
     DamagedArrayError,
     array_of,
-    printable,
     read_pickled_array,
 )
 from gaitkit.datasets.sources import Frame, Unreadable
 from gaitkit.errors import ArchiveError, OptionError
+from gaitkit.printable import LETTERS, printable
 from gaitkit.silhouettes.masks import as_greys
 
 __all__ = ["array_frames", "read_array", "read_npy"]
@@ -74,7 +76,7 @@ def read_npy(data: bytes, label: str = "the file") -> NDArray[np.generic]:
     header = _HEADER.fullmatch(text)
     if header is None:
         raise DamagedArrayError(
-            f"{label} holds something else than an array of numbers: {printable(text.strip())}",
+            f"{label} holds something else than an array of numbers: {printable(text.strip(), LETTERS)}",
             hint="Save one array of silhouettes, uint8 of shape (frames, height, width).",
         )
     dtype = np.dtype(header["order"].replace("|", "=") + header["code"])
@@ -185,7 +187,8 @@ def array_frames(name: str, data: bytes, label: str) -> Iterator[Frame]:
     except DamagedArrayError as error:
         yield clean_text(name), Unreadable(data, error.message)
         return
-    stem = clean_text(name).removesuffix(suffix_of(name))
+    # A name has to be one that a table of frames holds, its number included.
+    stem = PurePath(clean_text(name)).stem[: MAX_NAME - 9]
     digits = max(3, len(str(len(frames))))
     for number, frame in enumerate(frames, start=1):
         yield f"{stem}-{number:0{digits}d}", frame

@@ -27,6 +27,7 @@ from gaitkit.datasets.sources import (
     list_images,
     name_in_marker,
 )
+from gaitkit.documents import MAX_BYTES
 from gaitkit.errors import LayoutError
 from gaitkit.labels import SequenceKey
 from gaitkit.outputs import is_beside
@@ -79,7 +80,8 @@ class TreeSource(Layout):
     def default_name(self) -> str:
         """That of a synthetic tree, or of the folder."""
         marker = self.path / MARKER
-        named = name_in_marker(marker.read_bytes() if marker.is_file() else None)
+        ours = marker.is_file() and marker.stat().st_size <= MAX_BYTES
+        named = name_in_marker(marker.read_bytes() if ours else None, self.path)
         return named or clean_text(self.path.resolve().name) or "frames"
 
     def list_units(self) -> list[Unit]:

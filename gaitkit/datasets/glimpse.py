@@ -22,6 +22,7 @@ from gaitkit.datasets.naming import (
     suffix_of,
 )
 from gaitkit.errors import LayoutError
+from gaitkit.printable import printable
 
 __all__ = [
     "ARRAYS",
@@ -137,12 +138,12 @@ class Place:
     @cached_property
     def is_folder(self) -> bool:
         """Whether it is a folder."""
-        return self.path.is_dir()
+        return os.path.isdir(self.path)
 
     @cached_property
     def start(self) -> bytes:
         """The first 512 bytes of a file; nothing of a folder, or where nothing can be read."""
-        if not self.path.is_file():
+        if not os.path.isfile(self.path):
             return b""
         try:
             with self.path.open("rb") as file:
@@ -196,8 +197,9 @@ def require_readable(path: Path) -> None:
     LayoutError
         Nothing there, a video, an artefact, a single image, or an archive of an unread kind.
     """
-    if not path.exists():
-        raise LayoutError(f"There is no file or folder {path}.")
+    # Not Path.exists, which raises an error for a name that is too long.
+    if not os.path.exists(path):
+        raise LayoutError(f"There is no file or folder {printable(str(path), 200)}.")
     if path.is_dir():
         return
     if not path.is_file():

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gaitkit.errors import OptionError, did_you_mean
+from gaitkit.printable import quoted
 
 if TYPE_CHECKING:
     from gaitkit.datasets.archives import Limits
@@ -65,7 +66,7 @@ def get_layout(name: str) -> type[Layout]:
     """
     if name not in LAYOUTS:
         guess = did_you_mean(name, LAYOUTS)
-        raise OptionError(f"There is no layout {name!r}.", hint=guess + describe_layouts())
+        raise OptionError(f"There is no layout {quoted(name)}.", hint=guess + describe_layouts())
     module, _, class_name = LAYOUTS[name].partition(":")
     found: type[Layout] = vars(importlib.import_module(module))[class_name]
     return found

@@ -14,19 +14,21 @@ written out too). Commas, semicolons or tabs separate values.
 
 from __future__ import annotations
 
-import csv
 import difflib
-import io
+import os
 from collections import Counter
 from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from gaitkit.arguments import MAX_NAME
 from gaitkit.datasets.naming import VIDEO_SUFFIXES, archive_stem, clean_text
 from gaitkit.datasets.sources import Layout, SequenceFrames, Unit, frames_of, list_images
+from gaitkit.documents import parse_csv, read_text
 from gaitkit.errors import DatasetError, LayoutError
 from gaitkit.labels import SequenceKey
+from gaitkit.printable import LETTERS, printable, quoted
 
 if TYPE_CHECKING:
     from gaitkit.datasets.glimpse import Place
@@ -38,7 +40,7 @@ COLUMNS = ("path", "subject", "condition", "take", "view")
 
 _NEEDED = ("path", "subject")
 _DEFAULTS = {"condition": "nm", "take": "1", "view": ""}
-_MAX_BYTES = 256 * 2**20
+_MAX_BYTES = 64 * 2**20
 _EXAMPLE = "A manifest begins with the line: " + ",".join(COLUMNS)
 
 
@@ -80,32 +82,23 @@ def parse_manifest(text: str, label: str = "the manifest") -> list[ManifestRow]:
     DatasetError
         Naming the line and the column.
     """
-    text = text.removeprefix("\ufeff")
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    label = printable(label, 200)
     header: list[str] | None = None
     rows: list[ManifestRow] = []
     lines: dict[SequenceKey, int] = {}
-    try:
-        for cells in reader:
-            cells = [cell.strip() for cell in cells]
-            if not any(cells):
-                continue
-            if header is None:
-                header = _header(cells, label)
-                continue
-            row = _row(header, cells, reader.line_num, label)
-            if row.key in lines:
-                raise DatasetError(
-                    f"lines {lines[row.key]} and {row.line} of {label} stand for the same sequence "
-                    f"{row.key}",
-                    hint="Give them different takes: a column take with 1, 2, ...",
-                )
-            lines[row.key] = row.line
-            rows.append(row)
-    except csv.Error as error:
-        raise DatasetError(f"line {reader.line_num} of {label} is not CSV: {error}") from error
+    for line, cells in parse_csv(text, label=label):
+        if header is None:
+            header = _header(cells, label)
+            continue
+        row = _row(header, cells, line, label)
+        if row.key in lines:
+            raise DatasetError(
+                f"lines {lines[row.key]} and {row.line} of {label} stand for the same sequence "
+                f"{printable(str(row.key), LETTERS)}",
+                hint="Give them different takes: a column take with 1, 2, ...",
+            )
+        lines[row.key] = row.line
+        rows.append(row)
     if header is None:
         raise DatasetError(f"{label} is empty", hint=_EXAMPLE)
     if not rows:
@@ -119,10 +112,10 @@ def _header(cells: list[str], label: str) -> list[str]:
         names.pop()
     for name in names:
         if name not in COLUMNS:
-            close = difflib.get_close_matches(name, COLUMNS, n=1)
+            close = difflib.get_close_matches(name[:LETTERS], COLUMNS, n=1)
             meant = f"; {close[0]!r} may be meant" if close else ""
             raise DatasetError(
-                f"the header of {label} has a column {name!r}{meant}; the columns are "
+                f"the header of {label} has a column {quoted(name)}{meant}; the columns are "
                 f"{', '.join(COLUMNS)}",
                 hint=_EXAMPLE,
             )
@@ -152,17 +145,17 @@ def _row(header: list[str], cells: list[str], line: int, label: str) -> Manifest
     def wrong(column: str, expected: str) -> DatasetError:
         found = values.get(column, "")
         return DatasetError(
-            f"line {line} of {label}, column {column}: expected {expected}, got {found!r}"
+            f"line {line} of {label}, column {column}: expected {expected}, got {quoted(found)}"
         )
 
     for column in (*_NEEDED, "condition"):
         if not values.get(column):
             raise wrong(column, "a text that is not empty")
     for column in ("subject", "condition"):
-        if "/" in values[column] or "\0" in values[column]:
+        if "/" in values[column]:
             raise wrong(column, "a text without /")
-    if "\0" in values["path"]:
-        raise wrong("path", "a path")
+        if len(values[column]) > MAX_NAME:
+            raise wrong(column, f"a text of at most {MAX_NAME} letters")
     take = values["take"]
     if not (take.isascii() and take.isdigit() and len(take) <= 18):
         raise wrong("take", "a whole number, 0 or more")
@@ -224,41 +217,30 @@ class ManifestSource(Layout):
     def _place(self, row: ManifestRow) -> Path:
         # Spreadsheets on Windows write backslashes; joining leaves absolute paths as they are.
         path = self.path.parent / row.path
-        return path if path.exists() else self.path.parent / row.path.replace("\\", "/")
+        # Not Path.exists, which raises an error for a name that is too long.
+        return path if os.path.exists(path) else self.path.parent / row.path.replace("\\", "/")
 
     def _text(self) -> str:
-        try:
-            with self.path.open("rb") as file:
-                data = file.read(_MAX_BYTES + 1)
-        except OSError as error:
-            raise DatasetError(
-                f"the manifest {self.path} cannot be read: {error.strerror}"
-            ) from error
-        if len(data) > _MAX_BYTES:
-            raise DatasetError(f"{self.path} has more than {_MAX_BYTES >> 20} MiB: no manifest")
-        try:
-            return data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            raise DatasetError(
-                f"line {line} of {self.path} is not UTF-8 text", hint="Save it as CSV UTF-8."
-            ) from error
+        return read_text(
+            self.path, what="a manifest", most_bytes=_MAX_BYTES, hint="Save it as CSV UTF-8."
+        )
 
     def _check(self, row: ManifestRow) -> None:
         path = self._place(row)
-        where = f"line {row.line} of {self.path}, column path"
-        if path.is_dir():
+        where = f"line {row.line} of {printable(str(self.path), 200)}, column path"
+        shown = printable(str(path), 120)
+        if os.path.isdir(path):
             if not list_images(path, self.strays, self):
-                raise LayoutError(f"{where}: there is no image directly in the folder {path}")
+                raise LayoutError(f"{where}: there is no image directly in the folder {shown}")
             return
-        if not path.exists():
+        if not os.path.exists(path):
             raise LayoutError(
-                f"{where}: there is no file or folder {path}",
+                f"{where}: there is no file or folder {shown}",
                 hint="Paths are relative to the folder of the manifest.",
             )
         if path.suffix.lower() in VIDEO_SUFFIXES:
             return
         kind = "an archive: unpack it" if archive_stem(path.name) else "no video that gaitkit knows"
         raise LayoutError(
-            f"{where}: expected a folder of frames or a video of silhouettes; {path} is {kind}"
+            f"{where}: expected a folder of frames or a video of silhouettes; {shown} is {kind}"
         )

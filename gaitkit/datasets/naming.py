@@ -16,6 +16,7 @@ import re
 import unicodedata
 from pathlib import PurePosixPath
 
+from gaitkit.arguments import check_name
 from gaitkit.errors import LayoutError
 from gaitkit.labels import SequenceKey
 
@@ -104,8 +105,18 @@ def parse_view(name: str) -> float | None:
 
 
 def sequence_key(subject: str, sequence: str, view: float | None) -> SequenceKey:
-    """The key that a subject's and a sequence's folder name stand for."""
-    return SequenceKey(clean_text(subject), *parse_sequence(sequence), view)
+    """The key that a subject's and a sequence's folder name stand for.
+
+    Raises
+    ------
+    LayoutError
+        A name is longer than any artefact holds: possible in an archive, in no folder.
+    """
+    subject = clean_text(subject)
+    condition, take = parse_sequence(sequence)
+    check_name(subject, "the name of a subject", error=LayoutError)
+    check_name(condition, "the name of a condition", error=LayoutError)
+    return SequenceKey(subject, condition, take, view)
 
 
 def parse_gei_name(stem: str) -> tuple[str, str, float] | None:

@@ -24,9 +24,9 @@ from gaitkit.datasets.naming import (
     suffix_of,
 )
 from gaitkit.datasets.packed import Contents, InnerArchive, PackedSequence, PackedSource
-from gaitkit.datasets.pickled import printable
 from gaitkit.datasets.sources import Frame, Layout, SequenceFrames, Unit
 from gaitkit.errors import DatasetError, LayoutError
+from gaitkit.printable import LETTERS, printable
 
 if TYPE_CHECKING:
     from gaitkit.datasets.glimpse import Place
@@ -66,11 +66,11 @@ class _Arrays(Layout):
             n for n, stem in zip(names, stems, strict=True) if _SILHOUETTES in stem.lower()
         ]
         if len(likely) != 1:
-            shown = printable(", ".join(likely or names))
+            shown = printable(", ".join(likely or names), LETTERS)
             raise LayoutError(
-                f"{folder} holds several arrays of one sequence, and which are its silhouettes "
+                f"{printable(folder, 200)} holds several arrays of one sequence, and which are its silhouettes "
                 f"cannot be told: {shown}",
-                hint=f"Name that one {view}.pkl, or give it alone a name with {_SILHOUETTES}.",
+                hint=f"Name that one {printable(view, LETTERS)}.pkl, or give it alone a name with {_SILHOUETTES}.",
             )
         return likely
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from gaitkit.arguments import MAX_NAME
 from gaitkit.datasets.archives import (
     Container,
     Limits,
@@ -52,9 +53,11 @@ from gaitkit.datasets.sources import (
     cut_into_units,
     name_in_marker,
 )
+from gaitkit.documents import MAX_BYTES
 from gaitkit.errors import ArchiveError
 from gaitkit.labels import SequenceKey
 from gaitkit.outputs import FileIdentity, file_identity, is_beside
+from gaitkit.printable import quoted
 
 if TYPE_CHECKING:
     from gaitkit.datasets.glimpse import Place
@@ -69,7 +72,6 @@ __all__ = [
 ]
 
 _READ_AHEAD_BYTES = 64 * 2**20
-_MARKER_BYTES = 2**20
 _COLUMNS = 4
 Folder = tuple[str, ...]
 
@@ -194,7 +196,7 @@ class PackedSource(Layout):
             return self._inner_units(None, self._archives_in_folder())
         with self.open_archive() as container:
             contents = self._contents(container)
-            if contents.marker is not None and contents.marker.size <= _MARKER_BYTES:
+            if contents.marker is not None and contents.marker.size <= MAX_BYTES:
                 self._named_by(container.read(contents.marker))
             self.strays = contents.ignored
             if contents.sequences:
@@ -234,7 +236,7 @@ class PackedSource(Layout):
                 continue
             if stem is not None and entry.is_file() and not is_hidden(entry.name):
                 inner.append(InnerArchive(str(entry), stem, entry.name, file_identity(entry)))
-            elif entry.name == MARKER and entry.stat().st_size <= _MARKER_BYTES:
+            elif entry.name == MARKER and entry.is_file() and entry.stat().st_size <= MAX_BYTES:
                 self._named_by(entry.read_bytes())
             else:
                 self.strays[stray_class(entry.name, self.suffixes)] += 1
@@ -244,7 +246,7 @@ class PackedSource(Layout):
 
     def _named_by(self, marker: bytes) -> None:
         if self._name is None:
-            self._name = name_in_marker(marker)
+            self._name = name_in_marker(marker, self.path)
 
     def _inner_units(self, container: Container | None, inner: list[InnerArchive]) -> list[Unit]:
         inner.sort(key=lambda item: (item.stem, item.label))
@@ -321,6 +323,10 @@ def visible_members(
         if hidden is not None:
             contents.ignored[stray_class(hidden)] += 1
             continue
+        if len(name) > MAX_NAME:
+            # It would make each row of the table of dropped frames as long.
+            told = f"the name of its member {quoted(name)} has more than {MAX_NAME} letters"
+            raise refused(container.label, told)
         contents.seen.add(member.parts)
         if suffix_of(name) in suffixes:
             if member.size > limits.frame_bytes:

@@ -22,13 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.errors import ArchiveError
+from gaitkit.printable import LETTERS, printable
 
 __all__ = [
     "MAX_ARRAY_BYTES",
     "DamagedArrayError",
     "array_of",
     "pickled_array",
-    "printable",
     "read_pickled_array",
 ]
 
@@ -41,7 +41,7 @@ _MAX_STACK = 64
 _MAX_AXES = 8
 _LONGEST_NAME = 200
 _LONGEST_INT = 8
-_SHOWN = 80
+_PATH = 200  # Letters of a file's path in a message.
 
 _RECONSTRUCT = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct")
 _FROM_BUFFER = ("numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer")
@@ -122,12 +122,6 @@ class _Array:
     values: NDArray[Any] | None = None
 
 
-def printable(text: str, most: int = _SHOWN) -> str:
-    """A stranger's text for a message: ASCII on one line, and cut."""
-    shown = text[: most + 1].encode("unicode_escape").decode("ascii")
-    return shown if len(shown) <= most else f"{shown[:most]}..."
-
-
 def array_of(
     data: memoryview, dtype: np.dtype[Any], shape: tuple[int, ...], *, order: str, label: str
 ) -> NDArray[Any]:
@@ -153,9 +147,9 @@ def array_of(
     """
     needed = prod(shape) * dtype.itemsize
     if len(shape) > _MAX_AXES or any(size < 0 for size in shape) or needed != data.nbytes:
-        axes = printable("x".join(map(str, shape[:_MAX_AXES])))
+        axes = printable("x".join(map(str, shape[:_MAX_AXES])), LETTERS)
         raise DamagedArrayError(
-            f"{label} should hold an array of {axes} numbers of {dtype.itemsize} bytes; its array "
+            f"{printable(label, _PATH)} should hold an array of {axes} numbers of {dtype.itemsize} bytes; its array "
             f"has {data.nbytes:,} bytes.",
             hint="Copy or make the file again.",
         )
@@ -335,7 +329,7 @@ class _Reader:
     def _name(self, module: str, name: str) -> None:
         path = f"{module}.{name}"
         if path not in _NAMES:
-            raise _refused(self._label, f"it would call {printable(path)}")
+            raise _refused(self._label, f"it would call {printable(path, LETTERS)}")
         self._stack.append(_Name(path))
 
     def _called(self, name: str, arguments: tuple[Any, ...]) -> Any:
@@ -352,7 +346,8 @@ class _Reader:
             code, *_ = arguments
             if _text(code) not in _NUMBERS:
                 raise _refused(
-                    self._label, f"its array is of {printable(_text(code))}, not of plain numbers"
+                    self._label,
+                    f"its array is of {printable(_text(code), LETTERS)}, not of plain numbers",
                 )
             return _Dtype(_text(code))
         if name == _ENCODE:
@@ -428,7 +423,7 @@ def _latin(data: _Bytes) -> memoryview:
 
 def _refused(label: str, reason: str) -> ArchiveError:
     return ArchiveError(
-        f"{label} was refused: {reason}.",
+        f"{printable(label, _PATH)} was refused: {reason}.",
         hint="Expected is one array of numbers, as OpenGait keeps silhouettes. Nothing in it was "
         "run.",
     )
@@ -436,7 +431,7 @@ def _refused(label: str, reason: str) -> ArchiveError:
 
 def _damaged(label: str, reason: str) -> DamagedArrayError:
     return DamagedArrayError(
-        f"{label} cannot be read: {reason}.", hint="Copy or make the file again."
+        f"{printable(label, _PATH)} cannot be read: {reason}.", hint="Copy or make the file again."
     )
 
 

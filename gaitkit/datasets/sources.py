@@ -8,7 +8,6 @@ there.
 
 from __future__ import annotations
 
-import json
 import os
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.arguments import check_name
 from gaitkit.datasets.archives import LIMITS, Container, Limits, open_container
 from gaitkit.datasets.naming import (
     IMAGE_SUFFIXES,
@@ -30,10 +30,12 @@ from gaitkit.datasets.naming import (
     stray_class,
     suffix_of,
 )
+from gaitkit.documents import read_json
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import DatasetError, LayoutError, OutputError
 from gaitkit.labels import SequenceKey
 from gaitkit.outputs import FileIdentity, file_identity, is_beside
+from gaitkit.printable import printable
 
 if TYPE_CHECKING:
     from gaitkit.datasets.archives.streams import Checkpoint
@@ -105,6 +107,10 @@ class Unit:
     index: int
     label: str
     work: tuple[Any, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        # It is printed and recorded, and a folder's name may be no text at all.
+        object.__setattr__(self, "label", printable(self.label))
 
 
 def cut_into_units(items: Sequence[Any], size: int, place_of: Callable[[Any], str]) -> list[Unit]:
@@ -234,7 +240,7 @@ class Layout(ABC):
         self.limits = limits
         self.strays: Counter[str] = Counter()
         self.left_out: list[DroppedRow] = []
-        self._name = name
+        self._name = None if name is None else check_name(name, "`name`")
         self._units: list[Unit] | None = None
         self._output: Path | None = None
         self._identity: FileIdentity | None = None
@@ -307,8 +313,9 @@ class Layout(ABC):
             No sequence was found, or names contradict each other.
         """
         if self._units is None:
-            if not self.path.exists():
-                raise LayoutError(f"There is no file or folder {self.path}.")
+            # Not Path.exists, which raises an error for a name that is too long.
+            if not os.path.exists(self.path):
+                raise LayoutError(f"There is no file or folder {printable(str(self.path), 200)}.")
             self._identity = None if self.path.is_dir() else file_identity(self.path)
             self._units = self.list_units()
         return list(self._units)
@@ -416,15 +423,36 @@ def _reopened(
     return source
 
 
-def name_in_marker(marker: bytes | None) -> str | None:
-    """Name of a data set, as the marker of a synthetic tree says; `None` if it says none."""
+def name_in_marker(marker: bytes | None, where: Path | str = MARKER) -> str | None:
+    """Name of a data set, as the marker of a synthetic tree says; `None` if it says none.
+
+    Parameters
+    ----------
+    marker : bytes or None
+        What the file holds; `None` where there is none.
+    where : path-like
+        The folder or archive that it lies in, for messages.
+
+    Raises
+    ------
+    DatasetError
+        Its name is one that no artefact can hold.
+    """
     if marker is None:
         return None
     try:
-        name = json.loads(marker)["dataset"]
-    except (ValueError, KeyError, TypeError):
+        found = read_json(marker, what="a description of a data set", label=MARKER)
+    except DatasetError:
+        return None  # A file of somebody else's that happens to be called so.
+    name = found.get("dataset") if isinstance(found, dict) else None
+    if not isinstance(name, str) or not name:
         return None
-    return name if isinstance(name, str) and name else None
+    return check_name(
+        name,
+        f"the name of the data set in {MARKER} of {printable(str(where), 200)}",
+        error=DatasetError,
+        hint="Give the data set a `name`.",
+    )
 
 
 def list_images(folder: Path, ignored: Counter[str], source: Layout | None = None) -> list[str]:

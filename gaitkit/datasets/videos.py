@@ -27,7 +27,6 @@ from gaitkit.child import (
     limit_answer,
     memory_is_short,
     serving,
-    shown,
 )
 from gaitkit.datasets.naming import clean_text
 from gaitkit.errors import DatasetError
@@ -120,13 +119,13 @@ def silhouette_frames(path: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     )
     try:
         for number in range(1, MAX_FRAMES + 2):
-            frame = _received(child, shown(str(path)))
+            frame = _received(child, str(path))
             if frame is None:
                 break
             yield f"{stem}-{number:06d}", frame
     except ChildEndedError as error:
         raise DatasetError(
-            f"The video {shown(str(path))} cannot be read: its decoder {error.ending.text}.",
+            f"The video {path} cannot be read: its decoder {error.ending.text}.",
             hint=_CONVERT,
         ) from None
     finally:

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from gaitkit.errors import OptionError
+from gaitkit.printable import quoted
 
 __all__ = [
     "Approximation",
@@ -384,7 +385,7 @@ def get_product(device: str) -> Product:
     if device == "cpu":
         return _on_cpu
     if device != "cuda":
-        raise OptionError(f"There is no device {device!r}.", hint="Choose cpu or cuda.")
+        raise OptionError(f"There is no device {quoted(device)}.", hint="Choose cpu or cuda.")
     import torch
 
     if not torch.cuda.is_available():

@@ -34,6 +34,7 @@ from gaitkit.identification.fusion import Fusion
 from gaitkit.identification.metrics import DEFAULT_METRIC, Metric, get_metric
 from gaitkit.identification.quality import QualityTable
 from gaitkit.labels import Labels, format_view
+from gaitkit.printable import printable, quoted
 from gaitkit.protocols import Protocol, Split, default_protocol, get_protocol, resolve
 
 __all__ = [
@@ -423,7 +424,8 @@ def check_search_options(k: int, rounding: str) -> None:
         raise OptionError(f"At least one neighbour must vote, got `k={k}`.")
     if rounding not in ROUNDINGS:
         raise OptionError(
-            f"There is no rounding {rounding!r}.", hint=f"Choose one of {', '.join(ROUNDINGS)}."
+            f"There is no rounding {quoted(rounding)}.",
+            hint=f"Choose one of {', '.join(ROUNDINGS)}.",
         )
 
 
@@ -516,5 +518,5 @@ def _rate_text(result: EvaluationResult, probe_set: str) -> str:
 
 
 def _cut(text: str, width: int) -> str:
-    text = " ".join(text.split())
+    text = printable(" ".join(text.split()))
     return text if len(text) <= width else text[: width - 1] + "…"

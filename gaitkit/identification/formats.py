@@ -1,7 +1,9 @@
 """Results for other programs: JSON, one long CSV table, Markdown, LaTeX.
 
 JSON and CSV hold every figure, unrounded; CSV has one a line. Markdown and LaTeX are for a README
-and a paper: one decimal, the best of each column in bold, then the cross-view matrices.
+and a paper: one decimal, the best of each column in bold, then the cross-view matrices. Names have
+no control characters in any of them: JSON escapes them as JSON does and keeps their value, the
+others show the escape.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from gaitkit.identification.figures.numbers import Numbers, figures_of
 from gaitkit.identification.figures.open_set import FPIR_POINTS
 from gaitkit.identification.figures.verification import FMR_POINTS
 from gaitkit.labels import format_view
+from gaitkit.printable import printable
 
 __all__ = ["FORMATS", "csv_text", "html_text", "latex_text", "markdown_text", "to_json"]
 
@@ -58,9 +61,11 @@ def csv_text(results: Sequence[EvaluationResult]) -> str:
     writer.writerow(_COLUMNS)
     for result in results:
         head = [result.source, result.feature, result.metric, result.protocol.name]
+        head = [printable(text) for text in head]
         for name, table in result.tables.items():
-            writer.writerows([*head, name, *row] for row in _headline_rows(result, name))
-            writer.writerows([*head, name, *row] for row in _cell_rows(table))
+            first = [*head, printable(name)]
+            writer.writerows([*first, *row] for row in _headline_rows(result, name))
+            writer.writerows([*first, *row] for row in _cell_rows(table))
     return out.getvalue().removesuffix("\n")
 
 
@@ -176,7 +181,7 @@ _LATEX = {mark: f"\\{mark}" for mark in "&%$#_{}"} | {
 
 
 def _escaped(text: str, marks: dict[str, str]) -> str:
-    return "".join(marks.get(letter, letter) for letter in " ".join(text.split()))
+    return "".join(marks.get(letter, letter) for letter in printable(" ".join(text.split())))
 
 
 def _markdown(cells: _Cells) -> str:

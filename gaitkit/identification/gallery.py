@@ -18,6 +18,7 @@ from gaitkit.identification.evaluation import as_vectors
 from gaitkit.identification.matching import Vectors, search
 from gaitkit.identification.metrics import DEFAULT_METRIC, Metric, get_metric
 from gaitkit.labels import SequenceKey
+from gaitkit.printable import LETTERS, printable, width_of
 
 __all__ = [
     "Answer",
@@ -78,9 +79,12 @@ class Answer:
     key: SequenceKey | None = None
 
     def __repr__(self) -> str:
-        near = ", ".join(f"{one.name:.20} ({one.distance:.6g})" for one in self.candidates[:3])
+        near = ", ".join(
+            f"{printable(one.name, 20)} ({one.distance:.6g})" for one in self.candidates[:3]
+        )
         more = ", …" if len(self.candidates) > 3 else ""
-        return f"<Answer to {self.label:.60}: {self.name or 'unknown':.60}; {near}{more}>"
+        label, name = printable(self.label, 60), printable(self.name or "unknown", 60)
+        return f"<Answer to {label}: {name}; {near}{more}>"
 
     @property
     def probe(self) -> SequenceKey:
@@ -134,14 +138,18 @@ class Identification:
 
     def table(self) -> str:
         """Each probe with its candidates and their distances, as `gaitkit identify` prints it."""
-        names = (c.name for answer in self.answers for c in answer.candidates)
-        width = min(40, max(map(len, names), default=0))
+        people = {c.name for answer in self.answers for c in answer.candidates}
+        shown = {name: printable(name) for name in people}
+        width = min(40, max(map(width_of, shown.values()), default=0))
         lines = []
         for answer in self.answers:
-            lines.append(f"{answer.label}: {answer.name or 'unknown'}")
+            name = "unknown" if answer.name is None else shown.get(answer.name, "")
+            lines.append(f"{printable(answer.label)}: {name}")
             for place, candidate in enumerate(answer.candidates, start=1):
-                line = f"  {place:>3}  {candidate.name:<{width}}  {candidate.distance:>12.6g}"
-                line += "" if candidate.key is None else f"  {candidate.key}"
+                name = shown[candidate.name]
+                filled = name + " " * max(0, width - width_of(name))
+                line = f"  {place:>3}  {filled}  {candidate.distance:>12.6g}"
+                line += "" if candidate.key is None else f"  {printable(str(candidate.key))}"
                 lines.append(line + "  beyond the threshold" * self._beyond(candidate))
         return "\n".join(lines)
 
@@ -150,7 +158,7 @@ class Identification:
 
     def __repr__(self) -> str:
         known = sum(name is not None for name in self.names)
-        shown = ", ".join(name or "unknown" for name in self.names[:8])
+        shown = ", ".join(printable(name or "unknown", 80) for name in self.names[:8])
         shown = (shown if len(shown) <= 80 else shown[:79] + "…") + ", …" * (len(self.names) > 8)
         limit = "" if self.threshold is None else f" within {self.threshold:.6g}"
         return (
@@ -256,7 +264,8 @@ def identify_vectors(
     distinct, people = np.unique(called, return_inverse=True)
     if len(distinct) == 1 and threshold is None:
         raise ProtocolError(
-            f"The gallery holds {distinct[0]} only: there is nobody to choose between.",
+            f"The gallery holds {printable(str(distinct[0]), LETTERS)} only: there is nobody to "
+            "choose between.",
             hint="Enrol more people, or give a `threshold`.",
         )
     rows, distances = nearest_people(

@@ -36,6 +36,7 @@ from gaitkit.identification.distances import (
     get_product,
     of_length_1,
 )
+from gaitkit.printable import quoted
 
 __all__ = ["DEFAULT_METRIC", "METRICS", "Metric", "get_metric", "metric_names"]
 
@@ -234,7 +235,7 @@ def get_metric(name: str | Metric) -> Metric:
     if not isinstance(name, str) or name not in METRICS:
         guess = did_you_mean(name, METRICS) if isinstance(name, str) else ""
         raise OptionError(
-            f"There is no metric {name!r}.",
+            f"There is no metric {quoted(name)}.",
             hint=f"{guess}Choose one of {', '.join(METRICS)}.",
         )
     return replace(METRICS[name], name=name)

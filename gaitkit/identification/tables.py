@@ -24,6 +24,7 @@ from gaitkit.identification.figures.paired import paired_difference
 from gaitkit.identification.published import MARK, PublishedSystem, published_system
 from gaitkit.identification.quality import QualityTable
 from gaitkit.labels import format_view
+from gaitkit.printable import fitted, padded, printable, width_of
 
 __all__ = [
     "BESIDE",
@@ -104,10 +105,12 @@ def results_text(result: EvaluationResult) -> str:
 def title(result: EvaluationResult) -> str:
     """What was evaluated and how, in one or two lines."""
     people = len(set(result.labels.subject[result.split.gallery].tolist()))
+    source, feature, protocol, dataset = map(
+        printable, (result.source, result.feature, result.protocol.name, result.dataset)
+    )
     return (
-        f"{result.source}: {result.feature}, {result.metric}, {result.k}-NN; protocol "
-        f"{result.protocol.name}\n"
-        f"data set {result.dataset}; {people} people enrolled, one gallery view at a time"
+        f"{source}: {feature}, {result.metric}, {result.k}-NN; protocol {protocol}\n"
+        f"data set {dataset}; {people} people enrolled, one gallery view at a time"
     )
 
 
@@ -127,14 +130,14 @@ def cross_view_text(table: CrossViewTable, name: str) -> str:
         Several panels where the columns do not fit beside each other.
     """
     if not table.probes.any():
-        return f"{name}: no probes"
+        return f"{printable(name)}: no probes"
     columns = len(table.probe_views)
     per_panel = (WIDTH - 2 * _CELL) // _CELL
     panels = [
         _matrix_panel(table, range(first, min(first + per_panel, columns)), name)
         for first in range(0, columns, per_panel)
     ]
-    means = f"{name}: mean over different views {_rate(table.mean_excluding_identical)}"
+    means = f"{printable(name)}: mean over different views {_rate(table.mean_excluding_identical)}"
     return "\n".join([*panels, f"{means}, over equal views {_rate(table.mean_identical)}"])
 
 
@@ -199,7 +202,7 @@ def probe_view_text(
     text = []
     for first in range(0, len(groups), per_line):
         for line, label in enumerate(labels):
-            cells = [_fit(group[line], width) for group in groups[first : first + per_line]]
+            cells = [padded(group[line], width) for group in groups[first : first + per_line]]
             text.append(f"{label:<8}{' | '.join(cells)}".rstrip())
         text.append("")
     notes = [
@@ -207,7 +210,8 @@ def probe_view_text(
         f"last line: mean without {format_view(probe_view)}."
     ]
     counts = ", ".join(
-        f"{name} {_span(table.probes[:, column])}" for name, table in result.tables.items()
+        f"{printable(name)} {_span(table.probes[:, column])}"
+        for name, table in result.tables.items()
     )
     notes.append(f"This input's probes: {counts}.")
     if systems:
@@ -243,7 +247,7 @@ def _published_group(
 
 
 def _group_row(cells: Sequence[str]) -> str:
-    return "".join(f"{_fit(cell, _GROUP_CELL - 1).strip():>{_GROUP_CELL}}" for cell in cells)
+    return "".join(_ahead(padded(cell, _GROUP_CELL - 1).strip(), _GROUP_CELL) for cell in cells)
 
 
 def summary_text(results: Sequence[EvaluationResult], names: Sequence[str] | None = None) -> str:
@@ -269,7 +273,7 @@ def summary_text(results: Sequence[EvaluationResult], names: Sequence[str] | Non
     cell = _WIDE if sure else _NARROW
     identical = any(result.protocol.identical_view for result in results)
     room = WIDTH - (len(sets) * cell + (len(sets) + 1) * _NARROW)
-    label = min(max(12, *map(len, names)), max(12, room))
+    label = min(max(12, *(width_of(printable(name)) for name in names)), max(12, room))
     equal = [[_equal_views(result, key) for key in sets] for result in results]
     mean = [_mean([figure.estimate for figure in row]) for row in rates]
     what = "all views" if identical else "different views"
@@ -278,9 +282,9 @@ def summary_text(results: Sequence[EvaluationResult], names: Sequence[str] | Non
         + f"{what:>{len(sets) * cell + _NARROW}}"
         + f"{'equal views':>{len(sets) * _NARROW}}",
         f"{'rank-1, %':<{label}}"
-        + "".join(f"{name:>{cell - 1}.{cell - 2}} " for name in sets)
+        + "".join(f"{_right(name, cell - 2, cell - 1)} " for name in sets)
         + f"{'mean':>{_NARROW - 1}} "
-        + "".join(f"{name:>{_NARROW - 1}.{_NARROW - 2}} " for name in sets),
+        + "".join(f"{_right(name, _NARROW - 2, _NARROW - 1)} " for name in sets),
     ]
     best = [_best([row[at].estimate for row in rates]) for at in range(len(sets))]
     best_equal = [_best([row[at] for row in equal]) for at in range(len(sets))]
@@ -288,7 +292,7 @@ def summary_text(results: Sequence[EvaluationResult], names: Sequence[str] | Non
         cells = [_marked(figure.estimate, best[at], cell) for at, figure in enumerate(rates[index])]
         cells.append(_marked(mean[index], _best(mean), _NARROW))
         cells += [_marked(value, best_equal[at], _NARROW) for at, value in enumerate(equal[index])]
-        lines.append(f"{_cut(name, label):<{label}}{''.join(cells)}")
+        lines.append(f"{padded(name, label)}{''.join(cells)}")
         if sure:
             spans = "".join(f"{_interval(figure):>{cell - 1}} " for figure in rates[index])
             lines.append(" " * label + spans)
@@ -317,7 +321,7 @@ def figures_text(result: EvaluationResult) -> str:
         shown = {name: result.numbers[name] for name in sets[first : first + per_panel]}
         lines.append(
             f"{'per cent, 95 % interval':<{label}}"
-            + "".join(f"{name:>{_PAIR}.{_PAIR - 2}}" for name in shown)
+            + "".join(_right(name, _PAIR - 2, _PAIR) for name in shown)
         )
         for title, pick, _ in figures_of(list(shown.values())):
             cells = "".join(f"{_with_interval(pick(item)):>{_PAIR}}" for item in shown.values())
@@ -360,12 +364,12 @@ def differences_text(
         except MixtureError:
             continue
         cells = "".join(f"{_signed(gap):>{_PAIR}}" for gap in gaps)
-        lines.append(f"{_cut(called, label):<{label}}{cells}")
+        lines.append(f"{padded(called, label)}{cells}")
     if not lines:
         return ""
-    head = f"{'rank-1, points':<{label}}" + "".join(f"{name:>{_PAIR}}" for name in sets)
-    title = f"Better than {names[0]}; 95 % intervals, paired over people"
-    return "\n".join([_cut(title, WIDTH), head, *lines])
+    head = f"{'rank-1, points':<{label}}" + "".join(_right(name, _PAIR - 2, _PAIR) for name in sets)
+    title = f"Better than {printable(names[0])}; 95 % intervals, paired over people"
+    return "\n".join([fitted(title, WIDTH), head, *lines])
 
 
 def _signed(gap: Interval) -> str:
@@ -376,7 +380,7 @@ def _signed(gap: Interval) -> str:
 
 def quality_text(quality: QualityTable) -> str:
     """SSIM and mean absolute error per condition and view."""
-    target = f"{quality.target_condition} at {format_view(quality.target_view)}"
+    target = f"{printable(quality.target_condition)} at {format_view(quality.target_view)}"
     head = [format_view(float(view)) for view in quality.views]
     lines = [f"Similarity to the person's true GEI, {target}"]
     for what, values, digits in (("SSIM", quality.ssim, 3), ("MAE", quality.mae, 1)):
@@ -387,12 +391,12 @@ def quality_text(quality: QualityTable) -> str:
             lines.append(_row(condition, cells))
     lines.append("SSIM: 1 is equal. MAE: grey levels of 255. Several true takes: mean over them.")
     if quality.without_truth:
-        lines.append(f"Left out, no true GEI: {', '.join(quality.without_truth)}.")
+        lines.append(f"Left out, no true GEI: {', '.join(map(printable, quality.without_truth))}.")
     return "\n".join(lines)
 
 
 def _row(label: str, cells: Sequence[str]) -> str:
-    return (_fit(label, _CELL) + "".join(f"{cell:>{_CELL}}" for cell in cells)).rstrip()
+    return (padded(label, _CELL) + "".join(f"{cell:>{_CELL}}" for cell in cells)).rstrip()
 
 
 def _cell(value: float | None, *, bracketed: bool = False, digits: int = 1) -> str:
@@ -439,9 +443,13 @@ def _with_interval(figure: Interval) -> str:
     return f"{_rate(figure.estimate)} ({span})" if span else _rate(figure.estimate)
 
 
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+def _right(text: str, room: int, width: int) -> str:
+    """A name cut to so many columns, at the right of a column of the table."""
+    shown = printable(text)
+    while width_of(shown) > room:
+        shown = shown[:-1]
+    return _ahead(shown, width)
 
 
-def _fit(text: str, width: int) -> str:
-    return f"{_cut(text, width):<{width}}"
+def _ahead(shown: str, width: int) -> str:
+    return " " * (width - width_of(shown)) + shown

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from gaitkit.arguments import as_path
+from gaitkit.documents import read_toml
 from gaitkit.errors import OptionError, ProtocolError, did_you_mean
+from gaitkit.printable import LETTERS, harmless_in_json, printable, quoted
 from gaitkit.protocols.builtin import PROTOCOLS
 from gaitkit.protocols.model import ProbeSet, Protocol, SubjectRange, Walks
 
@@ -25,7 +26,6 @@ _FLAGS = {
 }
 _VIEWS = ("gallery_views", "probe_views")
 _KEYS = ("name", "description", *_REQUIRED, *_FLAGS, *_VIEWS)
-_LARGEST_FILE = 1 << 20
 
 
 def get_protocol(name: Protocol | str | Path) -> Protocol:
@@ -61,7 +61,7 @@ def get_protocol(name: Protocol | str | Path) -> Protocol:
     if Path(text).suffix == ".toml":
         return load_protocol(Path(text))
     raise OptionError(
-        f"There is no protocol {text!r}.",
+        f"There is no protocol {quoted(text)}.",
         hint=f"{did_you_mean(text, PROTOCOLS)}Choose one of {', '.join(PROTOCOLS)}, or give a "
         "file whose name ends in .toml.",
     )
@@ -82,23 +82,15 @@ def load_protocol(path: Path | str) -> Protocol:
         the key.
     """
     path = as_path(path)
-    try:
-        with path.open("rb") as file:
-            text = file.read(_LARGEST_FILE + 1)
-        if len(text) > _LARGEST_FILE:
-            raise ProtocolError(f"{path} is no protocol: it is larger than a megabyte.")
-        data = tomllib.loads(text.decode("utf-8"))
-    except OSError as error:
-        raise ProtocolError(f"{path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ProtocolError(f"{path} is not valid TOML: {error}.") from error
+    data = read_toml(path, what="a protocol", error=ProtocolError)
+    label = printable(str(path), 200)
     try:
         protocol = _protocol(data, path.stem)
     except ProtocolError as error:
-        raise ProtocolError(f"{path}: {error.message}", hint=error.hint) from error
+        raise ProtocolError(f"{label}: {error.message}", hint=error.hint) from error
     if protocol != PROTOCOLS.get(protocol.name, protocol):
         raise ProtocolError(
-            f"{path}: name = {protocol.name!r} is that of a protocol of gaitkit, which differs.",
+            f"{label}: name = {protocol.name!r} is that of a protocol of gaitkit, which differs.",
             hint="Give it a name of its own, so that results cannot be mistaken.",
         )
     return protocol
@@ -139,7 +131,7 @@ def _protocol(data: Mapping[str, Any], stem: str) -> Protocol:
     for key in data:
         if key not in _KEYS:
             raise ProtocolError(
-                f"there is no key {key!r}.",
+                f"there is no key {quoted(key)}.",
                 hint=f"{did_you_mean(key, _KEYS)}The keys are {', '.join(_KEYS)}.",
             )
     for key in _REQUIRED:
@@ -237,9 +229,7 @@ def _takes(value: Any, key: str) -> tuple[int, ...] | None:
 
 
 def _wrong(key: str, expected: str, value: Any) -> ProtocolError:
-    text = str(value) if isinstance(value, dict | list) else repr(value)
-    found = text if len(text) <= 60 else text[:57] + "..."
-    return ProtocolError(f"{key}: expected {expected}; found {found}.")
+    return ProtocolError(f"{printable(key, LETTERS)}: expected {expected}; found {quoted(value)}.")
 
 
 def _people_out(people: tuple[SubjectRange, ...] | Literal["first-half", "rest"]) -> str:
@@ -278,4 +268,4 @@ def _key(name: str) -> str:
 
 def _text(value: str) -> str:
     # A JSON string is a TOML one; TOML wants DEL escaped too.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return harmless_in_json(json.dumps(value, ensure_ascii=False), astral="long")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gaitkit.artifacts import Artifact, open_artifact
 from gaitkit.errors import ArtifactError
 from gaitkit.labels import SequenceKey, format_view
+from gaitkit.printable import printable
 from gaitkit.reporting.sheet import contact_sheet, grey_picture
 from gaitkit.reporting.views import gei_picture
 from gaitkit.training.geis import preprocessing_of, refuse_other_preprocessing
@@ -96,7 +97,8 @@ def translation_grid(
     key = artifact.labels.key(source)
     has_seen = (artifact.dataset, key.subject) in loaded.seen
     caption = (
-        f"{key} by {loaded.title}, trained to show {loaded.target}; the model has "
+        f"{printable(str(key), 80)} by {loaded.title}, trained to show "
+        f"{printable(loaded.target, 80)}; the model has "
         f"{'' if has_seen else 'never '}seen this person"
     )
     draw = _grid if "views" in loaded.translator.offers else _row
@@ -163,7 +165,8 @@ def _grid(artifact: Artifact, model: _Model, source: int, caption: str) -> NDArr
         true = [true_row(artifact, key, view, condition) for view in config.views]
         measured = [None if row is None else gei_picture(artifact, row) for row in true]
         cells += [[nothing if cells else image, *made], [nothing, *measured]]
-        names += [f"{condition}, translated", f"{condition}, true"]
+        shown = printable(condition, 80)
+        names += [f"{shown}, translated", f"{shown}, true"]
     return contact_sheet(
         cells,
         rows=names,
@@ -180,7 +183,7 @@ def _row(artifact: Artifact, model: _Model, source: int, caption: str) -> NDArra
     truth = None if true is None else gei_picture(artifact, true)
     return contact_sheet(
         [[image, _translated(model.translator, image, None), truth]],
-        rows=[f"to {model.target}"],
+        rows=[f"to {printable(model.target, 80)}"],
         columns=["source", "translation", "truth"],
         title=caption,
         cell_px=_LARGE_CELL_PX,

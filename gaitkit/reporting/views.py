@@ -12,6 +12,7 @@ from gaitkit.artifacts import Artifact
 from gaitkit.identification.evaluation import rank1_of
 from gaitkit.identification.results import EvaluationResult, read_results
 from gaitkit.labels import format_view, sequence_name
+from gaitkit.printable import printable
 from gaitkit.reporting.figures import rank1_heat_maps
 from gaitkit.reporting.sheet import contact_sheet, grey_picture, spread_evenly
 
@@ -54,9 +55,9 @@ def gei_sheet(
     translated = "translated GEIs" if artifact.dtype("gei").kind == "f" else "GEIs"
     sheet = contact_sheet(
         cells,
-        rows=[f"{subject} {sequence}" for (subject, sequence), _ in shown],
+        rows=[_drawn(f"{subject} {sequence}") for (subject, sequence), _ in shown],
         columns=columns,
-        title=f"{artifact.dataset}: {translated}, views across, sequences down",
+        title=f"{_drawn(artifact.dataset)}: {translated}, views across, sequences down",
     )
     return sheet, len(lines) - len(shown)
 
@@ -98,12 +99,13 @@ def silhouette_sheet(
         block = artifact.read_rows("frames", int(starts[row]), int(starts[row]) + length)
         images: list[NDArray[np.uint8] | None] = [block[pick] for pick in picks]
         cells.append(images + [None] * (frames - len(images)))
-        names.append(f"{artifact.labels.key(int(row))}, {length} frames")
+        names.append(f"{_drawn(str(artifact.labels.key(int(row))))}, {length} frames")
     sheet = contact_sheet(
         cells,
         rows=names,
         columns=[""] * frames,
-        title=f"{artifact.dataset}: normalised silhouettes, frames spread over the sequence",
+        title=f"{_drawn(artifact.dataset)}: normalised silhouettes, frames spread over the "
+        "sequence",
     )
     return sheet, max(0, len(chosen) - max_rows)
 
@@ -127,12 +129,17 @@ def matrix_figure(path: str | Path) -> NDArray[np.uint8]:
                 {_panel_title(result, name): table.rate for name, table in result.tables.items()},
                 [f"{view:g}" for view in result.gallery_views],
                 [f"{view:g}" for view in result.probe_views],
-                f"Rank-1, per cent: {result.dataset}, {result.protocol.name}, {result.feature}, "
-                f"{result.metric}",
+                f"Rank-1, per cent: {_drawn(result.dataset)}, {result.protocol.name}, "
+                f"{_drawn(result.feature)}, {result.metric}",
             )
             for result in read_results(Path(path))
         ]
     )
+
+
+def _drawn(name: str) -> str:
+    """A name in a picture: fonts have no control characters, and a picture no endless width."""
+    return printable(name, 80)
 
 
 def _panel_title(result: EvaluationResult, name: str) -> str:

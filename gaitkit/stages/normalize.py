@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from gaitkit._version import __version__
 from gaitkit.artifacts import Artifact, ArtifactWriter, InputRef, Pieces, Provenance
-from gaitkit.child import shown
 from gaitkit.datasets.layouts import open_source
 from gaitkit.datasets.sources import FrameSource, Layout, SequenceFrames, Unit, Unreadable
 from gaitkit.dropped import DroppedRow
@@ -22,6 +21,7 @@ from gaitkit.labels import Labels, SequenceKey
 from gaitkit.outputs import Output
 from gaitkit.parallel import Progress
 from gaitkit.png import DecodeError, decode_grey
+from gaitkit.printable import printable
 from gaitkit.silhouettes.normalize import NormalizedSequence, normalize_sequence
 from gaitkit.silhouettes.options import SilhouetteOptions
 from gaitkit.stages.finished import finished_artifact
@@ -134,7 +134,7 @@ def refuse_second_alignment(source: FrameSource, options: SilhouetteOptions) -> 
     """Raise where frames that are aligned already would be aligned once more."""
     if is_aligned(source) and options.alignment != "given":
         raise OptionError(
-            f"The silhouettes in {shown(str(source.path))} are aligned already; they are used as "
+            f"The silhouettes in {printable(str(source.path), 200)} are aligned already; they are used as "
             f"they are and not aligned again by `alignment={options.alignment!r}`.",
             hint="Leave `alignment` out. From the frames that they were made of, gaitkit makes "
             "silhouettes in its own way.",

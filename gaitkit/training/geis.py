@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gaitkit.arguments import names_told, values_of
+from gaitkit.arguments import check_name, names_told, values_of
 from gaitkit.artifacts import open_artifact
 from gaitkit.artifacts.schema import differences
 from gaitkit.display import html_table
@@ -164,6 +164,10 @@ class GeiSet:
         kinds = (
             ["nm"] * count if conditions is None else _column("conditions", conditions, count, str)
         )
+        for role, names in (("subjects", people), ("conditions", kinds)):
+            for name in set(names):
+                check_name(name, f"each of `{role}`", empty=True)
+        check_name(dataset, "`dataset`", empty=True)
         angles = [None] * count if views is None else _angles(views, count)
         seen: Counter[tuple[str, str, float | None]] = Counter()
         counted = []

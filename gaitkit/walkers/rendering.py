@@ -23,6 +23,7 @@ from gaitkit._opencv import cv2
 from gaitkit.arguments import number, whole_number
 from gaitkit.errors import OptionError
 from gaitkit.labels import format_view
+from gaitkit.printable import quoted
 from gaitkit.walkers.draws import generator
 from gaitkit.walkers.figure import Figure
 from gaitkit.walkers.noise import roughen
@@ -88,7 +89,8 @@ def render_sequence(
     take, view = whole_number(take, "take", 1, 99), number(view, "view")
     if condition not in CONDITIONS:
         raise OptionError(
-            f"There is no condition {condition!r}.", hint=f"There are {', '.join(CONDITIONS)}."
+            f"There is no condition {quoted(condition)}.",
+            hint=f"There are {', '.join(CONDITIONS)}.",
         )
     figure = _cached_figure(
         options.seed, options.equal_bodies, options.frames, subject_index, condition, take

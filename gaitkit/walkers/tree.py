@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gaitkit._opencv import cv2
+from gaitkit.documents import read_json
 from gaitkit.errors import OutputError, OutputExistsError
 from gaitkit.labels import format_view, sequence_name
 from gaitkit.locks import LOCK_SUFFIX
 from gaitkit.outputs import claimed_folder, is_beside, write_whole
 from gaitkit.parallel import map_unordered
+from gaitkit.printable import quoted
 from gaitkit.walkers.options import WalkerOptions, subject_name
 from gaitkit.walkers.rendering import render_sequence
 
@@ -208,9 +210,14 @@ def _claim(folder: Path, options: WalkerOptions, *, overwrite: bool) -> None:
 def _difference(found: dict[str, Any], options: WalkerOptions) -> str:
     if found.get("model_version") != MODEL_VERSION:
         return f"model version {found.get('model_version')} there, {MODEL_VERSION} now"
-    there, now = found.get("parameters", {}), options.as_parameters()
+    there, now = _parameters(found), options.as_parameters()
     names = [name for name in now if there.get(name) != now[name]]
-    return ", ".join(f"{name} {there.get(name)} there, {now[name]} now" for name in names)
+    return ", ".join(f"{name} {quoted(there.get(name))} there, {now[name]} now" for name in names)
+
+
+def _parameters(found: dict[str, Any]) -> dict[str, Any]:
+    parameters = found.get("parameters")
+    return parameters if isinstance(parameters, dict) else {}
 
 
 def _remove(folder: Path, found: dict[str, Any]) -> None:
@@ -219,8 +226,8 @@ def _remove(folder: Path, found: dict[str, Any]) -> None:
     The marker stays, as incomplete: the next run then knows the folder of one killed here.
     """
     _replace_marker(folder, {**found, "complete": False})
-    subjects = found.get("parameters", {}).get("subjects", 0)
-    for index in range(int(subjects)):
+    subjects = _parameters(found).get("subjects")
+    for index in range(subjects if type(subjects) is int and subjects <= 9999 else 0):
         subject = folder / subject_name(index)
         if subject.is_dir():
             shutil.rmtree(subject)
@@ -230,13 +237,12 @@ def _read_marker(folder: Path) -> dict[str, Any] | None:
     path = folder / MARKER
     if not path.is_file():
         return None
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise OutputExistsError(
-            f"{path} is not the description of a tree of walkers: {error}",
-            hint="Choose a new folder.",
-        ) from error
+    found = read_json(
+        path,
+        what="a description of a tree of walkers",
+        error=OutputExistsError,
+        hint="Choose a new folder.",
+    )
     return found if isinstance(found, dict) else {}
 
 

@@ -1,6 +1,7 @@
 """The group: help, version, configuration, environment, errors and exit codes."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -158,3 +159,28 @@ def test_completion_scripts_name_the_command(gaitkit: Callable, shell: str) -> N
     ran = gaitkit("completion", shell)
     assert ran.code == 0
     assert "_GAITKIT_COMPLETE" in ran.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="has no such signals")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_a_command_that_is_asked_to_end_leaves_nothing_half(
+    tiny_tree: Path, tmp_path: Path, name: str
+) -> None:
+    number = getattr(signal, name)
+    code = (
+        "import os, sys; import gaitkit.outputs as outputs\n"
+        "from gaitkit.cli.main import main\n"
+        "flush = os.fsync\n"
+        f"outputs.os.fsync = lambda file: (os.kill(os.getpid(), {int(number)}), flush(file))\n"
+        "main(sys.argv[1:])\n"
+    )
+    output = tmp_path / "out.h5"
+    command = ["make-gei", str(tiny_tree), "-o", str(output), "--workers", "1"]
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *command], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 128 + number
+    assert "Stopped" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    # What is done is kept; no lock and no half file is.
+    assert [item.name for item in tmp_path.iterdir()] == ["out.h5.parts"]

@@ -13,6 +13,7 @@ from gaitkit.identification.evaluation import EvaluationResult
 from gaitkit.identification.figures.bootstrap import DRAWS, Interval, draw_people, interval
 from gaitkit.identification.figures.closed_set import FIGURES, Outcomes, headline, headline_draws
 from gaitkit.identification.figures.numbers import outcomes_of, searched_people
+from gaitkit.printable import quoted
 
 __all__ = ["check_comparable", "paired_difference"]
 
@@ -88,7 +89,7 @@ def paired_difference(
     check_comparable(one, other)
     if figure not in FIGURES or probe_set not in one.split.probes:
         raise OptionError(
-            f"There is no figure {figure!r} of a probe set {probe_set!r}.",
+            f"There is no figure {quoted(figure)} of a probe set {quoted(probe_set)}.",
             hint=f"Figures: {', '.join(FIGURES)}; probe sets: {', '.join(one.split.probes)}.",
         )
     people = searched_people(one.matches, one.labels, one.failed if _counted(one) else {})
