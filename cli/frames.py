@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from gaitkit.cli import console, options
@@ -135,13 +136,22 @@ def report_stage(
 def silhouette_fields(values: dict[str, Any]) -> dict[str, Any]:
     """Fields of `SilhouetteOptions`, taken out of a command's values (`silhouette_options`).
 
-    What was not said is for the source to say: its frames may be aligned already.
+    What is not said on the command line, in the environment or in a configuration is left for the
+    source to say: its frames may be aligned already.
     """
+    ctx = click.get_current_context()
+    said = {
+        name
+        for name in ("alignment", "size")
+        if ctx.get_parameter_source(name) != ParameterSource.DEFAULT
+    }
     alignment, size = values.pop("alignment"), values.pop("size")
-    fields: dict[str, Any] = {} if alignment is None else {"alignment": alignment}
-    if size is not None:
-        fields |= dict(zip(("height", "width"), size, strict=True))
-    return fields | {"drop_cut": not values.pop("keep_cut")}
+    fields: dict[str, Any] = {"drop_cut": not values.pop("keep_cut")}
+    if "alignment" in said:
+        fields["alignment"] = alignment
+    if "size" in said:
+        fields["height"], fields["width"] = size
+    return fields
 
 
 def average_fields(values: dict[str, Any]) -> dict[str, Any]:

@@ -307,6 +307,8 @@ metric = click.option(
 alignment = click.option(
     "--alignment",
     type=click.Choice(["person", "opengait", "given"]),
+    default="person",
+    show_default=False,
     help="How silhouettes are normalised: gaitkit's way, or OpenGait's frame for frame; given "
     "leaves those as they are that somebody else has aligned.  [default: person; given for "
     "OpenGait's pickles]",
@@ -318,7 +320,9 @@ def silhouette_options(command: Function) -> Function:
     size = click.option(
         "--size",
         type=(click.IntRange(16, 1024), click.IntRange(16, 1024)),
+        default=(64, 64),
         metavar="H W",
+        show_default=False,
         help="Height and width of a normalised silhouette, pixels.  [default: 64 64; that of the "
         "frames where they are aligned already]",
     )

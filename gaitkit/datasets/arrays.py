@@ -76,7 +76,8 @@ def read_npy(data: bytes, label: str = "the file") -> NDArray[np.generic]:
     header = _HEADER.fullmatch(text)
     if header is None:
         raise DamagedArrayError(
-            f"{label} holds something else than an array of numbers: {printable(text.strip(), LETTERS)}",
+            f"{label} holds something else than an array of numbers: "
+            f"{printable(text.strip(), LETTERS)}",
             hint="Save one array of silhouettes, uint8 of shape (frames, height, width).",
         )
     dtype = np.dtype(header["order"].replace("|", "=") + header["code"])

@@ -322,7 +322,8 @@ def _other_layouts() -> str:
     # Imported here: the registry needs this module to look at a path.
     from gaitkit.datasets.layouts import describe_layouts
 
-    return f"Frames in folders of another shape are listed in a manifest.\n{describe_layouts()}"
+    known = describe_layouts("frames")
+    return f"Frames in folders of another shape are listed in a manifest.\n{known}"
 
 
 def _levels(count: int) -> str:

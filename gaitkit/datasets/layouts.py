@@ -31,10 +31,10 @@ __all__ = [
 LAYOUTS: dict[str, str] = {
     "manifest": "gaitkit.datasets.manifest:ManifestSource",
     "geis": "gaitkit.datasets.gei_images:GeiImageSource",
+    "opengait": "gaitkit.datasets.opengait:ArrayTree",
     "opengait-packed": "gaitkit.datasets.opengait:PackedArrays",
     "casia-b-packed": "gaitkit.datasets.packed:PackedSource",
     "casia-b": "gaitkit.datasets.casia_b:TreeSource",
-    "opengait": "gaitkit.datasets.opengait:ArrayTree",
 }
 """Name of a layout, and the class that is it; a path is of the first that recognises it."""
 

@@ -68,9 +68,10 @@ class _Arrays(Layout):
         if len(likely) != 1:
             shown = printable(", ".join(likely or names), LETTERS)
             raise LayoutError(
-                f"{printable(folder, 200)} holds several arrays of one sequence, and which are its silhouettes "
-                f"cannot be told: {shown}",
-                hint=f"Name that one {printable(view, LETTERS)}.pkl, or give it alone a name with {_SILHOUETTES}.",
+                f"{printable(folder, 200)} holds several arrays of one sequence, and which are its "
+                f"silhouettes cannot be told: {shown}",
+                hint=f"Name that one {printable(view, LETTERS)}.pkl, or give it alone a name with "
+                f"{_SILHOUETTES}.",
             )
         return likely
 
@@ -84,7 +85,7 @@ def _unpacked(files: Iterable[Frame], where: str) -> Iterator[Frame]:
 class ArrayTree(_Arrays, TreeSource):
     """A tree of arrays on disk. See `Layout` for the parameters."""
 
-    summary = "OpenGait's 001/nm-01/000/000.pkl, .npy or .npz"
+    summary = "a folder 001/nm-01/000/*.pkl"
 
     @classmethod
     def recognise(cls, place: Place) -> bool:
@@ -101,7 +102,7 @@ class ArrayTree(_Arrays, TreeSource):
 class PackedArrays(_Arrays, PackedSource):
     """Arrays in an archive, or in a folder of archives. See `Layout` for the parameters."""
 
-    summary = "a zip or tar of 001/nm-01/000/000.pkl, or of subjects' archives"
+    summary = "a zip or tar of it"
 
     @classmethod
     def recognise(cls, place: Place) -> bool:

@@ -149,8 +149,8 @@ def array_of(
     if len(shape) > _MAX_AXES or any(size < 0 for size in shape) or needed != data.nbytes:
         axes = printable("x".join(map(str, shape[:_MAX_AXES])), LETTERS)
         raise DamagedArrayError(
-            f"{printable(label, _PATH)} should hold an array of {axes} numbers of {dtype.itemsize} bytes; its array "
-            f"has {data.nbytes:,} bytes.",
+            f"{printable(label, _PATH)} should hold an array of {axes} numbers of "
+            f"{dtype.itemsize} bytes; its array has {data.nbytes:,} bytes.",
             hint="Copy or make the file again.",
         )
     flat = np.frombuffer(data, dtype)

@@ -134,8 +134,8 @@ def refuse_second_alignment(source: FrameSource, options: SilhouetteOptions) -> 
     """Raise where frames that are aligned already would be aligned once more."""
     if is_aligned(source) and options.alignment != "given":
         raise OptionError(
-            f"The silhouettes in {printable(str(source.path), 200)} are aligned already; they are used as "
-            f"they are and not aligned again by `alignment={options.alignment!r}`.",
+            f"The silhouettes in {printable(str(source.path), 200)} are aligned already; they are "
+            f"used as they are and not aligned again by `alignment={options.alignment!r}`.",
             hint="Leave `alignment` out. From the frames that they were made of, gaitkit makes "
             "silhouettes in its own way.",
         )
