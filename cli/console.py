@@ -86,15 +86,19 @@ def say(text: str) -> None:
 
 
 def writing(output: Path) -> Callable[[str], None]:
-    """What is to be said when an output is written, or was there already and is left as it was.
+    """What is to be said when an output is written.
 
     Called before the work; what it gives is called after it, with what follows the output's name.
+    Of an output that is left as it was a notice has told already.
     """
     before = file_identity(output)
 
     def wrote(rest: str = "") -> None:
         left = before is not None and file_identity(output) == before
-        say(f"{'Nothing to do for' if left else 'Wrote'} {output}{rest}")
+        if not left:
+            say(f"Wrote {output}{rest}")
+        elif rest != ".":
+            say(f"{output}{rest}")
 
     return wrote
 

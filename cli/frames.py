@@ -120,9 +120,9 @@ def report_stage(
         )
         return
     frames = f" from {summary.frames:,} frames" if summary.frames else ""
-    wrote = "Nothing to do for" if summary.done_before else "Wrote"
+    wrote = "" if summary.done_before else "Wrote "
     console.say(
-        f"{wrote} {output}: {noun} of {summary.kept:,} of {summary.sequences:,} sequences{frames}."
+        f"{wrote}{output}: {noun} of {summary.kept:,} of {summary.sequences:,} sequences{frames}."
     )
     for what, counts in reasons.items():
         if counts:

@@ -173,7 +173,12 @@ def output(help: str) -> Callable[[Function], Function]:
     return click.option("-o", "--output", type=FILE, required=True, help=help)
 
 
-overwrite = click.option("--overwrite", is_flag=True, help="Replace an existing output.")
+overwrite = click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Replace an existing output. Without it, one that is the same finished work is left, and "
+    "another one refused.",
+)
 restart = click.option(
     "--restart",
     is_flag=True,

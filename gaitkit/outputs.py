@@ -46,10 +46,10 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 _NAME_BYTES = 255
-_UNFINISHED = re.compile(r"[^/\\]+\.[0-9a-f]{8}\.partial")
+_UNFINISHED = re.compile(r"[^/\\]+\.[0-9a-f]{8}\.(partial|former)")
+_FORMER = ".former"
 _COMPARED = 1 << 20
 _NEW = os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-
 
 FileIdentity = tuple[int, int, int, int]
 """Device, number, size and time of change of a file: another one, or a changed one, differs."""
@@ -159,13 +159,14 @@ class Output:
         private: bool = False,
     ) -> None:
         given = as_path(path, "output")
+        self._given, self._inputs = given, [Path(item) for item in inputs]
         self.overwrite = overwrite
         self.unchanged = False
         self._private = private
         with _said(given):
             _refuse_long_name(given.name)
             self.path = behind_links(given)
-            self._check(given, [Path(item) for item in inputs])
+            self._check(given, self._inputs)
         self._lock = NameLock(beside(self.path, LOCK_SUFFIX, prefix="."), self.path)
 
     def _check(self, given: Path, inputs: list[Path]) -> None:
@@ -215,8 +216,16 @@ class Output:
         )
 
     def __enter__(self) -> Self:
-        for name in self._lock.acquire():
-            _remove_unfinished(self.path.parent, name)
+        left = self._lock.acquire()
+        try:
+            with _said(self.path):
+                for name in left:
+                    self._clean_up(name)
+                # Again, now that nobody else of us is at it.
+                self._check(self._given, self._inputs)
+        except BaseException:
+            self._lock.release()
+            raise
         return self
 
     def __exit__(
@@ -226,6 +235,9 @@ class Output:
         traceback: TracebackType | None,
     ) -> None:
         self._lock.release()
+
+    def _clean_up(self, name: str) -> None:
+        _remove_unfinished(self.path.parent, name)
 
     @contextmanager
     def writing(self) -> Iterator[FileIO]:
@@ -371,7 +383,7 @@ class FolderOutput(Output):
                 f"{self.path} was not made by gaitkit; it is not replaced.",
                 hint="Give another name, or remove the folder yourself.",
             )
-        written = set((self.path / self._mark).read_text(encoding="utf-8").splitlines())
+        written = set(os.fsdecode((self.path / self._mark).read_bytes()).split("\0")) - {""}
         # The mark was empty once.
         others = {name for name in files - written - {self._mark} if written or name[-4:] != ".png"}
         if others:
@@ -414,7 +426,7 @@ class FolderOutput(Output):
             yield aside
             with _said(self.path):
                 names = sorted(name for name, _ in _files_in(aside))
-                (aside / self._mark).write_text("".join(f"{name}\n" for name in names), "utf-8")
+                (aside / self._mark).write_bytes(os.fsencode("\0".join(names)))
                 if hasattr(os, "sync"):
                     os.sync()  # Once, and not for each of perhaps a hundred thousand files.
                 self._put(aside)
@@ -433,7 +445,7 @@ class FolderOutput(Output):
             return
         self._refuse_what_is_not_ours()
         aside.chmod(stat.S_IMODE(self.path.stat().st_mode))
-        former = beside(self.path, f".{secrets.token_hex(4)}.partial")
+        former = beside(self.path, f".{secrets.token_hex(4)}{_FORMER}")
         self._lock.note_unfinished([aside.name, former.name])
         os.rename(self.path, former)
         try:
@@ -442,6 +454,17 @@ class FolderOutput(Output):
             os.rename(former, self.path)
             raise
         shutil.rmtree(former)
+
+    def _clean_up(self, name: str) -> None:
+        former = self.path.parent / name
+        if not name.endswith(_FORMER):
+            super()._clean_up(name)
+        elif _UNFINISHED.fullmatch(name) and former.is_dir() and not former.is_symlink():
+            # Killed between the two renamings, or after them.
+            if self.path.exists():
+                shutil.rmtree(former)
+            else:
+                os.rename(former, self.path)
 
     def _compare(self, aside: Path) -> None:
         new, old = dict(_files_in(aside)), dict(_files_in(self.path))
@@ -454,8 +477,9 @@ class FolderOutput(Output):
 
 def _files_in(folder: Path) -> Iterator[tuple[str, Path]]:
     """Every file in a folder and its folders: its name below the folder, and its path."""
-    for place, _, files in os.walk(folder):
-        for name in files:
+    for place, folders, files in os.walk(folder):
+        links = [name for name in folders if os.path.islink(os.path.join(place, name))]
+        for name in (*files, *links):
             path = Path(place, name)
             yield path.relative_to(folder).as_posix(), path
 

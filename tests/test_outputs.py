@@ -203,7 +203,7 @@ def test_a_folder_appears_whole_with_its_mark(tmp_path: Path) -> None:
     path = tmp_path / "above" / "out"
     fill(path, {"b/x.png": "x", "a.png": "a"})
     assert names(path) == [".mark", "a.png", "b"]
-    assert (path / ".mark").read_text() == "a.png\nb/x.png\n"
+    assert (path / ".mark").read_bytes() == b"a.png\0b/x.png"
     assert names(path.parent) == ["out"]
 
 
@@ -216,6 +216,31 @@ def test_an_equal_folder_is_left_and_another_refused(tmp_path: Path) -> None:
             fill(path, files)
     assert not fill(path, {"b.png": "b"}, overwrite=True).unchanged
     assert (names(path), names(tmp_path)) == ([".mark", "b.png"], ["out"])
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_folder_is_there_whenever_its_replacement_is_killed(tmp_path: Path, at: int) -> None:
+    path = tmp_path / "out"
+    fill(path, {"a.png": "old"})
+    code = (
+        "import os, sys, gaitkit.outputs as outputs\n"
+        "left, rename, rmtree = [int(sys.argv[2])], os.rename, outputs.shutil.rmtree\n"
+        "def dying(function):\n"
+        "    def called(*given, **how):\n"
+        "        left[0] -= 1\n"
+        "        return function(*given, **how) if left[0] else os._exit(9)\n"
+        "    return called\n"
+        "os.rename, outputs.shutil.rmtree = dying(rename), dying(rmtree)\n"
+        "how = dict(mark='.mark', overwrite=True)\n"
+        "with outputs.FolderOutput(sys.argv[1], **how) as output, output.filling() as folder:\n"
+        "    (folder / 'a.png').write_text('new')\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, str(path), str(at)], check=False)
+    assert ran.returncode == 9
+    with FolderOutput(path, mark=".mark"):
+        pass
+    assert (path / "a.png").read_text() == ("new" if at == 3 else "old")
+    assert names(tmp_path) == ["out"]
 
 
 def test_only_what_gaitkit_wrote_is_replaced(tmp_path: Path) -> None:
