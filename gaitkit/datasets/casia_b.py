@@ -42,7 +42,6 @@ SEQUENCES_PER_UNIT = 16
 
 OTHERS = "files of a sequence that hold something else"
 """How files beside the one that holds the frames of a sequence are counted."""
-"""How files beside the one that holds a sequence's frames are counted."""
 
 
 class Located(NamedTuple):

@@ -348,12 +348,15 @@ class Layout(ABC):
         DatasetError
             There is none.
         """
+        why = "there is none."
         for unit in self.units():
             for sequence in self.read(unit):
                 for _, data in sequence.frames:
                     if isinstance(data, np.ndarray):
                         return data.shape[0], data.shape[1]
-        raise DatasetError(f"There is no frame in {self.path} that can be read.")
+                    if isinstance(data, Unreadable):
+                        why = data.why
+        raise DatasetError(f"No frame in {printable(str(self.path), 200)} can be read: {why}")
 
     def pass_over(self, output: Path) -> None:
         """Neither read nor count an output that lies in the folder, nor what is put beside it.

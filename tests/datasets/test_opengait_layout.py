@@ -10,7 +10,7 @@ import pytest
 
 from gaitkit.datasets.layouts import open_source, recognise
 from gaitkit.datasets.opengait import ArrayTree, PackedArrays
-from gaitkit.errors import ArchiveError, LayoutError
+from gaitkit.errors import ArchiveError, DatasetError, LayoutError
 
 SEQUENCES = {"001/nm-01/000": 3, "001/nm-01/090": 4, "001/bg-01/000": 2, "Zoë/cl-02/-22.5": 12}
 FORMS = [
@@ -146,3 +146,12 @@ def test_a_pickle_that_would_run_something_stops_the_reading(arrays, contents):
     path.write_bytes(pickle.dumps(print))
     with pytest.raises(ArchiveError, match=r"090\.pkl was refused: it would call builtins\.print"):
         contents(ArrayTree(arrays))
+
+
+def test_the_size_of_frames_is_that_of_the_first_that_can_be_read(arrays):
+    (arrays / "001/bg-01/000/000.pkl").write_bytes(b"cut short")
+    assert ArrayTree(arrays).frame_size() == (16, 12)
+    for path in arrays.rglob("*.pkl"):
+        path.write_bytes(b"cut short")
+    with pytest.raises(DatasetError, match=r"No frame in \S+ can be read: \S+pkl cannot be read"):
+        ArrayTree(arrays).frame_size()
