@@ -169,7 +169,7 @@ def array_frames(name: str, data: bytes, label: str) -> Iterator[Frame]:
     data : bytes
         Its content.
     label : str
-        The file, for messages.
+        Where the file is, for an error.
 
     Yields
     ------
@@ -184,10 +184,14 @@ def array_frames(name: str, data: bytes, label: str) -> Iterator[Frame]:
         It is a pickle that asks for something else than an array of numbers.
     """
     try:
-        frames = read_array(data, label)
+        # What is dropped is told without folders: a tree and its zip must not differ in it.
+        frames = read_array(data, clean_text(name))
     except DamagedArrayError as error:
         yield clean_text(name), Unreadable(data, error.message)
         return
+    except ArchiveError:
+        read_array(data, label)
+        raise
     # A name has to be one that a table of frames holds, its number included.
     stem = PurePath(clean_text(name)).stem[: MAX_NAME - 9]
     digits = max(3, len(str(len(frames))))

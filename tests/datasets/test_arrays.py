@@ -133,6 +133,6 @@ def test_what_is_damaged_is_a_frame_to_be_dropped_and_what_would_run_is_an_error
     assert name == "090.pkl"
     assert isinstance(found, Unreadable)
     assert found.data == data
-    assert found.why.startswith("walks/090.pkl cannot be read: it ends at byte")
-    with pytest.raises(ArchiveError, match=r"it would call builtins\.print"):
+    assert found.why.startswith("090.pkl cannot be read: it ends at byte")
+    with pytest.raises(ArchiveError, match=r"walks/090\.pkl was refused: it would call"):
         list(array_frames("090.pkl", pickle.dumps(print), "walks/090.pkl"))
