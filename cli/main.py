@@ -125,7 +125,6 @@ def cli() -> None:
 def main(args: list[str] | None = None) -> None:
     """Run the command line; the console script's entry point."""
     with standard_streams() as stdout, _signals_unwind():
-        console.set_verbosity(0)
         code = _run(args)
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
@@ -141,6 +140,7 @@ def main(args: list[str] | None = None) -> None:
 def _run(args: list[str] | None) -> int:
     """Run a command and report what went wrong; the exit code."""
     try:
+        console.set_verbosity(0)
         code = cli.main(args, prog_name="gaitkit", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
         _tell("Stopped.")
@@ -191,11 +191,25 @@ def _signals_unwind() -> Iterator[None]:
     ]
     if threading.current_thread() is not threading.main_thread():
         numbers = []
+    passed_over = sys.unraisablehook
+
+    def once_more(lost: sys.UnraisableHookArgs) -> None:
+        # Raised within a finaliser, where Python can only pass over it.
+        if not issubclass(lost.exc_type, _Ended | KeyboardInterrupt):
+            passed_over(lost)
+            return
+        number = lost.exc_value.signal if isinstance(lost.exc_value, _Ended) else signal.SIGINT
+        again = threading.Timer(0.01, signal.raise_signal, [number])
+        again.daemon = True
+        again.start()
+
     for number in numbers:
         signal.signal(number, end)
+    sys.unraisablehook = once_more
     try:
         yield
     finally:
+        sys.unraisablehook = passed_over
         for number in numbers:
             signal.signal(number, signal.SIG_DFL)
 

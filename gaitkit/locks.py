@@ -135,17 +135,22 @@ class NameLock:
         self._write()
 
     def release(self) -> None:
-        """Give the lock back; its file goes with it."""
+        """Give the lock back; its file goes with it, unless it says what is to be removed."""
         file, locked = self._file, self._locked
         self._file, self._locked = -1, False
         if file >= 0:
+            # A second Ctrl-C can stop the removal of what the first one left.
+            left = any(
+                os.path.lexists(self._path.with_name(name))
+                for name in self._record.get("unfinished", ())
+            )
             with suppress(OSError):
                 # Where an open file can be removed, that is done while the lock is held: whoever
                 # opens the name from now on finds another file.
-                if locked and os.name == "posix" and _is_named(file, self._path):
+                if locked and not left and os.name == "posix" and _is_named(file, self._path):
                     self._path.unlink()
             os.close(file)
-            if locked and os.name != "posix":
+            if locked and not left and os.name != "posix":
                 with suppress(OSError):
                     self._path.unlink()
         with _guard:

@@ -148,3 +148,16 @@ def test_a_disk_without_locks_is_told_and_known_by_process(
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be written: No such file"):
         NameLock(tmp_path / "none" / "lock", tmp_path / "none" / "out.h5").acquire()
+
+
+def test_what_could_not_be_removed_stays_known(tmp_path: Path) -> None:
+    lock = NameLock(tmp_path / ".a.gaitkit-lock", tmp_path / "a")
+    lock.acquire()
+    (tmp_path / "a.01234567.partial").mkdir()
+    lock.note_unfinished(["a.01234567.partial"])
+    # A second Ctrl-C has stopped the removal.
+    lock.release()
+    assert lock.acquire() == ["a.01234567.partial"]
+    (tmp_path / "a.01234567.partial").rmdir()
+    lock.release()
+    assert os.listdir(tmp_path) == []

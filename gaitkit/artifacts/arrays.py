@@ -8,7 +8,7 @@ follow pointers that somebody else wrote.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -20,7 +20,14 @@ from numpy.typing import NDArray
 from gaitkit.arguments import MAX_NAME
 from gaitkit.printable import UNPRINTABLE
 
-__all__ = ["ROOT_ATTRIBUTES", "ArrayFile", "ArrayInfo", "H5Arrays", "MalformedError"]
+__all__ = [
+    "ROOT_ATTRIBUTES",
+    "ArrayFile",
+    "ArrayInfo",
+    "H5Arrays",
+    "MalformedError",
+    "refuse_large_claims",
+]
 
 ROOT_ATTRIBUTES = (
     "schema_version",
@@ -38,6 +45,10 @@ MAX_ARRAYS = 20_000
 MAX_DEPTH = 8
 MAX_ATTRIBUTE_BYTES = 1 << 20
 
+_CLAIM_BYTES, _CLAIM_RATIO = 512 << 20, 16
+_TEXT_BYTES = 64
+"""A text in memory, however short."""
+
 _FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE}
 
 
@@ -54,7 +65,27 @@ class ArrayInfo(NamedTuple):
     @property
     def nbytes(self) -> int:
         """Bytes of all values; an empty axis counts as one, so that the others stay bounded."""
-        return self.dtype.itemsize * math.prod(max(1, length) for length in self.shape)
+        return self.dtype.itemsize * self._count
+
+    @property
+    def claimed_bytes(self) -> int:
+        """Bytes that the values take in memory, where each text is an object of its own."""
+        return self.nbytes + (_TEXT_BYTES * self._count if self.dtype.kind == "S" else 0)
+
+    @property
+    def _count(self) -> int:
+        return math.prod(max(1, length) for length in self.shape)
+
+
+def refuse_large_claims(arrays: Mapping[str, ArrayInfo], file_bytes: int) -> None:
+    """Raise `MalformedError` where arrays claim far more than their file can hold.
+
+    All together may claim 512 MiB and sixteen times the size of the file: real artefacts stay far
+    below, and a small file that unpacks to more than the machine has is refused here.
+    """
+    claimed = sum(info.claimed_bytes for info in arrays.values())
+    if claimed > _CLAIM_BYTES + _CLAIM_RATIO * file_bytes:
+        raise MalformedError(f"its {file_bytes:,} bytes claim to hold {claimed:,} bytes of arrays")
 
 
 class ArrayFile(Protocol):
@@ -88,6 +119,7 @@ class H5Arrays:
     """
 
     def __init__(self, path: Path) -> None:
+        self._file_bytes = path.stat().st_size
         with _told("libhdf5 cannot open it"):
             self._file = h5py.File(path, "r")
         self._datasets: dict[str, h5py.Dataset] | None = None
@@ -105,11 +137,13 @@ class H5Arrays:
             }
 
     def arrays(self) -> dict[str, ArrayInfo]:
-        """Every array by its full name, after checking that it is a plain one."""
-        return {
+        """Every array by its full name, after checking that it is a plain one, of possible size."""
+        arrays = {
             name: ArrayInfo(item.dtype, tuple(int(length) for length in item.shape))
             for name, item in self._plain().items()
         }
+        refuse_large_claims(arrays, self._file_bytes)
+        return arrays
 
     def read(self, name: str, rows: slice | None) -> NDArray[Any]:
         """Rows along the first axis, or all; text as bytes."""

@@ -10,8 +10,42 @@ from __future__ import annotations
 
 import io
 import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
 
-__all__ = ["Disk"]
+__all__ = ["Disk", "interrupts_later"]
+
+
+@contextmanager
+def interrupts_later() -> Iterator[None]:
+    """Let signals wait while libhdf5 works on a `Disk`.
+
+    An exception that a signal's handler raises while libhdf5 writes through Python is lost where
+    libhdf5 was called by a finaliser, and with it what was to be written: the file would be
+    damaged, and nobody told. Elsewhere it is a failed write, which libhdf5 does not survive.
+    """
+    came: list[tuple[int, FrameType | None]] = []
+    before: dict[int, Any] = {}
+
+    def note(number: int, frame: FrameType | None) -> None:
+        came.append((number, frame))
+
+    try:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", None)):
+                if number is not None and callable(handler := signal.getsignal(number)):
+                    before[number] = handler
+                    signal.signal(number, note)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number, frame in came[:1]:
+            before[number](number, frame)
 
 
 class Disk(io.RawIOBase):

@@ -34,6 +34,7 @@ from gaitkit.artifacts.arrays import (
     ArrayInfo,
     H5Arrays,
     MalformedError,
+    refuse_large_claims,
 )
 from gaitkit.child import Child, ChildEndedError, limit_answer, memory_is_short, serving
 from gaitkit.printable import UNPRINTABLE
@@ -48,7 +49,6 @@ CHILD_BYTES = 2 << 30
 
 BLOCK_BYTES = 16 << 20
 _SPARE_BYTES = 128 << 20
-_CLAIM_BYTES, _CLAIM_RATIO = 512 << 20, 16
 _ANSWER_BYTES = 64 << 20
 _DTYPE = re.compile(r"[<>|](b1|[iu][1248]|f[248]|f16|S[1-9]\d{0,8})")
 _START = "from gaitkit.artifacts.guard import serve; serve()"
@@ -102,21 +102,13 @@ class GuardedArrays:
         return found
 
     def arrays(self) -> dict[str, ArrayInfo]:
-        """Every array by its full name.
-
-        All together may claim 512 MiB and sixteen times the size of the file: real artefacts stay
-        far below, and a small file that unpacks to more than the machine has is refused here.
-        """
+        """Every array by its full name, after checking that all can have their sizes."""
         if self._arrays is None:
             found = self._ask("arrays")
             if not isinstance(found, dict) or len(found) > MAX_ARRAYS:
                 raise MalformedError("its arrays cannot be listed")
             arrays = {name: _checked_info(name, item) for name, item in found.items()}
-            claimed = sum(info.nbytes for info in arrays.values())
-            if claimed > _CLAIM_BYTES + _CLAIM_RATIO * self._file_bytes:
-                raise MalformedError(
-                    f"its {self._file_bytes:,} bytes claim to hold {claimed:,} bytes of arrays"
-                )
+            refuse_large_claims(arrays, self._file_bytes)
             self._arrays = arrays
         return self._arrays
 

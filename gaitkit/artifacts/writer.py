@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gaitkit._version import __version__
 from gaitkit.arguments import check_name
-from gaitkit.artifacts.disk import Disk
+from gaitkit.artifacts.disk import Disk, interrupts_later
 from gaitkit.artifacts.envelope import BLOCK_BYTES, seal
 from gaitkit.artifacts.schema import (
     SCHEMA_VERSION,
@@ -123,6 +123,8 @@ class ArtifactWriter:
             start = len(dataset)
             dataset.resize(start + len(block), axis=0)
             dataset[start:] = block
+            # Its finaliser writes as well, and must not do so when signals wait no longer.
+            del dataset
         self._digests[name].update(block)
 
     def append_text(self, name: str, values: Iterable[str]) -> None:
@@ -223,8 +225,9 @@ class ArtifactWriter:
 
     def _close(self) -> None:
         if self._file is not None:
-            self._file.close()
-            self._file = None
+            with interrupts_later():
+                self._file.close()
+                self._file = None
         if self._disk is not None:
             self._disk.close()
 
@@ -243,7 +246,8 @@ class ArtifactWriter:
     @contextlib.contextmanager
     def _disk_errors(self) -> Iterator[None]:
         try:
-            yield
+            with interrupts_later():
+                yield
             # libhdf5 is not told of a full disk, which it does not survive.
             self._raise_disk_error()
         except GaitkitError:

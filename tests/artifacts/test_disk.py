@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gaitkit.artifacts import open_artifact, write_artifact
-from gaitkit.artifacts.disk import Disk
+from gaitkit.artifacts import ArtifactWriter, Provenance, open_artifact, write_artifact
+from gaitkit.artifacts.disk import Disk, interrupts_later
 from gaitkit.errors import OutputError
 
 resource = pytest.importorskip("resource")
@@ -85,3 +86,35 @@ def test_a_full_disk_costs_the_new_file_only(tmp_path: Path, limit: int) -> None
         assert artifact.recompute_content_sha256() == digest
     assert write(path) == digest
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("method", ["seek", "write", "readinto", "truncate"])
+def test_a_signal_waits_until_libhdf5_has_written(tmp_path: Path, method: str) -> None:
+    """An exception within libhdf5's own calls would be lost, and what it writes with it."""
+    done = getattr(Disk, method)
+    calls = []
+
+    def interrupted(disk: Disk, *arguments: object) -> object:
+        calls.append(method)
+        signal.raise_signal(signal.SIGINT)
+        return done(disk, *arguments)
+
+    path = tmp_path / "gei.h5"
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Disk, method, interrupted)
+        try:
+            with ArtifactWriter(path, Provenance("gei", {}, "drawn")) as writer:
+                writer.append("gei", np.zeros((2, 4, 4), np.uint8))
+                writer.append("gei", np.ones((2, 4, 4), np.uint8))
+        finally:
+            assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if not calls:
+            raise KeyboardInterrupt  # This libhdf5 has no need of it.
+    assert os.listdir(tmp_path) == []
+
+
+def test_signals_of_several_kinds_wait_and_the_first_is_raised() -> None:
+    with pytest.raises(KeyboardInterrupt), interrupts_later(), interrupts_later():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -185,3 +185,16 @@ def test_nothing_is_imported_from_the_working_folder(
     with open_artifact(path, guarded=True) as artifact:
         assert artifact.read("step") == 7
     assert not os.path.exists("trap")
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_a_text_claims_what_it_takes_in_memory(path: Path, guarded: bool) -> None:
+    with h5py.File(path, "r+") as file:
+        del file["names"]
+        file.create_dataset("names", (1 << 28,), "S1", chunks=(1 << 16,), compression="gzip")
+    seal(path)
+    with (
+        open_artifact(path, guarded=guarded) as artifact,
+        pytest.raises(DamagedArtifactError, match=r"claim to hold 17,\d{3},\d{3},\d{3} bytes"),
+    ):
+        artifact.names()
