@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gaitkit.artifacts import Artifact
 
 
-@click.command("export", short_help="Write images as PNGs or .npz, a translator as ONNX.")
+@click.command("export", short_help="Write images as PNGs, pickles or .npz, a translator as ONNX.")
 @click.argument("artifact", type=options.INPUT_FILE)
 @click.option(
     "-o",
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     "translator: a file that ends in .onnx.",
 )
 @selection
+@click.option(
+    "--format",
+    "folder_format",
+    type=click.Choice(["png", "opengait"]),
+    help="What a folder of silhouettes is written as: a PNG for each, or OpenGait's pickles, "
+    "001/nm-01/090/090.pkl.  [default: png]",
+)
 @click.option(
     "--weights",
     type=click.Choice(["best", "last"]),
@@ -39,13 +46,15 @@ def command(
     subjects: tuple[str, ...],
     conditions: tuple[str, ...],
     views: tuple[float, ...],
+    folder_format: Literal["png", "opengait"] | None,
     weights: str | None,
     overwrite: bool,
 ) -> None:
     """Write GEIs or silhouettes as PNGs or .npz, or a translator as ONNX.
 
     GEIs become OUTPUT/001/nm-01/001-nm-01-090.png, silhouettes
-    OUTPUT/001/nm-01/090/001-nm-01-090-001.png: folders that gaitkit make-gei reads again.
+    OUTPUT/001/nm-01/090/001-nm-01-090-001.png: folders that gaitkit make-gei reads again. So are
+    OpenGait's pickles, which OpenGait reads, too: OUTPUT/001/nm-01/090/090.pkl.
 
     A translator's ONNX file takes and gives GEIs as float32 of shape (n, height, width), grey
     values 0..255; how they must be made is in its metadata.
@@ -56,8 +65,12 @@ def command(
     kinds = ("gei", "silhouettes", "translator")
     with open_artifact(artifact, kinds, guarded=True) as opened:
         _refuse_what_does_not_fit(opened.kind, output, any(chosen), weights)
+        if folder_format is not None and output.suffix in (".npz", ".onnx"):
+            raise OptionError(f"--format is that of a folder; {output} is a file.")
         if opened.kind != "translator":
-            _export_images(opened, output, chosen, overwrite=overwrite)
+            _export_images(
+                opened, output, chosen, format=folder_format or "png", overwrite=overwrite
+            )
             return
     from gaitkit.translators.onnx import export_onnx
 
@@ -82,6 +95,7 @@ def _export_images(
     output: Path,
     chosen: tuple[tuple[str, ...], tuple[str, ...], tuple[float, ...]],
     *,
+    format: Literal["png", "opengait"],
     overwrite: bool,
 ) -> None:
     from gaitkit.cli.selection import choose
@@ -93,5 +107,5 @@ def _export_images(
         export_npz(opened, rows, output, overwrite=overwrite)
         wrote(f": {len(rows):,} sequences.")
     else:
-        count = export_folder(opened, rows, output, overwrite=overwrite)
+        count = export_folder(opened, rows, output, format=format, overwrite=overwrite)
         wrote(f": {count:,} images.")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from gaitkit.cli import console, options
@@ -133,14 +134,24 @@ def report_stage(
 
 
 def silhouette_fields(values: dict[str, Any]) -> dict[str, Any]:
-    """Fields of `SilhouetteOptions`, taken out of a command's values (`silhouette_options`)."""
-    height, width = values.pop("size")
-    return {
-        "alignment": values.pop("alignment"),
-        "height": height,
-        "width": width,
-        "drop_cut": not values.pop("keep_cut"),
+    """Fields of `SilhouetteOptions`, taken out of a command's values (`silhouette_options`).
+
+    What is not said on the command line, in the environment or in a configuration is left for the
+    source to say: its frames may be aligned already.
+    """
+    ctx = click.get_current_context()
+    said = {
+        name
+        for name in ("alignment", "size")
+        if ctx.get_parameter_source(name) != ParameterSource.DEFAULT
     }
+    alignment, size = values.pop("alignment"), values.pop("size")
+    fields: dict[str, Any] = {"drop_cut": not values.pop("keep_cut")}
+    if "alignment" in said:
+        fields["alignment"] = alignment
+    if "size" in said:
+        fields["height"], fields["width"] = size
+    return fields
 
 
 def average_fields(values: dict[str, Any]) -> dict[str, Any]:

@@ -69,15 +69,17 @@ def command(
     (001/nm-01/001-nm-01-090.png). A stopped run continues when the same command is given again.
     """
     from gaitkit.gei.options import GeiOptions
-    from gaitkit.silhouettes.options import SilhouetteOptions
     from gaitkit.stages.make_gei import make_gei, open_input
+    from gaitkit.stages.normalize import silhouettes_of
 
-    silhouettes = SilhouetteOptions.from_parameters(silhouette_fields(values))
+    fields = silhouette_fields(values)
     average = GeiOptions.from_parameters(average_fields(values))
     path, layout = one_input(input, manifest, layout)
     kind: Any = None if input_kind == "auto" else input_kind
     given = open_input(path, kind=kind, layout=layout, name=name)
     _refuse_what_does_not_apply(ctx, given)
+    frames = given.source if given.kind == "frames" else None
+    silhouettes = None if frames is None else silhouettes_of(frames, **fields)
     if dry_run:
         _describe(given, output, as_json=as_json)
         return

@@ -47,17 +47,17 @@ def command(
     """Normalise silhouettes: clean, crop, align, resize.
 
     FRAMES is a folder in CASIA-B's layout (subject/sequence/view/*.png), a zip or tar of one,
-    CASIA-B's own zip of tar.gz, or a CSV file as for --manifest; archives are read in place. A
-    stopped run continues when the same
-    command is given again.
+    CASIA-B's own zip of tar.gz, OpenGait's pickles (subject/sequence/view/*.pkl), or a CSV file as
+    for --manifest; archives are read in place. Pickles hold silhouettes that are aligned already:
+    they stay as they are, and nothing in them is run. A stopped run continues when the same command
+    is given again.
     """
     from gaitkit.datasets.layouts import open_source
-    from gaitkit.silhouettes.options import SilhouetteOptions
-    from gaitkit.stages.normalize import normalize
+    from gaitkit.stages.normalize import normalize, silhouettes_of
 
     path, layout = one_input(frames, manifest, layout)
     source = open_source(path, name=name, layout=layout)
-    chosen = SilhouetteOptions.from_parameters(silhouette_fields(values))
+    chosen = silhouettes_of(source, **silhouette_fields(values))
     if dry_run:
         describe_source(source, output, as_json=as_json)
         return

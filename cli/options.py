@@ -311,9 +311,12 @@ metric = click.option(
 )
 alignment = click.option(
     "--alignment",
-    type=click.Choice(["person", "opengait"]),
+    type=click.Choice(["person", "opengait", "given"]),
     default="person",
-    help="How silhouettes are normalised: gaitkit's way, or OpenGait's frame for frame.",
+    show_default=False,
+    help="How silhouettes are normalised: gaitkit's way, or OpenGait's frame for frame; given "
+    "leaves those as they are that somebody else has aligned.  [default: person; given for "
+    "OpenGait's pickles]",
 )
 
 
@@ -325,7 +328,8 @@ def silhouette_options(command: Function) -> Function:
         default=(64, 64),
         metavar="H W",
         show_default=False,
-        help="Height and width of a normalised silhouette, pixels.  [default: 64 64]",
+        help="Height and width of a normalised silhouette, pixels.  [default: 64 64; that of the "
+        "frames where they are aligned already]",
     )
     keep_cut = click.option(
         "--keep-cut",

@@ -15,6 +15,7 @@ REASONS: dict[str, str] = {
     "too-small": "the person is too small to normalise",
     "cut-by-border": "the person is cut by the image border",
     "off-trend": "height or area is far from the running trend of the sequence",
+    "other-size": "the frame is aligned already, and of another size than the others",
     "too-dark": "OpenGait's rule: the sum of the grey values is at most 10,000",
     "no-centre": "OpenGait's rule: the centre column of the silhouette is 0",
     "no-frames": "the sequence has no usable frame",

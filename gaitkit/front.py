@@ -167,9 +167,9 @@ def _silhouette_options(options: dict[str, Any]) -> SilhouetteOptions:
 
 
 def _for(options: SilhouetteOptions, masks: ArrayLike) -> NDArray[np.uint8]:
-    """Masks as bytes. OpenGait's rule has a use for greys, where there are."""
+    """Masks as bytes. All but our own alignment have a use for greys, where there are."""
     stack = as_mask_stack(masks, threshold=options.threshold)
-    if options.alignment == "opengait":
+    if options.alignment != "person":
         array = as_array(masks, "masks")
         if array.dtype == np.uint8 and array.max() > 1:
             return array

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gaitkit.datasets.glimpse import glimpse, misplaced, view_is_no_number
-from gaitkit.datasets.naming import clean_text, is_hidden, parse_view, sequence_key, stray_class
+from gaitkit.datasets.naming import (
+    clean_text,
+    is_hidden,
+    noun_of,
+    parse_view,
+    sequence_key,
+    stray_class,
+)
 from gaitkit.datasets.sources import (
     MARKER,
     Layout,
@@ -28,10 +35,13 @@ from gaitkit.outputs import is_beside
 if TYPE_CHECKING:
     from gaitkit.datasets.glimpse import Place
 
-__all__ = ["SEQUENCES_PER_UNIT", "Located", "TreeSource", "refuse_duplicates"]
+__all__ = ["OTHERS", "SEQUENCES_PER_UNIT", "Located", "TreeSource", "refuse_duplicates"]
 
 SEQUENCES_PER_UNIT = 16
 """Sequences of one unit of work: a fraction of a second to a few seconds each."""
+
+OTHERS = "files of a sequence that hold something else"
+"""How files beside the one that holds the frames of a sequence are counted."""
 
 
 class Located(NamedTuple):
@@ -89,7 +99,9 @@ class TreeSource(Layout):
             for sequence in self._folders(root / subject):
                 for view_name in self._folders(root / subject / sequence):
                     folder = f"{subject}/{sequence}/{view_name}"
-                    count = len(list_images(root / folder, strays, self))
+                    names = list_images(root / folder, strays, self)
+                    count = len(self.choose(names, str(root / folder)))
+                    strays[OTHERS] += len(names) - count
                     view = parse_view(view_name)
                     images += count
                     if view is not None:
@@ -98,7 +110,7 @@ class TreeSource(Layout):
                     elif count:
                         wrong_view = wrong_view or folder
                     else:
-                        strays["folders without images"] += 1
+                        strays[f"folders without {noun_of(self.suffixes)}"] += 1
         if wrong_view is not None and sequences:
             raise view_is_no_number((root / wrong_view).as_posix())
         if wrong_view is not None or not images:
@@ -110,7 +122,7 @@ class TreeSource(Layout):
     def read(self, unit: Unit) -> Iterator[SequenceFrames]:
         """The sequences of a unit in order of key."""
         for key, folder in unit.work:
-            yield SequenceFrames(key, frames_of(self.path / folder))
+            yield SequenceFrames(key, frames_of(self.path / folder, self))
 
     def _folders(self, folder: Path, *, known: str = "") -> list[str]:
         """Names of the visible folders in a folder, sorted; what else is there is counted."""
@@ -123,5 +135,5 @@ class TreeSource(Layout):
                 if entry.is_dir() and not is_hidden(entry.name):
                     names.append(entry.name)
                 elif entry.name != known:
-                    self.strays[stray_class(entry.name)] += 1
+                    self.strays[stray_class(entry.name, self.suffixes)] += 1
         return sorted(names)

@@ -106,7 +106,7 @@ class GeiImageSource(Layout):
         There is nothing at `path`, or something that is neither a folder nor an archive.
     """
 
-    summary = f"ready-made GEIs {_EXPECTED}, in a folder or an archive"
+    summary = f"ready-made GEIs {_EXPECTED}, in a folder or archive"
     holds = "geis"
 
     def __init__(

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from gaitkit.datasets.naming import (
+    ARRAY_SUFFIXES,
     IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
     archive_stem,
@@ -24,6 +25,7 @@ from gaitkit.errors import LayoutError
 from gaitkit.printable import printable
 
 __all__ = [
+    "ARRAYS",
     "PATTERN",
     "Glimpse",
     "Place",
@@ -37,10 +39,13 @@ __all__ = [
 
 PATTERN = "001/nm-01/000/*.png"
 """CASIA-B's layout, by example."""
+ARRAYS = "001/nm-01/000/000.pkl"
+"""The same as OpenGait keeps it, one array for each sequence and view."""
 
 _LEVELS = 3
 _MAX_DEPTH = 8
 _MAX_FILES = 100_000
+_FEW_FILES = 100  # Seen beside arrays until these are taken for the data.
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 _MANIFEST = "a manifest, a CSV file that begins with path,subject,condition,take,view"
 _SEGMENT = (
@@ -59,6 +64,8 @@ class Glimpse:
     image, archive, video : tuple of str or None
         Folders and name, relative to the root: the deepest image (a preview may lie above the
         data), the least deep archive, the first video.
+    array : tuple of str or None
+        The deepest file that holds an array of numbers.
     files : int
         Files seen.
     """
@@ -66,6 +73,7 @@ class Glimpse:
     image: tuple[str, ...] | None = None
     archive: tuple[str, ...] | None = None
     video: tuple[str, ...] | None = None
+    array: tuple[str, ...] | None = None
     files: int = 0
 
     def add(self, parts: tuple[str, ...]) -> None:
@@ -75,6 +83,9 @@ class Glimpse:
         if suffix in IMAGE_SUFFIXES:
             if self.image is None or len(parts) > len(self.image):
                 self.image = parts
+        elif suffix in ARRAY_SUFFIXES:
+            if self.array is None or len(parts) > len(self.array):
+                self.array = parts
         elif suffix in VIDEO_SUFFIXES:
             self.video = self.video or parts
         elif archive_stem(parts[-1]) is not None and (
@@ -104,7 +115,8 @@ def _search(folder: Path, parts: tuple[str, ...], seen: Glimpse) -> None:
     except PermissionError:
         return
     for name in sorted(folders) if len(parts) < _MAX_DEPTH else ():
-        if seen.image is not None or seen.files > _MAX_FILES:
+        most = _MAX_FILES if seen.array is None else _FEW_FILES
+        if seen.image is not None or seen.files > most:
             break
         _search(folder / name, (*parts, name), seen)
     for name in sorted(files):
@@ -150,12 +162,19 @@ class Place:
         return self.seen.image is not None and len(self.seen.image) == _LEVELS + 1
 
     @property
+    def is_array_tree(self) -> bool:
+        """Whether arrays lie three folders down, ``001/nm-01/000/*.pkl``, and images do not."""
+        array = self.seen.array
+        return array is not None and len(array) == _LEVELS + 1 and not self.is_tree
+
+    @property
     def holds_archives(self) -> bool:
         """Whether a folder holds archives at its top and is not itself a tree of frames.
 
         Both are found where subjects' archives were unpacked in place; the tree is then read.
         """
-        return self.seen.archive is not None and len(self.seen.archive) == 1 and not self.is_tree
+        packed = self.seen.archive is not None and len(self.seen.archive) == 1
+        return packed and not (self.is_tree or self.is_array_tree)
 
 
 def is_gei_name(parts: tuple[str, ...]) -> bool:
@@ -190,6 +209,10 @@ def require_readable(path: Path) -> None:
         raise LayoutError(
             f"{path} is a video; expected a folder {PATTERN} or an archive of one.",
             hint=f"Videos of silhouettes are listed in {_MANIFEST}.",
+        )
+    if suffix in ARRAY_SUFFIXES:
+        raise LayoutError(
+            f"{path} is a single file of arrays; expected a folder {ARRAYS} or an archive of one."
         )
     if suffix in (".h5", ".hdf5"):
         raise LayoutError(
@@ -228,12 +251,14 @@ def misplaced(root: Path, seen: Glimpse) -> LayoutError:
         With what was expected, what was found and what to try.
     """
     text = root.as_posix()
-    start = f"found 0 sequences under {text}; expected {_join(text, PATTERN)}"
-    if seen.image is None:
+    found = seen.image or seen.array
+    pattern = ARRAYS if seen.image is None and seen.array is not None else PATTERN
+    start = f"found 0 sequences under {text}; expected {_join(text, pattern)}"
+    if found is None:
         return _without_images(text, start, seen)
-    *folders, _ = seen.image
-    where = _join(text, *seen.image)
-    if is_gei_name(seen.image):
+    *folders, _ = found
+    where = _join(text, *found)
+    if seen.image is not None and is_gei_name(seen.image):
         gei_root = _join(text, *folders[:-2]) if len(folders) > 2 else text
         return LayoutError(
             f"{start}; it holds ready-made GEIs, one image per sequence and view: {where}",
@@ -245,35 +270,51 @@ def misplaced(root: Path, seen: Glimpse) -> LayoutError:
             f"{start}; it looks {_levels(extra)} too deep: try {_join(text, *folders[:extra])}"
         )
     if extra == 0:
-        return view_is_no_number(where.rpartition("/")[0])
+        return _of_the_other_kind(where, seen) or view_is_no_number(where.rpartition("/")[0])
     # Above: the folder that is that many levels up, if its lowest level can be a view.
     resolved = root if len(root.parts) > -extra and ".." not in root.parts else root.resolve()
     names = (*resolved.parts, *folders)
     if parse_view(names[-1]) is not None and len(resolved.parts) > -extra:
         up = resolved.parents[-extra - 1].as_posix()
         return LayoutError(f"{start}; it looks {_levels(-extra)} too shallow: try {up}")
-    return LayoutError(f"{start}; its first image is {where}", hint=_other_layouts())
+    return LayoutError(f"{start}; its first {_noun(seen)} is {where}", hint=_other_layouts())
 
 
 def misplaced_in_archive(label: str, seen: Glimpse) -> LayoutError:
     """The error for an archive without a single sequence."""
     start = f"found 0 sequences in {label}; expected {PATTERN} in it, below any folders"
-    if seen.image is None:
+    if seen.image is None and seen.array is None:
         if seen.video is not None:
             return LayoutError(f"{start}; it holds videos: {'/'.join(seen.video)}", hint=_SEGMENT)
         return LayoutError(f"{start}; there is no image in it")
-    where = "/".join(seen.image)
-    if is_gei_name(seen.image):
+    found = seen.image or seen.array or ()
+    where = "/".join(found)
+    if seen.image is not None and is_gei_name(seen.image):
         return LayoutError(
             f"{start}; it holds ready-made GEIs, one image per sequence and view: {where}",
             hint=f"Read them with: gaitkit make-gei {label}",
         )
-    missing = _LEVELS - len(seen.image) + 1
+    missing = _LEVELS - len(found) + 1
     if missing <= 0:
-        return view_is_no_number(f"{label}/{where.rpartition('/')[0]}")
+        folder = f"{label}/{where.rpartition('/')[0]}"
+        return _of_the_other_kind(where, seen) or view_is_no_number(folder)
     return LayoutError(
-        f"{start}; its first image is {where}: it looks {_levels(missing)} too shallow",
+        f"{start}; its first {_noun(seen)} is {where}: it looks {_levels(missing)} too shallow",
         hint="Pack the folder that holds the subjects' folders.",
+    )
+
+
+def _noun(seen: Glimpse) -> str:
+    return "array" if seen.image is None else "image"
+
+
+def _of_the_other_kind(where: str, seen: Glimpse) -> LayoutError | None:
+    """The error where arrays lie in the right place but images were asked for."""
+    if seen.image is not None or parse_view(PurePosixPath(where).parent.name) is None:
+        return None
+    return LayoutError(
+        f"found no images, but arrays, as OpenGait keeps them: {where}",
+        hint="Leave `layout` out: they are recognised.",
     )
 
 
@@ -281,7 +322,8 @@ def _other_layouts() -> str:
     # Imported here: the registry needs this module to look at a path.
     from gaitkit.datasets.layouts import describe_layouts
 
-    return f"Frames in folders of another shape are listed in a manifest.\n{describe_layouts()}"
+    known = describe_layouts("frames")
+    return f"Frames in folders of another shape are listed in a manifest.\n{known}"
 
 
 def _levels(count: int) -> str:

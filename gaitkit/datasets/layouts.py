@@ -31,6 +31,8 @@ __all__ = [
 LAYOUTS: dict[str, str] = {
     "manifest": "gaitkit.datasets.manifest:ManifestSource",
     "geis": "gaitkit.datasets.gei_images:GeiImageSource",
+    "opengait": "gaitkit.datasets.opengait:ArrayTree",
+    "opengait-packed": "gaitkit.datasets.opengait:PackedArrays",
     "casia-b-packed": "gaitkit.datasets.packed:PackedSource",
     "casia-b": "gaitkit.datasets.casia_b:TreeSource",
 }
@@ -128,7 +130,9 @@ def open_source(
     path : str or Path
         A folder ``subject/sequence/view/*.png``; a zip, tar, tar.gz, tar.bz2 or tar.xz of such a
         folder; a folder, zip or tar of such archives, as CASIA-B is distributed; a manifest
-        (a CSV file that lists one's own recordings); or what another layout of `LAYOUTS` reads.
+        (a CSV file that lists one's own recordings); OpenGait's pickles,
+        ``subject/sequence/view/*.pkl``, as a folder or in the same archives; or what another
+        layout of `LAYOUTS` reads.
         Archives are recognised by their content and read in place.
     name : str, optional
         Name of the data set; by default that of a synthetic tree, or of the folder or file.

@@ -22,6 +22,7 @@ from gaitkit.labels import SequenceKey
 
 __all__ = [
     "ARCHIVE_SUFFIXES",
+    "ARRAY_SUFFIXES",
     "IMAGE_SUFFIXES",
     "NAMELESS_CONDITION",
     "VIDEO_SUFFIXES",
@@ -30,6 +31,7 @@ __all__ = [
     "gei_key",
     "is_hidden",
     "natural_order",
+    "noun_of",
     "parse_gei_name",
     "parse_sequence",
     "parse_view",
@@ -41,6 +43,8 @@ __all__ = [
 IMAGE_SUFFIXES = frozenset(
     {".png", ".bmp", ".jpg", ".jpeg", ".pgm", ".pbm", ".tif", ".tiff", ".webp"}
 )
+ARRAY_SUFFIXES = frozenset({".pkl", ".pickle", ".npy", ".npz"})
+"""Files that hold all frames of a sequence as one array."""
 ARCHIVE_SUFFIXES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".tbz2", ".txz", ".tar", ".zip")
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"})
 
@@ -210,8 +214,13 @@ def archive_stem(name: str) -> str | None:
     return None
 
 
-def stray_class(name: str) -> str:
-    """How a file that is not a frame of a sequence is counted."""
+def noun_of(suffixes: frozenset[str]) -> str:
+    """What files of these suffixes are, for people: images or arrays."""
+    return "arrays" if suffixes == ARRAY_SUFFIXES else "images"
+
+
+def stray_class(name: str, suffixes: frozenset[str] = IMAGE_SUFFIXES) -> str:
+    """How a file that is not a frame of a sequence is counted; `suffixes` are those of frames."""
     if name.lower() in _SYSTEM_FILES:
         return "system files"
     if name.startswith("."):
@@ -219,4 +228,5 @@ def stray_class(name: str) -> str:
     if archive_stem(name) is not None:
         return "archives"
     suffix = suffix_of(name)
-    return "images at another depth" if suffix in IMAGE_SUFFIXES else "files that are not images"
+    noun = noun_of(suffixes)
+    return f"{noun} at another depth" if suffix in suffixes else f"files that are not {noun}"

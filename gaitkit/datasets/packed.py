@@ -38,6 +38,7 @@ from gaitkit.datasets.naming import (
     clean_text,
     is_hidden,
     natural_order,
+    noun_of,
     parse_view,
     sequence_key,
     stray_class,
@@ -194,7 +195,7 @@ class PackedSource(Layout):
         if self.path.is_dir():
             return self._inner_units(None, self._archives_in_folder())
         with self.open_archive() as container:
-            contents = list_contents(container, self.limits)
+            contents = self._contents(container)
             if contents.marker is not None and contents.marker.size <= MAX_BYTES:
                 self._named_by(container.read(contents.marker))
             self.strays = contents.ignored
@@ -223,6 +224,9 @@ class PackedSource(Layout):
             else:
                 yield from _sequences(container, unit.work)
 
+    def _contents(self, container: Container, *, subject: str | None = None) -> Contents:
+        return list_contents(container, self.limits, subject=subject, suffixes=self.suffixes)
+
     def _archives_in_folder(self) -> list[InnerArchive]:
         inner = []
         output = self.output_in(self.path)
@@ -235,7 +239,7 @@ class PackedSource(Layout):
             elif entry.name == MARKER and entry.is_file() and entry.stat().st_size <= MAX_BYTES:
                 self._named_by(entry.read_bytes())
             else:
-                self.strays[stray_class(entry.name)] += 1
+                self.strays[stray_class(entry.name, self.suffixes)] += 1
         if not inner:
             raise misplaced(self.path, glimpse(self.path))
         return inner
@@ -247,7 +251,7 @@ class PackedSource(Layout):
     def _inner_units(self, container: Container | None, inner: list[InnerArchive]) -> list[Unit]:
         inner.sort(key=lambda item: (item.stem, item.label))
         with self._open_inner(container, inner[0]) as first:
-            contents = list_contents(first, self.limits, subject=inner[0].stem)
+            contents = self._contents(first, subject=inner[0].stem)
         if not contents.sequences:
             raise _no_sequences(inner[0], contents)
         return [Unit(index, item.label, (item,)) for index, item in enumerate(inner)]
@@ -277,7 +281,7 @@ class PackedSource(Layout):
     def _inner_sequences(self, container: Container | None, unit: Unit) -> Iterator[SequenceFrames]:
         for item in unit.work:
             with self._open_inner(container, item) as inner:
-                contents = list_contents(inner, self.limits, subject=item.stem)
+                contents = self._contents(inner, subject=item.stem)
                 if not contents.sequences:
                     raise _no_sequences(item, contents)
                 contents.ignored["archives"] += len(contents.archives)
@@ -293,8 +297,16 @@ def _no_sequences(item: InnerArchive, contents: Contents) -> Exception:
     return misplaced_in_archive(item.label, contents.seen)
 
 
-def visible_members(container: Container, limits: Limits, contents: Contents) -> Iterator[Member]:
+def visible_members(
+    container: Container,
+    limits: Limits,
+    contents: Contents,
+    *,
+    suffixes: frozenset[str] = IMAGE_SUFFIXES,
+) -> Iterator[Member]:
     """The images and folders in an archive; all else is noted in `contents`.
+
+    Of a layout whose frames are no images, the files that end in one of `suffixes`.
 
     Raises
     ------
@@ -316,12 +328,12 @@ def visible_members(container: Container, limits: Limits, contents: Contents) ->
             told = f"the name of its member {quoted(name)} has more than {MAX_NAME} letters"
             raise refused(container.label, told)
         contents.seen.add(member.parts)
-        if suffix_of(name) in IMAGE_SUFFIXES:
+        if suffix_of(name) in suffixes:
             if member.size > limits.frame_bytes:
                 raise refused(
                     container.label,
-                    f"its image {'/'.join(member.parts)} has {member.size:,} bytes, more than "
-                    f"{limits.frame_bytes:,}",
+                    f"its {noun_of(suffixes)[:-1]} {'/'.join(member.parts)} has {member.size:,} "
+                    f"bytes, more than {limits.frame_bytes:,}",
                 )
             yield member
         elif archive_stem(name) is not None:
@@ -329,7 +341,7 @@ def visible_members(container: Container, limits: Limits, contents: Contents) ->
         elif name == MARKER:
             contents.marker = member
         else:
-            contents.ignored[stray_class(name)] += 1
+            contents.ignored[stray_class(name, suffixes)] += 1
 
 
 @lru_cache(maxsize=1024)
@@ -337,7 +349,13 @@ def _hidden_part(folders: Folder) -> str | None:
     return next((part for part in folders if is_hidden(part)), None)
 
 
-def list_contents(container: Container, limits: Limits, *, subject: str | None = None) -> Contents:
+def list_contents(
+    container: Container,
+    limits: Limits,
+    *,
+    subject: str | None = None,
+    suffixes: frozenset[str] = IMAGE_SUFFIXES,
+) -> Contents:
     """List the sequences in an archive.
 
     An image belongs to a sequence when it lies in a folder ``subject/sequence/view`` below any
@@ -351,6 +369,8 @@ def list_contents(container: Container, limits: Limits, *, subject: str | None =
         Bounds.
     subject : str, optional
         Whose archive it is, if its paths begin at the sequence.
+    suffixes : frozenset of str
+        Endings of the files that hold frames.
 
     Returns
     -------
@@ -366,7 +386,7 @@ def list_contents(container: Container, limits: Limits, *, subject: str | None =
     """
     contents = Contents()
     frames: dict[Folder, _Frames] = {}
-    for member in visible_members(container, limits, contents):
+    for member in visible_members(container, limits, contents, suffixes=suffixes):
         if member.is_folder:
             # An empty view folder is a sequence without frames, as it is on the disk.
             if parse_view(member.parts[-1]) is not None:
@@ -379,7 +399,7 @@ def list_contents(container: Container, limits: Limits, *, subject: str | None =
     for folder, found in sorted(frames.items()):
         place = places.get(folder)
         if place is None:
-            contents.ignored["images at another depth"] += len(found.names)
+            contents.ignored[f"{noun_of(suffixes)} at another depth"] += len(found.names)
             continue
         key = sequence_key(place[-3], place[-2], parse_view(place[-1]))
         names, numbers = _in_order(found, contents.ignored)

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,7 @@ __all__ = [
     "Layout",
     "SequenceFrames",
     "Unit",
+    "Unreadable",
     "cut_into_units",
     "frames_of",
     "list_images",
@@ -57,8 +58,27 @@ __all__ = [
     "read_bounded",
 ]
 
-Frame = tuple[str, bytes | NDArray[np.uint8]]
-"""A frame's name and its encoded bytes, or its grey values where it comes out of a video."""
+
+class Unreadable(NamedTuple):
+    """What lies in the place of frames and cannot be read.
+
+    Attributes
+    ----------
+    data : bytes
+        As it is on the disk.
+    why : str
+        For the table of what was dropped.
+    """
+
+    data: bytes
+    why: str
+
+
+Frame = tuple[str, bytes | NDArray[np.uint8] | Unreadable]
+"""A frame's name and its encoded bytes, or its grey values where it comes out of a video or array.
+
+Something unreadable in its place is a frame to be dropped.
+"""
 
 Holds = Literal["frames", "geis"]
 """What a layout is of: frames of silhouettes, or ready-made gait energy images."""
@@ -208,6 +228,10 @@ class Layout(ABC):
     """What there is to read."""
     lists_other_files: ClassVar[bool] = False
     """Whether a file at `path` says where the frames are, rather than holding them."""
+    suffixes: ClassVar[frozenset[str]] = IMAGE_SUFFIXES
+    """Endings of the files that hold the frames."""
+    aligned: ClassVar[bool] = False
+    """Whether the frames are aligned already, by somebody else, and are used as they are."""
 
     def __init__(
         self, path: Path | str, *, name: str | None = None, limits: Limits = LIMITS
@@ -312,6 +336,28 @@ class Layout(ABC):
             raise self._changed()
         return container
 
+    def choose(self, names: list[str], folder: str) -> list[str]:
+        """Which of the files in the folder of a sequence hold its frames: all, as a rule."""
+        return names
+
+    def frame_size(self) -> tuple[int, int]:
+        """Height and width of the first frame in order of key, where frames come as arrays.
+
+        Raises
+        ------
+        DatasetError
+            There is none.
+        """
+        why = "there is none."
+        for unit in self.units():
+            for sequence in self.read(unit):
+                for _, data in sequence.frames:
+                    if isinstance(data, np.ndarray):
+                        return data.shape[0], data.shape[1]
+                    if isinstance(data, Unreadable):
+                        why = data.why
+        raise DatasetError(f"No frame in {printable(str(self.path), 200)} can be read: {why}")
+
     def pass_over(self, output: Path) -> None:
         """Neither read nor count an output that lies in the folder, nor what is put beside it.
 
@@ -323,7 +369,7 @@ class Layout(ABC):
         place = Path(os.path.realpath(output.parent))
         if not (self.path.is_dir() and place.is_relative_to(os.path.realpath(self.path))):
             return
-        if suffix_of(output.name) in IMAGE_SUFFIXES and output.exists():
+        if suffix_of(output.name) in self.suffixes and output.exists():
             raise OutputError(
                 f"{output} lies in {self.path}, which is read; the output would replace it.",
                 hint="Give the output another name.",
@@ -415,28 +461,31 @@ def name_in_marker(marker: bytes | None, where: Path | str = MARKER) -> str | No
 def list_images(folder: Path, ignored: Counter[str], source: Layout | None = None) -> list[str]:
     """Names of the images in a folder in natural order; what else is there is counted.
 
-    What a source has to pass over is not.
+    What a source has to pass over is not. Of a source whose frames are no images, its files.
     """
     names = []
     output = "" if source is None else source.output_in(folder)
+    suffixes = IMAGE_SUFFIXES if source is None else source.suffixes
     with os.scandir(folder) as entries:
         for entry in entries:
             name = entry.name
             if output and is_beside(name, output):
                 continue
-            if suffix_of(name) in IMAGE_SUFFIXES and not is_hidden(name) and entry.is_file():
+            if suffix_of(name) in suffixes and not is_hidden(name) and entry.is_file():
                 names.append(name)
             elif entry.is_dir() and not is_hidden(name):
                 ignored["folders within views"] += 1
             else:
-                ignored[stray_class(name)] += 1
+                ignored[stray_class(name, suffixes)] += 1
     return sorted(names, key=lambda name: natural_order(clean_text(name)))
 
 
-def frames_of(folder: Path) -> Iterable[Frame]:
+def frames_of(folder: Path, source: Layout | None = None) -> Iterator[tuple[str, bytes]]:
     """Name and bytes of each frame directly in a folder, in natural order, read one by one."""
     try:
-        names = list_images(folder, Counter())
+        names = list_images(folder, Counter(), source)
+        if source is not None:
+            names = source.choose(names, str(folder))
     except OSError as error:
         raise DatasetError(
             f"The folder {folder} cannot be read: {error.strerror}.",

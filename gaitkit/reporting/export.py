@@ -1,21 +1,32 @@
-"""Images for other programs: PNGs by CASIA-B name, or one npz."""
+"""Images for other programs: PNGs by CASIA-B name, OpenGait's pickles, or one npz."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact
-from gaitkit.errors import OutputError
+from gaitkit.datasets.pickled import pickled_array
+from gaitkit.errors import OptionError, OutputError
 from gaitkit.labels import SequenceKey, format_view, sequence_name
 from gaitkit.outputs import FolderOutput, Output
 from gaitkit.reporting.sheet import grey_picture
 
-__all__ = ["export_folder", "export_npz"]
+__all__ = ["FORMATS", "FolderFormat", "export_folder", "export_npz"]
+
+FolderFormat = Literal["png", "opengait"]
+FORMATS: tuple[FolderFormat, ...] = ("png", "opengait")
+"""What a folder is written as: an image in each file, or all silhouettes of a sequence in one."""
+
+
+class _File(NamedTuple):
+    path: Path
+    content: NDArray[np.uint8]
+    images: int
 
 
 def export_npz(
@@ -61,9 +72,14 @@ def export_npz(
 
 
 def export_folder(
-    artifact: Artifact, chosen: NDArray[np.intp], output: str | Path, *, overwrite: bool
+    artifact: Artifact,
+    chosen: NDArray[np.intp],
+    output: str | Path,
+    *,
+    overwrite: bool,
+    format: FolderFormat = "png",
 ) -> int:
-    """Write PNGs by CASIA-B name into a new folder, which appears when it is complete.
+    """Write images by CASIA-B name into a new folder, which appears when it is complete.
 
     Parameters
     ----------
@@ -73,6 +89,9 @@ def export_folder(
         The folder; it must not exist, be empty, or hold the same images, unless `overwrite`.
     overwrite : bool
         Replace a folder that an export made, with nothing else in it.
+    format : {"png", "opengait"}
+        ``001/nm-01/090/001-nm-01-090-001.png``, or all silhouettes of a sequence as one pickled
+        array of uint8 (frames, height, width), ``001/nm-01/090/090.pkl``, which OpenGait reads.
 
     Returns
     -------
@@ -81,24 +100,32 @@ def export_folder(
 
     Raises
     ------
+    OptionError
+        GEIs as OpenGait's pickles, which are of silhouettes.
     OutputError
         The folder exists or cannot be written, or a label cannot be a folder's name.
     """
+    if format == "opengait" and artifact.kind != "silhouettes":
+        raise OptionError(
+            f"OpenGait's pickles are of silhouettes; {artifact.path} holds {artifact.kind}.",
+            hint="gaitkit normalize makes silhouettes of frames.",
+        )
+    files, write = (_images, _write_png) if format == "png" else (_arrays, _write_pickle)
     claim = FolderOutput(
         output, mark=".gaitkit-export", overwrite=overwrite, inputs=[artifact.path]
     )
     count = 0
     with claim, claim.filling() as folder:
-        for path, image in _images(artifact, chosen):
-            target = folder / path
+        for file in files(artifact, chosen):
+            target = folder / file.path
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                _write_png(target, image)
+                write(target, file.content)
             except OSError as error:
                 raise OutputError(
                     f"{claim.path} cannot be written: {error.strerror or error}."
                 ) from error
-            count += 1
+            count += file.images
     return count
 
 
@@ -108,9 +135,22 @@ def _write_png(path: Path, image: NDArray[np.uint8]) -> None:
     Image.fromarray(image).save(path, format="PNG")
 
 
-def _images(
-    artifact: Artifact, chosen: NDArray[np.intp]
-) -> Iterator[tuple[Path, NDArray[np.uint8]]]:
+def _write_pickle(path: Path, frames: NDArray[np.uint8]) -> None:
+    with path.open("wb") as file:
+        file.writelines(pickled_array(frames))
+
+
+def _arrays(artifact: Artifact, chosen: NDArray[np.intp]) -> Iterator[_File]:
+    labels, starts, lengths = artifact.labels, artifact.read("start"), artifact.read("length")
+    for row in chosen:
+        key = labels.key(int(row))
+        start, length = int(starts[row]), int(lengths[row])
+        view = format_view(key.view)
+        frames = artifact.read_rows("frames", start, start + length)
+        yield _File(_name(key)[0] / view / f"{view}.pkl", frames, length)
+
+
+def _images(artifact: Artifact, chosen: NDArray[np.intp]) -> Iterator[_File]:
     labels = artifact.labels
     silhouettes = artifact.kind == "silhouettes"
     starts = artifact.read("start") if silhouettes else None
@@ -120,12 +160,13 @@ def _images(
         folder, stem = _name(key)
         if starts is None or lengths is None:
             image = artifact.read_rows("gei", int(row), int(row) + 1)[0]
-            yield folder / f"{stem}.png", grey_picture(image)
+            yield _File(folder / f"{stem}.png", grey_picture(image), 1)
             continue
         start = int(starts[row])
         frames = artifact.read_rows("frames", start, start + int(lengths[row]))
         for number, frame in enumerate(frames, start=1):
-            yield folder / format_view(key.view) / f"{stem}-{number:03d}.png", frame
+            path = folder / format_view(key.view) / f"{stem}-{number:03d}.png"
+            yield _File(path, frame, 1)
 
 
 def _name(key: SequenceKey) -> tuple[Path, str]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gaitkit.silhouettes.align import align_person
 from gaitkit.silhouettes.body import Rejected, find_body
+from gaitkit.silhouettes.given import given_silhouette
 from gaitkit.silhouettes.opengait import opengait_silhouette
 from gaitkit.silhouettes.options import SilhouetteOptions
 from gaitkit.silhouettes.trend import off_trend
@@ -123,6 +124,9 @@ def normalize_silhouette(
     if options.alignment == "opengait":
         window = opengait_silhouette(frame, options.height, options.width)
         return window if isinstance(window, Rejected) else NormalizedFrame(*window, 0)
+    if options.alignment == "given":
+        same = given_silhouette(frame, options.height, options.width)
+        return same if isinstance(same, Rejected) else NormalizedFrame(*same, 0)
     body = find_body(frame, options)
     if isinstance(body, Rejected):
         return body
@@ -194,8 +198,11 @@ def normalize_sequence(
         index = [index[i] for i in stay]
         kept = [kept[i] for i in stay]
     shape = (len(kept), options.height, options.width)
+    silhouettes = np.array([f.silhouette for f in kept], np.uint8).reshape(shape)
+    if options.alignment == "given" and kept and silhouettes.max() == 1:
+        silhouettes *= np.uint8(255)  # Masks of 0 and 1; told by all frames, not by a faint one.
     return NormalizedSequence(
-        silhouettes=np.array([f.silhouette for f in kept], np.uint8).reshape(shape),
+        silhouettes=silhouettes,
         names=tuple(names),
         frame_index=np.array(index, np.int32),
         track_x_px=np.array([f.track_x_px for f in kept], np.float32),

@@ -11,7 +11,7 @@ from gaitkit.errors import OptionError, refuse_unknown
 
 __all__ = ["Alignment", "SilhouetteOptions"]
 
-Alignment = Literal["person", "opengait"]
+Alignment = Literal["person", "opengait", "given"]
 
 _KINDS: dict[str, Any] = {"Alignment": str, "int": Integral, "float": Real, "bool": bool}
 _WORDS = {str: "a word", Integral: "a whole number", Real: "a number", bool: "True or False"}
@@ -22,14 +22,16 @@ _SIZE_FIELDS = ("alignment", "height", "width")
 class SilhouetteOptions:
     """Options of `gaitkit.normalize_silhouettes` and `gaitkit.silhouettes.normalize_sequence`.
 
-    Only `alignment`, `height` and `width` mean anything to ``opengait``; the other fields belong
-    to ``person``.
+    Only `alignment`, `height` and `width` mean anything to ``opengait`` and ``given``; the other
+    fields belong to ``person``.
 
     Attributes
     ----------
-    alignment : {"person", "opengait"}
+    alignment : {"person", "opengait", "given"}
         ``person`` finds the person, drops frames that do not show one whole person, and centres on
         head and shoulders. ``opengait`` is that toolkit's rule, frame for frame, defects included.
+        ``given`` leaves frames as they are, since somebody else has aligned them; `height` and
+        `width` are theirs.
     height, width : int
         Rows and columns of a normalised silhouette.
     threshold : float
@@ -93,7 +95,8 @@ class SilhouetteOptions:
             if hasattr(value, "item"):  # JSON has no numbers of numpy's.
                 object.__setattr__(self, item.name, value.item())
         if self.alignment not in get_args(Alignment):
-            known = " or ".join(get_args(Alignment))
+            *names, last = get_args(Alignment)
+            known = f"{', '.join(names)} or {last}"
             raise OptionError(f"`alignment` must be {known}, got {self.alignment!r}.")
         self._check("height", 8 <= self.height <= 1024, "8 to 1024 rows")
         self._check("width", 8 <= self.width <= 1024, "8 to 1024 columns")

@@ -26,7 +26,7 @@ from gaitkit.artifacts import (
     open_artifact,
 )
 from gaitkit.datasets.layouts import open_source
-from gaitkit.datasets.sources import FrameSource, Layout, SequenceFrames, Unit
+from gaitkit.datasets.sources import FrameSource, Layout, SequenceFrames, Unit, Unreadable
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import ArtifactError, OptionError
 from gaitkit.gei.options import GeiOptions
@@ -37,7 +37,13 @@ from gaitkit.parallel import Progress
 from gaitkit.png import DecodeError, decode_grey
 from gaitkit.silhouettes.options import SilhouetteOptions
 from gaitkit.stages.finished import finished_artifact
-from gaitkit.stages.normalize import StageSummary, normalize_frames, refuse_empty
+from gaitkit.stages.normalize import (
+    StageSummary,
+    normalize_frames,
+    refuse_empty,
+    refuse_second_alignment,
+    silhouettes_of,
+)
 from gaitkit.stages.piecework import (
     PIECES_VERSION,
     MakePiece,
@@ -166,7 +172,8 @@ def make_gei(
     output : str or Path
         The GEI artefact.
     silhouettes : SilhouetteOptions, optional
-        How the silhouettes of frames are normalised.
+        How the silhouettes of frames are normalised; those that are aligned already stay as they
+        are.
     options : GeiOptions, optional
         How they are averaged; not for ready-made GEIs.
     workers : int
@@ -218,7 +225,7 @@ def make_gei(
     return gei_from_frames(
         given.source,
         output,
-        silhouettes or SilhouetteOptions(),
+        silhouettes or silhouettes_of(given.source),
         options,
         workers=workers,
         overwrite=overwrite,
@@ -335,11 +342,14 @@ def gei_from_frames(
     ------
     DatasetError
         The source cannot be read, or not one sequence gave a GEI.
+    OptionError
+        The frames are aligned already, and `silhouettes` would align them again.
     OutputError
         The output exists or cannot be written.
     """
     if isinstance(source, str | Path):
         source = open_source(source)
+    refuse_second_alignment(source, silhouettes)
     parameters = {"silhouettes": silhouettes.as_parameters(), "gei": options.as_parameters()}
     with claimed_output(output, source, overwrite=overwrite) as claim:
         if claim.taken:
@@ -602,6 +612,9 @@ def _collect_one(
     for name, data in frames:
         if key in images:
             dropped.append(DroppedRow.of(key, "duplicate", frame=name))
+            continue
+        if isinstance(data, Unreadable):
+            dropped.append(DroppedRow.of(key, "undecodable", frame=name, detail=data.why))
             continue
         try:
             images[key] = data if isinstance(data, np.ndarray) else decode_grey(data)

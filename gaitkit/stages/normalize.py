@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from gaitkit._version import __version__
 from gaitkit.artifacts import Artifact, ArtifactWriter, InputRef, Pieces, Provenance
 from gaitkit.datasets.layouts import open_source
-from gaitkit.datasets.sources import FrameSource, SequenceFrames, Unit
+from gaitkit.datasets.sources import FrameSource, Layout, SequenceFrames, Unit, Unreadable
 from gaitkit.dropped import DroppedRow
-from gaitkit.errors import DatasetError
+from gaitkit.errors import DatasetError, OptionError
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.outputs import Output
 from gaitkit.parallel import Progress
 from gaitkit.png import DecodeError, decode_grey
+from gaitkit.printable import printable
 from gaitkit.silhouettes.normalize import NormalizedSequence, normalize_sequence
 from gaitkit.silhouettes.options import SilhouetteOptions
 from gaitkit.stages.finished import finished_artifact
@@ -38,7 +39,7 @@ from gaitkit.stages.piecework import (
     source_digest,
 )
 
-__all__ = ["StageSummary", "normalize", "normalize_frames"]
+__all__ = ["StageSummary", "normalize", "normalize_frames", "silhouettes_of"]
 
 
 class StageSummary(NamedTuple):
@@ -92,6 +93,54 @@ class StageSummary(NamedTuple):
         )
 
 
+def silhouettes_of(source: FrameSource, **options: Any) -> SilhouetteOptions:
+    """How the frames of a source are normalised, for what is not said.
+
+    Parameters
+    ----------
+    source : FrameSource
+        Where the frames come from.
+    **options
+        Fields of `SilhouetteOptions` by name.
+
+    Returns
+    -------
+    SilhouetteOptions
+        Frames that are aligned already stay as they are and keep their size.
+
+    Raises
+    ------
+    DatasetError
+        No frame can be read whose size could be kept.
+    OptionError
+        An option is unknown or outside its range, or the frames would be aligned a second time.
+    """
+    if is_aligned(source):
+        options = {"alignment": "given"} | options
+        if options["alignment"] == "given" and not {"height", "width"} <= options.keys():
+            height, width = source.frame_size()
+            options = {"height": height, "width": width} | options
+    chosen = SilhouetteOptions.from_parameters(options)
+    refuse_second_alignment(source, chosen)
+    return chosen
+
+
+def is_aligned(source: FrameSource) -> TypeGuard[Layout]:
+    """Whether frames come from the source aligned already."""
+    return isinstance(source, Layout) and source.aligned
+
+
+def refuse_second_alignment(source: FrameSource, options: SilhouetteOptions) -> None:
+    """Raise where frames that are aligned already would be aligned once more."""
+    if is_aligned(source) and options.alignment != "given":
+        raise OptionError(
+            f"The silhouettes in {printable(str(source.path), 200)} are aligned already; they are "
+            f"used as they are and not aligned again by `alignment={options.alignment!r}`.",
+            hint="Leave `alignment` out. From the frames that they were made of, gaitkit makes "
+            "silhouettes in its own way.",
+        )
+
+
 class ReadSequence(NamedTuple):
     """A normalised sequence, the digest of its frames, and what was dropped."""
 
@@ -123,6 +172,9 @@ def normalize_frames(sequence: SequenceFrames, options: SilhouetteOptions) -> Re
         for name, data in frames:
             if isinstance(data, np.ndarray):
                 yield name, data
+                continue
+            if isinstance(data, Unreadable):
+                undecodable.append((name, "undecodable", data.why))
                 continue
             try:
                 image = decode_grey(data)
@@ -185,7 +237,7 @@ def _joined(columns: list[NDArray[np.float32]]) -> NDArray[np.float32]:
 def normalize(
     source: FrameSource | Path | str,
     output: Path | str,
-    options: SilhouetteOptions,
+    options: SilhouetteOptions | None = None,
     *,
     workers: int = 1,
     overwrite: bool = False,
@@ -200,8 +252,8 @@ def normalize(
         Where the frames come from; a path is opened by `gaitkit.datasets.open_source`.
     output : path-like
         The artefact.
-    options : SilhouetteOptions
-        How to normalise.
+    options : SilhouetteOptions, optional
+        How to normalise; by default what `silhouettes_of` says.
     workers : int
         Processes; the bytes of the artefact do not depend on it.
     overwrite, restart : bool
@@ -218,11 +270,16 @@ def normalize(
     ------
     DatasetError
         The source cannot be read, or not one sequence has a usable frame.
+    OptionError
+        The frames are aligned already, and `options` would align them again.
     OutputError
         The output exists or cannot be written.
     """
     if isinstance(source, str | Path):
         source = open_source(source)
+    if options is None:
+        options = silhouettes_of(source)
+    refuse_second_alignment(source, options)
     parameters = {"silhouettes": options.as_parameters()}
     with claimed_output(output, source, overwrite=overwrite) as claim:
         if claim.taken:
@@ -293,7 +350,14 @@ def refuse_empty(kept: int, dropped: list[DroppedRow], description: str) -> None
         return
     reasons = Counter(row.reason for row in dropped).most_common(3)
     text = ", ".join(f"{count:,} × {reason}" for reason, count in reasons) or "there were none"
+    hint = "Look at a few frames: gaitkit expects silhouettes, a white person on black."
+    if reasons and reasons[0][0] == "other-size":
+        detail = next(row.detail for row in dropped if row.reason == "other-size")
+        hint = (
+            "Frames that are aligned already are not resized: leave the size out. The first has "
+            f"{detail}."
+        )
     raise DatasetError(
         f"No sequence of {description} could be used: {text}.",
-        hint="Look at a few frames: gaitkit expects silhouettes, a white person on black.",
+        hint=hint,
     )

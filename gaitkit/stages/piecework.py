@@ -21,7 +21,14 @@ from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact, InputRef, Pieces
 from gaitkit.artifacts.schema import canonical_json, read_json
-from gaitkit.datasets.sources import FrameSource, Layout, SequenceFrames, Unit
+from gaitkit.datasets.sources import (
+    Frame,
+    FrameSource,
+    Layout,
+    SequenceFrames,
+    Unit,
+    Unreadable,
+)
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import ArtifactError
 from gaitkit.labels import SequenceKey
@@ -99,12 +106,13 @@ def frames_digest(sequence: SequenceFrames) -> tuple[Any, Callable[[], str]]:
     """
     running = hashlib.sha256()
 
-    def passed() -> Iterator[tuple[str, bytes | NDArray[np.uint8]]]:
+    def passed() -> Iterator[Frame]:
         for name, data in sequence.frames:
-            size = data.nbytes if isinstance(data, np.ndarray) else len(data)
+            content = data.data if isinstance(data, Unreadable) else data
+            size = content.nbytes if isinstance(content, np.ndarray) else len(content)
             running.update(f"{name}\0{size}\0".encode())
             running.update(
-                np.ascontiguousarray(data).data if isinstance(data, np.ndarray) else data
+                np.ascontiguousarray(content).data if isinstance(content, np.ndarray) else content
             )
             yield name, data
 

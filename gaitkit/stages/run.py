@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PipelineOptions", "measured_geis", "run_pipeline"]
 
+# Of the silhouettes, always noted with a step, whether they were said or not.
+_TOLD = ("alignment", "height", "width", "drop_cut")
+
 
 @dataclass(frozen=True)
 class PipelineOptions:
@@ -200,9 +203,13 @@ def measured_geis(
     from gaitkit.gei.options import GeiOptions
     from gaitkit.silhouettes.options import SilhouetteOptions
     from gaitkit.stages.make_gei import make_gei, open_input
+    from gaitkit.stages.normalize import silhouettes_of
     from gaitkit.stages.piecework import digest_of_frames
 
     given = open_input(source)
+    chosen = SilhouetteOptions(**options.silhouettes)
+    if given.source is not None and given.kind == "frames":
+        chosen = silhouettes_of(given.source, **options.silhouettes)
     if given.source is None:
         with open_artifact(given.path, ("gei", "silhouettes")) as artifact:
             if artifact.kind == "gei":
@@ -210,13 +217,14 @@ def measured_geis(
         digest = content_of(given.path)
     else:
         digest = digest_of_frames(given.source, workers=options.workers).sha256
+    told = {name: getattr(chosen, name) for name in _TOLD} | dict(options.silhouettes)
     return workshop.step(
         "gei.h5",
-        {"input": digest, "silhouettes": options.silhouettes, "gei": options.gei},
+        {"input": digest, "silhouettes": told, "gei": options.gei},
         lambda path, replace: make_gei(
             given,
             path,
-            SilhouetteOptions(**options.silhouettes),
+            chosen,
             GeiOptions(**options.gei),
             workers=options.workers,
             overwrite=replace,
