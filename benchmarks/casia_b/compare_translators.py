@@ -34,11 +34,11 @@ import numpy as np
 from small_settings import SMALL
 
 from gaitkit.artifacts import open_artifact
-from gaitkit.aside import written_aside
 from gaitkit.errors import GaitkitError, OptionError
 from gaitkit.identification.evaluation import rank1_of
 from gaitkit.identification.results import EvaluationResult, read_results
 from gaitkit.identification.tables import differences_text, summary_text
+from gaitkit.outputs import write_whole
 from gaitkit.protocols import Protocol, default_protocol, get_protocol, split_subjects
 from gaitkit.reporting.page.curves import rate_by_angle
 from gaitkit.reporting.page.document import write_report
@@ -127,8 +127,7 @@ def _same_data(out: Path, asked: dict[str, Any]) -> None:
 
 
 def _keep(path: Path, note: dict[str, Any]) -> None:
-    with written_aside(path) as aside:
-        aside.write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
+    write_whole(path, (json.dumps(note, indent=1) + "\n").encode())
 
 
 class _Row:
