@@ -33,7 +33,10 @@ def test_a_translator_becomes_an_onnx_file(gaitkit: Callable, model: Path, tmp_p
     session = onnxruntime.InferenceSession(output)
     (found,) = session.run(None, {"geis": geis.astype(np.float32)})
     np.testing.assert_allclose(found, load(model, device="cpu").translate(geis), atol=0.02)
+    assert gaitkit("export", model, "-o", output).code == 0  # The same once more is done already.
+    output.write_bytes(b"somebody's")
     assert gaitkit("export", model, "-o", output).code == 2
+    assert output.read_bytes() == b"somebody's"
     assert gaitkit("export", model, "-o", output, "--overwrite").code == 0
     assert [item.name for item in tmp_path.iterdir()] == ["generator.onnx"]
 

@@ -72,8 +72,10 @@ def test_a_model_runs_elsewhere_to_the_same_values(
 
     export_onnx(model, tmp_path / "again.onnx")
     assert (tmp_path / "again.onnx").read_bytes() == (tmp_path / "model.onnx").read_bytes()
+    export_onnx(model, tmp_path / "again.onnx")
+    (tmp_path / "again.onnx").write_bytes(b"somebody's")
     with pytest.raises(OutputExistsError, match="overwrite=True"):
-        export_onnx(model, tmp_path / "model.onnx")
+        export_onnx(model, tmp_path / "again.onnx")
 
 
 @pytest.mark.slow
