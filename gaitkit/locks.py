@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 
 LOCK_SUFFIX = ".gaitkit-lock"
 _RECORD_BYTES = 1 << 16
+_ATTEMPTS = 1000
 _COMMAND_LETTERS = 120
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
 _held: set[str] = set()
@@ -92,8 +93,8 @@ class NameLock:
             raise
 
     def _open_and_lock(self) -> None:
-        while True:
-            flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        for _ in range(_ATTEMPTS):
             try:
                 self._file, created = os.open(self._path, flags | os.O_CREAT | os.O_EXCL, 0o666), 1
             except FileExistsError:
@@ -108,6 +109,7 @@ class NameLock:
                 return
             os.close(self._file)  # Removed by the one who held it: that lock guards nothing.
             self._file = -1
+        raise OSError(errno.EAGAIN, "its lock comes and goes")
 
     def _begin_record(self) -> list[str]:
         found = self._read()
@@ -119,18 +121,23 @@ class NameLock:
                 self._what,
                 host,
             )
+        left = found.get("unfinished")
+        names = [name for name in left if isinstance(name, str)] if isinstance(left, list) else []
         self._record = {
             "process": os.getpid(),
             "host": socket.gethostname(),
             "command": _command(),
-            "unfinished": [],
+            # Until they are removed: this process can be killed as well.
+            "unfinished": names,
         }
         self._write()
-        left = found.get("unfinished")
-        return [name for name in left if isinstance(name, str)] if isinstance(left, list) else []
+        return names
 
     def note_unfinished(self, names: list[str]) -> None:
-        """Note the files that are to be removed should this process be killed."""
+        """Note the files that are to be removed should this process be killed.
+
+        To be called, with none, when those that `acquire` named have been removed.
+        """
         self._record["unfinished"] = names
         self._write()
 

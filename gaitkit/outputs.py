@@ -221,6 +221,7 @@ class Output:
             with _said(self.path):
                 for name in left:
                     self._clean_up(name)
+                self._lock.note_unfinished([])
                 # Again, now that nobody else of us is at it.
                 self._check(self._given, self._inputs)
         except BaseException:
@@ -518,6 +519,7 @@ def claimed_folder(folder: Path) -> Iterator[None]:
     lock = NameLock(folder / LOCK_SUFFIX, folder)
     for name in lock.acquire():
         _remove_unfinished(folder, name)
+    lock.note_unfinished([])
     try:
         yield
     finally:

@@ -81,6 +81,9 @@ def test_a_killed_holder_holds_nothing(tmp_path: Path, holder: subprocess.Popen[
     holder.wait()
     lock = lock_of(tmp_path)
     assert lock.acquire() == ["a.h5.01234567.partial"]
+    # They stay noted until they are removed.
+    assert "a.h5.01234567.partial" in (tmp_path / "lock").read_text()
+    lock.note_unfinished([])
     lock.release()
     assert list(tmp_path.iterdir()) == []
 
