@@ -121,7 +121,7 @@ class Slots:
         np.zeros(2, [("a", "u1"), ("b", "f4")]),
         datetime.date(2020, 1, 1),
     ],
-    ids=repr,
+    ids=lambda thing: f"{type(thing).__name__}-{getattr(thing, 'dtype', '')}",
 )
 @pytest.mark.parametrize("protocol", [0, 2, 5])
 def test_whatever_is_no_plain_array_is_refused(thing, protocol):
