@@ -51,6 +51,9 @@ def test_a_guarded_artefact_reads_as_any_other(path: Path, monkeypatch: pytest.M
         assert guarded.recompute_content_sha256() == plain.content_sha256
 
 
+SAY = "say = lambda text: print(text, flush=True)"
+
+
 @pytest.mark.parametrize(
     ("child", "message"),
     [
@@ -64,7 +67,7 @@ def test_a_guarded_artefact_reads_as_any_other(path: Path, monkeypatch: pytest.M
 def test_a_child_that_breaks_means_a_damaged_file(
     path: Path, monkeypatch: pytest.MonkeyPatch, child: str, message: str
 ) -> None:
-    monkeypatch.setattr(guard, "_START", f"import os\nsay = print\nsay('ready')\n{child}")
+    monkeypatch.setattr(guard, "_START", f"import os\n{SAY}\nsay('ready')\n{child}")
     with pytest.raises(DamagedArtifactError, match=f"not a well-formed artefact: {message}"):
         open_artifact(path, guarded=True)
 
