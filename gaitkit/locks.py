@@ -96,13 +96,16 @@ class NameLock:
         flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         for _ in range(_ATTEMPTS):
             try:
-                self._file, created = os.open(self._path, flags | os.O_CREAT | os.O_EXCL, 0o666), 1
+                self._file, created = (
+                    os.open(self._path, flags | os.O_CREAT | os.O_EXCL, 0o666),
+                    True,
+                )
             except FileExistsError:
                 try:
-                    self._file, created = os.open(self._path, flags), 0
+                    self._file, created = os.open(self._path, flags), False
                 except FileNotFoundError:
                     continue  # Released in this moment.
-            if not self._lock(created=bool(created)):
+            if not self._lock(created=created):
                 raise self._busy(self._read())
             if _is_named(self._file, self._path):
                 self._locked = True

@@ -168,14 +168,17 @@ class Pieces(PartsFolder):
 
     def has(self, index: int) -> bool:
         """Whether a piece is finished and whole: every byte of it is read and checked."""
+        return self.find(index) is not None
+
+    def find(self, index: int) -> dict[str, NDArray[Any]] | None:
+        """Load a piece; `None` where it is not finished, or damaged and to be made anew."""
         if not self._path(index).exists():
-            return False
+            return None
         try:
-            self.load(index)
+            return self.load(index)
         except ArtifactError as error:
             _log.warning("%s It is made anew.", error.message)
-            return False
-        return True
+            return None
 
     def save(self, index: int, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Save one finished piece: written aside, then renamed."""

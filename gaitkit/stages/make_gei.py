@@ -51,11 +51,11 @@ from gaitkit.stages.piecework import (
     claimed_output,
     finish_pieces,
     frames_digest,
-    ignored_files,
     refuse_changed,
     rows_in_order,
     same_source,
     source_digest,
+    work_through_frames,
 )
 
 __all__ = [
@@ -356,24 +356,24 @@ def gei_from_frames(
             same = same_source(source, workers, progress)
             with finished_artifact(claim, "gei", parameters, same, dataset=source.name) as artifact:
                 return _of_finished(artifact)
-        units = source.units()
-        plan = {
-            "stage": "make-gei",
-            "version": __version__,
-            "parameters": parameters,
-            "units": [unit.label for unit in units],
-            "pieces": PIECES_VERSION,
-        }
-        pieces = Pieces.of(claim.path, plan, restart=restart)
-        task = MakePiece(_GeiFromFrames(source, silhouettes, options), pieces, source)
-        result = finish_pieces(units, task, workers=workers, progress=progress)
-        refuse_changed(source)
-        records = [record for _, unit_records in result for record in unit_records]
-        inputs = [InputRef("frames", source_digest([(r.source_key, r.digest) for r in records]))]
-        ignored = ignored_files(source, records)
-        provenance = Provenance("gei", parameters, source.name, None, inputs, ignored)
+        done = work_through_frames(
+            source,
+            claim,
+            _GeiFromFrames(source, silhouettes, options),
+            stage="make-gei",
+            kind="gei",
+            parameters=parameters,
+            workers=workers,
+            restart=restart,
+            progress=progress,
+        )
         return _write(
-            claim, provenance, pieces, result, source.description, inherited=source.dropped
+            claim,
+            done.provenance,
+            done.pieces,
+            done.result,
+            source.description,
+            inherited=source.dropped,
         )
 
 

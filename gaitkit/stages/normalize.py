@@ -11,8 +11,7 @@ from typing import Any, NamedTuple, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit._version import __version__
-from gaitkit.artifacts import Artifact, ArtifactWriter, InputRef, Pieces, Provenance
+from gaitkit.artifacts import Artifact, ArtifactWriter
 from gaitkit.datasets.layouts import open_source
 from gaitkit.datasets.sources import FrameSource, Layout, SequenceFrames, Unit, Unreadable
 from gaitkit.dropped import DroppedRow
@@ -26,17 +25,13 @@ from gaitkit.silhouettes.normalize import NormalizedSequence, normalize_sequence
 from gaitkit.silhouettes.options import SilhouetteOptions
 from gaitkit.stages.finished import finished_artifact
 from gaitkit.stages.piecework import (
-    PIECES_VERSION,
-    MakePiece,
+    FramesWorked,
     SequenceRecord,
     claimed_output,
-    finish_pieces,
     frames_digest,
-    ignored_files,
-    refuse_changed,
     rows_in_order,
     same_source,
-    source_digest,
+    work_through_frames,
 )
 
 __all__ = ["StageSummary", "normalize", "normalize_frames", "silhouettes_of"]
@@ -291,37 +286,26 @@ def normalize(
                 dataset=source.name,
             ) as artifact:
                 return StageSummary.of_finished(artifact, artifact.shape("frames")[0])
-        units = source.units()
-        plan = {
-            "stage": "normalize",
-            "version": __version__,
-            "parameters": parameters,
-            "units": [unit.label for unit in units],
-            "pieces": PIECES_VERSION,
-        }
-        pieces = Pieces.of(claim.path, plan, restart=restart)
-        task = MakePiece(_NormalizeUnit(source, options), pieces, source)
-        result = finish_pieces(units, task, workers=workers, progress=progress)
-        refuse_changed(source)
-        return _write(claim, source, parameters, pieces, result)
+        done = work_through_frames(
+            source,
+            claim,
+            _NormalizeUnit(source, options),
+            stage="normalize",
+            kind="silhouettes",
+            parameters=parameters,
+            workers=workers,
+            restart=restart,
+            progress=progress,
+        )
+        return _write(claim, source, done)
 
 
-def _write(
-    claim: Output,
-    source: FrameSource,
-    parameters: Mapping[str, Any],
-    pieces: Pieces,
-    result: list[tuple[int, list[SequenceRecord]]],
-) -> StageSummary:
-    rows, dropped, load = rows_in_order(pieces, result)
+def _write(claim: Output, source: FrameSource, done: FramesWorked) -> StageSummary:
+    rows, dropped, load = rows_in_order(done.pieces, done.result)
     dropped = sorted([*source.dropped, *dropped], key=lambda row: row.order)
     refuse_empty(len(rows), dropped, source.description)
-    records = [record for _, unit_records in result for record in unit_records]
-    inputs = [InputRef("frames", source_digest([(r.source_key, r.digest) for r in records]))]
-    ignored = ignored_files(source, records)
-    provenance = Provenance("silhouettes", parameters, source.name, None, inputs, ignored)
     start = 0
-    with ArtifactWriter(claim, provenance) as writer:
+    with ArtifactWriter(claim, done.provenance) as writer:
         starts, lengths = [], []
         for _, index, position in rows:
             piece = load(index)
@@ -339,9 +323,15 @@ def _write(
         writer.write("length", np.array(lengths, dtype=np.int64))
         writer.append_labels(Labels.from_keys([key for key, _, _ in rows]))
         writer.append_dropped(dropped)
-    pieces.discard()
-    sequences = len(records) + len(source.dropped)
-    return StageSummary(sequences, len(rows), start, dropped, writer.content_sha256, ignored)
+    done.pieces.discard()
+    return StageSummary(
+        done.sequences + len(source.dropped),
+        len(rows),
+        start,
+        dropped,
+        writer.content_sha256,
+        done.provenance.ignored,
+    )
 
 
 def refuse_empty(kept: int, dropped: list[DroppedRow], description: str) -> None:

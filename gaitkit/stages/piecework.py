@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.artifacts import Artifact, InputRef, Pieces
+from gaitkit._version import __version__
+from gaitkit.artifacts import Artifact, InputRef, Pieces, Provenance
 from gaitkit.artifacts.schema import canonical_json, read_json
 from gaitkit.datasets.sources import (
     Frame,
@@ -37,6 +38,7 @@ from gaitkit.parallel import Progress, map_unordered
 
 __all__ = [
     "PIECES_VERSION",
+    "FramesWorked",
     "MakePiece",
     "SequenceRecord",
     "SourceDigest",
@@ -51,6 +53,7 @@ __all__ = [
     "same_source",
     "save_piece",
     "source_digest",
+    "work_through_frames",
 ]
 
 _log = logging.getLogger(__name__)
@@ -172,6 +175,75 @@ def digest_of_frames(
     )
 
 
+class FramesWorked(NamedTuple):
+    """All units of a frame source, done; what the artefact is written from."""
+
+    pieces: Pieces
+    result: list[tuple[int, list[SequenceRecord]]]
+    provenance: Provenance
+
+    @property
+    def sequences(self) -> int:
+        """Sequences that were read."""
+        return sum(len(records) for _, records in self.result)
+
+
+def work_through_frames(
+    source: FrameSource,
+    claim: Output,
+    work: Work,
+    *,
+    stage: str,
+    kind: str,
+    parameters: Mapping[str, Any],
+    workers: int,
+    restart: bool,
+    progress: Progress | None,
+) -> FramesWorked:
+    """Do every unit of a frame source, those of an earlier run that are still right left out.
+
+    Parameters
+    ----------
+    source : FrameSource
+        Where the frames come from.
+    claim : Output
+        The artefact, claimed.
+    work : callable
+        Maps a unit to records and arrays.
+    stage, kind : str
+        Name of the stage, and the kind of artefact that it makes.
+    parameters : mapping
+        Of the artefact.
+    workers, restart, progress
+        As for the stage.
+
+    Raises
+    ------
+    DatasetError
+        The source cannot be read, or was changed while it was read.
+    OutputError
+        The pieces cannot be written.
+    """
+    units = source.units()
+    plan = {
+        "stage": stage,
+        "version": __version__,
+        "parameters": parameters,
+        "units": [unit.label for unit in units],
+        "pieces": PIECES_VERSION,
+    }
+    pieces = Pieces.of(claim.path, plan, restart=restart)
+    task = MakePiece(work, pieces, source)
+    result = finish_pieces(units, task, workers=workers, progress=progress)
+    refuse_changed(source)
+    records = [record for _, unit_records in result for record in unit_records]
+    inputs = [InputRef("frames", source_digest([(r.source_key, r.digest) for r in records]))]
+    ignored = ignored_files(source, records)
+    return FramesWorked(
+        pieces, result, Provenance(kind, parameters, source.name, None, inputs, ignored)
+    )
+
+
 def claimed_output(output: Path | str, source: FrameSource, *, overwrite: bool) -> Output:
     """The claim on what is made from a source, which it must not replace or lie among.
 
@@ -227,14 +299,17 @@ class MakePiece:
 
     def __call__(self, unit: Unit) -> None:
         """Make the piece unless it is there and still right."""
-        if self.pieces.has(unit.index) and self._unchanged(unit):
+        if self._is_right(unit):
             return
         records, arrays = self.work(unit)
         save_piece(self.pieces, unit.index, records, arrays)
 
-    def _unchanged(self, unit: Unit) -> bool:
+    def _is_right(self, unit: Unit) -> bool:
+        piece = self.pieces.find(unit.index)
+        if piece is None:
+            return False
         try:
-            known = read_records(self.pieces, unit.index)
+            known = _records(self.pieces, unit.index, piece)
         except ArtifactError:
             return False
         if self.source is None:
@@ -267,7 +342,10 @@ def read_records(pieces: Pieces, index: int) -> list[SequenceRecord]:
     ArtifactError
         The piece is damaged; it is removed, so that the same command makes it again.
     """
-    piece = pieces.load(index)
+    return _records(pieces, index, pieces.load(index))
+
+
+def _records(pieces: Pieces, index: int, piece: Mapping[str, NDArray[Any]]) -> list[SequenceRecord]:
     try:
         rows = read_json(piece["records"].tobytes().decode())
         return [

@@ -420,14 +420,12 @@ class _Course:
         if self.world.is_main and (digest is not None or self.plan.restart):
             self.plan.parts.discard()
         if digest is not None:
-            _log.info("%s is done already: trained on the same GEIs by the same options", self.name)
+            _log.info(
+                "%s is done already: trained on the same GEIs by the same options",
+                self.plan.output,
+            )
         self.world.wait()
         return digest
-
-    @property
-    def name(self) -> Path:
-        """The output, for messages."""
-        return self.plan.output
 
     def _made_before(self) -> str | None:
         with open_artifact(self.claim.path, self.plan.kind.name, guarded=True) as artifact:
