@@ -1,12 +1,14 @@
 """What a GPU alone can show: every system, its steps recorded or not, in every precision.
 
-Nothing here is the same to the last bit. Gradients are added up in an order that changes from run
-to run, and Adam moves a weight as far by a small gradient as by a large one. Two trainings are
-compared by how far apart their weights are at the end, in units of how far they have moved.
+As it is used nothing is the same to the last bit: gradients are added up in an order that changes
+from run to run, and Adam moves a weight as far by a small gradient as by a large one. Where two
+trainings must be the same, torch is asked for algorithms that add up in one order; what a GPU and a
+processor give is compared by how far apart their weights are, in units of how far they have moved.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,9 @@ pytestmark = [
 ]
 
 SYSTEMS = translator_names()
+# The library for matrix products reads it when it is first used.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
 WIDER = {"width": 8, "identity_width": 8, "pair_width": 8, "n_critic": 2}
 UNMOVED = {"forced": 1.0, "penalty_weight": 0.0, "erase_probability": 0.0, "dropout": 0.0}
 """Settings without which a step draws random numbers, and each device draws others."""
@@ -52,6 +57,16 @@ def first_algorithm() -> Iterator[None]:
     torch.backends.cudnn.benchmark_limit = before
 
 
+@pytest.fixture
+def one_order() -> Iterator[None]:
+    """Sums in one order, so that a repeated training gives the same to the last bit."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.deterministic = True
+    yield
+    torch.use_deterministic_algorithms(False)
+    torch.backends.cudnn.deterministic = False
+
+
 def known(system: str, *settings: dict[str, Any]) -> dict[str, Any]:
     """Those of some settings that a system has."""
     names = set(vars(translator_class(system).config_class()))
@@ -62,6 +77,14 @@ def known(system: str, *settings: dict[str, Any]) -> dict[str, Any]:
 def built(system: str, geis: GeiSet, settings: dict[str, Any] | None = None, **how: Any) -> Any:
     config = small_config(system, geis, **known(system, WIDER, settings or {}))
     return translator_class(system)(config, **{"device": "cuda", "seed": 1, **how})
+
+
+def without_dropout(model: Any) -> None:
+    """Which values are left out is drawn: otherwise on each device, and for each kind of number."""
+    for network in model.networks.values():
+        for module in network.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = 0.0
 
 
 def weights_of(model: Any) -> Arrays:
@@ -88,25 +111,24 @@ def trained(model: Any, geis: GeiSet, **options: Any) -> list[dict[str, float]]:
     return rows
 
 
-@pytest.mark.parametrize(("precision", "most"), [("fp32", 0.05), ("tf32", 0.08), ("bf16", 0.15)])
+@pytest.mark.usefixtures("one_order")
+@pytest.mark.filterwarnings("ignore:.*deterministic")
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_recorded_steps_give_what_unrecorded_ones_give(
-    system: str, precision: str, most: float, write_geis: Write
+    system: str, precision: str, write_geis: Write
 ) -> None:
     geis = GeiSet.open(write_geis())
     ends, values = [], []
-    for mode in ("eager", "eager", "cuda-graph"):
+    for mode in ("eager", "cuda-graph"):
         model = built(system, geis, precision=precision, mode=mode)
-        start = weights_of(model)
         values.append(trained(model, geis))
         # A step that could not be recorded would have made the mode eager.
         assert model.runtime.mode == mode
         ends.append(weights_of(model))
-    # Weights whose gradient is nothing but rounding, as of a bias before a normalisation, go
-    # either way even without a recording: that is the measure.
-    by_itself = apart(ends[0], ends[1], start)
-    assert apart(ends[0], ends[2], start) < max(most, 2 * by_itself)
-    assert [set(row) for row in values[0]] == [set(row) for row in values[2]]
+    assert values[0] == values[1]
+    for name, weights in ends[0].items():
+        np.testing.assert_array_equal(ends[1][name], weights, name)
 
 
 CHOICES: list[tuple[str, dict[str, Any]]] = [
@@ -149,6 +171,7 @@ def test_bfloat16_begins_as_float32_does(system: str, write_geis: Write) -> None
     rows = {}
     for precision in ("fp32", "bf16"):
         model = built(system, geis, UNMOVED, precision=precision, mode="eager")
+        without_dropout(model)
         (rows[precision],) = trained(model, geis, iterations=1)
     for name, expected in rows["fp32"].items():
         if panel_of(name) != "accuracy":
@@ -177,10 +200,7 @@ def test_a_step_on_the_gpu_is_one_on_the_processor(
         )
         model.meet(sampler, ITERATIONS)
         model.steps_done = ITERATIONS - 1
-        for network in model.networks.values():
-            for module in network.modules():
-                if isinstance(module, nn.Dropout):
-                    module.p = 0.0
+        without_dropout(model)
         drawn = drawn or sampler.draw(8)
         batch = Batch(**{name: tensor.to(device) for name, tensor in vars(drawn).items()})
         model.before_step()
@@ -211,6 +231,8 @@ def test_it_translates_as_the_processor_does(
         np.testing.assert_allclose(there.embed(geis), here.embed(geis), rtol=0.01, atol=1e-3)
 
 
+@pytest.mark.usefixtures("one_order")
+@pytest.mark.filterwarnings("ignore:.*deterministic")
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_stopped_and_continued_it_gives_the_same(
     system: str, write_geis: Write, tmp_path: Path
@@ -227,7 +249,6 @@ def test_stopped_and_continued_it_gives_the_same(
         "device": "cuda",
         "precision": "fp32",
     }
-    start = weights_of(translator_class(system)(small_config(system, geis, **known(system, WIDER))))
     train(path, tmp_path / "whole.h5", **how)
     for stop in (6, 23):
         seen = iter(range(1, 100))
@@ -240,11 +261,10 @@ def test_stopped_and_continued_it_gives_the_same(
         with open_artifact(tmp_path / f"{name}.h5", "translator") as artifact:
             assert artifact.parameters["runtime"]["mode"] == "cuda-graph"
             files[name] = {item: artifact.read(item) for item in artifact.names()}
-    # The batches are the same to the last bit, what was computed of them nearly so.
-    for drawn in ("random/sampler", "random/cpu"):
-        np.testing.assert_array_equal(files["parts"][drawn], files["whole"][drawn])
-    ends = {name: {item: arrays[item] for item in start} for name, arrays in files.items()}
-    assert apart(ends["whole"], ends["parts"], start) < 0.1
+    names = [item for item in files["whole"] if item.startswith(("weights/", "random/"))]
+    assert {"random/sampler", "random/cpu"} < set(names)
+    for item in names:
+        np.testing.assert_array_equal(files["parts"][item], files["whole"][item], item)
 
 
 def test_people_held_out_are_scored(write_geis: Write) -> None:
@@ -285,7 +305,7 @@ def test_the_command_says_too_little_memory_in_words(
 ) -> None:
     options = ["--protocol", "halves", "--device", "cuda", "--precision", "fp32", "--width", 8]
     output = tmp_path / "model.h5"
-    ran = gaitkit("train-gan", write_geis(), "-o", output, "--batch-size", 2**16, *options)
+    ran = gaitkit("train-gan", write_geis(), "-o", output, "--batch-size", 4096, *options)
     assert ran.code == 1
     assert "Error: The device has too little memory for iteration 1" in ran.stderr
     assert "smaller --batch-size" in ran.stderr
