@@ -51,14 +51,19 @@ class Located(NamedTuple):
     folder: str
 
 
-def refuse_duplicates(sequences: Sequence[Located], root: str) -> None:
+_ONE_TAKE = "Rename one of them: nm-01, nm_1 and nm01 are all take 1 of condition nm."
+
+
+def refuse_duplicates(
+    sequences: Sequence[Located], root: str, hint: str = _ONE_TAKE
+) -> None:
     """Raise when two folders stand for the same sequence; `sequences` are in order of key."""
     for first, second in pairwise(sequences):
         if first.key == second.key:
             raise LayoutError(
                 f"two folders of {root} stand for the same sequence {first.key}: {first.folder} "
                 f"and {second.folder}",
-                hint="Rename one of them: nm-01, nm_1 and nm01 are all take 1 of condition nm.",
+                hint=hint,
             )
 
 
@@ -70,6 +75,8 @@ class TreeSource(Layout):
     """
 
     summary = "a folder 001/nm-01/000/*.png"
+    title = "CASIA-B"
+    by_depth = True
 
     @classmethod
     def recognise(cls, place: Place) -> bool:
@@ -95,22 +102,21 @@ class TreeSource(Layout):
         images = 0
         wrong_view = None
         root, strays = self.path, self.strays
-        for subject in self._folders(root, known=MARKER):
-            for sequence in self._folders(root / subject):
-                for view_name in self._folders(root / subject / sequence):
-                    folder = f"{subject}/{sequence}/{view_name}"
-                    names = list_images(root / folder, strays, self)
-                    count = len(self.choose(names, str(root / folder)))
-                    strays[OTHERS] += len(names) - count
-                    view = parse_view(view_name)
-                    images += count
-                    if view is not None:
-                        key = sequence_key(subject, sequence, view)
-                        sequences.append(Located(key, folder))
-                    elif count:
-                        wrong_view = wrong_view or folder
-                    else:
-                        strays[f"folders without {noun_of(self.suffixes)}"] += 1
+        for subject, above in self._sequence_folders():
+            for view_name in self._folders(root / above):
+                folder = f"{above}/{view_name}"
+                names = list_images(root / folder, strays, self)
+                count = len(self.choose(names, str(root / folder)))
+                strays[OTHERS] += len(names) - count
+                view = parse_view(view_name)
+                images += count
+                if view is not None:
+                    key = sequence_key(subject, above.rpartition("/")[2], view)
+                    sequences.append(Located(key, folder))
+                elif count:
+                    wrong_view = wrong_view or folder
+                else:
+                    strays[f"folders without {noun_of(self.suffixes)}"] += 1
         if wrong_view is not None and sequences:
             raise view_is_no_number((root / wrong_view).as_posix())
         if wrong_view is not None or not images:
@@ -123,6 +129,30 @@ class TreeSource(Layout):
         """The sequences of a unit in order of key."""
         for key, folder in unit.work:
             yield SequenceFrames(key, frames_of(self.path / folder, self))
+
+    def _sequence_folders(self) -> Iterator[tuple[str, str]]:
+        """Each subject and the folder of a sequence, relative to the root.
+
+        A subject's archive that was unpacked into a folder of its own name leaves 001/001/nm-01.
+        """
+        for subject in self._folders(self.path, known=MARKER):
+            for sequence in self._folders(self.path / subject):
+                folder = f"{subject}/{sequence}"
+                if sequence == subject and self._holds_sequences(folder):
+                    for inner in self._folders(self.path / folder):
+                        yield subject, f"{folder}/{inner}"
+                else:
+                    yield subject, folder
+
+    def _holds_sequences(self, folder: str) -> bool:
+        """Whether two folders lie one in another in a folder: 001/001 is else a sequence."""
+        for name in sorted(os.listdir(self.path / folder)):
+            below = self.path / folder / name
+            if not is_hidden(name) and below.is_dir():
+                with os.scandir(below) as entries:
+                    if any(entry.is_dir() and not is_hidden(entry.name) for entry in entries):
+                        return True
+        return False
 
     def _folders(self, folder: Path, *, known: str = "") -> list[str]:
         """Names of the visible folders in a folder, sorted; what else is there is counted."""

@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from gaitkit.datasets.naming import (
     ARRAY_SUFFIXES,
@@ -23,6 +24,9 @@ from gaitkit.datasets.naming import (
 )
 from gaitkit.errors import LayoutError
 from gaitkit.printable import printable
+
+if TYPE_CHECKING:
+    from gaitkit.datasets.sampling import Sampled
 
 __all__ = [
     "ARRAYS",
@@ -156,16 +160,26 @@ class Place:
         """A file of each sort in the folder; nothing in a file."""
         return glimpse(self.path) if self.is_folder else Glimpse()
 
+    @cached_property
+    def sample(self) -> list[Sampled]:
+        """Some files of frames, from all over the folder or from the beginning of the archive."""
+        # Imported here: only layouts that are told by names need it.
+        from gaitkit.datasets.archives import archive_kind
+        from gaitkit.datasets.sampling import sample_archive, sample_folder
+
+        if self.is_folder:
+            return sample_folder(self.path)
+        return sample_archive(self.path) if archive_kind(self.start) else []
+
     @property
     def is_tree(self) -> bool:
         """Whether the images in a folder lie three folders down: ``001/nm-01/000/*.png``."""
-        return self.seen.image is not None and len(self.seen.image) == _LEVELS + 1
+        return _is_deep(self.seen.image)
 
     @property
     def is_array_tree(self) -> bool:
         """Whether arrays lie three folders down, ``001/nm-01/000/*.pkl``, and images do not."""
-        array = self.seen.array
-        return array is not None and len(array) == _LEVELS + 1 and not self.is_tree
+        return _is_deep(self.seen.array) and not self.is_tree
 
     @property
     def holds_archives(self) -> bool:
@@ -175,6 +189,13 @@ class Place:
         """
         packed = self.seen.archive is not None and len(self.seen.archive) == 1
         return packed and not (self.is_tree or self.is_array_tree)
+
+
+def _is_deep(parts: tuple[str, ...] | None) -> bool:
+    """Whether a file lies three folders down, or four where a subject's folder holds its twin."""
+    if parts is None:
+        return False
+    return len(parts) == _LEVELS + 1 or (len(parts) == _LEVELS + 2 and parts[0] == parts[1])
 
 
 def is_gei_name(parts: tuple[str, ...]) -> bool:

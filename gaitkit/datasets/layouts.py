@@ -30,9 +30,15 @@ __all__ = [
 
 LAYOUTS: dict[str, str] = {
     "manifest": "gaitkit.datasets.manifest:ManifestSource",
+    "oumvlp": "gaitkit.datasets.field:OuMvlp",
+    "casia-a": "gaitkit.datasets.field:CasiaA",
+    "casia-c": "gaitkit.datasets.field:CasiaC",
+    "grew": "gaitkit.datasets.field:Grew",
+    "gait3d": "gaitkit.datasets.field:Gait3D",
     "geis": "gaitkit.datasets.gei_images:GeiImageSource",
     "opengait": "gaitkit.datasets.opengait:ArrayTree",
     "opengait-packed": "gaitkit.datasets.opengait:PackedArrays",
+    "folders": "gaitkit.datasets.own_folders:OwnFolders",
     "casia-b-packed": "gaitkit.datasets.packed:PackedSource",
     "casia-b": "gaitkit.datasets.casia_b:TreeSource",
 }

@@ -31,7 +31,13 @@ from gaitkit.printable import LETTERS, printable
 if TYPE_CHECKING:
     from gaitkit.datasets.glimpse import Place
 
-__all__ = ["ArrayTree", "PackedArrays"]
+__all__ = [
+    "ArrayTree",
+    "PackedArrays",
+    "choose_in_archive",
+    "choose_silhouettes",
+    "unpacked",
+]
 
 _SILHOUETTES = "sil"
 _LOOKED_AT = 100_000
@@ -51,32 +57,65 @@ class _Arrays(Layout):
         return f"the arrays of aligned silhouettes in {self.path}"
 
     def choose(self, names: list[str], folder: str) -> list[str]:
-        """The file that holds the silhouettes; all names where there is but one, or none.
-
-        Raises
-        ------
-        LayoutError
-            Several may be it.
-        """
-        if len(names) < 2:
-            return names
-        view = PurePath(folder).name
-        stems = [name.removesuffix(PurePath(name).suffix) for name in names]
-        likely = [n for n, stem in zip(names, stems, strict=True) if stem == view] or [
-            n for n, stem in zip(names, stems, strict=True) if _SILHOUETTES in stem.lower()
-        ]
-        if len(likely) != 1:
-            shown = printable(", ".join(likely or names), LETTERS)
-            raise LayoutError(
-                f"{printable(folder, 200)} holds several arrays of one sequence, and which are its "
-                f"silhouettes cannot be told: {shown}",
-                hint=f"Name that one {printable(view, LETTERS)}.pkl, or give it alone a name with "
-                f"{_SILHOUETTES}.",
-            )
-        return likely
+        """The file that holds the silhouettes; all names where there is but one, or none."""
+        return choose_silhouettes(names, folder)
 
 
-def _unpacked(files: Iterable[Frame], where: str) -> Iterator[Frame]:
+def choose_silhouettes(names: list[str], folder: str) -> list[str]:
+    """Which of the arrays of one walk holds its silhouettes.
+
+    Parameters
+    ----------
+    names : list of str
+        Files in the folder of a sequence.
+    folder : str
+        That folder.
+
+    Returns
+    -------
+    list of str
+        One name; all names where there is but one, or none.
+
+    Raises
+    ------
+    LayoutError
+        Several may be it.
+
+    Examples
+    --------
+    >>> choose_silhouettes(["parts.pkl", "090.pkl"], "001/nm-01/090")
+    ['090.pkl']
+    """
+    if len(names) < 2:
+        return names
+    view = PurePath(folder).name
+    stems = [name.removesuffix(PurePath(name).suffix) for name in names]
+    likely = [n for n, stem in zip(names, stems, strict=True) if stem == view] or [
+        n for n, stem in zip(names, stems, strict=True) if _SILHOUETTES in stem.lower()
+    ]
+    if len(likely) != 1:
+        shown = printable(", ".join(likely or names), LETTERS)
+        raise LayoutError(
+            f"{printable(folder, 200)} holds several arrays of one sequence, and which are its "
+            f"silhouettes cannot be told: {shown}",
+            hint=f"Name that one {printable(view, LETTERS)}.pkl, or give it alone a name with "
+            f"{_SILHOUETTES}.",
+        )
+    return likely
+
+
+def choose_in_archive(contents: Contents, label: str) -> None:
+    """Leave of the arrays of each sequence in an archive the one that holds its silhouettes."""
+    for number, sequence in enumerate(contents.sequences):
+        names = sequence.names.split("/")
+        if len(names) > 1:
+            (chosen,) = choose_silhouettes(names, f"{label}/{sequence.folder}")
+            contents.sequences[number] = _only(sequence, chosen)
+            contents.ignored[OTHERS] += len(names) - 1
+
+
+def unpacked(files: Iterable[Frame], where: str) -> Iterator[Frame]:
+    """The frames in the arrays of a sequence; `where` is its folder, for messages."""
     for name, data in files:
         assert isinstance(data, bytes)  # Files are not decoded where they are listed.
         yield from array_frames(name, data, f"{where}/{name}")
@@ -96,7 +135,7 @@ class ArrayTree(_Arrays, TreeSource):
         """The sequences of a unit in order of key."""
         for (_, folder), sequence in zip(unit.work, super().read(unit), strict=True):
             where = str(self.path / folder)
-            yield SequenceFrames(sequence.key, _unpacked(sequence.frames, where))
+            yield SequenceFrames(sequence.key, unpacked(sequence.frames, where))
 
 
 class PackedArrays(_Arrays, PackedSource):
@@ -117,17 +156,12 @@ class PackedArrays(_Arrays, PackedSource):
     def read(self, unit: Unit) -> Iterator[SequenceFrames]:
         """The sequences of a unit in order of key."""
         for packed in super().read(unit):
-            frames = _unpacked(packed.frames, f"{self.path}/{packed.key}")
+            frames = unpacked(packed.frames, f"{self.path}/{packed.key}")
             yield SequenceFrames(packed.key, frames, packed.ignored)
 
     def _contents(self, container: Container, *, subject: str | None = None) -> Contents:
         contents = super()._contents(container, subject=subject)
-        for number, sequence in enumerate(contents.sequences):
-            names = sequence.names.split("/")
-            if len(names) > 1:
-                (chosen,) = self.choose(names, f"{container.label}/{sequence.folder}")
-                contents.sequences[number] = _only(sequence, chosen)
-                contents.ignored[OTHERS] += len(names) - 1
+        choose_in_archive(contents, container.label)
         return contents
 
     def _begins_with_arrays(self) -> bool:

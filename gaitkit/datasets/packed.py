@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -68,6 +68,7 @@ __all__ = [
     "PackedSequence",
     "PackedSource",
     "list_contents",
+    "read_sequences",
     "visible_members",
 ]
 
@@ -222,7 +223,7 @@ class PackedSource(Layout):
             if container is None or isinstance(unit.work[0], InnerArchive):
                 yield from self._inner_sequences(container, unit)
             else:
-                yield from _sequences(container, unit.work)
+                yield from read_sequences(container, unit.work)
 
     def _contents(self, container: Container, *, subject: str | None = None) -> Contents:
         return list_contents(container, self.limits, subject=subject, suffixes=self.suffixes)
@@ -286,7 +287,7 @@ class PackedSource(Layout):
                     raise _no_sequences(item, contents)
                 contents.ignored["archives"] += len(contents.archives)
                 ignored = dict(+contents.ignored)
-                for sequence in _sequences(inner, contents.sequences):
+                for sequence in read_sequences(inner, contents.sequences):
                     yield SequenceFrames(sequence.key, sequence.frames, ignored)
                     ignored = {}
 
@@ -355,11 +356,12 @@ def list_contents(
     *,
     subject: str | None = None,
     suffixes: frozenset[str] = IMAGE_SUFFIXES,
+    key_of: Callable[[Folder], SequenceKey | None] | None = None,
 ) -> Contents:
     """List the sequences in an archive.
 
     An image belongs to a sequence when it lies in a folder ``subject/sequence/view`` below any
-    other folders, the view being a number.
+    other folders, the view being a number; or in one that `key_of` gives a key.
 
     Parameters
     ----------
@@ -371,6 +373,8 @@ def list_contents(
         Whose archive it is, if its paths begin at the sequence.
     suffixes : frozenset of str
         Endings of the files that hold frames.
+    key_of : callable, optional
+        The key that a folder stands for, or `None`: how another data set names its folders.
 
     Returns
     -------
@@ -389,19 +393,22 @@ def list_contents(
     for member in visible_members(container, limits, contents, suffixes=suffixes):
         if member.is_folder:
             # An empty view folder is a sequence without frames, as it is on the disk.
-            if parse_view(member.parts[-1]) is not None:
+            if key_of is not None or parse_view(member.parts[-1]) is not None:
                 frames.setdefault(member.parts, _Frames())
             continue
         found = frames.setdefault(member.parts[:-1], _Frames())
         found.names.append(clean_text(member.parts[-1]))
         found.places.extend((member.offset, member.size, member.packed, member.check))
-    places = _sequence_folders(frames, container.label, subject)
+    keys = (
+        _keys_of_casia_b(frames, container.label, subject)
+        if key_of is None
+        else _keys_of(frames, key_of)
+    )
     for folder, found in sorted(frames.items()):
-        place = places.get(folder)
-        if place is None:
+        key = keys.get(folder)
+        if key is None:
             contents.ignored[f"{noun_of(suffixes)} at another depth"] += len(found.names)
             continue
-        key = sequence_key(place[-3], place[-2], parse_view(place[-1]))
         names, numbers = _in_order(found, contents.ignored)
         contents.sequences.append(PackedSequence(key, "/".join(folder), names, numbers))
     contents.ignored = +contents.ignored
@@ -412,10 +419,22 @@ def list_contents(
     return contents
 
 
-def _sequence_folders(
+def _keys_of(
+    frames: dict[Folder, _Frames], key_of: Callable[[Folder], SequenceKey | None]
+) -> dict[Folder, SequenceKey]:
+    """Keys by the names of another data set; a folder with others in it is no empty sequence."""
+    above = {folder[:end] for folder in frames for end in range(1, len(folder))}
+    return {
+        folder: key
+        for folder, found in frames.items()
+        if (found.names or folder not in above) and (key := key_of(folder)) is not None
+    }
+
+
+def _keys_of_casia_b(
     frames: dict[Folder, _Frames], label: str, subject: str | None
-) -> dict[Folder, Folder]:
-    """Which folders are views, each with its subject, sequence and view as the last parts."""
+) -> dict[Folder, SequenceKey]:
+    """Keys of the folders that are views of a sequence of a subject, below any folders."""
     with_images = {folder for folder, found in frames.items() if found.names}
     deep = {folder: folder for folder in frames if len(folder) > 2}
     good = {f for f in deep if f in with_images and parse_view(f[-1]) is not None}
@@ -428,7 +447,10 @@ def _sequence_folders(
     for folder in sorted(beside):
         if folder in with_images:
             raise view_is_no_number(f"{label}/{'/'.join(folder)}")
-    return {folder: deep[folder] for folder in (*good, *beside)}
+    return {
+        folder: sequence_key(*deep[folder][-3:-1], parse_view(folder[-1]))
+        for folder in (*good, *beside)
+    }
 
 
 def _in_order(found: _Frames, ignored: Counter[str]) -> tuple[str, bytes]:
@@ -443,9 +465,10 @@ def _in_order(found: _Frames, ignored: Counter[str]) -> tuple[str, bytes]:
     return "/".join(names), places.tobytes()
 
 
-def _sequences(
+def read_sequences(
     container: Container, sequences: tuple[PackedSequence, ...] | list[PackedSequence]
 ) -> Iterator[SequenceFrames]:
+    """Sequences of an archive with their frames, in the order given."""
     if not container.in_order:
         for sequence in sequences:
             yield SequenceFrames(sequence.key, _frames(container, sequence))

@@ -30,6 +30,7 @@ from gaitkit.datasets.naming import (
     stray_class,
     suffix_of,
 )
+from gaitkit.datasets.recognition import refuse_implausible, told_keys
 from gaitkit.documents import read_json
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import DatasetError, LayoutError, OutputError
@@ -139,6 +140,11 @@ def cut_into_units(items: Sequence[Any], size: int, place_of: Callable[[Any], st
     return units
 
 
+def place_of(item: Any) -> str:
+    """Where a sequence of a unit lies, as its source notes it."""
+    return str(getattr(item, "folder", "") or getattr(item, "path", "") or item)
+
+
 @dataclass(frozen=True)
 class SequenceFrames:
     """One sequence, its frames still unread.
@@ -228,10 +234,14 @@ class Layout(ABC):
     """What there is to read."""
     lists_other_files: ClassVar[bool] = False
     """Whether a file at `path` says where the frames are, rather than holding them."""
-    suffixes: ClassVar[frozenset[str]] = IMAGE_SUFFIXES
+    suffixes: frozenset[str] = IMAGE_SUFFIXES
     """Endings of the files that hold the frames."""
-    aligned: ClassVar[bool] = False
+    aligned: bool = False
     """Whether the frames are aligned already, by somebody else, and are used as they are."""
+    title: ClassVar[str] = ""
+    """Whose layout it is, for people; that of the class's own name where it is empty."""
+    by_depth: ClassVar[bool] = False
+    """Whether names are told by their depth alone: what they say is then looked at once more."""
 
     def __init__(
         self, path: Path | str, *, name: str | None = None, limits: Limits = LIMITS
@@ -290,6 +300,24 @@ class Layout(ABC):
         """What is read and from where."""
         return f"the {'folder' if self.path.is_dir() else 'file'} {self.path}"
 
+    def known_keys(self) -> Iterator[SequenceKey]:
+        """Keys of the sequences that the listing has found; none within unopened archives."""
+        for unit in self.units():
+            for item in unit.work:
+                key = getattr(item, "key", None)
+                if isinstance(key, SequenceKey):
+                    yield key
+
+    @property
+    def recognised(self) -> str:
+        """What was recognised, in one line for people.
+
+        Examples
+        --------
+        ``OU-MVLP, 3 subjects, views 0 and 90, sequences 00 and 01``
+        """
+        return told_keys(self.title or type(self).__name__, self.known_keys())
+
     @property
     def ignored(self) -> Mapping[str, int]:
         """Counts of strays by class; those within inner archives come with their sequences."""
@@ -318,7 +346,16 @@ class Layout(ABC):
                 raise LayoutError(f"There is no file or folder {printable(str(self.path), 200)}.")
             self._identity = None if self.path.is_dir() else file_identity(self.path)
             self._units = self.list_units()
+            try:
+                if self.by_depth:
+                    refuse_implausible(self.known_keys(), self.path, self._first_place)
+            except LayoutError:
+                self._units = None
+                raise
         return list(self._units)
+
+    def _first_place(self) -> str:
+        return next((place_of(item) for unit in self.units() for item in unit.work), "")
 
     def open_archive(self) -> Container:
         """The archive at `path`, to be closed by the caller.

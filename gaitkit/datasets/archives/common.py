@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import IO, NamedTuple, Self
+from typing import IO, Any, BinaryIO, NamedTuple, Self
 
 from gaitkit.errors import ArchiveError
 
@@ -16,6 +17,7 @@ __all__ = [
     "Container",
     "Limits",
     "Member",
+    "Part",
     "damaged",
     "refused",
     "safe_parts",
@@ -175,6 +177,44 @@ class Budget:
             )
 
 
+class Part(io.RawIOBase):
+    """Some bytes of a file as a file: an archive within an archive need not fit into memory.
+
+    Parameters
+    ----------
+    file : binary file
+        Seekable; it stays open when this one is closed.
+    start, size : int
+        Where the part begins, and its length.
+    """
+
+    def __init__(self, file: IO[bytes], start: int, size: int) -> None:
+        super().__init__()
+        self._file, self._start, self._size, self._at = file, start, size, 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place of the part."""
+        self._at = max(0, offset + (0, self._at, self._size)[whence])
+        return self._at
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Read into a buffer."""
+        view = memoryview(buffer).cast("B")
+        self._file.seek(self._start + self._at)
+        data = self._file.read(min(len(view), max(0, self._size - self._at)))
+        view[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
 class Container(ABC):
     """An archive in a seekable binary file; a context manager that closes it.
 
@@ -235,6 +275,14 @@ class Container(ABC):
     @abstractmethod
     def read(self, member: Member) -> bytes:
         """The bytes of a member."""
+
+    def as_file(self, member: Member) -> BinaryIO | None:
+        """A member as a file of its own, where the archive stores it as it is; else `None`.
+
+        It is read out of the archive's file, so it has to be closed first. A checksum that the
+        archive has of it is not compared.
+        """
+        return None
 
     def close(self) -> None:
         """Close the file."""

@@ -34,7 +34,7 @@ def archive_kind(start: bytes) -> str:
 
 
 def open_container(
-    source: Path | bytes,
+    source: Path | bytes | BinaryIO,
     label: str,
     *,
     limits: Limits = LIMITS,
@@ -44,8 +44,8 @@ def open_container(
 
     Parameters
     ----------
-    source : Path or bytes
-        The file, or the archive itself in memory.
+    source : Path, bytes or binary file
+        The file, the archive itself in memory, or an open file that is closed with the container.
     label : str
         The archive, for messages.
     limits : Limits
@@ -66,6 +66,10 @@ def open_container(
     if isinstance(source, bytes):
         file: BinaryIO = io.BytesIO(source)
         size = len(source)
+    elif not isinstance(source, Path):
+        file = source
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
     else:
         try:
             file = source.open("rb", buffering=_BUFFER)

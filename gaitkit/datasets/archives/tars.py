@@ -6,10 +6,18 @@ for each member and reads extended headers of any size; here all three are error
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
-from gaitkit.datasets.archives.common import Container, Member, damaged, refused, safe_parts
+from gaitkit.datasets.archives.common import (
+    Container,
+    Member,
+    Part,
+    damaged,
+    refused,
+    safe_parts,
+)
 
 __all__ = ["TarContainer", "is_tar_header"]
 
@@ -97,6 +105,12 @@ class TarContainer(Container):
         if len(data) != member.size:
             raise damaged(self.label, f"it ends within {'/'.join(member.parts)}")
         return data
+
+    def as_file(self, member: Member) -> BinaryIO | None:
+        """A member as a file, unless the archive is compressed as a whole."""
+        if self.in_order:
+            return None
+        return io.BufferedReader(Part(self._file, member.offset, member.size))
 
     def _block(self, position: int) -> bytes | None:
         """The header block at a position; `None` at the end of the archive."""

@@ -6,13 +6,21 @@ frames of CASIA-B is more than all the rest of gaitkit takes; here the directory
 
 from __future__ import annotations
 
+import io
 import stat
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
-from gaitkit.datasets.archives.common import Container, Member, damaged, refused, safe_parts
+from gaitkit.datasets.archives.common import (
+    Container,
+    Member,
+    Part,
+    damaged,
+    refused,
+    safe_parts,
+)
 
 __all__ = ["ZipContainer"]
 
@@ -58,12 +66,7 @@ class ZipContainer(Container):
     def read(self, member: Member) -> bytes:
         """The bytes of a member, its checksum compared."""
         name = "/".join(member.parts)
-        self._file.seek(member.offset)
-        head = self._file.read(_LOCAL.size)
-        if len(head) < _LOCAL.size or head[:4] != b"PK\3\4":
-            raise damaged(self.label, f"{name} is not where its directory says")
-        *_, name_length, extra_length = _LOCAL.unpack(head)
-        self._file.seek(name_length + extra_length, 1)
+        self._file.seek(self._start_of(member))
         data = self._file.read(member.packed)
         checksum, method = divmod(member.check, 2**16)
         if method == _DEFLATED:
@@ -71,6 +74,22 @@ class ZipContainer(Container):
         if len(data) != member.size or zlib.crc32(data) != checksum:
             raise damaged(self.label, f"the checksum of {name} is wrong")
         return data
+
+    def as_file(self, member: Member) -> BinaryIO | None:
+        """A member as a file, if it is stored and not compressed."""
+        if member.check % 2**16 != _STORED or member.size != member.packed:
+            return None
+        return io.BufferedReader(Part(self._file, self._start_of(member), member.size))
+
+    def _start_of(self, member: Member) -> int:
+        """Where the bytes of a member begin."""
+        self._file.seek(member.offset)
+        head = self._file.read(_LOCAL.size)
+        if len(head) < _LOCAL.size or head[:4] != b"PK\3\4":
+            name = "/".join(member.parts)
+            raise damaged(self.label, f"{name} is not where its directory says")
+        *_, name_length, extra_length = _LOCAL.unpack(head)
+        return int(member.offset + _LOCAL.size + name_length + extra_length)
 
     def _inflate(self, data: bytes, size: int, name: str) -> bytes:
         inflate = zlib.decompressobj(-15)
