@@ -83,12 +83,21 @@ def one_input(
 
 def describe_source(source: FrameSource, output: Path, *, as_json: bool) -> None:
     """Say what a run would read and write, for ``--dry-run``."""
+    from gaitkit.datasets.sources import Layout
+
     units = source.units()
+    recognised = source.recognised if isinstance(source, Layout) else ""
     if as_json:
         console.print_json(
-            {"source": source.description, "dataset": source.name, "units": len(units)}
+            {
+                "source": source.description,
+                "dataset": source.name,
+                "units": len(units),
+                "recognised": recognised,
+            }
         )
         return
+    console.say(recognised)
     console.print_line(
         f"Would read {source.description} (data set {source.name}) in {len(units):,} units"
     )

@@ -29,6 +29,7 @@ __all__ = ["cli", "main"]
 COMMANDS = {
     "demo": "demo",
     "synth": "synth",
+    "manifest": "manifest",
     "normalize": "normalize",
     "make-gei": "make_gei",
     "train-gan": "train_gan",

@@ -54,9 +54,7 @@ class Located(NamedTuple):
 _ONE_TAKE = "Rename one of them: nm-01, nm_1 and nm01 are all take 1 of condition nm."
 
 
-def refuse_duplicates(
-    sequences: Sequence[Located], root: str, hint: str = _ONE_TAKE
-) -> None:
+def refuse_duplicates(sequences: Sequence[Located], root: str, hint: str = _ONE_TAKE) -> None:
     """Raise when two folders stand for the same sequence; `sequences` are in order of key."""
     for first, second in pairwise(sequences):
         if first.key == second.key:
@@ -74,7 +72,7 @@ class TreeSource(Layout):
     listed again when a sequence is read.
     """
 
-    summary = "a folder 001/nm-01/000/*.png"
+    summary = "001/nm-01/000/*.png"
     title = "CASIA-B"
     by_depth = True
 

@@ -26,7 +26,7 @@ class OuMvlp(NamedLayout):
     """
 
     title = "OU-MVLP"
-    summary = "Silhouette_000-00/00001/*.png"
+    summary = "Silhouette_000-00/00001"
 
     _part = re.compile(r"silhouettes?[-_ ]?(\d{3})[-_](\d{2})", re.IGNORECASE)
     _views = frozenset(f"{view:03d}" for view in (*range(0, 91, 15), *range(180, 271, 15)))
@@ -76,7 +76,7 @@ class CasiaA(NamedLayout):
     """
 
     title = "CASIA-A"
-    summary = "fyc/00_1/*.png"
+    summary = "fyc/00_1"
 
     _recording = re.compile(r"(00|45|90)_(\d{1,2})")
 
@@ -97,7 +97,7 @@ class CasiaC(NamedLayout):
     """
 
     title = "CASIA-C"
-    summary = "01001fn00/*.png"
+    summary = "01001fn00"
 
     _recording = re.compile(r"(?:\d{2})?(\d{3})[-_]?(f[nsqb])[-_]?(\d{1,2})", re.IGNORECASE)
 
@@ -118,7 +118,7 @@ class Grew(NamedLayout):
     """
 
     title = "GREW"
-    summary = "train/00001/SEQUENCE/*.png"
+    summary = "train/00001/SEQUENCE"
     noun = "parts"
 
     _sequence = re.compile(r"[A-Za-z0-9]{8}")
@@ -142,7 +142,7 @@ class Grew(NamedLayout):
 
     @classmethod
     def is_typical(cls, folders: Folders) -> bool:
-        """With a name of eight letters or digits in the sequence's place, and a number as subject."""
+        """With eight letters or digits as the sequence, and a number as the subject."""
         key = cls.key_of(folders) if cls._sequence.fullmatch(folders[-1]) else None
         return key is not None and bool(re.fullmatch(r"\d+(train)?|probe", key.subject))
 
@@ -180,7 +180,7 @@ class Gait3D(NamedLayout):
     """
 
     title = "Gait3D"
-    summary = "0000/camid0_videoid2/seq0/*.png"
+    summary = "0000/camid0_videoid2/seq0"
     noun = "cameras"
 
     _video = re.compile(r"(camid\d{1,9})_videoid(\d{1,9})", re.IGNORECASE)
@@ -201,5 +201,3 @@ class Gait3D(NamedLayout):
     def name_of(cls, key: SequenceKey) -> str:
         """``camid0``."""
         return key.condition
-
-

@@ -106,8 +106,9 @@ class GeiImageSource(Layout):
         There is nothing at `path`, or something that is neither a folder nor an archive.
     """
 
-    summary = f"ready-made GEIs {_EXPECTED}, in a folder or archive"
+    summary = _EXPECTED
     holds = "geis"
+    title = "ready-made GEIs"
 
     def __init__(
         self, path: Path | str, *, name: str | None = None, limits: Limits = LIMITS

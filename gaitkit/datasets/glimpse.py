@@ -7,6 +7,7 @@ is looked at before any work is done, and the answer names the folder to try.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -55,6 +56,12 @@ _MANIFEST = "a manifest, a CSV file that begins with path,subject,condition,take
 _SEGMENT = (
     f"gaitkit starts from silhouettes. Videos of silhouettes are listed in {_MANIFEST}; others "
     "have to be segmented first."
+)
+_SEQUENCE = re.compile(r"[^\W\d_]+[-_]?\d+")
+_SEQUENCE_OF_SOMEBODY = re.compile(r"[^-]+-[^\W\d_]+[-_]?\d+")
+_GEI_NAMES = (
+    "gaitkit make-gei reads GEIs that are named 001/nm-01/001-nm-01-090.png, 001/nm-01/090.png or "
+    "001-nm-01-090.png: subject, sequence and view."
 )
 _UNREAD_ARCHIVES = frozenset({".rar", ".7z", ".zst", ".lz4", ".gz", ".bz2", ".xz"})
 
@@ -292,13 +299,27 @@ def misplaced(root: Path, seen: Glimpse) -> LayoutError:
         )
     if extra == 0:
         return _of_the_other_kind(where, seen) or view_is_no_number(where.rpartition("/")[0])
-    # Above: the folder that is that many levels up, if its lowest level can be a view.
-    resolved = root if len(root.parts) > -extra and ".." not in root.parts else root.resolve()
-    names = (*resolved.parts, *folders)
-    if parse_view(names[-1]) is not None and len(resolved.parts) > -extra:
-        up = resolved.parents[-extra - 1].as_posix()
-        return LayoutError(f"{start}; it looks {_levels(-extra)} too shallow: try {up}")
+    if extra == -2 and _is_gei_of_a_view(found):
+        return LayoutError(
+            f"{start}; these may be ready-made GEIs, one image for each sequence: {where}",
+            hint=_GEI_NAMES,
+        )
+    if parse_view(folders[-1] if folders else root.resolve().name) is not None:
+        # What lies above was not given: it may be somebody's home.
+        hint = "Give the folder that holds the subjects' folders."
+        if extra == -1 and seen.image is not None and not _SEQUENCE.fullmatch(folders[0]):
+            hint += " If these are people and views, read them with `layout='folders'`."
+        return LayoutError(
+            f"{start}; it looks {_levels(-extra)} too shallow: its first {_noun(seen)} is {where}",
+            hint=hint,
+        )
     return LayoutError(f"{start}; its first {_noun(seen)} is {where}", hint=_other_layouts())
+
+
+def _is_gei_of_a_view(parts: tuple[str, ...]) -> bool:
+    """Whether an image lies in a view's folder and is named as a sequence: 090/001-nm-01.png."""
+    stem = PurePosixPath(parts[-1]).stem
+    return parse_view(parts[-2]) is not None and bool(_SEQUENCE_OF_SOMEBODY.fullmatch(stem))
 
 
 def misplaced_in_archive(label: str, seen: Glimpse) -> LayoutError:
@@ -344,7 +365,7 @@ def _other_layouts() -> str:
     from gaitkit.datasets.layouts import describe_layouts
 
     known = describe_layouts("frames")
-    return f"Frames in folders of another shape are listed in a manifest.\n{known}"
+    return f"Other frames are listed in a manifest.\n{known}"
 
 
 def _levels(count: int) -> str:

@@ -172,8 +172,9 @@ def _row(header: list[str], cells: list[str], line: int, label: str) -> Manifest
 class ManifestSource(Layout):
     """The sequences that a manifest lists. See `Layout` for the parameters."""
 
-    summary = f"a CSV file that begins with {','.join(COLUMNS)}"
+    summary = f"CSV: {','.join(COLUMNS)}"
     lists_other_files = True
+    title = "manifest"
 
     @classmethod
     def recognise(cls, place: Place) -> bool:

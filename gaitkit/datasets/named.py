@@ -61,6 +61,7 @@ from gaitkit.labels import SequenceKey
 from gaitkit.outputs import FileIdentity, file_identity, is_beside
 
 if TYPE_CHECKING:
+    from gaitkit.datasets.archives.streams import Checkpoint
     from gaitkit.datasets.sampling import Sampled
 
 __all__ = ["Folders", "NamedLayout", "key_named"]
@@ -152,8 +153,7 @@ class NamedLayout(Layout):
 
     @classmethod
     def is_typical(cls, folders: Folders) -> bool:
-        """Whether folders are named as in this data set and no other; by default if they have a
-        key."""
+        """Whether folders are named as in no other data set; by default if they have a key."""
         return cls.key_of(folders) is not None
 
     @classmethod
@@ -555,12 +555,11 @@ class NamedLayout(Layout):
             with open_container(file, label, limits=self.limits) as within:
                 yield within
 
-    def _checkpoints_of(self, path: Path) -> list[object]:
-        kept = self.__dict__.setdefault("_checkpoints_by_path", {})
+    def _checkpoints_of(self, path: Path) -> list[Checkpoint]:
+        kept: dict[Path, list[Checkpoint]] = self.__dict__.setdefault("_kept_checkpoints", {})
         if path not in kept:
             kept.clear()
-        found: list[object] = kept.setdefault(path, [])
-        return found
+        return kept.setdefault(path, [])
 
     def _expanded(self, container: Container, archive: _Archive) -> bytes:
         """An archive within another one, in memory; the last one is kept for the next unit."""

@@ -50,6 +50,7 @@ class _Arrays(Layout):
 
     suffixes = ARRAY_SUFFIXES
     aligned = True
+    title = "OpenGait's arrays"
 
     @property
     def description(self) -> str:
@@ -124,7 +125,7 @@ def unpacked(files: Iterable[Frame], where: str) -> Iterator[Frame]:
 class ArrayTree(_Arrays, TreeSource):
     """A tree of arrays on disk. See `Layout` for the parameters."""
 
-    summary = "a folder 001/nm-01/000/*.pkl"
+    summary = "001/nm-01/000/*.pkl"
 
     @classmethod
     def recognise(cls, place: Place) -> bool:
@@ -141,7 +142,7 @@ class ArrayTree(_Arrays, TreeSource):
 class PackedArrays(_Arrays, PackedSource):
     """Arrays in an archive, or in a folder of archives. See `Layout` for the parameters."""
 
-    summary = "a zip or tar of it"
+    summary = "archives"
 
     @classmethod
     def recognise(cls, place: Place) -> bool:

@@ -53,7 +53,7 @@ class OwnFolders(NamedLayout):
     """One's own recordings, person by person. See `Layout` for the parameters."""
 
     title = "folders of one's own"
-    summary = "anna/monday/*.png, ben/1.mp4"
+    summary = "anna/monday"
     videos = True
 
     @classmethod

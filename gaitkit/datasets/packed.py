@@ -44,6 +44,7 @@ from gaitkit.datasets.naming import (
     stray_class,
     suffix_of,
 )
+from gaitkit.datasets.recognition import in_words, refuse_implausible
 from gaitkit.datasets.sources import (
     MARKER,
     Frame,
@@ -163,7 +164,10 @@ class InnerArchive(NamedTuple):
 class PackedSource(Layout):
     """Frames in an archive, or in a folder of archives. See `Layout` for the parameters."""
 
-    summary = "a zip or tar of 001/nm-01/000/*.png, or of subjects' archives, or their folder"
+    summary = "archives"
+
+    title = "CASIA-B"
+    by_depth = True
 
     @classmethod
     def recognise(cls, place: Place) -> bool:
@@ -216,6 +220,15 @@ class PackedSource(Layout):
                 for member in contents.archives
             ]
             return self._inner_units(container, inner)
+
+    @property
+    def recognised(self) -> str:
+        """What was recognised; of archives that are not opened yet, how many there are."""
+        inner = [item for unit in self.units() for item in unit.work]
+        if not isinstance(inner[0], InnerArchive):
+            return super().recognised
+        stems = in_words([clean_text(item.stem) for item in inner], "archives")
+        return f"{self.title}, {stems}"
 
     def read(self, unit: Unit) -> Iterator[SequenceFrames]:
         """The sequences of a unit in order of key."""
@@ -285,6 +298,9 @@ class PackedSource(Layout):
                 contents = self._contents(inner, subject=item.stem)
                 if not contents.sequences:
                     raise _no_sequences(item, contents)
+                keys = [one.key for one in contents.sequences]
+                place = f"{item.label}/{contents.sequences[0].folder}"
+                refuse_implausible(keys, self.path, place)
                 contents.ignored["archives"] += len(contents.archives)
                 ignored = dict(+contents.ignored)
                 for sequence in read_sequences(inner, contents.sequences):
@@ -448,7 +464,7 @@ def _keys_of_casia_b(
         if folder in with_images:
             raise view_is_no_number(f"{label}/{'/'.join(folder)}")
     return {
-        folder: sequence_key(*deep[folder][-3:-1], parse_view(folder[-1]))
+        folder: sequence_key(deep[folder][-3], deep[folder][-2], parse_view(folder[-1]))
         for folder in (*good, *beside)
     }
 

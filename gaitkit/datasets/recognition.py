@@ -1,8 +1,8 @@
 """What was recognised, in one line, and what cannot be what it was taken for.
 
-Depth alone tells little: in ``Silhouette_000-00/Silhouette_000-00/00001`` three folders lie over the
-frames as they do in CASIA-B, and the people's numbers would become degrees. So names are looked at
-once more when all of them are known.
+Depth alone tells little: in ``Silhouette_000-00/Silhouette_000-00/00001`` three folders lie over
+the frames as they do in CASIA-B, and the people's numbers would become degrees. So names are looked
+at once more when all of them are known.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ def in_words(items: Sequence[str], noun: str, *, none: str = "") -> str:
     >>> in_words(["000", "090"], "views"), in_words([str(n) for n in range(14)], "views")
     ('views 000 and 090', '14 views from 0 to 13')
     """
-    shown = [printable(item, LETTERS // 2) for item in (items[:_FEW] + [items[-1]])] if items else []
-    if not shown:
+    if not items:
         return none
+    shown = [printable(item, LETTERS // 2) for item in items[:_FEW]]
     if len(items) > _FEW:
-        return f"{len(items):,} {noun} from {shown[0]} to {shown[-1]}"
-    shown.pop()
+        last = printable(items[-1], LETTERS // 2)
+        return f"{len(items):,} {noun} from {shown[0]} to {last}"
     listed = shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
     return f"{noun.removesuffix('s') if len(items) == 1 else noun} {listed}"
 
@@ -108,7 +108,7 @@ def _short(view: float) -> str:
     return format_view(view).lstrip("0") or "0" if view >= 0 else f"{view:g}"
 
 
-def refuse_implausible(keys: Iterable[SequenceKey], path: Path, places: Callable[[], str]) -> None:
+def refuse_implausible(keys: Iterable[SequenceKey], path: Path, place: str) -> None:
     """Raise where names were read by their depth and cannot be what they were taken for.
 
     Parameters
@@ -117,7 +117,7 @@ def refuse_implausible(keys: Iterable[SequenceKey], path: Path, places: Callable
         Of a data set of folders subject, sequence and view.
     path : Path
         Where it is.
-    places : callable
+    place : str
         The folder of the first sequence, for the message.
 
     Raises
@@ -150,10 +150,10 @@ def refuse_implausible(keys: Iterable[SequenceKey], path: Path, places: Callable
             else f"{len(views):,} different numbers are no views in degrees"
         )
         raise LayoutError(
-            f"{shown} has folders as in {printable(places(), 120)}, but {what}; the lowest folders "
+            f"{shown} has folders as in {printable(place, 120)}, but {what}: the lowest folders "
             "look like numbers of people or of recordings.",
-            hint="Folders of people and their recordings are read with `layout='folders'`; anything "
-            "else is listed in a manifest: path,subject,condition,take,view.",
+            hint="List the sequences in a manifest, a CSV file that begins with "
+            "path,subject,condition,take,view.",
         )
     if len(subjects) == 1:
         (name,) = subjects
@@ -161,6 +161,6 @@ def refuse_implausible(keys: Iterable[SequenceKey], path: Path, places: Callable
             below = printable(str(path / name) if path.is_dir() else str(path), 120)
             raise LayoutError(
                 f"{shown} would have one subject, {quoted(name)}; that looks like the name of a "
-                f"data set, with people and views in it: {printable(places(), 120)}",
+                f"data set, with people and views in it: {printable(place, 120)}",
                 hint=f"Give {below} with `layout='folders'` to read people and views.",
             )

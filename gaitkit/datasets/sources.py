@@ -348,7 +348,7 @@ class Layout(ABC):
             self._units = self.list_units()
             try:
                 if self.by_depth:
-                    refuse_implausible(self.known_keys(), self.path, self._first_place)
+                    refuse_implausible(self.known_keys(), self.path, self._first_place())
             except LayoutError:
                 self._units = None
                 raise

@@ -6,6 +6,7 @@ are its three ways.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -67,6 +68,8 @@ __all__ = [
     "make_gei",
     "open_input",
 ]
+
+_log = logging.getLogger(__name__)
 
 InputKind = Literal["silhouettes", "frames", "geis"]
 
@@ -554,6 +557,8 @@ def collect_geis(
         dropped: list[DroppedRow] = list(source.dropped)
         records: list[tuple[SequenceKey, str]] = []
         units = source.units()
+        if isinstance(source, Layout) and not claim.taken:
+            _log.info("%s", source.recognised)
         for done, unit in enumerate(units, start=1):
             for sequence in source.read(unit):
                 _collect_one(sequence, images, dropped, records)

@@ -225,6 +225,8 @@ def work_through_frames(
         The pieces cannot be written.
     """
     units = source.units()
+    if isinstance(source, Layout):
+        _log.info("%s", source.recognised)
     plan = {
         "stage": stage,
         "version": __version__,

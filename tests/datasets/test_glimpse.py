@@ -27,26 +27,40 @@ def test_two_levels_too_deep_with_numbered_sequences(make_tree):
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("given", "words", "first"),
     [
-        ("001", "one level"),
-        ("001/nm-01", "two levels"),
-        ("001/nm-01/018", "three levels"),
+        ("001", "one level", "bg-01/000/001-bg-01-000-001.png"),
+        ("001/nm-01", "two levels", "000/001-nm-01-000-001.png"),
+        ("001/nm-01/018", "three levels", "001-nm-01-018-001.png"),
     ],
 )
-def test_too_shallow(tree, given, words):
-    assert refusal(tree / given).message == (
-        f"found 0 sequences under {tree}/{given}; expected {tree}/{given}/001/nm-01/000/*.png; "
-        f"it looks {words} too shallow: try {tree}"
-    )
+def test_too_shallow_without_a_word_about_folders_that_were_not_given(
+    tree, monkeypatch, given, words, first
+):
+    monkeypatch.chdir(tree / given)
+    for root in (".", str(tree / given)):
+        error = refusal(root)
+        assert error.message == (
+            f"found 0 sequences under {root}; expected {root}/001/nm-01/000/*.png; it looks "
+            f"{words} too shallow: its first image is {root}/{first}"
+        )
+        assert error.hint == "Give the folder that holds the subjects' folders."
 
 
-def test_too_shallow_from_the_current_folder(tree, monkeypatch):
-    monkeypatch.chdir(tree / "001")
-    assert refusal(".").message == (
-        "found 0 sequences under .; expected ./001/nm-01/000/*.png; it looks one level too "
-        f"shallow: try {tree}"
-    )
+def test_people_and_views_without_sequences_are_read_when_asked_for(make_tree, contents):
+    root = make_tree("mine", "001/000/1.png", "001/018/1.png", "002/018/1.png")
+    assert "read them with `layout='folders'`" in refusal(root).hint
+    found = contents(open_source(root, layout="folders"))
+    assert list(found) == ["001/nm-01/000", "001/nm-01/018", "002/nm-01/018"]
+
+
+def test_geis_sorted_by_view_are_told_to_be_geis(make_tree):
+    root = make_tree("geis", "090/001-nm-01.png", "090/002-nm-01.png")
+    with pytest.raises(LayoutError) as caught:
+        open_source(root, layout="casia-b").units()
+    assert "these may be ready-made GEIs" in caught.value.message
+    assert "001/nm-01/001-nm-01-090.png" in caught.value.hint
+    assert "try" not in str(caught.value)
 
 
 def test_ready_made_geis(make_tree):
