@@ -204,7 +204,7 @@ class GeiImageSource(Layout):
         There is nothing at `path`, or something that is neither a folder nor an archive.
     """
 
-    summary = f"ready-made GEIs {EXPECTED}, in a folder or archive"
+    summary = f"GEIs {EXPECTED}"
     holds = "geis"
 
     def __init__(

@@ -30,6 +30,7 @@ __all__ = [
 
 LAYOUTS: dict[str, str] = {
     "manifest": "gaitkit.datasets.manifest:ManifestSource",
+    "gei-manifest": "gaitkit.datasets.manifest:GeiManifestSource",
     "geis": "gaitkit.datasets.gei_images:GeiImageSource",
     "opengait": "gaitkit.datasets.opengait:ArrayTree",
     "opengait-packed": "gaitkit.datasets.opengait:PackedArrays",

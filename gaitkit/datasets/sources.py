@@ -232,6 +232,8 @@ class Layout(ABC):
     """Endings of the files that hold the frames."""
     aligned: ClassVar[bool] = False
     """Whether the frames are aligned already, by somebody else, and are used as they are."""
+    listed_again: bool = False
+    """Whether it is listed only to see whether it has changed: what is to be told was told."""
 
     def __init__(
         self, path: Path | str, *, name: str | None = None, limits: Limits = LIMITS
@@ -399,7 +401,7 @@ class Layout(ABC):
         if not (self.path.is_dir() or self.lists_other_files):
             return
         now = _reopened(type(self), self.path, self._name, self.limits)
-        now._output = self._output
+        now._output, now.listed_again = self._output, True
         try:
             same = (now.units(), now.strays) == (self.units(), self.strays)
         except (DatasetError, OSError) as error:
