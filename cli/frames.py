@@ -76,9 +76,13 @@ def one_input(
     if given is not None:
         return given, layout
     assert manifest is not None
-    if layout not in (None, "manifest"):
+    if layout not in (None, "manifest", "gei-manifest"):
         raise click.UsageError(f"--manifest is not of the layout {layout}.")
-    return manifest, "manifest"
+    from gaitkit.datasets.manifest import manifest_holds
+
+    return manifest, layout or (
+        "manifest" if manifest_holds(manifest) == "frames" else "gei-manifest"
+    )
 
 
 def describe_source(source: FrameSource, output: Path, *, as_json: bool) -> None:

@@ -66,7 +66,8 @@ def command(
 
     INPUT is a silhouettes artefact (from gaitkit normalize), frames in any form that normalize
     reads (the silhouettes are then not stored), or a folder of ready-made GEIs
-    (001/nm-01/001-nm-01-090.png). A stopped run continues when the same command is given again.
+    (001/nm-01/001-nm-01-090.png), which --size pads where only the width is smaller and scales
+    otherwise. A stopped run continues when the same command is given again.
     """
     from gaitkit.gei.options import GeiOptions
     from gaitkit.stages.make_gei import make_gei, open_input
@@ -80,6 +81,7 @@ def command(
     _refuse_what_does_not_apply(ctx, given)
     frames = given.source if given.kind == "frames" else None
     silhouettes = None if frames is None else silhouettes_of(frames, **fields)
+    size = (fields["height"], fields["width"]) if "height" in fields else None
     if dry_run:
         _describe(given, output, as_json=as_json)
         return
@@ -89,6 +91,7 @@ def command(
             output,
             silhouettes,
             average,
+            size=size,
             workers=workers,
             overwrite=overwrite,
             restart=restart,
@@ -104,6 +107,7 @@ def _refuse_what_does_not_apply(ctx: click.Context, given: GeiInput) -> None:
         _refuse_given(ctx, names, "belongs to gaitkit normalize, which made this input")
     elif given.kind == "geis":
         names = _OF_SILHOUETTES | _OF_THE_AVERAGE
+        del names["size"]  # To which they are padded or scaled.
         _refuse_given(ctx, names, "does not apply to ready-made GEIs")
 
 

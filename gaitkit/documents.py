@@ -54,6 +54,8 @@ _OPEN_ALREADY = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 _PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
 _LONG_KEY = re.compile(rf"(?<![A-Za-z0-9_-])(?:{_PART}\.[ \t]*+){{{MAX_LEVELS}}}")
 _LONG_INTEGER = re.compile(r"[0-9][0-9_]{4000,}")
+_SEPARATOR = re.compile(r'"?sep=([,;\t])"?\r?\n', re.IGNORECASE)
+"""The line with which a table tells Excel what separates its values."""
 _LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
 
@@ -247,17 +249,18 @@ def parse_csv(
     [(1, ['path', 'subject']), (3, ['walks/1', 'anna'])]
     """
     text = text.removeprefix("\ufeff")
+    told = _SEPARATOR.match(text)
     first = re.search(r"\S", text)
     # Its line, without a pattern that would look at a long line again and again.
     sample = "" if first is None else text[first.start() :].partition("\n")[0].partition("\r")[0]
-    delimiter = max(",;\t", key=lambda mark: sample.count(mark))
+    delimiter = told[1] if told else max(",;\t", key=lambda mark: sample.count(mark))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         for count, row in enumerate(reader):
             if count > MAX_ROWS:
                 raise ValueError(f"there are more than {MAX_ROWS:,} rows")
             cells = [cell.strip() for cell in row]
-            if not any(cells):
+            if not any(cells) or (told and not count):
                 continue
             if any("\0" in cell for cell in cells):
                 raise ValueError("it contains NUL")
@@ -300,6 +303,8 @@ def _decoded(
     data: bytes, label: str, what: str, error: type[GaitkitError], hint: str | None = None
 ) -> str:
     try:
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            return data.decode("utf-16")  # "Unicode text" of spreadsheets.
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as found:
         line = data.count(b"\n", 0, found.start) + 1

@@ -1,26 +1,27 @@
-"""Ready-made GEIs: one image for each sequence and view, as they circulate for CASIA-B.
+"""Ready-made GEIs: one image for each sequence and view, as they circulate for many data sets.
 
-Read are, in a folder or an archive (there, below any folders):
-
-- ``001/nm-01/001-nm-01-090.png``: name and folders must agree; the name may also be
-  ``nm-01-090.png`` or ``090.png``;
-- ``001-nm-01-090.png`` in one folder, provided that subject and condition have no ``-``.
+`gaitkit.datasets.gei_names` says which names are read. A folder is taken for GEIs where its first
+image has the usual name in its place; with the other names only where some images also look like
+GEIs, for frames may be named alike.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gaitkit.datasets.archives import LIMITS, Limits, Member, archive_kind, open_container
+from gaitkit.datasets.gei_names import EXPECTED, GeiForm, Parts, choose_form, look_like_frames
 from gaitkit.datasets.glimpse import glimpse, is_gei_name, require_readable
 from gaitkit.datasets.naming import (
     IMAGE_SUFFIXES,
     clean_text,
-    gei_key,
     is_hidden,
     parse_view,
     sequence_key,
@@ -37,22 +38,27 @@ from gaitkit.datasets.sources import (
     read_bounded,
 )
 from gaitkit.dropped import DroppedRow
-from gaitkit.errors import ArchiveError, LayoutError
+from gaitkit.errors import DatasetError, LayoutError
 from gaitkit.labels import SequenceKey
 from gaitkit.outputs import is_beside
+from gaitkit.png import DecodeError, decode_grey
+from gaitkit.printable import LETTERS, printable
 
 if TYPE_CHECKING:
     from gaitkit.datasets.glimpse import Place
 
-__all__ = ["GeiImageSource"]
+__all__ = ["GeiImageSource", "looks_like_a_gei"]
 
 IMAGES_PER_UNIT = 512
-_EXPECTED = "001/nm-01/001-nm-01-090.png"
+_LOOKED_AT = 2_000
+_DECODED = 6
+_DEEPEST = 3
+_MOST_VIEWS = 360
 
 
 class _Image(NamedTuple):
     key: SequenceKey
-    parts: tuple[str, ...]
+    parts: Parts
     member: Member | None
 
 
@@ -71,21 +77,113 @@ def _numbered(names: list[str]) -> bool:
     )
 
 
+def looks_like_a_gei(image: NDArray[np.uint8]) -> bool:
+    """Whether a grey picture is an average of silhouettes, told by its greys.
+
+    On real GEIs of CASIA-B, 25 to 75 % of the body is between black and white, 22 % where somebody
+    walks towards the camera; on its silhouettes with soft edges it is 10 %, 20 % at most.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (height, width)
+        Greys.
+
+    Examples
+    --------
+    >>> body = np.zeros((32, 32), np.uint8)
+    >>> body[4:28, 12:20] = 255
+    >>> looks_like_a_gei(body)
+    False
+    >>> body[16:28, 8:24] = 120  # the legs
+    >>> looks_like_a_gei(body)
+    True
+    """
+    brightest = float(image.max(initial=0))
+    if brightest < 64:
+        return False
+    share = image / brightest
+    body = share > 0.1
+    grey = float(np.mean(share[body] < 0.9))
+    return grey > 0.21 and float(np.mean(share < 0.06)) > 0.15
+
+
+def _look_like_geis(images: list[Parts], read: Callable[[Parts], bytes]) -> bool:
+    """Whether most of a few images, taken from all over, look like GEIs."""
+    picks = np.linspace(0, len(images) - 1, min(_DECODED, len(images))).round().astype(int)
+    chosen = [images[index] for index in sorted(set(picks.tolist()))]
+    like = 0
+    for parts in chosen:
+        try:
+            like += looks_like_a_gei(decode_grey(read(parts)))
+        except (DecodeError, DatasetError, OSError):
+            continue
+    return like > len(chosen) / 2
+
+
+def _names_are_of_geis(images: list[Parts], depth: int | None) -> bool:
+    form = choose_form(images, depth=depth)
+    if form is None:
+        return False
+    folders: dict[Parts, list[str]] = {}
+    for parts in images:
+        folders.setdefault(parts[:-1], []).append(parts[-1])
+    if any(look_like_frames(names) for names in folders.values()):
+        return False
+    try:
+        named = sum(len(p) >= form.levels and form.key(p) is not None for p in images)
+    except LayoutError:
+        return False
+    return named > 0.9 * len(images)
+
+
 def _archive_looks_like_geis(path: Path) -> bool:
     with open_container(path, str(path)) as container:
-        first: tuple[str, ...] | None = None
+        members: dict[Parts, Member] = {}
+        usual: bool | None = None
+        first: Parts = ()
         names: list[str] = []
         for member in visible_members(container, LIMITS, Contents()):
             if member.is_folder:
                 continue
-            if first is None:
+            if usual is None:
                 first = member.parts
-                if len(first) == 2 or not is_gei_name(first[-3:]):
-                    return False
-            if member.parts[:-1] != first[:-1]:
+                usual = len(first) != 2 and is_gei_name(first[-_DEEPEST:])
+            if member.parts[:-1] == first[:-1]:
+                names.append(member.parts[-1])
+            elif usual and not _numbered(names):
+                return True
+            members[member.parts] = member
+            if len(members) >= _LOOKED_AT or look_like_frames(names):
                 break
-            names.append(member.parts[-1])
-        return first is not None and not _numbered(names)
+        if usual and not _numbered(names):
+            return True
+        images = list(members)
+        return (
+            bool(images)
+            and _names_are_of_geis(images, None)
+            and _look_like_geis(images, lambda parts: container.read(members[parts]))
+        )
+
+
+def _folder_looks_like_geis(root: Path, depth: int) -> bool:
+    images: list[Parts] = []
+    for folder, folders, files in os.walk(root, followlinks=True):
+        parts = Path(folder).relative_to(root).parts
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        if len(parts) >= depth:
+            return False  # The images are deeper elsewhere.
+        if len(parts) < depth - 1:
+            continue
+        names = [n for n in sorted(files) if suffix_of(n) in IMAGE_SUFFIXES and not is_hidden(n)]
+        if look_like_frames(names):
+            return False
+        images += [(*parts, name) for name in names]
+        folders.clear()
+        if len(images) >= _LOOKED_AT:
+            break
+    return _names_are_of_geis(images, depth) and _look_like_geis(
+        images, lambda parts: read_bounded(root.joinpath(*parts))
+    )
 
 
 class GeiImageSource(Layout):
@@ -106,7 +204,7 @@ class GeiImageSource(Layout):
         There is nothing at `path`, or something that is neither a folder nor an archive.
     """
 
-    summary = _EXPECTED
+    summary = EXPECTED
     holds = "geis"
     title = "ready-made GEIs"
 
@@ -120,18 +218,22 @@ class GeiImageSource(Layout):
     def recognise(cls, place: Place) -> bool:
         """Whether a folder or archive holds ready-made GEIs rather than silhouettes.
 
-        Decided by the first image and its neighbours: it must carry the name ``001-nm-01-090.png``
-        in its place, and neighbours must not be numbered one by one, as frames are.
+        The first image carries the name ``001-nm-01-090.png`` in its place, and its neighbours are
+        not numbered one by one, as frames are. Or all images have another of the names of GEIs, and
+        some of them, looked at, have the greys of one.
         """
-        if not place.is_folder:
-            try:
+        try:
+            if not place.is_folder:
                 return bool(archive_kind(place.start)) and _archive_looks_like_geis(place.path)
-            except ArchiveError:
+            seen = place.seen.image
+            if seen is None or len(seen) > _DEEPEST:
                 return False
-        seen = place.seen.image
-        if seen is None or len(seen) not in (1, 3) or not is_gei_name(seen):
-            return False
-        return not _numbered(os.listdir(place.path.joinpath(*seen[:-1])))
+            beside = os.listdir(place.path.joinpath(*seen[:-1]))
+            if len(seen) != 2 and is_gei_name(seen) and not _numbered(beside):
+                return True
+            return _folder_looks_like_geis(place.path, len(seen))
+        except (DatasetError, OSError):
+            return False  # Whoever reads it says what is wrong.
 
     @property
     def description(self) -> str:
@@ -162,14 +264,15 @@ class GeiImageSource(Layout):
                 yield SequenceFrames(key, [(clean_text(parts[-1]), container.read(member))])
 
     def _list(self) -> list[_Image]:
-        found = self._in_folder() if self.path.is_dir() else self._in_archive()
+        in_folder = self.path.is_dir()
+        found = sorted(self._in_folder() if in_folder else self._in_archive(), key=_parts_of)
+        depth = len(found[0][0]) if in_folder and found else None
+        form = choose_form([parts for parts, _ in found], depth=depth)
         images: dict[SequenceKey, _Image] = {}
-        count = 0
-        for parts, member in sorted(found, key=lambda item: item[0]):
-            count += 1
-            key = gei_key(parts)
+        for parts, member in found if form is not None else ():
+            key = form.key(parts) if form is not None and len(parts) >= form.levels else None
             if key is None:
-                self._drop_nameless(parts)
+                self._drop_nameless(parts, form)
             elif key in images:
                 detail = f"{'/'.join(parts)} beside {'/'.join(images[key].parts)}"
                 row = DroppedRow.of(key, "duplicate", frame=clean_text(parts[-1]), detail=detail)
@@ -177,11 +280,27 @@ class GeiImageSource(Layout):
             else:
                 images[key] = _Image(key, parts, member)
         if not images:
-            raise self._misplaced(count)
+            raise self._misplaced(len(found))
+        self._refuse_views(images)
         return sorted(images.values(), key=lambda image: image.key.order)
 
-    def _drop_nameless(self, parts: tuple[str, ...]) -> None:
-        if len(parts) < 3:
+    def _refuse_views(self, images: dict[SequenceKey, _Image]) -> None:
+        """Raise where the numbers that stand in the place of views are none."""
+        views = {key.view: image for key, image in images.items() if key.view is not None}
+        beyond = [image for view, image in views.items() if abs(view) > 360]
+        if len(views) <= _MOST_VIEWS and not beyond:
+            return
+        found = f"{len(views):,} different views" if not beyond else "a view above 360 degrees"
+        shown = printable("/".join((beyond or list(views.values()))[0].parts), LETTERS)
+        raise LayoutError(
+            f"the names of the images in {self.path} would mean {found}: {shown}; these look like "
+            f"the numbers of frames. Ready-made GEIs are named {EXPECTED}",
+            hint="One image is one GEI there. Frames of silhouettes lie in a folder for each "
+            "recording, or are listed in a manifest.",
+        )
+
+    def _drop_nameless(self, parts: Parts, form: GeiForm | None) -> None:
+        if form is None or len(parts) < _DEEPEST or form.levels < _DEEPEST:
             self.strays["images without subject, sequence and view in the name"] += 1
             return
         key = sequence_key(parts[-3], parts[-2], None)
@@ -193,8 +312,8 @@ class GeiImageSource(Layout):
         start = f"found 0 ready-made GEIs in {self.path}; expected"
         if not self.path.is_dir():
             found = "its images have other names" if images else "there is no image in it"
-            return LayoutError(f"{start} {_EXPECTED} in it, below any folders; {found}")
-        start = f"{start} {self.path}/{_EXPECTED}"
+            return LayoutError(f"{start} {EXPECTED} in it, below any folders; {found}")
+        start = f"{start} {self.path}/{EXPECTED}"
         seen = glimpse(self.path).image
         if seen is None:
             return LayoutError(f"{start}; there is no image in it")
@@ -202,9 +321,9 @@ class GeiImageSource(Layout):
             return LayoutError(f"{start}; try {self.path.joinpath(*seen[:-3])}")
         return LayoutError(f"{start}; its first image is {self.path.joinpath(*seen)}")
 
-    def _in_archive(self) -> list[tuple[tuple[str, ...], Member | None]]:
+    def _in_archive(self) -> list[tuple[Parts, Member | None]]:
         contents = Contents()
-        found: list[tuple[tuple[str, ...], Member | None]] = []
+        found: list[tuple[Parts, Member | None]] = []
         with self.open_archive() as container:
             for member in visible_members(container, self.limits, contents):
                 if not member.is_folder:
@@ -213,9 +332,9 @@ class GeiImageSource(Layout):
         self.strays["archives"] += len(contents.archives)
         return found
 
-    def _in_folder(self) -> list[tuple[tuple[str, ...], Member | None]]:
-        """The images at the top of the folder, or else those two folders down."""
-        found: dict[int, list[tuple[tuple[str, ...], Member | None]]] = {1: [], 3: []}
+    def _in_folder(self) -> list[tuple[Parts, Member | None]]:
+        """The images at the deepest of three levels; what lies above them is counted."""
+        found: dict[int, list[tuple[Parts, Member | None]]] = {1: [], 2: [], 3: []}
         for folder, folders, files in os.walk(self.path, followlinks=True):
             parts = Path(folder).relative_to(self.path).parts
             output = self.output_in(folder)
@@ -232,8 +351,14 @@ class GeiImageSource(Layout):
                     found[len(parts) + 1].append(((*parts, name), None))
                 elif (*parts, name) != (MARKER,):
                     self.strays[stray_class(name)] += 1
-            if len(parts) >= 3:
+            if len(parts) >= _DEEPEST:
                 folders.clear()
-        if found[3] and found[1]:
-            self.strays["images at another depth"] += len(found[1])
-        return found[3] or found[1]
+        chosen = found[3] or found[2] or found[1]
+        others = sum(map(len, found.values())) - len(chosen)
+        if others:
+            self.strays["images at another depth"] += others
+        return chosen
+
+
+def _parts_of(item: tuple[Parts, Member | None]) -> Parts:
+    return item[0]

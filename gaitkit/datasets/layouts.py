@@ -35,6 +35,7 @@ LAYOUTS: dict[str, str] = {
     "casia-c": "gaitkit.datasets.field:CasiaC",
     "grew": "gaitkit.datasets.field:Grew",
     "gait3d": "gaitkit.datasets.field:Gait3D",
+    "gei-manifest": "gaitkit.datasets.manifest:GeiManifestSource",
     "geis": "gaitkit.datasets.gei_images:GeiImageSource",
     "opengait": "gaitkit.datasets.opengait:ArrayTree",
     "opengait-packed": "gaitkit.datasets.opengait:PackedArrays",

@@ -1,4 +1,4 @@
-"""One's own people: a CSV file that lists folders of frames, or videos of silhouettes.
+"""One's own people: a CSV file that lists folders of frames, videos of silhouettes, or GEIs.
 
 .. code-block:: text
 
@@ -9,22 +9,41 @@
 
 Columns: `path` (relative to the manifest's folder) and `subject` are needed; `condition` is ``nm``,
 `take` is 1 and `view` is unknown where a column or its value is missing (``unknown`` may be
-written out too). Commas, semicolons or tabs separate values.
+written out too). Commas, semicolons or tabs separate values. Other columns are passed over.
+
+Tables come out of pandas and spreadsheets, so that a missing value may be ``nan``, a whole number
+``1.0``, and a number of degrees ``22,5``. Where each path is an image, each is a ready-made GEI.
 """
 
 from __future__ import annotations
 
 import difflib
+import logging
 import os
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gaitkit.arguments import MAX_NAME
-from gaitkit.datasets.naming import VIDEO_SUFFIXES, archive_stem, clean_text
-from gaitkit.datasets.sources import Layout, SequenceFrames, Unit, frames_of, list_images
+from gaitkit.datasets.naming import (
+    IMAGE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    archive_stem,
+    clean_text,
+    suffix_of,
+)
+from gaitkit.datasets.sources import (
+    Holds,
+    Layout,
+    SequenceFrames,
+    Unit,
+    frames_of,
+    list_images,
+    read_bounded,
+)
 from gaitkit.documents import parse_csv, read_text
 from gaitkit.errors import DatasetError, LayoutError
 from gaitkit.labels import SequenceKey
@@ -33,7 +52,16 @@ from gaitkit.printable import LETTERS, printable, quoted
 if TYPE_CHECKING:
     from gaitkit.datasets.glimpse import Place
 
-__all__ = ["COLUMNS", "ManifestRow", "ManifestSource", "parse_manifest"]
+__all__ = [
+    "COLUMNS",
+    "GeiManifestSource",
+    "ManifestRow",
+    "ManifestSource",
+    "manifest_holds",
+    "parse_manifest",
+]
+
+_log = logging.getLogger(__name__)
 
 COLUMNS = ("path", "subject", "condition", "take", "view")
 """Columns of a manifest."""
@@ -41,6 +69,14 @@ COLUMNS = ("path", "subject", "condition", "take", "view")
 _NEEDED = ("path", "subject")
 _DEFAULTS = {"condition": "nm", "take": "1", "view": ""}
 _MAX_BYTES = 64 * 2**20
+_MISSING = frozenset(
+    {"", "nan", "NaN", "-nan", "-NaN", "NA", "<NA>", "N/A", "n/a", "None", "NULL", "null"}
+    | {"#N/A", "#NA", "NaT"}
+)
+"""What pandas and spreadsheets write in the place of a value that is missing."""
+_INDEX = re.compile(r"|unnamed: [0-9]+|index|level_[0-9]+")
+_WHOLE = re.compile(r"([0-9]{1,18})([.,]0{1,18})?")
+_PARTS = re.compile(r"[^0-9A-Za-z]+")
 _EXAMPLE = "A manifest begins with the line: " + ",".join(COLUMNS)
 
 
@@ -82,15 +118,37 @@ def parse_manifest(text: str, label: str = "the manifest") -> list[ManifestRow]:
     DatasetError
         Naming the line and the column.
     """
+    return _parse(text, label).rows
+
+
+class _Table(NamedTuple):
+    """A manifest: its rows, and the columns that were passed over."""
+
+    rows: list[ManifestRow]
+    others: list[str]
+
+
+def _parse(text: str, label: str) -> _Table:
     label = printable(label, 200)
-    header: list[str] | None = None
+    table = parse_csv(text, label=label)
+    header = next((_header(cells, label) for _, cells in table), None)
+    if header is None:
+        raise DatasetError(f"{label} is empty", hint=_EXAMPLE)
+    found = [(line, _values(header, cells, line, label)) for line, cells in table]
+    if not found:
+        raise DatasetError(f"{label} lists no sequence below its header line")
+    # A column of whole numbers with a gap comes out of pandas as 1.0.
+    for column in ("subject", "condition"):
+        texts = [values[column] for _, values in found if values.get(column)]
+        matches = [_WHOLE.fullmatch(text) for text in texts]
+        if texts and all(matches):
+            for _, values in found:
+                if match := _WHOLE.fullmatch(values.get(column, "")):
+                    values[column] = match[1]
     rows: list[ManifestRow] = []
     lines: dict[SequenceKey, int] = {}
-    for line, cells in parse_csv(text, label=label):
-        if header is None:
-            header = _header(cells, label)
-            continue
-        row = _row(header, cells, line, label)
+    for line, values in found:
+        row = _row(values, line, label)
         if row.key in lines:
             raise DatasetError(
                 f"lines {lines[row.key]} and {row.line} of {label} stand for the same sequence "
@@ -99,39 +157,52 @@ def parse_manifest(text: str, label: str = "the manifest") -> list[ManifestRow]:
             )
         lines[row.key] = row.line
         rows.append(row)
-    if header is None:
-        raise DatasetError(f"{label} is empty", hint=_EXAMPLE)
-    if not rows:
-        raise DatasetError(f"{label} lists no sequence below its header line")
-    return rows
+    return _Table(rows, [name for name in header if name not in COLUMNS])
 
 
 def _header(cells: list[str], label: str) -> list[str]:
-    names = [cell.lower() for cell in cells]
+    names = [cell.lower() if cell.lower() in COLUMNS else cell for cell in cells]
     while names and not names[-1]:
         names.pop()
     for name in names:
-        if name not in COLUMNS:
-            close = difflib.get_close_matches(name[:LETTERS], COLUMNS, n=1)
-            meant = f"; {close[0]!r} may be meant" if close else ""
+        meant = None if name in COLUMNS else _meant(name.lower())
+        if meant is not None and not _is_index(name) and meant not in names:
             raise DatasetError(
-                f"the header of {label} has a column {quoted(name)}{meant}; the columns are "
-                f"{', '.join(COLUMNS)}",
+                f"the header of {label} has a column {quoted(name)}; {meant!r} may be meant; the "
+                f"columns are {', '.join(COLUMNS)}",
                 hint=_EXAMPLE,
             )
-    repeated = [name for name, count in Counter(names).items() if count > 1]
+    repeated = [name for name, count in Counter(names).items() if count > 1 and name in COLUMNS]
     if repeated:
         raise DatasetError(f"the header of {label} has the column {repeated[0]!r} twice")
     missing = [name for name in _NEEDED if name not in names]
     if missing:
+        shown = printable(", ".join(filter(None, names)), 2 * LETTERS)
         raise DatasetError(
-            f"the header of {label} lacks the column {missing[0]!r}; it has {', '.join(names)}",
+            f"the header of {label} lacks the column {missing[0]!r}; it has {shown}",
             hint=_EXAMPLE,
         )
     return names
 
 
-def _row(header: list[str], cells: list[str], line: int, label: str) -> ManifestRow:
+def _meant(name: str) -> str | None:
+    """The column whose name is spelled wrongly here; `date` and `time` are no wrong `take`.
+
+    Letters that changed places, one that is missing or too much; in long names also another one.
+    """
+    name = name[:LETTERS]
+    for column in COLUMNS:
+        if sorted(name) == sorted(column) or (
+            abs(len(name) - len(column)) == 1
+            and difflib.SequenceMatcher(None, name, column).ratio()
+            >= 2 * min(len(name), len(column)) / (len(name) + len(column))
+        ):
+            return column
+    return next(iter(difflib.get_close_matches(name, ("subject", "condition"), 1, 0.85)), None)
+
+
+def _values(header: list[str], cells: list[str], line: int, label: str) -> dict[str, str]:
+    """What stands in the columns of a row; those without a value are left out."""
     while len(cells) > len(header) and not cells[-1]:
         cells.pop()
     if len(cells) > len(header):
@@ -139,13 +210,21 @@ def _row(header: list[str], cells: list[str], line: int, label: str) -> Manifest
             f"line {line} of {label} has {len(cells)} values for {len(header)} columns",
             hint="A value with a comma in it needs quotation marks around it.",
         )
-    values = dict(_DEFAULTS)
-    values.update((name, cell) for name, cell in zip(header, cells, strict=False) if cell)
+    return {
+        name: cell
+        for name, cell in zip(header, cells, strict=False)
+        # Somebody's initials may be NA.
+        if name in COLUMNS and (cell not in _MISSING or (name == "subject" and cell == "NA"))
+    }
+
+
+def _row(found: dict[str, str], line: int, label: str) -> ManifestRow:
+    values = _DEFAULTS | found
 
     def wrong(column: str, expected: str) -> DatasetError:
-        found = values.get(column, "")
+        shown = quoted(values.get(column, ""))
         return DatasetError(
-            f"line {line} of {label}, column {column}: expected {expected}, got {quoted(found)}"
+            f"line {line} of {label}, column {column}: expected {expected}, got {shown}"
         )
 
     for column in (*_NEEDED, "condition"):
@@ -156,17 +235,68 @@ def _row(header: list[str], cells: list[str], line: int, label: str) -> Manifest
             raise wrong(column, "a text without /")
         if len(values[column]) > MAX_NAME:
             raise wrong(column, f"a text of at most {MAX_NAME} letters")
-    take = values["take"]
-    if not (take.isascii() and take.isdigit() and len(take) <= 18):
+    take = _WHOLE.fullmatch(values["take"])
+    if take is None:
         raise wrong("take", "a whole number, 0 or more")
+    degrees = values["view"]
+    if "." not in degrees:
+        degrees = degrees.replace(",", ".", 1)
     try:
-        view = None if values["view"].lower() in ("", "unknown") else float(values["view"]) + 0.0
+        view = None if degrees.lower() in ("", "unknown") else float(degrees) + 0.0
     except ValueError:
         raise wrong("view", "degrees, or nothing where it is unknown") from None
     if view is not None and not (isfinite(view) and abs(view) < 1e6):
         raise wrong("view", "degrees, or nothing where it is unknown")
     subject, condition = clean_text(values["subject"]), clean_text(values["condition"])
-    return ManifestRow(line, values["path"], SequenceKey(subject, condition, int(take), view))
+    return ManifestRow(line, values["path"], SequenceKey(subject, condition, int(take[1]), view))
+
+
+def _without_zeros(rows: Sequence[ManifestRow]) -> ManifestRow | None:
+    """A row whose subject has lost the zeros that its path has, if that is so in every row."""
+    for row in rows:
+        subject = row.key.subject
+        if not (subject.isascii() and subject.isdigit()):
+            return None
+        parts = _PARTS.split(row.path)
+        if not any(part.isdigit() and part.lstrip("0") == subject != part for part in parts):
+            return None
+    return rows[0]
+
+
+def manifest_holds(path: Path | str) -> Holds:
+    """What a manifest lists: ready-made GEIs where its first path is an image, else frames.
+
+    Parameters
+    ----------
+    path : path-like
+        The manifest.
+
+    Returns
+    -------
+    {"frames", "geis"}
+        ``frames`` also for what is no manifest: whoever reads it says what is wrong.
+    """
+    path = Path(path)
+    try:
+        first = _parse_first(_text_of(path))
+    except DatasetError:
+        return "frames"
+    is_image = suffix_of(first.replace("\\", "/")) in IMAGE_SUFFIXES
+    return "geis" if is_image and not os.path.isdir(path.parent / first) else "frames"
+
+
+def _parse_first(text: str) -> str:
+    """The first path of a manifest; empty where there is none."""
+    table = parse_csv(text, label="the manifest")
+    header = next((_header(cells, "the manifest") for _, cells in table), None)
+    row = next(table, None)
+    if header is None or row is None:
+        return ""
+    return _values(header, row[1], row[0], "the manifest").get("path", "")
+
+
+def _text_of(path: Path) -> str:
+    return read_text(path, what="a manifest", most_bytes=_MAX_BYTES, hint="Save it as CSV UTF-8.")
 
 
 class ManifestSource(Layout):
@@ -178,8 +308,9 @@ class ManifestSource(Layout):
 
     @classmethod
     def recognise(cls, place: Place) -> bool:
-        """Whether a file is named as a CSV file."""
-        return place.path.suffix.lower() == ".csv" and not place.is_folder
+        """Whether a file is named as a CSV file, and lists what this layout is of."""
+        is_csv = place.path.suffix.lower() == ".csv" and not place.is_folder
+        return is_csv and manifest_holds(place.path) == cls.holds
 
     def default_name(self) -> str:
         """That of the file."""
@@ -198,9 +329,11 @@ class ManifestSource(Layout):
         DatasetError
             Naming the line.
         """
-        rows = parse_manifest(self._text(), str(self.path))
+        rows, others = _parse(_text_of(self.path), str(self.path))
         for row in rows:
             self._check(row)
+        if not self.listed_again:
+            self._tell(rows, others)
         rows.sort(key=lambda row: row.key.order)
         return [Unit(index, f"{row.path} as {row.key}", (row,)) for index, row in enumerate(rows)]
 
@@ -221,10 +354,30 @@ class ManifestSource(Layout):
         # Not Path.exists, which raises an error for a name that is too long.
         return path if os.path.exists(path) else self.path.parent / row.path.replace("\\", "/")
 
-    def _text(self) -> str:
-        return read_text(
-            self.path, what="a manifest", most_bytes=_MAX_BYTES, hint="Save it as CSV UTF-8."
-        )
+    def _tell(self, rows: list[ManifestRow], others: list[str]) -> None:
+        """Say what was passed over, and what may be wrong though it can be read."""
+        shown = printable(str(self.path), 200)
+        names = ["a column without a name" if not name else quoted(name) for name in others]
+        data = [name for name, found in zip(names, others, strict=True) if not _is_index(found)]
+        if data:
+            _log.info(
+                "Passed over in %s: %s; its columns are %s.",
+                shown,
+                printable(", ".join(names), LETTERS * 2),
+                ", ".join(COLUMNS),
+            )
+        elif names:
+            _log.info("Passed over in %s: the index, %s.", shown, ", ".join(names[:3]))
+        lost = _without_zeros(rows)
+        if lost is not None:
+            _log.warning(
+                "The subjects of %s are numbers without the zeros that its paths have: %s of %s. "
+                "Spreadsheets take them away. To match a data set that keeps them, make the column "
+                "one of text.",
+                shown,
+                quoted(lost.key.subject),
+                quoted(lost.path),
+            )
 
     def _check(self, row: ManifestRow) -> None:
         path = self._place(row)
@@ -241,7 +394,51 @@ class ManifestSource(Layout):
             )
         if path.suffix.lower() in VIDEO_SUFFIXES:
             return
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            raise LayoutError(
+                f"{where}: {shown} is a single image, and the first path of the manifest is none",
+                hint="List a folder of frames or a video for each sequence; or in each line an "
+                "image, which is then a ready-made GEI.",
+            )
         kind = "an archive: unpack it" if archive_stem(path.name) else "no video that gaitkit knows"
         raise LayoutError(
             f"{where}: expected a folder of frames or a video of silhouettes; {shown} is {kind}"
         )
+
+
+class GeiManifestSource(ManifestSource):
+    """The ready-made GEIs that a manifest lists. See `Layout` for the parameters."""
+
+    summary = "of GEIs"
+    holds = "geis"
+
+    @property
+    def description(self) -> str:
+        """What is read and from where."""
+        return f"the ready-made GEIs listed in {self.path}"
+
+    def read(self, unit: Unit) -> Iterator[SequenceFrames]:
+        """The images of a unit, each a sequence of one frame."""
+        for row in unit.work:
+            path = self._place(row)
+            yield SequenceFrames(row.key, [(clean_text(path.name), read_bounded(path))])
+
+    def _check(self, row: ManifestRow) -> None:
+        path = self._place(row)
+        where = f"line {row.line} of {printable(str(self.path), 200)}, column path"
+        shown = printable(str(path), 120)
+        if not os.path.exists(path):
+            raise LayoutError(
+                f"{where}: there is no file {shown}",
+                hint="Paths are relative to the folder of the manifest.",
+            )
+        if os.path.isdir(path) or suffix_of(path.name) not in IMAGE_SUFFIXES:
+            raise LayoutError(
+                f"{where}: {shown} is no image, and the first path of the manifest is one",
+                hint="A manifest lists ready-made GEIs, an image in each line; or folders "
+                "and videos, and no image.",
+            )
+
+
+def _is_index(name: str) -> bool:
+    return _INDEX.fullmatch(name.lower()) is not None

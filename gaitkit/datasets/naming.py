@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from pathlib import PurePosixPath
 
 from gaitkit.arguments import check_name
 from gaitkit.errors import LayoutError
@@ -28,7 +27,6 @@ __all__ = [
     "VIDEO_SUFFIXES",
     "archive_stem",
     "clean_text",
-    "gei_key",
     "is_hidden",
     "natural_order",
     "noun_of",
@@ -132,48 +130,6 @@ def parse_gei_name(stem: str) -> tuple[str, str, float] | None:
     match = _GEI.fullmatch(stem)
     view = parse_view(match["view"]) if match else None
     return None if match is None or view is None else (match["subject"], match["sequence"], view)
-
-
-def gei_key(parts: tuple[str, ...]) -> SequenceKey | None:
-    """The key of a ready-made GEI.
-
-    Parameters
-    ----------
-    parts : tuple of str
-        Folders and name: the last three count, or the name alone where there is no folder.
-
-    Returns
-    -------
-    SequenceKey or None
-        `None` when it has no view.
-
-    Raises
-    ------
-    LayoutError
-        The name says another subject or sequence than the folders do.
-
-    Examples
-    --------
-    >>> str(gei_key(("001", "nm-01", "001-nm-01-090.png")))
-    '001/nm-01/090'
-    """
-    stem = PurePosixPath(parts[-1]).stem
-    if len(parts) < 3:
-        named = parse_gei_name(stem)
-        return None if named is None else sequence_key(*named)
-    subject, sequence = parts[-3:-1]
-    for before in (f"{subject}-{sequence}-", f"{sequence}-", ""):
-        view = parse_view(stem.removeprefix(before)) if stem.startswith(before) else None
-        if view is not None:
-            return sequence_key(subject, sequence, view)
-    named = parse_gei_name(stem)
-    if named is not None:
-        raise LayoutError(
-            f"the image {'/'.join(parts)} is named as {named[0]}/{named[1]} and lies in "
-            f"{subject}/{sequence}: which one is right?",
-            hint="Expected is 001/nm-01/001-nm-01-090.png, the name agreeing with the folders.",
-        )
-    return None
 
 
 def natural_order(name: str) -> tuple[tuple[int | str, ...], str]:

@@ -242,6 +242,8 @@ class Layout(ABC):
     """Whose layout it is, for people; that of the class's own name where it is empty."""
     by_depth: ClassVar[bool] = False
     """Whether names are told by their depth alone: what they say is then looked at once more."""
+    listed_again: bool = False
+    """Whether it is listed only to see whether it has changed: what is to be told was told."""
 
     def __init__(
         self, path: Path | str, *, name: str | None = None, limits: Limits = LIMITS
@@ -436,7 +438,7 @@ class Layout(ABC):
         if not (self.path.is_dir() or self.lists_other_files):
             return
         now = _reopened(type(self), self.path, self._name, self.limits)
-        now._output = self._output
+        now._output, now.listed_again = self._output, True
         try:
             same = (now.units(), now.strays) == (self.units(), self.strays)
         except (DatasetError, OSError) as error:

@@ -30,6 +30,7 @@ from gaitkit.datasets.layouts import open_source
 from gaitkit.datasets.sources import FrameSource, Layout, SequenceFrames, Unit, Unreadable
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import ArtifactError, OptionError
+from gaitkit.gei.fitting import fit_gei, fit_of
 from gaitkit.gei.options import GeiOptions
 from gaitkit.gei.sequence import GeiResult, sequence_gei
 from gaitkit.labels import Labels, SequenceKey
@@ -75,6 +76,8 @@ InputKind = Literal["silhouettes", "frames", "geis"]
 
 INPUT_KINDS: tuple[InputKind, ...] = ("silhouettes", "frames", "geis")
 """A silhouettes artefact, frames, or ready-made GEIs."""
+
+_log = logging.getLogger(__name__)
 
 _SEQUENCES_PER_UNIT = 64
 _COLUMNS = ("gei", "frames_used", "period_frames", "mirrored")
@@ -160,6 +163,7 @@ def make_gei(
     silhouettes: SilhouetteOptions | None = None,
     options: GeiOptions | None = None,
     *,
+    size: tuple[int, int] | None = None,
     workers: int = 1,
     overwrite: bool = False,
     restart: bool = False,
@@ -179,6 +183,9 @@ def make_gei(
         are.
     options : GeiOptions, optional
         How they are averaged; not for ready-made GEIs.
+    size : tuple of int, optional
+        Height and width to which ready-made GEIs are padded or scaled; as they are unless given.
+        What is made of silhouettes has the size that `silhouettes` says.
     workers : int
         Processes; the bytes of the artefact do not depend on it.
     overwrite, restart : bool
@@ -224,7 +231,7 @@ def make_gei(
             progress=progress,
         )
     if given.kind == "geis":
-        return collect_geis(given.source, output, overwrite=overwrite, progress=progress)
+        return collect_geis(given.source, output, size=size, overwrite=overwrite, progress=progress)
     return gei_from_frames(
         given.source,
         output,
@@ -520,14 +527,15 @@ def collect_geis(
     source: FrameSource,
     output: Path | str,
     *,
+    size: tuple[int, int] | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> StageSummary:
     """Collect ready-made GEIs, one image per sequence and view, into an artefact.
 
     Images of another size than most are dropped (``not-a-gei``), as are those that cannot be
-    decoded; nothing is resized. How the GEIs were made is not known, which the parameters say, so
-    that they are never mixed with gaitkit's own.
+    decoded. How the GEIs were made is not known, which the parameters say, so that they are never
+    mixed with gaitkit's own.
 
     Parameters
     ----------
@@ -535,6 +543,10 @@ def collect_geis(
         The images: one frame a sequence.
     output : path-like
         The GEI artefact.
+    size : tuple of int, optional
+        Height and width, pixels, from 16 to 1024. Images of that height that are narrower are
+        padded; others are scaled, see `gaitkit.gei.fitting`. The parameters say which of the two.
+        Without it images stay as they are.
     overwrite : bool
         Replace an existing output.
     progress : callable, optional
@@ -549,9 +561,13 @@ def collect_geis(
     ------
     DatasetError
         There is not one usable image.
+    OptionError
+        There are no images of such a size.
     OutputError
         The output exists or cannot be written.
     """
+    if size is not None and not all(16 <= side <= 1024 for side in size):
+        raise OptionError(f"`size` is a height and a width from 16 to 1024 pixels, got {size}.")
     with claimed_output(output, source, overwrite=overwrite) as claim:
         images: dict[SequenceKey, NDArray[np.uint8]] = {}
         dropped: list[DroppedRow] = list(source.dropped)
@@ -567,11 +583,7 @@ def collect_geis(
         refuse_changed(source)
         _leave_out_other_sizes(images, dropped, source.description)
         keys = sorted(images, key=lambda key: key.order)
-        height, width = images[keys[0]].shape
-        parameters = {
-            "silhouettes": {"alignment": "unknown", "height": height, "width": width},
-            "gei": {"source": "ready-made"},
-        }
+        parameters = _fitted(images, size)
         inputs = [InputRef("frames", source_digest(records))]
         provenance = Provenance("gei", parameters, source.name, None, inputs, source.ignored)
         if claim.taken:
@@ -592,6 +604,34 @@ def collect_geis(
         writer.content_sha256,
         source.ignored,
     )
+
+
+def _fitted(
+    images: dict[SequenceKey, NDArray[np.uint8]], size: tuple[int, int] | None
+) -> dict[str, dict[str, Any]]:
+    """Bring images, all of one size, to another; gives the parameters of the artefact."""
+    shape = next(iter(images.values())).shape
+    given = (shape[0], shape[1])
+    size = size or given
+    parameters: dict[str, dict[str, Any]] = {
+        "silhouettes": {"alignment": "unknown", "height": size[0], "width": size[1]},
+        "gei": {"source": "ready-made"},
+    }
+    fit = fit_of(given, size)
+    if fit.how == "kept":
+        return parameters
+    for key, image in images.items():
+        images[key] = fit_gei(image, size)
+    parameters["gei"] |= {"fit": fit.how, "height": given[0], "width": given[1]}
+    between = "" if fit[1:] in (given, size) else f"{fit.height}x{fit.width} and padded to "
+    _log.info(
+        "The ready-made GEIs of %dx%d are %s to %s%dx%d (height x width).",
+        *given,
+        fit.how,
+        between,
+        *size,
+    )
+    return parameters
 
 
 def _leave_out_other_sizes(

@@ -12,10 +12,38 @@ if TYPE_CHECKING:
     from gaitkit.training.geis import GeiSet
     from gaitkit.translators.options import TranslatorOptions
 
-__all__ = ["MAX_IMAGE_SIDE", "TranslatorConfig", "choice", "listing", "setting", "word"]
+__all__ = [
+    "MAX_IMAGE_SIDE",
+    "TranslatorConfig",
+    "choice",
+    "listing",
+    "next_size",
+    "setting",
+    "word",
+]
 
 MAX_IMAGE_SIDE = 512
 """Largest height or width of a GEI, in pixels, that a network is built for."""
+
+
+def next_size(size: tuple[int, int], height_step: int = 16) -> tuple[int, int]:
+    """The smallest size that networks take and in which a GEI has room.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Height and width, pixels.
+    height_step : int
+        What the height is a multiple of; the width is one of 16.
+
+    Examples
+    --------
+    >>> next_size((128, 88)), next_size((64, 44), 32)
+    ((128, 96), (64, 48))
+    """
+    steps = (height_step, 16)
+    height, width = (-(-side // step) * step for side, step in zip(size, steps, strict=True))
+    return min(height, MAX_IMAGE_SIDE), min(width, MAX_IMAGE_SIDE)
 
 
 @dataclass(frozen=True)
@@ -43,7 +71,8 @@ class TranslatorConfig(Config):
         if any(side % 16 for side in self.image_size):
             raise OptionError(
                 f"image_size must be multiples of 16, got {self.image_size}",
-                hint="Make the GEIs again with `size=(64, 64)`, or other multiples of 16.",
+                hint=f"Make the GEIs again with `size={next_size(self.image_size)}`, or other "
+                "multiples of 16.",
             )
 
     @classmethod

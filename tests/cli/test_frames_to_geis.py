@@ -204,3 +204,22 @@ def test_export_never_replaces_a_folder_of_the_users_own(
     assert ran.code == 1
     assert "was not made by gaitkit" in ran.stderr
     assert (folder / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_manifest_of_images_is_of_ready_made_geis(
+    gaitkit: Callable, geis: Path, tmp_path: Path
+) -> None:
+    gaitkit("export", geis, "-o", tmp_path / "png")
+    images = sorted((tmp_path / "png").rglob("*.png"))[:2]
+    rows = [f"{path.relative_to(tmp_path)},anna,{take}.0,nan" for take, path in enumerate(images)]
+    (tmp_path / "people.csv").write_text("\n".join(["path,subject,take,view", *rows]))
+    made = tmp_path / "gei.h5"
+    ran = gaitkit("make-gei", "--manifest", tmp_path / "people.csv", "-o", made, "--size", 64, 80)
+    assert ran.code == 0, ran.stderr
+    with open_artifact(made, "gei") as artifact:
+        assert artifact.labels.keys() == [SequenceKey("anna", "nm", take, None) for take in (0, 1)]
+        assert artifact.parameters["gei"]["fit"] == "padded"
+        assert artifact.shape("gei") == (2, 64, 80)
+    ran = gaitkit("normalize", "--manifest", tmp_path / "people.csv", "-o", tmp_path / "s.h5")
+    assert ran.code != 0
+    assert "is of ready-made GEIs; frames are wanted here" in ran.stderr

@@ -1,10 +1,13 @@
+import csv
+import io
 from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaitkit.datasets.manifest import ManifestSource, parse_manifest
+from gaitkit.datasets.layouts import open_source, recognise
+from gaitkit.datasets.manifest import COLUMNS, GeiManifestSource, ManifestSource, parse_manifest
 from gaitkit.errors import DatasetError, LayoutError
 from gaitkit.labels import SequenceKey
 
@@ -89,9 +92,17 @@ def test_what_spreadsheets_write(text):
             "got 'left'",
         ),
         (
-            "path,subject,view\na,b,nan",
+            "path,subject,view\na,b,inf",
             "line 2 of people.csv, column view: expected degrees, or nothing where it is unknown, "
-            "got 'nan'",
+            "got 'inf'",
+        ),
+        (
+            "path,subject,take\na,b,1.5",
+            "line 2 of people.csv, column take: expected a whole number, 0 or more, got '1.5'",
+        ),
+        (
+            "path,subject\na,nan",
+            "line 2 of people.csv, column subject: expected a text that is not empty, got ''",
         ),
         (
             "path,subject\na,b\nc,d\ne,b",
@@ -101,6 +112,143 @@ def test_what_spreadsheets_write(text):
 )
 def test_errors_name_line_and_column(text, message):
     assert refusal(text) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("path,subject,take,view\na,1,1.0,90.0\nb,2,,\n", ["1/nm-01/090", "2/nm-01/unknown"]),
+        ("path,subject,view\na,1,nan\n", ["1/nm-01/unknown"]),
+        ("path,subject,condition,take,view\na,1,NaN,<NA>,None\n", ["1/nm-01/unknown"]),
+        (",path,subject\n0,a,1\n1,b,2\n", ["1/nm-01/unknown", "2/nm-01/unknown"]),
+        ("Unnamed: 0,path,subject\n0,a,1\n", ["1/nm-01/unknown"]),
+        ("path,subject\na,1.0\nb,2.0\n", ["1/nm-01/unknown", "2/nm-01/unknown"]),
+        ("path,subject\na,1.0\nb,anna\n", ["1.0/nm-01/unknown", "anna/nm-01/unknown"]),
+        ("path;subject;view\na;1;22,5\n", ["1/nm-01/022.5"]),
+        ('path,subject,view\na,1,"22,5"\n', ["1/nm-01/022.5"]),
+        ("path;subject;take\na;1;2,0\n", ["1/nm-02/unknown"]),
+        ("sep=;\r\npath;subject\r\na;1\r\n", ["1/nm-01/unknown"]),
+        ("path,subject,date,time,object,views,view\na,1,x,y,z,u,90\n", ["1/nm-01/090"]),
+        ("path,subject\na,NA\n", ["NA/nm-01/unknown"]),
+        ("path,subject,age,age\na,1,31,32\n", ["1/nm-01/unknown"]),
+    ],
+)
+def test_what_pandas_and_spreadsheets_make_of_a_table(text, expected):
+    assert [str(key) for key in keys(text)] == expected
+
+
+@pytest.mark.parametrize("name", ["veiw", "views", "tak", "vew"])
+def test_a_column_that_is_spelled_wrongly_is_no_column_of_ones_own(name):
+    assert "may be meant" in refusal(f"path;subject;{name}\na;b;1\n")
+
+
+_CELLS = st.tuples(
+    st.from_regex(r"[a-z]{1,6}", fullmatch=True),
+    st.integers(1, 200),
+    st.sampled_from(["nm", "bg", None]),
+    st.one_of(st.none(), st.integers(0, 99)),
+    st.one_of(st.none(), st.integers(-180, 360), st.sampled_from([22.5, 67.5])),
+)
+
+
+def as_pandas(value, gap, missing, comma):
+    """A cell as DataFrame.to_csv writes it: whole numbers beside a gap have become real ones."""
+    if value is None:
+        return missing
+    text = str(float(value)) if gap and isinstance(value, int) else str(value)
+    return f"{text}".replace(".", comma) if isinstance(value, float | int) else text
+
+
+@given(
+    st.lists(_CELLS, min_size=1, max_size=8, unique_by=lambda row: row[0]),
+    st.sampled_from(["", "nan", "NaN", "None", "<NA>"]),
+    st.sampled_from([",", ";", "\t"]),
+    st.booleans(),
+)
+def test_a_table_reads_the_same_however_it_was_written(rows, missing, mark, index):
+    plain = io.StringIO()
+    csv.writer(plain).writerows([COLUMNS, *(["" if c is None else c for c in r] for r in rows)])
+    gaps = [any(row[column] is None for row in rows) for column in range(5)]
+    pandas = io.StringIO()
+    writer = csv.writer(pandas, delimiter=mark)
+    writer.writerow([*([""] if index else []), *COLUMNS, "age"])
+    for number, row in enumerate(rows):
+        cells = [
+            as_pandas(value, gap or index, missing, "," if mark == ";" else ".")
+            for value, gap in zip(row, gaps, strict=True)
+        ]
+        writer.writerow([*([number] if index else []), *cells, 31])
+    try:
+        expected = keys(plain.getvalue())
+    except DatasetError:
+        assert "stand for the same sequence" in refusal(pandas.getvalue())
+        return
+    assert keys(pandas.getvalue()) == expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_table_of_excel_may_be_utf_16(tree, encoding):
+    bom = b"\xfe\xff" if encoding == "utf-16-be" else b""
+    text = "path\tsubject\n001/nm-01/018\t张三\n"
+    (tree / "people.csv").write_bytes(bom + text.encode(encoding))
+    (unit,) = ManifestSource(tree / "people.csv").units()
+    assert unit.work[0].key.subject == "张三"
+
+
+def test_columns_that_are_passed_over_are_named_once(tree, caplog):
+    (tree / "people.csv").write_text(",path,subject,age\n0,001/nm-01/018,anna,31\n")
+    source = ManifestSource(tree / "people.csv")
+    with caplog.at_level("INFO", "gaitkit"):
+        source.units()
+        source.refuse_changed()
+    (message,) = caplog.messages
+    assert message.endswith(
+        "people.csv: a column without a name, 'age'; its columns are path, subject, condition, "
+        "take, view."
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "warned"),
+    [
+        ("001/nm-01/000,1\n001/nm-01/018,1\n", True),
+        ("001/nm-01/000,001\n001/nm-01/018,001\n", False),
+        ("001/nm-01/000,1\n001/nm-01/018,7\n", False),
+        ("001/nm-01/000,anna\n", False),
+    ],
+)
+def test_zeros_that_a_spreadsheet_took_away_are_missed(tree, caplog, rows, warned):
+    rows = "".join(f"{row},{take}\n" for take, row in enumerate(rows.split()))
+    (tree / "people.csv").write_text(f"path,subject,take\n{rows}")
+    ManifestSource(tree / "people.csv").units()
+    assert any("without the zeros" in message for message in caplog.messages) == warned
+
+
+def test_a_manifest_of_images_lists_ready_made_geis(tree, contents):
+    (tree / "geis.csv").write_text(
+        "path,subject,view\n001\\nm-01\\018\\001-nm-01-018-001.png,anna,18\n"
+    )
+    assert recognise(tree / "geis.csv") == "gei-manifest"
+    (found,) = contents(GeiManifestSource(tree / "geis.csv")).items()
+    assert found[0] == "anna/nm-01/018"
+    assert [name for name, _ in found[1]] == ["001-nm-01-018-001.png"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (("001/nm-01/018/001-nm-01-018-001.png", "001/nm-01/000"), "is no image, and the first"),
+        (("001/nm-01/000", "001/nm-01/018/001-nm-01-018-001.png"), "is a single image, and the"),
+        (("001/nm-01/018/001-nm-01-018-001.png", "gone.png"), "there is no file"),
+    ],
+)
+def test_a_manifest_is_of_images_or_has_none(tree, rows, message):
+    text = "".join(f"{row},{number}\n" for number, row in enumerate(rows))
+    (tree / "people.csv").write_text(f"path,subject\n{text}")
+    with pytest.raises(LayoutError) as caught:
+        open_source(tree / "people.csv", holds=None).units()
+    assert caught.value.message.startswith(f"line 3 of {tree}/people.csv, column path: ")
+    assert message in caught.value.message
 
 
 def test_an_open_quotation_is_an_error():

@@ -5,15 +5,13 @@ from hypothesis import strategies as st
 from gaitkit.datasets.naming import (
     archive_stem,
     clean_text,
-    gei_key,
     natural_order,
     parse_gei_name,
     parse_sequence,
     parse_view,
     stray_class,
 )
-from gaitkit.errors import LayoutError
-from gaitkit.labels import SequenceKey, format_view, sequence_name
+from gaitkit.labels import format_view, sequence_name
 
 _TEXT = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=30)
 _CONDITIONS = st.from_regex(r"[a-zäß]{1,8}", fullmatch=True)
@@ -159,26 +157,3 @@ def test_strays_are_counted_by_class(name, expected):
 )
 def test_names_of_flat_geis(stem, expected):
     assert parse_gei_name(stem) == expected
-
-
-@pytest.mark.parametrize("name", ["001-nm-01-090.png", "nm-01-090.png", "090.png"])
-def test_a_gei_in_its_folders_may_have_a_shorter_name(name):
-    assert gei_key(("gei", "001", "nm-01", name)) == SequenceKey("001", "nm", 1, 90.0)
-
-
-def test_a_subject_with_a_dash_is_no_puzzle_where_folders_name_it():
-    key = gei_key(("anna-b", "nm-01", "anna-b-nm-01--30.png"))
-    assert key == SequenceKey("anna-b", "nm", 1, -30.0)
-
-
-def test_a_gei_without_a_view_has_no_key():
-    assert gei_key(("001", "nm-01", "mean.png")) is None
-
-
-def test_a_gei_in_somebody_elses_folder_is_an_error():
-    with pytest.raises(LayoutError) as caught:
-        gei_key(("002", "nm-01", "001-nm-01-090.png"))
-    assert caught.value.message == (
-        "the image 002/nm-01/001-nm-01-090.png is named as 001/nm-01 and lies in 002/nm-01: "
-        "which one is right?"
-    )

@@ -28,7 +28,7 @@ from gaitkit.training.geis import GeiSet
 from gaitkit.training.images import to_network
 from gaitkit.translators.adversarial import weighted_sum
 from gaitkit.translators.aim import Aim
-from gaitkit.translators.config import choice, setting
+from gaitkit.translators.config import choice, next_size, setting
 from gaitkit.translators.domains import LabelledConfig, aim_labels, group_cross_entropy
 from gaitkit.translators.extras import Extras, ExtrasConfig
 from gaitkit.translators.networks.blocks import frozen, judging
@@ -132,7 +132,8 @@ class DGNetConfig(LabelledConfig, ExtrasConfig):
             raise OptionError(
                 "DG-Net sees four stripes of an eighth of the height: GEIs must be a multiple of "
                 f"32 pixels high, these are {self.image_size[0]}",
-                hint="Make the GEIs again with `size=(64, 64)`, for instance.",
+                hint=f"Make the GEIs again with `size={next_size(self.image_size, 32)}`, for "
+                "instance.",
             )
         if len(self.views) * len(self.conditions) > MAX_DOMAINS:
             raise OptionError(f"more than {MAX_DOMAINS} pairs of view and condition")
