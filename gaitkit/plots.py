@@ -151,8 +151,10 @@ def plot_matrix(result: Any, probe_set: str | None = None, *, ax: Axes | None = 
     name = _probe_set(one, probe_set)
     return draw_matrix(
         one.tables[name].rate,
-        [f"{view:g}" for view in one.tables[name].gallery_views],
-        [f"{view:g}" for view in one.tables[name].probe_views],
+        *(
+            ["all" if np.isnan(view) else f"{view:g}" for view in views]
+            for views in (one.tables[name].gallery_views, one.tables[name].probe_views)
+        ),
         title=f"{name}: rank-1, per cent",
         ax=ax,
     )

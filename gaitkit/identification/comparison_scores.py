@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.identification.crossview import at_view
 from gaitkit.identification.distances import Estimate
 from gaitkit.identification.figures.rates import average_precision
 from gaitkit.identification.metrics import Metric
@@ -103,10 +104,13 @@ class ScoreKeeper:
             probe_people,
             np.full((*shape, len(numbers)), np.inf, dtype=np.float32),
             np.full(shape, np.nan),
-            max((len(np.unique(enrolled[views == view])) for view in gallery_views), default=0),
+            max(
+                (len(np.unique(enrolled[at_view(views, view)])) for view in gallery_views),
+                default=0,
+            ),
         )
         self._metric, self._whose = metric, enrolled
-        self._sizes = [int((views == view).sum()) for view in gallery_views]
+        self._sizes = [int(at_view(views, view).sum()) for view in gallery_views]
         self._held: list[tuple[NDArray[np.int64], slice, NDArray[np.float32]]] = []
 
     def __call__(self, view: int, rows: NDArray[np.int64], part: slice, estimate: Estimate) -> None:

@@ -6,6 +6,9 @@ The probes of one view are searched in the gallery of one view, for every pair o
 - a cell without probes or without a gallery is empty: NaN, never zero, and no part of any mean;
 - a rate is the share of correct probes of its cell; means are over cells, unrounded, so that a
   view with fewer probes weighs as much as the others.
+
+Where views are not known there is one gallery of all rows, and one cell: a row or column whose view
+is NaN holds the sequences of all views, known or not.
 """
 
 from __future__ import annotations
@@ -19,19 +22,24 @@ from numpy.typing import NDArray
 
 from gaitkit.identification.matching import Observer, search
 from gaitkit.identification.metrics import DEFAULT_METRIC, Metric, get_metric
-from gaitkit.labels import Labels
+from gaitkit.labels import Labels, format_view
 
 __all__ = [
     "ROUNDINGS",
     "CrossViewTable",
     "ViewMatches",
+    "at_view",
     "cell_rates",
+    "counts_identical",
     "cross_view_rates",
     "cross_view_table",
     "headline_cells",
+    "in_views",
     "match_views",
     "mean_of_cells",
     "mean_rank1",
+    "view_columns",
+    "view_name",
     "vote",
 ]
 
@@ -46,7 +54,7 @@ class ViewMatches:
     Attributes
     ----------
     gallery_views : ndarray of float64, shape (g,)
-        Degrees, ascending.
+        Degrees, ascending; NaN alone where there is one gallery of all views.
     probe_rows : ndarray of int64, shape (p,)
         Rows of the artefact that were searched, ascending.
     probe_views : ndarray of float64, shape (p,)
@@ -96,9 +104,9 @@ class CrossViewTable:
     Attributes
     ----------
     gallery_views : ndarray of float64, shape (g,)
-        Degrees; rows of the matrices.
+        Degrees; rows of the matrices. NaN is the row of all views together.
     probe_views : ndarray of float64, shape (v,)
-        Degrees; columns.
+        Degrees; columns, likewise.
     rate : ndarray of float64, shape (g, v)
         Per cent; NaN in empty cells.
     probes : ndarray of int64, shape (g, v)
@@ -148,8 +156,16 @@ class CrossViewTable:
         """Mean over all non-empty cells."""
         return mean_of_cells(self.rate)
 
+    @property
+    def pooled(self) -> bool:
+        """Whether a row or column is of all views together, so that no two views are compared."""
+        return bool(np.isnan(self.gallery_views).any() or np.isnan(self.probe_views).any())
+
     def headline(self, *, identical_view: bool) -> float | None:
-        """The mean that a protocol asks for: over all cells, or those of different views."""
+        """The mean that a protocol asks for: over all cells, or those of different views.
+
+        Over all there are, where there is one view only.
+        """
         counted = headline_cells(
             self.gallery_views, self.probe_views, identical_view=identical_view
         )
@@ -217,7 +233,7 @@ def match_views(
     if gallery_views is None:
         gallery_views = np.unique(labels.view[gallery_rows])
     people = np.unique(labels.subject.astype(str), return_inverse=True)[1].astype(np.int64)
-    groups = [np.flatnonzero(labels.view[gallery_rows] == view) for view in gallery_views]
+    groups = [np.flatnonzero(at_view(labels.view[gallery_rows], view)) for view in gallery_views]
     found = search(
         vectors[gallery_rows],
         people[gallery_rows],
@@ -317,11 +333,11 @@ def cross_view_table(
     shape = (len(matches.gallery_views), len(probe_views))
     counts, hits = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
     for column, view in enumerate(probe_views):
-        rows = member & (matches.probe_views == view)
+        rows = member & at_view(matches.probe_views, view)
         counts[:, column] = searched[rows].sum(axis=0)
         hits[:, column] = (right & searched)[rows].sum(axis=0)
         if failed_views is not None:
-            failures = np.count_nonzero(failed_views == view)
+            failures = np.count_nonzero(at_view(failed_views, view))
             counts[:, column] += failures * searched.any(axis=0)
     rate = cell_rates(hits, counts, rounding=rounding)
     return CrossViewTable(matches.gallery_views, probe_views, rate, counts)
@@ -330,9 +346,89 @@ def cross_view_table(
 def headline_cells(
     gallery_views: NDArray[np.float64], probe_views: NDArray[np.float64], *, identical_view: bool
 ) -> NDArray[np.bool_]:
-    """Cells that count in a protocol's headline, shape (g, v): all, or those of different views."""
+    """Cells that count in a protocol's headline, shape (g, v): all, or those of different views.
+
+    Where there are none of different views (there is one view), the headline is over what there is.
+    A view that is not known (NaN) is not known to be equal to another.
+
+    Examples
+    --------
+    >>> headline_cells(np.array([0.0, 90.0]), np.array([90.0]), identical_view=False).tolist()
+    [[True], [False]]
+    >>> headline_cells(np.array([90.0]), np.array([90.0]), identical_view=False).tolist()
+    [[True]]
+    """
     different: NDArray[np.bool_] = gallery_views[:, None] != probe_views
-    return np.ones_like(different) if identical_view else different
+    if counts_identical(gallery_views, probe_views, identical_view=identical_view):
+        return np.ones_like(different)
+    return different
+
+
+def counts_identical(
+    gallery_views: NDArray[np.float64], probe_views: NDArray[np.float64], *, identical_view: bool
+) -> bool:
+    """Whether cells of equal views count: where the protocol says so, or there are no others."""
+    return identical_view or not bool(np.any(gallery_views[:, None] != probe_views))
+
+
+def at_view(views: NDArray[np.float64], view: float) -> NDArray[np.bool_]:
+    """Which sequences belong to a row or column of a table, by their views.
+
+    Parameters
+    ----------
+    views : ndarray of float64, shape (n,)
+        Degrees; NaN where unknown.
+    view : float
+        That of the row or column; NaN for all views together.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+
+    Examples
+    --------
+    >>> at_view(np.array([0.0, 90.0, np.nan]), 90.0).tolist()
+    [False, True, False]
+    >>> at_view(np.array([0.0, 90.0, np.nan]), np.nan).tolist()
+    [True, True, True]
+    """
+    if np.isnan(view):
+        return np.ones(len(views), dtype=bool)
+    same: NDArray[np.bool_] = np.equal(views, view)
+    return same
+
+
+def in_views(views: NDArray[np.float64], table_views: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which sequences belong to any row or column of a table, shape (n,)."""
+    if np.isnan(table_views).any():
+        return np.ones(len(views), dtype=bool)
+    return np.isin(views, table_views)
+
+
+def view_columns(table_views: NDArray[np.float64], views: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The column (or row) of a table to which each sequence belongs, shape (n,).
+
+    Parameters
+    ----------
+    table_views : ndarray of float64, shape (v,)
+        Degrees, ascending; or NaN alone.
+    views : ndarray of float64, shape (n,)
+        Of sequences that belong to one.
+    """
+    if np.isnan(table_views).any():
+        return np.zeros(len(views), dtype=np.int64)
+    return np.searchsorted(table_views, views).astype(np.int64)
+
+
+def view_name(view: float) -> str:
+    """What to call a row or column of a table: its view, or ``all``.
+
+    Examples
+    --------
+    >>> view_name(54.0), view_name(float("nan"))
+    ('054', 'all')
+    """
+    return "all" if np.isnan(view) else format_view(view)
 
 
 def cell_rates(

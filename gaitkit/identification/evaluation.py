@@ -7,6 +7,7 @@ file, `gaitkit.identification.tables` and `.formats` into text.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import isnan, nan
@@ -18,13 +19,15 @@ from numpy.typing import NDArray
 
 from gaitkit.arguments import whole_number
 from gaitkit.dropped import DroppedRow
-from gaitkit.errors import OptionError, ProtocolError
+from gaitkit.errors import OptionError
 from gaitkit.identification.comparison_scores import ScoreKeeper
 from gaitkit.identification.crossview import (
     ROUNDINGS,
     CrossViewTable,
     ViewMatches,
+    counts_identical,
     cross_view_table,
+    in_views,
     match_views,
 )
 from gaitkit.identification.features import LinearProjection
@@ -52,6 +55,8 @@ __all__ = [
 ]
 
 _log = logging.getLogger(__name__)
+
+_CAMERA = re.compile(r"camid\d+")
 
 NEIGHBOURS = 5
 """Nearest gallery rows that are kept of each search, to be looked at."""
@@ -129,6 +134,65 @@ class EvaluationResult:
         """The protocol's mean rank-1 of one probe set, per cent."""
         return self.tables[probe_set].headline(identical_view=self.protocol.identical_view)
 
+    @property
+    def over(self) -> str:
+        """Over which searches the headline goes, in two words.
+
+        ``different views``, or ``all views`` where the protocol says so; ``all pairs`` where views
+        are not known; ``equal views`` where there is one view only.
+        """
+        if np.isnan(self.gallery_views).any() or np.isnan(self.probe_views).any():
+            return "all pairs"
+        if self.protocol.identical_view:
+            return "all views"
+        only = counts_identical(self.gallery_views, self.probe_views, identical_view=False)
+        return "equal views" if only else "different views"
+
+    def remarks(self) -> list[str]:
+        """Why there is no mean over different views, where there is none; one sentence each."""
+        if self.over == "all pairs":
+            used = self.split.gallery | self.split.probe
+            unknown = int(np.isnan(self.labels.view[used]).sum())
+            return [
+                f"The view of {unknown} of {int(used.sum())} sequences is unknown: one rank-1 over "
+                "all pairs of probe and gallery, no mean over different views."
+            ]
+        if self.over == "equal views":
+            view = format_view(float(self.probe_views[0]))
+            return [
+                f"There is one view only, {view}: rank-1 is that of equal views, no mean over "
+                "different ones."
+            ]
+        return []
+
+    def by_camera(self, probe_set: str) -> dict[str, tuple[float, int]]:
+        """Rank-1 of the probes of each camera, where walks are called after cameras.
+
+        Parameters
+        ----------
+        probe_set : str
+            Name of the probe set.
+
+        Returns
+        -------
+        dict of str to (float, int)
+            Per cent, and the number of probes, by condition (``camid0``); empty where conditions
+            are no cameras or views are known.
+        """
+        member = self.split.probes[probe_set][self.matches.probe_rows]
+        cameras = self.labels.condition[self.matches.probe_rows].astype(str)
+        names = sorted(set(cameras[member].tolist()), key=_natural)
+        if self.over != "all pairs" or not all(map(_CAMERA.fullmatch, names)):
+            return {}
+        found = {}
+        for name in names:
+            rows = member & (cameras == name)
+            searched = (self.matches.nearest_row >= 0)[rows]
+            right = self.matches.correct[rows][searched]
+            if right.size:
+                found[name] = (100.0 * float(right.mean()), int(right.size))
+        return found
+
     def table(self, *, probe_view: float | None = None) -> str:
         """All figures and matrices as text, as `gaitkit evaluate` prints them.
 
@@ -141,12 +205,11 @@ class EvaluationResult:
 
     def __repr__(self) -> str:
         people = len(set(self.labels.subject[self.split.gallery].tolist()))
-        views = "all" if self.protocol.identical_view else "different"
         rates = ", ".join(f"{name} {_rate_text(self, name)}" for name in self.tables)
         return (
             f"<EvaluationResult {_cut(name_of(self), 60)}; {_cut(self.protocol.name, 24)}, "
             f"{people} people enrolled\n"
-            f" rank-1 over {views} views, per cent: {_cut(rates, 160)}\n"
+            f" rank-1 over {self.over}, per cent: {_cut(rates, 160)}\n"
             f" all figures: .table(), .numbers, .tables>"
         )
 
@@ -231,7 +294,7 @@ class ProtocolSearch:
     ) -> dict[str, Any]:
         """The fields of an `EvaluationResult` that come from searching some vectors."""
         labels, split = self.labels, self.split
-        probe = split.probe & np.isin(labels.view, self.probe_views)
+        probe = split.probe & in_views(labels.view, self.probe_views)
         keeper = ScoreKeeper(
             labels, split.gallery, probe, metric=metric, gallery_views=self.gallery_views
         )
@@ -461,15 +524,24 @@ def apply_protocol(labels: Labels, protocol: Protocol | str | Path | None) -> Sp
 def table_views(
     labels: Labels, split: Split, gallery_view: float | None, probe_view: float | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rows and columns of the tables: all views of the tested walks, or the chosen ones."""
-    used = split.gallery | split.probe
-    unknown = int(np.isnan(labels.view[used]).sum())
-    if unknown:
-        raise ProtocolError(
-            f"{unknown} of the {int(used.sum())} enrolled or searched sequences have an unknown "
-            f"view; a cross-view table needs the view of each.",
-            hint="Add the views to the manifest from which the artefact was made.",
+    """Rows and columns of the tables: all views of the tested walks, or the chosen ones.
+
+    Where the view of any is unknown, NaN alone: there is one gallery of all, and one table cell.
+
+    Raises
+    ------
+    OptionError
+        The data does not have a chosen view.
+    """
+    sides = ((split.gallery, gallery_view, "gallery"), (split.probe, probe_view, "probe"))
+    # A chosen view leaves out those that are not known to be it.
+    if any(view is None and np.isnan(labels.view[rows]).any() for rows, view, _ in sides):
+        everything = np.array([np.nan])
+        gallery, probe = (
+            _chosen_view(everything, labels.view[rows], view, role) for rows, view, role in sides
         )
+        return gallery, probe
+    used = split.gallery | split.probe
     views = np.unique(labels.view[used])
     rows, columns = (
         views if named is None else views[np.isin(views, named)]
@@ -507,6 +579,10 @@ def rank1_of(result: EvaluationResult, probe_set: str) -> Interval | None:
         return None
     rate = result.headline(probe_set)
     return Interval(nan if rate is None else rate, nan, nan)
+
+
+def _natural(name: str) -> tuple[int, str]:
+    return len(name), name
 
 
 def _rate_text(result: EvaluationResult, probe_set: str) -> str:

@@ -19,14 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.identification.crossview import CrossViewTable
+from gaitkit.identification.crossview import CrossViewTable, counts_identical, view_name
 from gaitkit.identification.evaluation import EvaluationResult, name_of, rank1_of
 from gaitkit.identification.figures.bootstrap import Interval
 from gaitkit.identification.figures.closed_set import FIGURES
 from gaitkit.identification.figures.numbers import Numbers, figures_of
 from gaitkit.identification.figures.open_set import FPIR_POINTS
 from gaitkit.identification.figures.verification import FMR_POINTS
-from gaitkit.labels import format_view
 from gaitkit.printable import printable
 
 __all__ = ["FORMATS", "csv_text", "html_text", "latex_text", "markdown_text", "to_json"]
@@ -94,7 +93,8 @@ def _cell_rows(table: CrossViewTable) -> Iterator[list[str]]:
     for row, gallery in enumerate(table.gallery_views.tolist()):
         for column, probe in enumerate(table.probe_views.tolist()):
             rate, count = float(table.rate[row, column]), int(table.probes[row, column])
-            yield ["rank-1", f"{gallery:g}", f"{probe:g}", _plain(rate), "", "", str(count)]
+            views = [view_name(view) if isnan(view) else f"{view:g}" for view in (gallery, probe)]
+            yield ["rank-1", *views, _plain(rate), "", "", str(count)]
 
 
 def _plain(value: float) -> str:
@@ -148,22 +148,34 @@ def _interval(
 def _matrices(results: Sequence[EvaluationResult]) -> Iterator[tuple[str, _Cells]]:
     for result in results:
         for name, table in result.tables.items():
+            means = {
+                "different views": "; means without equal views.",
+                "all views": "; means with equal views.",
+            }
             caption = (
                 f"{name}: {name_of(result)}. Rank-1 in per cent; gallery view down, probe view "
-                "across; means without equal views."
+                f"across{means.get(result.over, '.')}{_remarks(result)}"
             )
-            yield caption, _matrix(table)
+            yield caption, _matrix(table, identical_view=result.protocol.identical_view)
 
 
-def _matrix(table: CrossViewTable) -> _Cells:
-    per_probe, per_gallery = table.per_probe_view(), table.per_gallery_view()
-    views = table.probe_views.tolist()
-    lines = [["", *map(format_view, views), "mean"]]
+def _remarks(result: EvaluationResult) -> str:
+    return "".join(f" {remark}" for remark in result.remarks())
+
+
+def _matrix(table: CrossViewTable, *, identical_view: bool) -> _Cells:
+    counted = counts_identical(
+        table.gallery_views, table.probe_views, identical_view=identical_view
+    )
+    per_probe = table.per_probe_view(identical_view=counted).values()
+    per_gallery = list(table.per_gallery_view(identical_view=counted).values())
+    lines = [["", *map(view_name, table.probe_views.tolist()), "mean"]]
     for row, gallery in enumerate(table.gallery_views.tolist()):
         cells = [_rate(float(value)) for value in table.rate[row]]
-        lines.append([format_view(gallery), *cells, _rate(per_gallery[gallery])])
-    means = [_rate(per_probe[view]) for view in views]
-    lines.append(["mean", *means, _rate(table.mean_excluding_identical)])
+        lines.append([view_name(gallery), *cells, _rate(per_gallery[row])])
+    lines.append(
+        ["mean", *map(_rate, per_probe), _rate(table.headline(identical_view=identical_view))]
+    )
     return lines
 
 
@@ -256,7 +268,9 @@ def to_json(results: Sequence[EvaluationResult]) -> dict[str, Any]:
 
 
 def _result_json(result: EvaluationResult) -> dict[str, Any]:
-    identical = result.protocol.identical_view
+    identical = counts_identical(
+        result.gallery_views, result.probe_views, identical_view=result.protocol.identical_view
+    )
     data: dict[str, Any] = {
         "protocol": result.protocol.name,
         "dataset": result.dataset,
@@ -274,10 +288,15 @@ def _result_json(result: EvaluationResult) -> dict[str, Any]:
                 "mean_excluding_identical": table.mean_excluding_identical,
                 "mean_identical": table.mean_identical,
                 "per_probe_view": {
-                    f"{view:g}": mean
+                    "all" if isnan(view) else f"{view:g}": mean
                     for view, mean in table.per_probe_view(identical_view=identical).items()
                 },
                 "empty_cells": [_numbers(cell) for cell in table.empty_cells],
+                **(
+                    {"per_camera": {camera: rate for camera, (rate, _) in cameras.items()}}
+                    if (cameras := result.by_camera(name))
+                    else {}
+                ),
                 **(
                     {"numbers": _numbers_json(result.numbers[name])}
                     if name in result.numbers
@@ -287,6 +306,12 @@ def _result_json(result: EvaluationResult) -> dict[str, Any]:
             for name, table in result.tables.items()
         },
     }
+    if result.over != "different views":
+        # There the headline is no mean over different views; everywhere else it is.
+        data["headline_over"] = result.over
+        data["remarks"] = result.remarks()
+        for name, condition in data["conditions"].items():
+            condition["headline"] = result.headline(name)
     if result.fusion is not None:
         data["fusion"] = asdict(result.fusion)
     if result.quality is not None:
@@ -308,11 +333,14 @@ def _result_json(result: EvaluationResult) -> dict[str, Any]:
     return data
 
 
-def _number(value: float) -> int | float:
+def _number(value: float) -> int | float | None:
+    if isnan(value):
+        return None
     return int(value) if float(value).is_integer() else float(value)
 
 
-def _numbers(values: Sequence[float] | NDArray[np.float64]) -> list[int | float]:
+def _numbers(values: Sequence[float] | NDArray[np.float64]) -> list[int | float | None]:
+    """Views; the row or column of all views together, which has none, is `None`."""
     return [_number(float(value)) for value in values]
 
 

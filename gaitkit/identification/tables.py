@@ -9,6 +9,7 @@ same in a terminal, in a pipe and in an issue report.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from math import isnan, nan
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.errors import MixtureError, OptionError
-from gaitkit.identification.crossview import CrossViewTable
+from gaitkit.identification.crossview import CrossViewTable, counts_identical, view_name
 from gaitkit.identification.evaluation import EvaluationResult, name_of, rank1_of
 from gaitkit.identification.figures.bootstrap import NOTHING, Interval
 from gaitkit.identification.figures.numbers import figures_of
@@ -93,28 +94,57 @@ def results_text(result: EvaluationResult) -> str:
     """
     figures = figures_text(result)
     parts = [title(result)] + ([figures] if figures else [])
-    parts += [cross_view_text(table, name) for name, table in result.tables.items()]
-    parts.append(
-        "Per cent. Row: gallery view; column: probe view. (In brackets: equal views, in no mean.) "
-        "A probe\nwhose person is not enrolled at the gallery view counts as an error. "
-        f"{_EMPTY}: no probe or no gallery."
-    )
+    for name, table in result.tables.items():
+        text = cross_view_text(table, name, identical_view=result.protocol.identical_view)
+        parts.append("\n".join([text, *_camera_lines(result, name)]))
+    parts.append(_rules(result))
     return "\n\n".join(parts)
+
+
+def _rules(result: EvaluationResult) -> str:
+    """How to read the matrices, and why they are as they are."""
+    if result.over == "different views":
+        return (
+            "Per cent. Row: gallery view; column: probe view. (In brackets: equal views, in no "
+            "mean.) A probe\nwhose person is not enrolled at the gallery view counts as an error. "
+            f"{_EMPTY}: no probe or no gallery."
+        )
+    text = "Per cent. Row: gallery view; column: probe view. "
+    if result.over == "all views":
+        text += "Equal views count in the means, as the protocol says. "
+    text += " ".join([*result.remarks(), ""])
+    text += "A probe whose person is not enrolled at the gallery view counts as an error. "
+    return textwrap.fill(f"{text}{_EMPTY}: no probe or no gallery.", WIDTH)
+
+
+def _camera_lines(result: EvaluationResult, name: str) -> list[str]:
+    cameras = result.by_camera(name)
+    if not cameras:
+        return []
+    told = ", ".join(f"{camera} {rate:.1f} ({count})" for camera, (rate, count) in cameras.items())
+    text = f"{printable(name)} by the probe's camera (probes): {told}"
+    return textwrap.wrap(text, WIDTH, subsequent_indent="  ")
 
 
 def title(result: EvaluationResult) -> str:
     """What was evaluated and how, in one or two lines."""
     people = len(set(result.labels.subject[result.split.gallery].tolist()))
+    galleries = "one gallery of all views" if _whole(result) else "one gallery view at a time"
     source, feature, protocol, dataset = map(
         printable, (result.source, result.feature, result.protocol.name, result.dataset)
     )
     return (
         f"{source}: {feature}, {result.metric}, {result.k}-NN; protocol {protocol}\n"
-        f"data set {dataset}; {people} people enrolled, one gallery view at a time"
+        f"data set {dataset}; {people} people enrolled, {galleries}"
     )
 
 
-def cross_view_text(table: CrossViewTable, name: str) -> str:
+def _whole(result: EvaluationResult) -> bool:
+    """Whether all views are enrolled together."""
+    return bool(np.isnan(result.gallery_views).any())
+
+
+def cross_view_text(table: CrossViewTable, name: str, *, identical_view: bool = False) -> str:
     """The matrix of one probe set, with means without the equal view and the probes per column.
 
     Parameters
@@ -123,6 +153,9 @@ def cross_view_text(table: CrossViewTable, name: str) -> str:
         Rank-1 identification rates.
     name : str
         Name of the probe set.
+    identical_view : bool
+        Whether cells of equal views count in the means, too; they always do where there are no
+        others.
 
     Returns
     -------
@@ -133,28 +166,42 @@ def cross_view_text(table: CrossViewTable, name: str) -> str:
         return f"{printable(name)}: no probes"
     columns = len(table.probe_views)
     per_panel = (WIDTH - 2 * _CELL) // _CELL
+    counted = counts_identical(
+        table.gallery_views, table.probe_views, identical_view=identical_view
+    )
     panels = [
-        _matrix_panel(table, range(first, min(first + per_panel, columns)), name)
+        _matrix_panel(table, range(first, min(first + per_panel, columns)), name, counted)
         for first in range(0, columns, per_panel)
     ]
+    if table.pooled:
+        last = f"{printable(name)}: over all pairs {_rate(table.mean_all)}"
+        return "\n".join([*panels, last])
     means = f"{printable(name)}: mean over different views {_rate(table.mean_excluding_identical)}"
-    return "\n".join([*panels, f"{means}, over equal views {_rate(table.mean_identical)}"])
+    means += f", over equal views {_rate(table.mean_identical)}"
+    if counted and len(table.rate) * len(table.rate[0]) > 1:
+        means += f", over all views {_rate(table.mean_all)}"
+    return "\n".join([*panels, means])
 
 
-def _matrix_panel(table: CrossViewTable, columns: range, name: str) -> str:
+def _matrix_panel(table: CrossViewTable, columns: range, name: str, counted: bool) -> str:
+    """Some columns; cells of equal views are in brackets unless they are `counted` in the means."""
     last = columns[-1] == len(table.probe_views) - 1
-    per_probe, per_gallery = table.per_probe_view(), table.per_gallery_view()
-    views = [float(table.probe_views[column]) for column in columns]
-    lines = [_row(name, [format_view(view) for view in views] + ["mean"] * last)]
+    per_probe = list(table.per_probe_view(identical_view=counted).values())
+    per_gallery = list(table.per_gallery_view(identical_view=counted).values())
+    views = [view_name(float(table.probe_views[column])) for column in columns]
+    lines = [_row(name, views + ["mean"] * last)]
     for row, gallery_view in enumerate(table.gallery_views):
         cells = [
-            _cell(table.rate[row, column], bracketed=bool(table.identical[row, column]))
+            _cell(
+                table.rate[row, column],
+                bracketed=bool(table.identical[row, column]) and not counted,
+            )
             for column in columns
         ]
-        mean = [_cell(per_gallery[float(gallery_view)])] * last
-        lines.append(_row(format_view(float(gallery_view)), cells + mean))
-    overall = [_cell(table.mean_excluding_identical)] * last
-    lines.append(_row("mean", [_cell(per_probe[view]) for view in views] + overall))
+        mean = [_cell(per_gallery[row])] * last
+        lines.append(_row(view_name(float(gallery_view)), cells + mean))
+    overall = [_cell(table.headline(identical_view=counted))] * last
+    lines.append(_row("mean", [_cell(per_probe[column]) for column in columns] + overall))
     lines.append(_row("probes", [f"{_span(table.probes[:, column])} " for column in columns]))
     return "\n".join(lines)
 
@@ -196,7 +243,9 @@ def probe_view_text(
     views = [float(view) for view in result.gallery_views]
     groups = [_own_group(result, column, views)]
     groups += [_published_group(system, sets, probe_view, views) for system in systems]
-    labels = ["", "", "gallery", *map(format_view, views), f"w/o {format_view(probe_view)}"]
+    # Of different views as ever; where there are none, the headline is over what there is.
+    mean_of = f"w/o {format_view(probe_view)}" if result.over == "different views" else "mean"
+    labels = ["", "", "gallery", *map(view_name, views), mean_of]
     width = len(sets) * _GROUP_CELL
     per_line = max(1, (WIDTH - 8 + 3) // (width + 3))
     text = []
@@ -207,7 +256,9 @@ def probe_view_text(
         text.append("")
     notes = [
         f"Rank-1 in per cent at probe view {format_view(probe_view)} against each gallery view; "
-        f"last line: mean without {format_view(probe_view)}."
+        f"last line: mean"
+        + (f" without {format_view(probe_view)}." if mean_of != "mean" else " over all of them."),
+        *result.remarks(),
     ]
     counts = ", ".join(
         f"{printable(name)} {_span(table.probes[:, column])}"
@@ -229,8 +280,11 @@ def _own_group(result: EvaluationResult, column: int, views: list[float]) -> lis
     lines = ["this input", "", _group_row(list(result.tables))]
     for row in range(len(views)):
         lines.append(_group_row([_rate(float(table.rate[row, column])) for table in tables]))
-    view = float(result.probe_views[column])
-    lines.append(_group_row([_rate(table.per_probe_view()[view]) for table in tables]))
+    equal = counts_identical(
+        result.gallery_views, result.probe_views, identical_view=result.protocol.identical_view
+    )
+    means = [list(t.per_probe_view(identical_view=equal).values())[column] for t in tables]
+    lines.append(_group_row([_rate(mean) for mean in means]))
     return lines
 
 
@@ -271,12 +325,11 @@ def summary_text(results: Sequence[EvaluationResult], names: Sequence[str] | Non
     rates = [[rank1_of(result, key) or NOTHING for key in sets] for result in results]
     sure = any(not isnan(figure.low) for row in rates for figure in row)
     cell = _WIDE if sure else _NARROW
-    identical = any(result.protocol.identical_view for result in results)
     room = WIDTH - (len(sets) * cell + (len(sets) + 1) * _NARROW)
     label = min(max(12, *(width_of(printable(name)) for name in names)), max(12, room))
     equal = [[_equal_views(result, key) for key in sets] for result in results]
     mean = [_mean([figure.estimate for figure in row]) for row in rates]
-    what = "all views" if identical else "different views"
+    what = ", ".join(dict.fromkeys(result.over for result in results))
     lines = [
         " " * label
         + f"{what:>{len(sets) * cell + _NARROW}}"

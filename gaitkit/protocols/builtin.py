@@ -59,19 +59,37 @@ _HALVES = _takes_of_casia_b(
     "rest",
 )
 
+_EVERYBODY = _takes_of_casia_b(
+    "everybody",
+    "nobody trains, everybody is tested: for what needs no training; takes as in CASIA-B",
+    (),
+    "rest",
+)
+
 PROTOCOLS: dict[str, Protocol] = {
     "casia-b-62-62": _casia_b("062", "063", "GaitGAN, SPAE"),
     "casia-b-74-50": _casia_b("074", "075", "GaitSet and later"),
+    "everybody": _EVERYBODY,
     "halves": _HALVES,
 }
 """The protocols that come with gaitkit, by name. A new one is one line here."""
 
 
-def default_protocol(labels: Labels) -> Protocol:
+def default_protocol(labels: Labels, *, trains: bool = False) -> Protocol:
     """`casia-b-62-62` when the subjects are CASIA-B's 001 to 124, `halves` otherwise.
 
-    Up to a tenth of the 124 may be missing; one other name, and it is not CASIA-B.
+    Up to a tenth of the 124 may be missing; one other name, and it is not CASIA-B. Of fewer than
+    three people no half can be tested: then it is `everybody`, unless somebody has to train.
+
+    Parameters
+    ----------
+    labels : Labels
+        Key columns of the data set.
+    trains : bool
+        Whether a protocol is wanted that trains somebody.
     """
     subjects = labels.subjects()
+    if len(subjects) < 3 and not trains:
+        return PROTOCOLS["everybody"]
     casia_b = all(subject in _CASIA_B_SUBJECTS for subject in subjects)
     return PROTOCOLS["casia-b-62-62" if casia_b and len(subjects) >= 112 else "halves"]

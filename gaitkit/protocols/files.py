@@ -107,7 +107,7 @@ def protocol_toml(protocol: Protocol) -> str:
     lines = [
         f"name = {_text(protocol.name)}",
         f"description = {_text(protocol.description)}",
-        "# Who trains: names, ranges of numbers, or first-half of the sorted names.",
+        "# Who trains: names, ranges of numbers, or first-half of the sorted names; [] is nobody.",
         f"train = {_people_out(protocol.train)}",
         "# Who is tested: likewise, or rest.",
         f"test = {_people_out(protocol.test)}",
@@ -192,7 +192,8 @@ def _people(value: Any, key: str, word: str) -> Any:
     """Subjects, or the word that stands for a rule."""
     if value == word:
         return word
-    if not isinstance(value, list) or not value:
+    # What needs no training is tested on everybody; tests on nobody are none.
+    if not isinstance(value, list) or not (value or key == "train"):
         raise _wrong(key, f'"{word}" or a list of names and ranges such as ["001-062"]', value)
     return tuple(_range(item, key) for item in value)
 

@@ -80,7 +80,8 @@ class Protocol:
     name, description : str
         The name is what the command line takes and what results are called by.
     train : tuple of SubjectRange, or "first-half"
-        Whom models may see. ``first-half``: of n sorted subjects the first ⌊n/2⌋.
+        Whom models may see. ``first-half``: of n sorted subjects the first ⌊n/2⌋. Empty where
+        nobody trains: what is compared then needs no training.
     test : tuple of SubjectRange, or "rest"
         Who is enrolled and searched. ``rest``: everybody who does not train.
     gallery : tuple of Walks
@@ -189,7 +190,7 @@ class Protocol:
 
 
 def _brief_people(people: tuple[SubjectRange, ...] | str) -> str:
-    return people if isinstance(people, str) else _brief(", ".join(map(str, people)))
+    return people if isinstance(people, str) else _brief(", ".join(map(str, people))) or "nobody"
 
 
 def _brief(text: str) -> str:

@@ -17,6 +17,12 @@ from gaitkit.protocols.model import Protocol, SubjectRange, Walks
 
 __all__ = ["Split", "SubjectSplit", "describe_labels", "resolve", "split_subjects"]
 
+_MORE_PEOPLE = (
+    "Add people, or use a protocol that tests more of them: what needs no training (raw GEIs, "
+    "compared by pixels) is tested on everybody with `protocol='everybody'`, or in a file of "
+    "your own with train = []."
+)
+
 
 class SubjectSplit(NamedTuple):
     """The people of a data set, divided by a protocol; both sorted, never overlapping."""
@@ -208,7 +214,7 @@ def resolve(protocol: Protocol | Path | str, labels: Labels | Any) -> Split:
             f"Protocol {protocol.name}: the gallery holds one subject only, "
             f"{labels.subject[gallery][0]}; identification needs at least two. Of the tested "
             f"people the artefact has {describe_labels(labels.select(test))}.",
-            hint="Add people, or use a protocol that tests more of them.",
+            hint=_MORE_PEOPLE if people.train else "Add people.",
         )
     probes = {
         probe.name: _chosen(test, probe.walks, protocol.probe_views, labels)
@@ -323,4 +329,4 @@ def _listed(names: Sequence[str], *, ends: bool = False) -> str:
 
 def _people_text(people: tuple[SubjectRange, ...] | str) -> str:
     """Subjects as a protocol gives them."""
-    return people if isinstance(people, str) else ", ".join(map(str, people))
+    return people if isinstance(people, str) else ", ".join(map(str, people)) or "nobody"

@@ -10,7 +10,13 @@ from typing import Any, TypeVar
 
 from gaitkit.arguments import as_path, names_told, number, whole_number
 from gaitkit.artifacts import Artifact, open_artifact
-from gaitkit.errors import ArtifactError, MixtureError, OptionError, SeenPeopleError
+from gaitkit.errors import (
+    ArtifactError,
+    MixtureError,
+    OptionError,
+    ProtocolError,
+    SeenPeopleError,
+)
 from gaitkit.identification.evaluation import (
     EvaluationResult,
     EvaluationResults,
@@ -145,6 +151,8 @@ def evaluate(
         split = apply_protocol(labels, protocol)
         for other in artifacts[1:]:
             check_same_sequences(artifact, other)
+        if not split.train.any():
+            _refuse_untrained(artifacts, chosen_features, split)
         for item in artifacts:
             _check_unseen(item, split)
         gallery_views, probe_views = table_views(labels, split, gallery_view, probe_view)
@@ -249,6 +257,38 @@ def _distinct(names: Iterable[Chosen | str] | Chosen | str, what: str) -> list[C
                 f"`{what}` must be names or objects, found a {type(name).__name__} among them."
             )
     return [name for place, name in enumerate(wanted) if name not in wanted[:place]]
+
+
+def _refuse_untrained(
+    artifacts: Sequence[Artifact], features: Iterable[Feature | str], split: Split
+) -> None:
+    """Refuse what is fitted on the training people where there are none.
+
+    Raises
+    ------
+    ProtocolError
+        A feature is fitted, or artefacts are fused.
+    """
+    name = split.protocol.name
+    who = (
+        f"Protocol {name} trains nobody"
+        if split.protocol.train == ()
+        else f"The artefact has none of the training people of protocol {name}"
+    )
+    for chosen in features:
+        feature = get_feature(chosen, vector_columns(artifacts[0]), artifacts[0].path)
+        if feature.fit is not None:
+            raise ProtocolError(
+                f"{who}, and the feature {feature.name} is fitted on training people.",
+                hint="Compare pixels (`features=['pixels']`), which need nobody, or use a protocol "
+                "whose training people are in the artefact; gaitkit protocol list names some.",
+            )
+    if len(artifacts) > 1:
+        raise ProtocolError(
+            f"{who}, and fused distances are scaled and weighed on training people.",
+            hint="Evaluate the artefacts side by side, or use a protocol whose training people are "
+            "in them; gaitkit protocol list names some.",
+        )
 
 
 def _check_unseen(artifact: Artifact, split: Split) -> None:

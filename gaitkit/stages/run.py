@@ -119,7 +119,7 @@ def _run(
     gei = measured_geis(source, workshop, options, progress)
     with open_artifact(gei, "gei") as artifact:
         labels, geis = artifact.labels, artifact.content_sha256
-    protocol = get_protocol(options.protocol or default_protocol(labels))
+    protocol = get_protocol(options.protocol or default_protocol(labels, trains=True))
     known = PROTOCOLS.get(protocol.name) == protocol
     told = protocol.name if known else protocol.as_parameters()
     plan: dict[str, Any] = {"protocol": told, "geis": geis}

@@ -274,7 +274,7 @@ def _training_people(
     """Name of the protocol, and whom it lets models see."""
     with open_artifact(geis, "gei") as artifact:
         labels = artifact.labels
-    chosen = default_protocol(labels) if protocol is None else get_protocol(protocol)
+    chosen = default_protocol(labels, trains=True) if protocol is None else get_protocol(protocol)
     subjects = split_subjects(chosen, labels).train
     if not subjects:
         raise ProtocolError(

@@ -6,19 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from gaitkit.protocols import PROTOCOLS
+
 
 def test_the_list_names_what_there_is(gaitkit: Callable) -> None:
     ran = gaitkit("protocol", "list")
-    assert [line.split()[0] for line in ran.stdout.splitlines()] == [
-        "casia-b-62-62",
-        "casia-b-74-50",
-        "halves",
-    ]
-    assert list(json.loads(gaitkit("protocol", "list", "--json").stdout)) == [
-        "casia-b-62-62",
-        "casia-b-74-50",
-        "halves",
-    ]
+    assert [line.split()[0] for line in ran.stdout.splitlines()] == list(PROTOCOLS)
+    assert list(json.loads(gaitkit("protocol", "list", "--json").stdout)) == list(PROTOCOLS)
 
 
 def test_a_printed_protocol_is_one_again(gaitkit: Callable, tmp_path: Path) -> None:
@@ -35,7 +29,7 @@ def test_a_printed_protocol_is_one_again(gaitkit: Callable, tmp_path: Path) -> N
 def test_an_unknown_name_is_a_usage_error(gaitkit: Callable, command: list[str]) -> None:
     ran = gaitkit(*command)
     assert ran.code == 2
-    assert "casia-b-62-62, casia-b-74-50, halves" in ran.stderr
+    assert ", ".join(PROTOCOLS) in ran.stderr
 
 
 def test_a_file_that_is_no_protocol(gaitkit: Callable, tmp_path: Path) -> None:

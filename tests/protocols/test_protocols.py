@@ -195,7 +195,7 @@ def test_the_key_that_is_wrong_is_named(tmp_path, line, message):
     ("old", "new", "message"),
     [
         ('train = "first-half"', "", "'train' is missing"),
-        ('train = "first-half"', "train = []", "train: expected .*first-half"),
+        ('test = "rest"', "test = []", "test: expected .*rest"),
         ('train = "first-half"', 'train = ["9-10"]', "train: expected a range .* equal length"),
         ('train = "first-half"', "train = [7]", "train: expected names in quotes; found 7"),
         ('test = "rest"', 'test = "all"', "test: expected .*rest.*found 'all'"),
@@ -286,11 +286,27 @@ def test_training_and_tested_people_may_not_overlap():
         ([name for name in numbered(1, 124) if name != "005"], "casia-b-62-62"),
         (numbered(1, 36), "halves"),
         (numbered(1, 125), "halves"),
-        (["ann", "ben"], "halves"),
+        (["ann", "ben", "cid"], "halves"),
+        (["ann", "ben"], "everybody"),
     ],
 )
 def test_the_default_protocol(subjects, expected):
     assert default_protocol(make_labels(subjects, walks=[("nm", 1)])).name == expected
+
+
+def test_who_wants_to_train_gets_a_protocol_that_trains_somebody():
+    labels = make_labels(["ann", "ben"], walks=[("nm", 1)])
+    assert default_protocol(labels, trains=True).name == "halves"
+
+
+def test_nobody_needs_to_train(tmp_path):
+    path = tmp_path / "all.toml"
+    path.write_text(protocol_toml(replace(PROTOCOLS["halves"], name="all", train=())))
+    protocol = load_protocol(path)
+    assert protocol.train == ()
+    assert Protocol.from_parameters(protocol.as_parameters()) == protocol
+    people = split_subjects(protocol, make_labels(["ann", "ben"], walks=[("nm", 1)]))
+    assert people == ((), ("ann", "ben"))
 
 
 def test_ranges_compare_numbers_of_equal_length_only():
@@ -318,7 +334,7 @@ def test_protocols_survive_json(name):
 
 
 def test_an_unknown_protocol_names_the_known_ones():
-    with pytest.raises(OptionError, match="casia-b-62-62, casia-b-74-50, halves"):
+    with pytest.raises(OptionError, match=", ".join(PROTOCOLS)):
         get_protocol("casia")
 
 

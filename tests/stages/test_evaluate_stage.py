@@ -19,9 +19,10 @@ from gaitkit.errors import (
     SeenPeopleError,
     WrongKindError,
 )
-from gaitkit.identification.formats import to_json
+from gaitkit.identification.figures.paired import paired_difference
+from gaitkit.identification.formats import FORMATS, to_json
 from gaitkit.identification.results import read_results
-from gaitkit.protocols import PROTOCOLS
+from gaitkit.protocols import PROTOCOLS, ProbeSet, Walks
 from gaitkit.stages.evaluate import evaluate
 
 
@@ -247,11 +248,87 @@ def test_options_that_cannot_be_used(write_gei, options, message):
         evaluate(write_gei(), **options)
 
 
-def test_unknown_views_are_refused(write_gei):
+@pytest.mark.parametrize("views", [(None, 90.0), (None,)])
+def test_where_views_are_unknown_there_is_one_rank_1_over_all_pairs(write_gei, tmp_path, views):
+    labels = people_labels("abcd", views=views)
+    images = people_images(people_labels("abcd", views=(0.0, 90.0)[: len(views)]))
+    path = tmp_path / "results.h5"
+    (result,) = evaluate(write_gei(labels=labels, images=images), output=path)
+    gallery = np.flatnonzero(result.split.gallery)
+    pixels = images.reshape(len(images), -1).astype(float)
+    for name, rows in result.split.probes.items():
+        found = [
+            labels.subject[gallery[np.square(pixels[gallery] - pixels[row]).sum(axis=1).argmin()]]
+            for row in np.flatnonzero(rows)
+        ]
+        expected = 100.0 * np.mean(labels.subject[rows] == found)
+        assert result.headline(name) == result.numbers[name].rank1.estimate == expected
+        assert result.tables[name].rate.tolist() == [[expected]]
+    assert result.over == "all pairs"
+    assert f"20 of {20 * len(views)} sequences is unknown" in result.table().replace("\n", " ")
+    data = json.loads(json.dumps(to_json([result]), allow_nan=False))
+    assert data["gallery_views"] == data["probe_views"] == [None]
+    assert data["headline_over"] == "all pairs"
+    again = read_results(path)
+    assert to_json(again) == to_json([result]) | {"input": "results.h5"}
+    for text in FORMATS.values():
+        assert "nan" not in text([result])
+    assert paired_difference(again[0], result, "nm").estimate == 0.0
+
+
+def test_of_some_unknown_views_those_that_are_asked_for_make_a_column(write_gei):
     labels = people_labels("abcd", views=(None, 90.0))
     images = people_images(people_labels("abcd", views=(0.0, 90.0)))
-    with pytest.raises(ProtocolError, match="20 of the 40 enrolled or searched"):
-        evaluate(write_gei(labels=labels, images=images))
+    (result,) = evaluate(write_gei(labels=labels, images=images), probe_view=90.0)
+    assert result.probe_views.tolist() == [90.0]
+    assert np.isnan(result.gallery_views).all()
+    assert set(labels.view[result.matches.probe_rows]) == {90.0}
+    with pytest.raises(OptionError, match="no probe at view 018"):
+        evaluate(write_gei("b.h5", labels=labels, images=images), probe_view=18.0)
+
+
+def test_walks_that_are_called_after_cameras_are_told_apart(write_gei):
+    walks = [("camid0", 1), ("camid0", 2), ("camid10", 1), ("camid2", 1)]
+    labels = people_labels("abcd", walks=walks, views=(0.0,))
+    images = people_images(labels)
+    labels.view[:] = np.nan
+    protocol = replace(
+        PROTOCOLS["everybody"],
+        name="cameras",
+        gallery=(Walks("camid0", (1,)),),
+        probes=(ProbeSet("p", (Walks("camid0", (2,)), Walks("camid10"), Walks("camid2"))),),
+    )
+    (result,) = evaluate(write_gei(labels=labels, images=images), protocol=protocol)
+    cameras = result.by_camera("p")
+    assert list(cameras) == ["camid0", "camid2", "camid10"]
+    assert [count for _, count in cameras.values()] == [4, 4, 4]
+    mean = np.mean([rate for rate, _ in cameras.values()])
+    assert mean == pytest.approx(result.headline("p"))
+    assert "p by the probe's camera (probes): camid0 " in result.table()
+    assert list(to_json([result])["conditions"]["p"]["per_camera"]) == list(cameras)
+
+
+def test_of_one_view_every_figure_is_of_equal_views_and_says_so(write_gei):
+    (result,) = evaluate(write_gei(labels=people_labels("abcd", views=(90.0,))))
+    table = result.tables["nm"]
+    assert result.headline("nm") == table.mean_identical == result.numbers["nm"].rank1.estimate
+    assert table.mean_excluding_identical is None
+    assert "rank-1 over equal views" in repr(result)
+    text = result.table()
+    assert "There is one view only, 090: rank-1 is that of equal views" in text.replace("\n", " ")
+    rate = f"{table.rate[0, 0]:.1f}"
+    assert ["090", rate, rate] in [line.split() for line in text.splitlines()]
+    assert to_json([result])["headline_over"] == "equal views"
+
+
+def test_what_must_be_fitted_says_that_nobody_trains(write_gei):
+    path = write_gei(labels=people_labels("ab"))
+    assert evaluate(path, protocol="everybody")[0].headline("nm") is not None
+    for feature in ("pca", "lda"):
+        with pytest.raises(ProtocolError, match=f"trains nobody, and the feature {feature}"):
+            evaluate(path, protocol="everybody", features=[feature])
+    with pytest.raises(ProtocolError, match="fused distances are scaled"):
+        evaluate(path, protocol="everybody", fuse_with=[path])
 
 
 def test_one_walk_each_says_what_is_missing(write_gei):

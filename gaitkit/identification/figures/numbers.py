@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 
 from gaitkit.dropped import DroppedRow
 from gaitkit.identification.comparison_scores import Scores
-from gaitkit.identification.crossview import ViewMatches, headline_cells
+from gaitkit.identification.crossview import (
+    ViewMatches,
+    headline_cells,
+    in_views,
+    view_columns,
+)
 from gaitkit.identification.figures.bootstrap import DRAWS, NOTHING, Interval, draw_people
 from gaitkit.identification.figures.closed_set import Outcomes, closed_set
 from gaitkit.identification.figures.open_set import OpenSet, open_set, open_set_searches
@@ -125,7 +130,7 @@ def failed_probes(
     keys = {row.key for row in dropped if not row.frame and row.reason != "duplicate"} - there
     failed = Labels.from_keys(sorted(keys, key=lambda key: key.order))
     tested = np.array([_is_tested(split, name) for name in failed.subject], dtype=bool)
-    tested &= np.isin(failed.view, views)
+    tested &= in_views(failed.view, views)
     return {
         probe.name: failed.select(
             tested & np.logical_or.reduce([walks.mask(failed) for walks in probe.walks])
@@ -199,7 +204,7 @@ def outcomes_of(
         precision = np.concatenate([precision, np.zeros(shape)])
     return Outcomes(
         person=np.searchsorted(np.array(people, dtype=str), np.array(subjects, dtype=str)),
-        view=np.searchsorted(probe_views, views),
+        view=view_columns(probe_views, views),
         searched=searched,
         rank=rank,
         average_precision=precision,
@@ -255,7 +260,7 @@ def all_numbers(
     searches = open_set_searches(scores, seed=seed)
     people = searched_people(matches, labels, failed if count_failures else {})
     drawn = draw_people(max(1, len(people)), draws=draws, seed=seed)
-    view = np.searchsorted(probe_views, matches.probe_views)
+    view = view_columns(probe_views, matches.probe_views)
     person = np.searchsorted(
         np.array(people, dtype=str), labels.subject[matches.probe_rows].astype(str)
     )

@@ -34,8 +34,8 @@ def check_comparable(one: EvaluationResult, other: EvaluationResult) -> None:
             f"protocol {one.protocol.name} and {other.protocol.name}",
         ),
         (
-            np.array_equal(one.gallery_views, other.gallery_views)
-            and np.array_equal(one.probe_views, other.probe_views),
+            np.array_equal(one.gallery_views, other.gallery_views, equal_nan=True)
+            and np.array_equal(one.probe_views, other.probe_views, equal_nan=True),
             "other views",
         ),
         (_searched(one) == _searched(other), "other sequences"),

@@ -62,6 +62,9 @@ def angle_charts(entries: Sequence[Entry]) -> AngleCharts:
     shown: dict[str, Pen] = {}
     charts = []
     for number, name in enumerate(entries[0].result.tables):
+        # Without views there are no angles between them.
+        if entries[0].result.tables[name].pooled:
+            continue
         drawn = [
             Curve(Pen(entry.title, index), *rate_by_angle(entry.result.tables[name]))
             for index, entry in enumerate(entries)

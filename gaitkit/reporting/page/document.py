@@ -23,7 +23,7 @@ from gaitkit.reporting.page.inputs import (
     read_geis,
     read_models,
 )
-from gaitkit.reporting.page.matrices import matrices, outcomes
+from gaitkit.reporting.page.matrices import camera_lines, matrices, outcomes
 from gaitkit.reporting.page.mistakes import mistakes
 from gaitkit.reporting.page.people import people_cards, side_by_side
 from gaitkit.reporting.page.provenance import left_out, provenance
@@ -113,6 +113,7 @@ def page(
             several=len(entries) > 1,
             headline=headline(entries),
             matrices=matrices(entries),
+            cameras=camera_lines(entries),
             angles=angle_charts(entries),
             figures=all_figures(entries),
             curves=curves(entries),

@@ -70,7 +70,6 @@ def headline(entries: Sequence[Entry]) -> Headline:
     """
     first = entries[0].result
     sets = list(first.tables)
-    which = "all views" if first.protocol.identical_view else "different views"
     rank1 = {
         name: [figure for entry in entries if (figure := rank1_of(entry.result, name))]
         for name in sets
@@ -83,7 +82,7 @@ def headline(entries: Sequence[Entry]) -> Headline:
         for index, entry in enumerate(entries)
     ]
     return Headline(
-        Table(f"Per cent, mean over {which}", sets, rows, "plain wide headline"),
+        Table(f"Per cent, mean over {first.over}", sets, rows, "plain wide headline"),
         ", ".join(f"{name} {_span(first, name)}" for name in sets),
         _differences(entries, sets) if len(entries) > 1 else None,
         ", ".join(entry.key for entry in entries if entry.result.rounding != "none"),

@@ -8,12 +8,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gaitkit.identification.crossview import CrossViewTable
+from gaitkit.identification.crossview import (
+    CrossViewTable,
+    counts_identical,
+    view_columns,
+    view_name,
+)
 from gaitkit.identification.results import EvaluationResult
-from gaitkit.labels import Labels, format_view, sequence_name
+from gaitkit.labels import Labels, sequence_name
 from gaitkit.reporting.page.inputs import Entry
 
-__all__ = ["Matrix", "MatrixCell", "MatrixRow", "matrices", "outcomes"]
+__all__ = ["Matrix", "MatrixCell", "MatrixRow", "camera_lines", "matrices", "outcomes"]
 
 
 class MatrixCell(NamedTuple):
@@ -58,21 +63,26 @@ def matrices(entries: Sequence[Entry]) -> list[list[Matrix]]:
     """
     return [
         [
-            _matrix(entry.result.tables[name], f"{name} · {entry.title}", index, name)
+            _matrix(entry.result, f"{name} · {entry.title}", index, name)
             for index, entry in enumerate(entries)
         ]
         for name in entries[0].result.tables
     ]
 
 
-def _matrix(table: CrossViewTable, caption: str, entry: int, probe_set: str) -> Matrix:
+def _matrix(result: EvaluationResult, caption: str, entry: int, probe_set: str) -> Matrix:
+    table, identical_view = result.tables[probe_set], result.protocol.identical_view
     gallery_views, probe_views = table.gallery_views.tolist(), table.probe_views.tolist()
-    per_probe, per_gallery = table.per_probe_view(), table.per_gallery_view()
+    counted = counts_identical(
+        table.gallery_views, table.probe_views, identical_view=identical_view
+    )
+    per_probe = table.per_probe_view(identical_view=counted).values()
+    per_gallery = list(table.per_gallery_view(identical_view=counted).values())
     rows = [
         MatrixRow(
-            _degrees(view),
-            [_cell(table, row, column) for column in range(len(probe_views))],
-            _rate(per_gallery[view]),
+            view_name(view),
+            [_cell(table, row, column, counted) for column in range(len(probe_views))],
+            _rate(per_gallery[row]),
         )
         for row, view in enumerate(gallery_views)
     ]
@@ -80,20 +90,36 @@ def _matrix(table: CrossViewTable, caption: str, entry: int, probe_set: str) -> 
         caption,
         entry,
         probe_set,
-        [_degrees(view) for view in probe_views],
+        [view_name(view) for view in probe_views],
         rows,
-        [_rate(per_probe[view]) for view in probe_views],
-        _rate(table.mean_excluding_identical),
+        list(map(_rate, per_probe)),
+        _rate(table.headline(identical_view=identical_view)),
     )
 
 
-def _cell(table: CrossViewTable, row: int, column: int) -> MatrixCell | None:
+def camera_lines(entries: Sequence[Entry]) -> list[str]:
+    """Rank-1 by the probe's camera, one line per probe set and result; none without cameras."""
+    lines = []
+    for entry in entries:
+        for name in entry.result.tables:
+            cameras = entry.result.by_camera(name)
+            told = ", ".join(
+                f"{key} {rate:.1f} ({count})" for key, (rate, count) in cameras.items()
+            )
+            if told:
+                lines.append(f"{name} · {entry.title}, by the probe's camera (probes): {told}.")
+    return lines
+
+
+def _cell(table: CrossViewTable, row: int, column: int, counted: bool) -> MatrixCell | None:
+    """A cell; one of equal views stands apart unless these are `counted` in the means."""
     rate, count = float(table.rate[row, column]), int(table.probes[row, column])
     if count == 0 or isnan(rate):
         return None
     gallery, probe = _degrees(table.gallery_views[row]), _degrees(table.probe_views[column])
-    told = f"gallery {gallery}°, probe {probe}°: {rate:.1f} % of {count} probes"
-    return MatrixCell(_rate(rate), f"{rate:.1f}", told, bool(table.identical[row, column]))
+    told = f"gallery {gallery}, probe {probe}: {rate:.1f} % of {count} probes"
+    apart = bool(table.identical[row, column]) and not counted
+    return MatrixCell(_rate(rate), f"{rate:.1f}", told, apart)
 
 
 def outcomes(entries: Sequence[Entry]) -> dict[str, Any]:
@@ -119,15 +145,14 @@ def outcomes(entries: Sequence[Entry]) -> dict[str, Any]:
         name = f"{key.subject} {sequence_name(key.condition, key.take)}"
         return names.setdefault(name, len(names))
 
-    probe_views = first.probe_views.tolist()
     rows = first.matches.probe_rows.tolist()
     probes = [[walk(first.labels, row) for row in rows]]
-    probes.append([probe_views.index(view) for view in first.matches.probe_views.tolist()])
+    probes.append(view_columns(first.probe_views, first.matches.probe_views).tolist())
     results = [_outcome(entry.result, walk) for entry in entries]
     return {
         "walks": list(names),
-        "gallery": [_degrees(view) for view in first.gallery_views],
-        "probe": [_degrees(view) for view in probe_views],
+        "gallery": [view_name(view) for view in first.gallery_views.tolist()],
+        "probe": [view_name(view) for view in first.probe_views.tolist()],
         "probes": probes,
         "sets": {
             name: np.flatnonzero(member[first.matches.probe_rows]).tolist()
@@ -154,7 +179,7 @@ def _outcome(result: EvaluationResult, walk: Callable[[Labels, int], int]) -> di
 
 
 def _degrees(view: float) -> str:
-    return format_view(float(view))
+    return view_name(view) if isnan(view) else f"{view_name(view)}°"
 
 
 def _rate(value: float | None) -> str:

@@ -21,7 +21,7 @@ def _counted(result: EvaluationResult) -> NDArray[np.bool_]:
     """Searches that the headline counts, shape (p, g)."""
     matches = result.matches
     searched = matches.nearest_row >= 0
-    if result.protocol.identical_view:
+    if result.over != "different views":
         return searched
     different: NDArray[np.bool_] = matches.probe_views[:, None] != matches.gallery_views
     return searched & different

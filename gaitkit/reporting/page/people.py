@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import NamedTuple
 
 import numpy as np
@@ -110,7 +111,7 @@ def _candidates(result: EvaluationResult, member: NDArray[np.bool_]) -> _Candida
     matches = result.matches
     column = _shown_gallery(result)
     other_view = matches.probe_views != matches.gallery_views[column]
-    if len(matches.gallery_views) == 1 and not other_view.any():
+    if len(matches.gallery_views) == 1 and (result.over == "all pairs" or not other_view.any()):
         other_view = np.ones_like(other_view)
     rows = np.flatnonzero(
         member[matches.probe_rows] & other_view & (matches.nearest_row[:, column] >= 0)
@@ -241,7 +242,8 @@ def people_cards(
 
 
 def _gallery_name(result: EvaluationResult) -> str:
-    return format_view(float(result.gallery_views[_shown_gallery(result)]))
+    view = float(result.gallery_views[_shown_gallery(result)])
+    return "all views" if isnan(view) else f"view {format_view(view)}°"
 
 
 def _card(pick: Chosen, shown: Sequence[tuple[Entry, GeiFile]], files: Sequence[GeiFile]) -> Card:
@@ -262,7 +264,9 @@ def _card(pick: Chosen, shown: Sequence[tuple[Entry, GeiFile]], files: Sequence[
 
 
 def _walk(key: SequenceKey) -> str:
-    return f"{key.subject} {sequence_name(key.condition, key.take)} {format_view(key.view)}°"
+    return f"{key.subject} {sequence_name(key.condition, key.take)}" + (
+        "" if key.view is None else f" {format_view(key.view)}°"
+    )
 
 
 def _neighbours(key: SequenceKey, entry: Entry, file: GeiFile) -> Strip:

@@ -352,7 +352,7 @@ def _evaluate(
 def _only_view(shown: NDArray[np.float64], there: NDArray[np.float64]) -> float | None:
     """The one view that was asked for, where there were several."""
     several = len(np.unique(there[~np.isnan(there)])) > 1
-    return float(shown[0]) if len(shown) == 1 and several else None
+    return float(shown[0]) if len(shown) == 1 and several and not np.isnan(shown[0]) else None
 
 
 def _output(file: ResultsFile) -> str:

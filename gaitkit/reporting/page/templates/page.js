@@ -35,7 +35,8 @@
       );
       list.append(item);
     }
-    const views = `Gallery ${data.gallery[gallery]}°, probe ${data.probe[probe]}°`;
+    const degrees = (view) => (view === "all" ? view : `${view}°`);
+    const views = `Gallery ${degrees(data.gallery[gallery])}, probe ${degrees(data.probe[probe])}`;
     place.replaceChildren(
       element("p", `${views}: ${right.length} of ${rows.length} probes are right.`),
       list,
