@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,10 +22,12 @@ from gaitkit.artifacts import (
     Artifact,
     ArtifactWriter,
     InputRef,
+    PieceRows,
     Pieces,
     Provenance,
     open_artifact,
 )
+from gaitkit.cluster import Cluster, as_cluster
 from gaitkit.datasets.layouts import open_source
 from gaitkit.datasets.sources import FrameSource, Layout, SequenceFrames, Unit, Unreadable
 from gaitkit.dropped import DroppedRow
@@ -46,13 +49,14 @@ from gaitkit.stages.normalize import (
 )
 from gaitkit.stages.piecework import (
     PIECES_VERSION,
+    FinishedUnits,
     MakePiece,
+    OrderedRows,
     SequenceRecord,
     claimed_output,
     finish_pieces,
     frames_digest,
     refuse_changed,
-    rows_in_order,
     same_source,
     source_digest,
     work_through_frames,
@@ -158,6 +162,7 @@ def make_gei(
     options: GeiOptions | None = None,
     *,
     workers: int = 1,
+    cluster: Cluster | str | None = None,
     overwrite: bool = False,
     restart: bool = False,
     progress: Progress | None = None,
@@ -178,6 +183,8 @@ def make_gei(
         How they are averaged; not for ready-made GEIs.
     workers : int
         Processes; the bytes of the artefact do not depend on it.
+    cluster : Cluster or str, optional
+        The Dask scheduler whose workers do it instead, as for `gaitkit.normalize`.
     overwrite, restart : bool
         Replace an existing output; discard finished pieces of an earlier run.
     progress : callable, optional
@@ -216,11 +223,16 @@ def make_gei(
             output,
             options,
             workers=workers,
+            cluster=cluster,
             overwrite=overwrite,
             restart=restart,
             progress=progress,
         )
     if given.kind == "geis":
+        if cluster is not None:
+            raise OptionError(
+                "Ready-made GEIs are collected here, and no `cluster` has anything to do for it."
+            )
         return collect_geis(given.source, output, overwrite=overwrite, progress=progress)
     return gei_from_frames(
         given.source,
@@ -228,6 +240,7 @@ def make_gei(
         silhouettes or silhouettes_of(given.source),
         options,
         workers=workers,
+        cluster=cluster,
         overwrite=overwrite,
         restart=restart,
         progress=progress,
@@ -310,6 +323,7 @@ def gei_from_frames(
     options: GeiOptions,
     *,
     workers: int = 1,
+    cluster: Cluster | str | None = None,
     overwrite: bool = False,
     restart: bool = False,
     progress: Progress | None = None,
@@ -328,6 +342,8 @@ def gei_from_frames(
         How they are averaged.
     workers : int
         Processes; the bytes of the artefact do not depend on it.
+    cluster : Cluster or str, optional
+        The Dask scheduler whose workers do it instead, as for `gaitkit.normalize`.
     overwrite, restart : bool
         Replace an existing output; discard finished pieces of an earlier run.
     progress : callable, optional
@@ -347,6 +363,7 @@ def gei_from_frames(
     OutputError
         The output exists or cannot be written.
     """
+    cluster = as_cluster(cluster)
     if isinstance(source, str | Path):
         source = open_source(source)
     refuse_second_alignment(source, silhouettes)
@@ -364,6 +381,7 @@ def gei_from_frames(
             kind="gei",
             parameters=parameters,
             workers=workers,
+            cluster=cluster,
             restart=restart,
             progress=progress,
         )
@@ -371,7 +389,7 @@ def gei_from_frames(
             claim,
             done.provenance,
             done.pieces,
-            done.result,
+            done.units,
             source.description,
             inherited=source.dropped,
         )
@@ -423,6 +441,7 @@ def gei_from_silhouettes(
     options: GeiOptions,
     *,
     workers: int = 1,
+    cluster: Cluster | str | None = None,
     overwrite: bool = False,
     restart: bool = False,
     progress: Progress | None = None,
@@ -433,7 +452,7 @@ def gei_from_silhouettes(
     ----------
     path : path-like
         The silhouettes artefact.
-    output, options, workers, overwrite, restart, progress
+    output, options, workers, cluster, overwrite, restart, progress
         As in `gei_from_frames`; the content digest of the result is the same as there.
 
     Returns
@@ -451,6 +470,7 @@ def gei_from_silhouettes(
         The output exists or cannot be written.
     """
     path = as_path(path)
+    cluster = as_cluster(cluster)
     with Output(output, overwrite=overwrite, inputs=[path]) as claim:
         verified = file_identity(path)
         with open_artifact(path, "silhouettes") as artifact:
@@ -479,32 +499,39 @@ def gei_from_silhouettes(
         ]
         pieces = Pieces.of(claim.path, plan, restart=restart)
         work = _GeiFromSilhouettes(path, options, content_sha256, verified)
-        result = finish_pieces(units, MakePiece(work, pieces), workers=workers, progress=progress)
-        return _write(claim, provenance, pieces, result, str(path), inherited=inherited)
+        found = finish_pieces(
+            units,
+            MakePiece(work, pieces),
+            workers=workers,
+            cluster=cluster,
+            reads=path,
+            progress=progress,
+        )
+        return _write(claim, provenance, pieces, found, str(path), inherited=inherited)
 
 
 def _write(
     claim: Output,
     provenance: Provenance,
     pieces: Pieces,
-    result: list[tuple[int, list[SequenceRecord]]],
+    found: FinishedUnits,
     description: str,
     *,
-    inherited: list[DroppedRow] | None = None,
+    inherited: list[DroppedRow],
 ) -> StageSummary:
-    rows, dropped, load = rows_in_order(pieces, result)
-    dropped = sorted([*(inherited or []), *dropped], key=lambda row: row.order)
+    rows = OrderedRows(found, inherited)
+    dropped = rows.dropped
     refuse_empty(len(rows), dropped, description)
     frames = 0
-    with ArtifactWriter(claim, provenance) as writer:
-        for start in range(0, len(rows), _SEQUENCES_PER_UNIT):
-            block = rows[start : start + _SEQUENCES_PER_UNIT]
+    with ArtifactWriter(claim, provenance) as writer, PieceRows(pieces) as read:
+        left = iter(rows)
+        while block := list(islice(left, _SEQUENCES_PER_UNIT)):
             for name in _COLUMNS:
-                column = np.array([load(index)[name][position] for _, index, position in block])
+                column = np.concatenate([read.read(p, name, at, at + 1) for p, at in block])
                 writer.append(name, column)
                 if name == "frames_used":
                     frames += int(column.sum())
-        writer.append_labels(Labels.from_keys([key for key, _, _ in rows]))
+        writer.append_labels(rows.labels())
         writer.append_dropped(dropped)
     pieces.discard()
     lost = sum(not row.frame for row in dropped)
