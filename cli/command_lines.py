@@ -20,6 +20,7 @@ ALIASES: Mapping[str, str] = {
     "drop_cut": "keep_cut",
     "fuse_with": "fuse",
     "config": "settings",
+    "tls": "cluster_tls",
     "view": "to_view",
     "condition": "to_condition",
 }

@@ -19,6 +19,7 @@ from gaitkit.cli.frames import (
 )
 
 if TYPE_CHECKING:
+    from gaitkit.cluster import Cluster
     from gaitkit.stages.make_gei import GeiInput
 
 _OF_SILHOUETTES = {"alignment": "--alignment", "size": "--size", "keep_cut": "--keep-cut"}
@@ -40,6 +41,7 @@ _OF_THE_AVERAGE = {"min_frames": "--min-frames", "cycles": "--cycles", "mirror":
 @options.gei_options
 @click.option("--name", help="Name of the data set.  [default: the folder's or archive's name]")
 @options.workers
+@options.cluster
 @options.dry_run
 @options.restart
 @options.overwrite
@@ -56,6 +58,7 @@ def command(
     layout: str | None,
     name: str | None,
     workers: int,
+    cluster: Cluster | None,
     dry_run: bool,
     restart: bool,
     overwrite: bool,
@@ -93,6 +96,7 @@ def command(
             average,
             size=size,
             workers=workers,
+            cluster=cluster,
             overwrite=overwrite,
             restart=restart,
             progress=progress,
@@ -106,7 +110,7 @@ def _refuse_what_does_not_apply(ctx: click.Context, given: GeiInput) -> None:
         names = _OF_SILHOUETTES | {"name": "--name"}
         _refuse_given(ctx, names, "belongs to gaitkit normalize, which made this input")
     elif given.kind == "geis":
-        names = _OF_SILHOUETTES | _OF_THE_AVERAGE
+        names = _OF_SILHOUETTES | _OF_THE_AVERAGE | {"cluster": "--cluster"}
         del names["size"]  # To which they are padded or scaled.
         _refuse_given(ctx, names, "does not apply to ready-made GEIs")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from gaitkit.cli.frames import (
     silhouette_fields,
 )
 
+if TYPE_CHECKING:
+    from gaitkit.cluster import Cluster
+
 
 @click.command("normalize", short_help="Clean, crop and align silhouettes.")
 @click.argument("frames", type=options.INPUT, required=False)
@@ -26,6 +29,7 @@ from gaitkit.cli.frames import (
 @options.silhouette_options
 @click.option("--name", help="Name of the data set.  [default: the folder's or archive's name]")
 @options.workers
+@options.cluster
 @options.dry_run
 @options.restart
 @options.overwrite
@@ -38,6 +42,7 @@ def command(
     layout: str | None,
     name: str | None,
     workers: int,
+    cluster: Cluster | None,
     dry_run: bool,
     restart: bool,
     overwrite: bool,
@@ -67,6 +72,7 @@ def command(
             output,
             chosen,
             workers=workers,
+            cluster=cluster,
             overwrite=overwrite,
             restart=restart,
             progress=progress,

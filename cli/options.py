@@ -16,6 +16,7 @@ from gaitkit.printable import printable, quoted
 
 __all__ = [
     "alignment",
+    "cluster",
     "config",
     "device",
     "dry_run",
@@ -213,6 +214,45 @@ workers = click.option(
     callback=_workers,
     help="Number of processes; the result does not depend on it.  [default: the number of cores]",
 )
+
+
+def _cluster(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Any:
+    files = ctx.params.pop("cluster_tls", None)
+    if value is None:
+        if files is not None:
+            raise click.UsageError("--cluster-tls belongs to --cluster.", ctx)
+        return None
+    from gaitkit.cluster import Cluster, as_cluster
+    from gaitkit.errors import OptionError
+
+    try:
+        return as_cluster(Cluster(value, files))
+    except OptionError as error:
+        raise click.UsageError(console.in_options(str(error)), ctx) from None
+
+
+def cluster(command: Function) -> Function:
+    """``--cluster`` and its certificates: a `gaitkit.cluster.Cluster`, or `None`."""
+    for decorate in (
+        click.option(
+            "--cluster-tls",
+            type=(INPUT_FILE, INPUT_FILE, INPUT_FILE),
+            metavar="CA CERT KEY",
+            is_eager=True,  # --cluster, which comes after it, takes it up.
+            help="Files (PEM) of a cluster at tls://…: authority, certificate, key.",
+        ),
+        click.option(
+            "--cluster",
+            metavar="ADDRESS",
+            callback=_cluster,
+            help="Do the work on a Dask cluster: the address of its scheduler, tcp://head:8786. "
+            "The input and the output's folder have to be on a disk that all machines share. "
+            "Whoever reaches that scheduler runs code as you: keep it in a network of your own, "
+            "or use --cluster-tls.",
+        ),
+    ):
+        command = decorate(command)
+    return command
 
 
 class _ProtocolName(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only

@@ -16,6 +16,7 @@ __all__ = [
     "MAX_MESSAGE",
     "ArchiveError",
     "ArtifactError",
+    "ClusterError",
     "DamagedArtifactError",
     "DatasetError",
     "DeviceError",
@@ -111,6 +112,10 @@ class OutputExistsError(OutputError):
 
 class LibraryError(GaitkitError):
     """A library that gaitkit needs cannot be loaded on this machine."""
+
+
+class ClusterError(GaitkitError):
+    """The other machines that should do the work cannot: not there, lost, or of another version."""
 
 
 class DatasetError(GaitkitError):

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from gaitkit.arguments import as_path
 from gaitkit.errors import GaitkitError, OutputError, OutputExistsError
@@ -51,8 +51,44 @@ _FORMER = ".former"
 _COMPARED = 1 << 20
 _NEW = os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
-FileIdentity = tuple[int, int, int, int]
-"""Device, number, size and time of change of a file: another one, or a changed one, differs."""
+
+class FileIdentity(NamedTuple):
+    """What tells a file from another one in its place, or from itself before a change.
+
+    Attributes
+    ----------
+    device, number : int
+        As this machine numbers them; `device` is -1 where another machine has seen the file, which
+        numbers what both share in its own way: then size and time tell.
+    size, changed_ns : int
+        Bytes, and when it was changed last.
+    """
+
+    device: int
+    number: int
+    size: int
+    changed_ns: int
+
+    def elsewhere(self) -> FileIdentity:
+        """The same for another machine.
+
+        Examples
+        --------
+        >>> FileIdentity(2049, 12, 100, 5).elsewhere() == FileIdentity(64, 3, 100, 5)
+        True
+        """
+        return self._replace(device=-1, number=-1)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, FileIdentity) and -1 in (self.device, other.device):
+            return self[2:] == other[2:]
+        return tuple.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self[2:])
 
 
 def file_identity(path: Path) -> FileIdentity | None:
@@ -61,7 +97,7 @@ def file_identity(path: Path) -> FileIdentity | None:
         found = os.stat(path)
     except OSError:
         return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    return FileIdentity(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def behind_links(path: Path) -> Path:

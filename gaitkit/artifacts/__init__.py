@@ -11,6 +11,7 @@ from gaitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
     from gaitkit.artifacts.pieces import PartsFolder as PartsFolder
+    from gaitkit.artifacts.pieces import PieceRows as PieceRows
     from gaitkit.artifacts.pieces import Pieces as Pieces
     from gaitkit.artifacts.reader import Artifact as Artifact
     from gaitkit.artifacts.reader import open_artifact as open_artifact
@@ -27,7 +28,7 @@ else:
     __all__, __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "gaitkit.artifacts.pieces": ["PartsFolder", "Pieces"],
+            "gaitkit.artifacts.pieces": ["PartsFolder", "PieceRows", "Pieces"],
             "gaitkit.artifacts.reader": ["Artifact", "open_artifact"],
             "gaitkit.artifacts.schema": [
                 "InputRef",

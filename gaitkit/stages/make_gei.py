@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,10 +23,12 @@ from gaitkit.artifacts import (
     Artifact,
     ArtifactWriter,
     InputRef,
+    PieceRows,
     Pieces,
     Provenance,
     open_artifact,
 )
+from gaitkit.cluster import Cluster, as_cluster
 from gaitkit.datasets.layouts import open_source
 from gaitkit.datasets.sources import FrameSource, Layout, SequenceFrames, Unit, Unreadable
 from gaitkit.dropped import DroppedRow
@@ -48,13 +51,14 @@ from gaitkit.stages.normalize import (
 )
 from gaitkit.stages.piecework import (
     PIECES_VERSION,
+    FinishedUnits,
     MakePiece,
+    OrderedRows,
     SequenceRecord,
     claimed_output,
     finish_pieces,
     frames_digest,
     refuse_changed,
-    rows_in_order,
     same_source,
     source_digest,
     work_through_frames,
@@ -165,6 +169,7 @@ def make_gei(
     *,
     size: tuple[int, int] | None = None,
     workers: int = 1,
+    cluster: Cluster | str | None = None,
     overwrite: bool = False,
     restart: bool = False,
     progress: Progress | None = None,
@@ -188,6 +193,8 @@ def make_gei(
         What is made of silhouettes has the size that `silhouettes` says.
     workers : int
         Processes; the bytes of the artefact do not depend on it.
+    cluster : Cluster or str, optional
+        The Dask scheduler whose workers do it instead, as for `gaitkit.normalize`.
     overwrite, restart : bool
         Replace an existing output; discard finished pieces of an earlier run.
     progress : callable, optional
@@ -226,11 +233,16 @@ def make_gei(
             output,
             options,
             workers=workers,
+            cluster=cluster,
             overwrite=overwrite,
             restart=restart,
             progress=progress,
         )
     if given.kind == "geis":
+        if cluster is not None:
+            raise OptionError(
+                "Ready-made GEIs are collected here, and no `cluster` has anything to do for it."
+            )
         return collect_geis(given.source, output, size=size, overwrite=overwrite, progress=progress)
     return gei_from_frames(
         given.source,
@@ -238,6 +250,7 @@ def make_gei(
         silhouettes or silhouettes_of(given.source),
         options,
         workers=workers,
+        cluster=cluster,
         overwrite=overwrite,
         restart=restart,
         progress=progress,
@@ -320,6 +333,7 @@ def gei_from_frames(
     options: GeiOptions,
     *,
     workers: int = 1,
+    cluster: Cluster | str | None = None,
     overwrite: bool = False,
     restart: bool = False,
     progress: Progress | None = None,
@@ -338,6 +352,8 @@ def gei_from_frames(
         How they are averaged.
     workers : int
         Processes; the bytes of the artefact do not depend on it.
+    cluster : Cluster or str, optional
+        The Dask scheduler whose workers do it instead, as for `gaitkit.normalize`.
     overwrite, restart : bool
         Replace an existing output; discard finished pieces of an earlier run.
     progress : callable, optional
@@ -357,6 +373,7 @@ def gei_from_frames(
     OutputError
         The output exists or cannot be written.
     """
+    cluster = as_cluster(cluster)
     if isinstance(source, str | Path):
         source = open_source(source)
     refuse_second_alignment(source, silhouettes)
@@ -374,6 +391,7 @@ def gei_from_frames(
             kind="gei",
             parameters=parameters,
             workers=workers,
+            cluster=cluster,
             restart=restart,
             progress=progress,
         )
@@ -381,7 +399,7 @@ def gei_from_frames(
             claim,
             done.provenance,
             done.pieces,
-            done.result,
+            done.units,
             source.description,
             inherited=source.dropped,
         )
@@ -433,6 +451,7 @@ def gei_from_silhouettes(
     options: GeiOptions,
     *,
     workers: int = 1,
+    cluster: Cluster | str | None = None,
     overwrite: bool = False,
     restart: bool = False,
     progress: Progress | None = None,
@@ -443,7 +462,7 @@ def gei_from_silhouettes(
     ----------
     path : path-like
         The silhouettes artefact.
-    output, options, workers, overwrite, restart, progress
+    output, options, workers, cluster, overwrite, restart, progress
         As in `gei_from_frames`; the content digest of the result is the same as there.
 
     Returns
@@ -461,6 +480,7 @@ def gei_from_silhouettes(
         The output exists or cannot be written.
     """
     path = as_path(path)
+    cluster = as_cluster(cluster)
     with Output(output, overwrite=overwrite, inputs=[path]) as claim:
         verified = file_identity(path)
         with open_artifact(path, "silhouettes") as artifact:
@@ -489,32 +509,39 @@ def gei_from_silhouettes(
         ]
         pieces = Pieces.of(claim.path, plan, restart=restart)
         work = _GeiFromSilhouettes(path, options, content_sha256, verified)
-        result = finish_pieces(units, MakePiece(work, pieces), workers=workers, progress=progress)
-        return _write(claim, provenance, pieces, result, str(path), inherited=inherited)
+        found = finish_pieces(
+            units,
+            MakePiece(work, pieces),
+            workers=workers,
+            cluster=cluster,
+            reads=path,
+            progress=progress,
+        )
+        return _write(claim, provenance, pieces, found, str(path), inherited=inherited)
 
 
 def _write(
     claim: Output,
     provenance: Provenance,
     pieces: Pieces,
-    result: list[tuple[int, list[SequenceRecord]]],
+    found: FinishedUnits,
     description: str,
     *,
-    inherited: list[DroppedRow] | None = None,
+    inherited: list[DroppedRow],
 ) -> StageSummary:
-    rows, dropped, load = rows_in_order(pieces, result)
-    dropped = sorted([*(inherited or []), *dropped], key=lambda row: row.order)
+    rows = OrderedRows(found, inherited)
+    dropped = rows.dropped
     refuse_empty(len(rows), dropped, description)
     frames = 0
-    with ArtifactWriter(claim, provenance) as writer:
-        for start in range(0, len(rows), _SEQUENCES_PER_UNIT):
-            block = rows[start : start + _SEQUENCES_PER_UNIT]
+    with ArtifactWriter(claim, provenance) as writer, PieceRows(pieces) as read:
+        left = iter(rows)
+        while block := list(islice(left, _SEQUENCES_PER_UNIT)):
             for name in _COLUMNS:
-                column = np.array([load(index)[name][position] for _, index, position in block])
+                column = np.concatenate([read.read(p, name, at, at + 1) for p, at in block])
                 writer.append(name, column)
                 if name == "frames_used":
                     frames += int(column.sum())
-        writer.append_labels(Labels.from_keys([key for key, _, _ in rows]))
+        writer.append_labels(rows.labels())
         writer.append_dropped(dropped)
     pieces.discard()
     lost = sum(not row.frame for row in dropped)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,12 +12,13 @@ from typing import Any, NamedTuple, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.artifacts import Artifact, ArtifactWriter
+from gaitkit.artifacts import Artifact, ArtifactWriter, PieceRows
+from gaitkit.cluster import Cluster, as_cluster
 from gaitkit.datasets.layouts import open_source
 from gaitkit.datasets.sources import FrameSource, Layout, SequenceFrames, Unit, Unreadable
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import DatasetError, OptionError
-from gaitkit.labels import Labels, SequenceKey
+from gaitkit.labels import SequenceKey
 from gaitkit.outputs import Output
 from gaitkit.parallel import Progress
 from gaitkit.png import DecodeError, decode_grey
@@ -26,10 +28,10 @@ from gaitkit.silhouettes.options import SilhouetteOptions
 from gaitkit.stages.finished import finished_artifact
 from gaitkit.stages.piecework import (
     FramesWorked,
+    OrderedRows,
     SequenceRecord,
     claimed_output,
     frames_digest,
-    rows_in_order,
     same_source,
     work_through_frames,
 )
@@ -235,6 +237,7 @@ def normalize(
     options: SilhouetteOptions | None = None,
     *,
     workers: int = 1,
+    cluster: Cluster | str | None = None,
     overwrite: bool = False,
     restart: bool = False,
     progress: Progress | None = None,
@@ -251,6 +254,10 @@ def normalize(
         How to normalise; by default what `silhouettes_of` says.
     workers : int
         Processes; the bytes of the artefact do not depend on it.
+    cluster : Cluster or str, optional
+        The Dask scheduler whose workers do it instead, ``tcp://head:8786``; the source and the
+        folder of the output lie on a disk that all machines share. Whoever reaches that scheduler
+        runs code as you.
     overwrite, restart : bool
         Replace an existing output; discard finished pieces of an earlier run.
     progress : callable, optional
@@ -263,6 +270,8 @@ def normalize(
 
     Raises
     ------
+    ClusterError
+        The cluster cannot do the work.
     DatasetError
         The source cannot be read, or not one sequence has a usable frame.
     OptionError
@@ -270,6 +279,7 @@ def normalize(
     OutputError
         The output exists or cannot be written.
     """
+    cluster = as_cluster(cluster)
     if isinstance(source, str | Path):
         source = open_source(source)
     if options is None:
@@ -294,6 +304,7 @@ def normalize(
             kind="silhouettes",
             parameters=parameters,
             workers=workers,
+            cluster=cluster,
             restart=restart,
             progress=progress,
         )
@@ -301,34 +312,32 @@ def normalize(
 
 
 def _write(claim: Output, source: FrameSource, done: FramesWorked) -> StageSummary:
-    rows, dropped, load = rows_in_order(done.pieces, done.result)
-    dropped = sorted([*source.dropped, *dropped], key=lambda row: row.order)
-    refuse_empty(len(rows), dropped, source.description)
+    rows = OrderedRows(done.units, source.dropped)
+    refuse_empty(len(rows), rows.dropped, source.description)
     start = 0
-    with ArtifactWriter(claim, done.provenance) as writer:
-        starts, lengths = [], []
-        for _, index, position in rows:
-            piece = load(index)
-            ends = np.cumsum(piece["length"])
-            stop = int(ends[position])
-            length = int(piece["length"][position])
-            span = slice(stop - length, stop)
+    starts, lengths = array("q"), array("q")
+    with ArtifactWriter(claim, done.provenance) as writer, PieceRows(done.pieces) as pieces:
+        for piece, position in rows:
+            length_of = pieces.read(piece, "length", 0, position + 1)
+            stop = int(length_of.sum())
+            length = int(length_of[-1])
+            span = stop - length, stop
             for name in ("frames", "frame_index", "track_x_px", "height_px"):
-                writer.append(name, piece[name][span])
-            writer.append_text("frame_name", piece["name"][span].tolist())
+                writer.append(name, pieces.read(piece, name, *span))
+            writer.append_text("frame_name", pieces.read(piece, "name", *span).tolist())
             starts.append(start)
             lengths.append(length)
             start += length
         writer.write("start", np.array(starts, dtype=np.int64))
         writer.write("length", np.array(lengths, dtype=np.int64))
-        writer.append_labels(Labels.from_keys([key for key, _, _ in rows]))
-        writer.append_dropped(dropped)
+        writer.append_labels(rows.labels())
+        writer.append_dropped(rows.dropped)
     done.pieces.discard()
     return StageSummary(
-        done.sequences + len(source.dropped),
+        done.units.sequences + len(source.dropped),
         len(rows),
         start,
-        dropped,
+        rows.dropped,
         writer.content_sha256,
         done.provenance.ignored,
     )

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
+from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from gaitkit._version import __version__
 from gaitkit.artifacts import Artifact, InputRef, Pieces, Provenance
 from gaitkit.artifacts.schema import canonical_json, read_json
+from gaitkit.cluster import Cluster, map_on_cluster
 from gaitkit.datasets.sources import (
     Frame,
     FrameSource,
@@ -31,25 +33,28 @@ from gaitkit.datasets.sources import (
     Unreadable,
 )
 from gaitkit.dropped import DroppedRow
-from gaitkit.errors import ArtifactError
-from gaitkit.labels import SequenceKey
+from gaitkit.errors import ArtifactError, DatasetError, StoppedError
+from gaitkit.labels import Labels, SequenceKey
 from gaitkit.outputs import Output
 from gaitkit.parallel import Progress, map_unordered
+from gaitkit.printable import printable
+from gaitkit.stages.key_table import KeyTable
 
 __all__ = [
     "PIECES_VERSION",
+    "FinishedUnits",
     "FramesWorked",
     "MakePiece",
+    "OrderedRows",
     "SequenceRecord",
+    "SharedDisk",
     "SourceDigest",
     "claimed_output",
     "digest_of_frames",
     "finish_pieces",
     "frames_digest",
-    "ignored_files",
     "read_records",
     "refuse_changed",
-    "rows_in_order",
     "same_source",
     "save_piece",
     "source_digest",
@@ -122,11 +127,17 @@ def frames_digest(sequence: SequenceFrames) -> tuple[Any, Callable[[], str]]:
     return passed(), running.hexdigest
 
 
-def source_digest(records: Sequence[tuple[SequenceKey, str]]) -> str:
+def source_digest(records: KeyTable | Iterable[tuple[SequenceKey, str]]) -> str:
     """Digest of a frame source: a tree, its zip and its tar have the same one."""
+    if isinstance(records, KeyTable):
+        table = records
+    else:
+        table = KeyTable(digests=True)
+        for key, digest in records:
+            table.append(key, digest)
     total = hashlib.sha256()
-    for key, digest in sorted(records, key=lambda item: (item[0].order, item[1])):
-        total.update(canonical_json([*key, digest]).encode() + b"\n")
+    for key, row in table.in_order():
+        total.update(canonical_json([*key, table.digest(row)]).encode() + b"\n")
     return total.hexdigest()
 
 
@@ -164,28 +175,68 @@ def digest_of_frames(
 ) -> SourceDigest:
     """Digest of a source, by reading all its frames without decoding them."""
     units = source.units()
-    rows: list[ReadKey] = []
+    table = KeyTable(digests=True)
+    ignored = Counter(source.ignored)
     task = _DigestUnit(source)
     for done, (_, found) in enumerate(map_unordered(task, units, workers=workers), start=1):
-        rows += found
+        for row in found:
+            table.append(row.key, row.digest)
+            ignored.update(row.ignored)
         if progress:
             progress(done, len(units))
-    return SourceDigest(
-        source_digest([(row.key, row.digest) for row in rows]), ignored_files(source, rows)
-    )
+    return SourceDigest(source_digest(table), dict(sorted(ignored.items())))
+
+
+@dataclass
+class FinishedUnits:
+    """What all units of a stage found out, in little room; their images stay in the pieces.
+
+    Attributes
+    ----------
+    sequences : int
+        Sequences that were read.
+    sources : KeyTable or None
+        Keys that the source has for them, and the digests of their frames, where wanted.
+    kept : KeyTable
+        Keys of the sequences that have images.
+    pieces, positions : array of int
+        Where the images of each kept sequence are: the piece, and the place in it.
+    dropped : list of DroppedRow
+        What was left out, in order of unit.
+    ignored : Counter
+        Strays that were met on the way.
+    """
+
+    sources: KeyTable | None
+    sequences: int = 0
+    kept: KeyTable = field(default_factory=KeyTable)
+    pieces: array[int] = field(default_factory=lambda: array("q"))
+    positions: array[int] = field(default_factory=lambda: array("q"))
+    dropped: list[DroppedRow] = field(default_factory=list)
+    ignored: Counter[str] = field(default_factory=Counter)
+
+    def add(self, index: int, records: Sequence[SequenceRecord]) -> None:
+        """Add the records of one unit."""
+        position = 0
+        for record in records:
+            self.sequences += 1
+            self.dropped += record.dropped
+            self.ignored.update(record.ignored)
+            if self.sources is not None:
+                self.sources.append(record.source_key, record.digest)
+            if record.kept:
+                self.kept.append(record.key)
+                self.pieces.append(index)
+                self.positions.append(position)
+                position += 1
 
 
 class FramesWorked(NamedTuple):
     """All units of a frame source, done; what the artefact is written from."""
 
     pieces: Pieces
-    result: list[tuple[int, list[SequenceRecord]]]
+    units: FinishedUnits
     provenance: Provenance
-
-    @property
-    def sequences(self) -> int:
-        """Sequences that were read."""
-        return sum(len(records) for _, records in self.result)
 
 
 def work_through_frames(
@@ -197,6 +248,7 @@ def work_through_frames(
     kind: str,
     parameters: Mapping[str, Any],
     workers: int,
+    cluster: Cluster | None,
     restart: bool,
     progress: Progress | None,
 ) -> FramesWorked:
@@ -214,11 +266,13 @@ def work_through_frames(
         Name of the stage, and the kind of artefact that it makes.
     parameters : mapping
         Of the artefact.
-    workers, restart, progress
+    workers, cluster, restart, progress
         As for the stage.
 
     Raises
     ------
+    ClusterError
+        The cluster cannot do the work.
     DatasetError
         The source cannot be read, or was changed while it was read.
     OutputError
@@ -236,14 +290,21 @@ def work_through_frames(
     }
     pieces = Pieces.of(claim.path, plan, restart=restart)
     task = MakePiece(work, pieces, source)
-    result = finish_pieces(units, task, workers=workers, progress=progress)
-    refuse_changed(source)
-    records = [record for _, unit_records in result for record in unit_records]
-    inputs = [InputRef("frames", source_digest([(r.source_key, r.digest) for r in records]))]
-    ignored = ignored_files(source, records)
-    return FramesWorked(
-        pieces, result, Provenance(kind, parameters, source.name, None, inputs, ignored)
+    reads = source.path if isinstance(source, Layout) else None
+    found = finish_pieces(
+        units, task, workers=workers, cluster=cluster, reads=reads, progress=progress
     )
+    del units
+    refuse_changed(source)
+    assert found.sources is not None
+    inputs = [InputRef("frames", source_digest(found.sources))]
+    found.sources = None
+    total = Counter(source.ignored)
+    total.update(found.ignored)
+    provenance = Provenance(
+        kind, parameters, source.name, None, inputs, dict(sorted(total.items()))
+    )
+    return FramesWorked(pieces, found, provenance)
 
 
 def claimed_output(output: Path | str, source: FrameSource, *, overwrite: bool) -> Output:
@@ -368,70 +429,205 @@ def _records(pieces: Pieces, index: int, piece: Mapping[str, NDArray[Any]]) -> l
 
 
 def finish_pieces(
-    units: Sequence[Unit], task: MakePiece, *, workers: int, progress: Progress | None
-) -> list[tuple[int, list[SequenceRecord]]]:
-    """Finish all pieces and return their records, in order of unit.
+    units: Sequence[Unit],
+    task: MakePiece,
+    *,
+    workers: int,
+    cluster: Cluster | None = None,
+    reads: Path | None = None,
+    progress: Progress | None,
+) -> FinishedUnits:
+    """Finish all pieces and return what they tell, in order of unit.
 
     Warnings of the sequences are logged here, a few in full and the others as a count.
+
+    Parameters
+    ----------
+    units : sequence of Unit
+        All units of the stage.
+    task : MakePiece
+        What makes the piece of one. The digests of what was read are kept where it has a source.
+    workers, cluster, progress
+        As for the stage.
+    reads : Path, optional
+        What a cluster has to see as well.
     """
     if progress:
         progress(0, len(units))
-    for done, _ in enumerate(map_unordered(task, units, workers=workers), start=1):
-        if progress:
-            progress(done, len(units))
-    result = [(unit.index, read_records(task.pieces, unit.index)) for unit in units]
-    warnings = [
-        f"{record.key}: {text}"
-        for _, records in result
-        for record in records
-        for text in record.warnings
-    ]
-    for text in warnings[:5]:
-        _log.warning("%s", text)
-    if len(warnings) > 5:
-        _log.warning("and %d more sequences like these", len(warnings) - 5)
-    return result
-
-
-def ignored_files(
-    source: FrameSource, records: Sequence[SequenceRecord | ReadKey]
-) -> dict[str, int]:
-    """Strays of the whole source, counted by class, those inside inner archives included."""
-    total = Counter(source.ignored)
-    for record in records:
-        total.update(record.ignored)
-    return dict(sorted(total.items()))
-
-
-def rows_in_order(
-    pieces: Pieces, result: Sequence[tuple[int, list[SequenceRecord]]]
-) -> tuple[list[tuple[SequenceKey, int, int]], list[DroppedRow], Callable[[int], Any]]:
-    """Kept sequences in order of key, duplicates taken out.
-
-    Returns
-    -------
-    rows : list of (key, piece, position)
-        `position` counts the kept sequences of the piece.
-    dropped : list of DroppedRow
-        Everything left out, in order, the second of two equal keys included.
-    load : callable
-        Loads a piece; the last few stay in memory.
-    """
-    rows: list[tuple[SequenceKey, int, int]] = []
-    dropped: list[DroppedRow] = []
-    for index, records in result:
-        position = 0
+    if cluster is None:
+        _follow(map_unordered(task, units, workers=workers), len(units), progress)
+    else:
+        make_on_cluster(units, task, cluster, reads, progress)
+    found = FinishedUnits(None if task.source is None else KeyTable(digests=True))
+    warnings = 0
+    for unit in units:
+        records = read_records(task.pieces, unit.index)
+        try:
+            found.add(unit.index, records)
+        except ValueError as error:  # A digest that is none.
+            raise task.pieces.damaged(unit.index) from error
         for record in records:
-            dropped += record.dropped
-            if record.kept:
-                rows.append((record.key, index, position))
-                position += 1
-    rows.sort(key=lambda row: (row[0].order, row[1], row[2]))
-    unique: list[tuple[SequenceKey, int, int]] = []
-    for row in rows:
-        if unique and unique[-1][0] == row[0]:
-            dropped.append(DroppedRow.of(row[0], "duplicate"))
-        else:
-            unique.append(row)
-    dropped.sort(key=lambda row: row.order)
-    return unique, dropped, lru_cache(maxsize=4)(pieces.load)
+            for text in record.warnings:
+                warnings += 1
+                if warnings <= _MOST_WARNINGS:
+                    _log.warning("%s", f"{record.key}: {text}")
+    if warnings > _MOST_WARNINGS:
+        _log.warning("and %d more sequences like these", warnings - _MOST_WARNINGS)
+    return found
+
+
+_MOST_WARNINGS = 5
+
+
+def _follow(done: Iterator[object], total: int, progress: Progress | None) -> None:
+    for number, _ in enumerate(done, start=1):
+        if progress:
+            progress(number, total)
+
+
+def make_on_cluster(
+    units: Sequence[Unit],
+    task: MakePiece,
+    cluster: Cluster,
+    reads: Path | None,
+    progress: Progress | None,
+) -> None:
+    """Make all pieces on other machines.
+
+    Raises
+    ------
+    ClusterError
+        The cluster cannot do the work.
+    StoppedError
+        By Ctrl-C; what was queued is queued no more.
+    """
+    done = 0
+
+    def counted(number: int, total: int) -> None:
+        nonlocal done
+        done = number
+        if progress:
+            progress(number, total)
+
+    try:
+        with task.pieces.signed() as pieces:
+            look = SharedDisk.of(reads, pieces)
+            task = replace(task, pieces=pieces)
+            _follow(map_on_cluster(task, units, cluster, look=look), len(units), counted)
+    except KeyboardInterrupt:
+        raise StoppedError(
+            f"Stopped: {done:,} of {len(units):,} units are done, and nothing of this is queued on "
+            "the cluster any more.",
+            hint="Give the same command again: it continues.",
+        ) from None
+
+
+@dataclass(frozen=True)
+class SharedDisk:
+    """What a worker of a cluster has to see as this machine does; picklable.
+
+    Attributes
+    ----------
+    reads : Path or None
+        The source.
+    names : str
+        Digest over the names in a folder, without those of the output and hidden ones; size and
+        time of a file.
+    pieces : Pieces
+        Where the worker writes.
+    """
+
+    reads: Path | None
+    names: str
+    pieces: Pieces
+
+    @classmethod
+    def of(cls, reads: Path | None, pieces: Pieces) -> SharedDisk:
+        """As this machine sees it."""
+        return cls(reads, "" if reads is None else _names_in(reads, pieces), pieces)
+
+    def __call__(self) -> None:
+        """On a worker: raise where it sees something else.
+
+        Raises
+        ------
+        DatasetError
+            The source is not there, or another one.
+        OutputError
+            The pieces cannot be written.
+        """
+        self.pieces.refuse_unshared()
+        if self.reads is None:
+            return
+        hint = (
+            "What is read has to be the same, under the same path, on all machines of the cluster."
+        )
+        shown = printable(str(self.reads), 150)
+        try:
+            names = _names_in(self.reads, self.pieces)
+        except OSError as error:
+            raise DatasetError(f"it does not see {shown}: {error.strerror}.", hint=hint) from error
+        if names != self.names:
+            raise DatasetError(f"it sees something else as {shown}.", hint=hint)
+
+
+def _names_in(path: Path, pieces: Pieces) -> str:
+    if not path.is_dir():
+        found = path.stat()
+        return f"{found.st_size} {found.st_mtime_ns}"
+    output = pieces.folder.name.removesuffix(".parts")
+    names = [n for n in os.listdir(path) if not n.startswith((".", output))]
+    text = "\0".join(sorted(names)).encode(errors="surrogatepass")
+    return hashlib.sha256(text).hexdigest()
+
+
+class RowPlace(NamedTuple):
+    """Where the images of one kept sequence are."""
+
+    piece: int
+    position: int
+
+
+class OrderedRows:
+    """Kept sequences in order of key, the second of two equal ones left out.
+
+    Parameters
+    ----------
+    found : FinishedUnits
+        What the units tell; what it has of dropped rows goes on in `dropped`.
+    inherited : sequence of DroppedRow
+        What had been left out before.
+
+    Attributes
+    ----------
+    dropped : list of DroppedRow
+        Everything left out, in order.
+    """
+
+    def __init__(self, found: FinishedUnits, inherited: Sequence[DroppedRow] = ()) -> None:
+        self._found = found
+        self.dropped = [*inherited, *found.dropped]
+        found.dropped = []
+        rows = found.kept.order()
+        chosen = array("q")
+        previous = None
+        for row in map(int, rows):
+            key = found.kept[row]
+            if key == previous:
+                self.dropped.append(DroppedRow.of(key, "duplicate"))
+            else:
+                chosen.append(row)
+            previous = key
+        self.dropped.sort(key=lambda row: row.order)
+        self._rows = np.frombuffer(chosen, dtype=np.int64) if chosen else np.empty(0, np.int64)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[RowPlace]:
+        for row in self._rows:
+            yield RowPlace(self._found.pieces[row], self._found.positions[row])
+
+    def labels(self) -> Labels:
+        """Their key columns."""
+        return self._found.kept.labels(self._rows)
