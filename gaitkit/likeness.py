@@ -9,7 +9,7 @@ beside them.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,8 @@ _LEAST_BORDER, _CORNERS = 0.6, 3
 _HALF_WHITE = range(120, 136)
 """Shadows, as background subtraction marks them, and the unknown parts of trimaps."""
 _FEW, _FLAT = 4, 0.85
+_NEARLY_ALL, _MOST_PLAIN = 0.95, 0.7
+_LEAST_GROUND, _LEAST_BRIGHT, _FAINT = 0.25, 0.03, 0.25
 
 
 def is_mask(frame: NDArray[np.uint8] | NDArray[np.uint16]) -> bool:
@@ -110,30 +112,46 @@ def _bright_corners(frame: NDArray[np.uint8]) -> int:
 
 
 def _looked_at_closely(frame: NDArray[np.uint8], bright_corners: bool) -> Likeness:
-    white = int(frame.max())
-    dark = int(cv2.countNonZero(cv2.inRange(frame, 0, white // 2)))
-    if bright_corners:
-        if dark < _LEAST_DARK * frame.size:
-            # All grey is a wall, rather; all white, or all of one label, may be a mask.
-            flat = white >= _WHITE_LEAST or white < _LABELS
-            return "photo" if not flat or _shaded(frame, white) == "photo" else "blank"
-        if dark <= _MOST_PERSON * frame.size and _bright_border(frame, white) >= _LEAST_BORDER:
-            other = flipped(frame)
-            return "photo" if _shaded(other, int(other.max())) == "photo" else "inverted"
-    return _shaded(frame, white) or "mask"
-
-
-def _bright_border(frame: NDArray[np.uint8], white: int) -> float:
+    counts = np.bincount(frame.reshape(-1), minlength=256)
+    half = int(np.flatnonzero(counts)[-1]) // 2
+    if not bright_corners:
+        return _shaded(frame, counts) or "mask"
+    dark = int(counts[: half + 1].sum())
+    if dark < _LEAST_DARK * frame.size:
+        # All grey is a wall, rather; all white, or all of one label, may be a mask.
+        white = _white(counts)
+        flat = (white >= _WHITE_LEAST or white < _LABELS) and not _shaded(frame, counts)
+        return "blank" if flat else "photo"
     border = np.concatenate([frame[0], frame[-1], frame[:, 0], frame[:, -1]])
-    return float((border > white // 2).mean())
+    if dark > _MOST_PERSON * frame.size or (border > half).mean() < _LEAST_BORDER:
+        return _shaded(frame, counts) or "mask"
+    other = flipped(frame)
+    shaded = _shaded(other, np.bincount(other.reshape(-1), minlength=256))
+    # Background that is not white, or not all of one white, is that of a picture.
+    ground, white = float(np.median(border)), 2 * half
+    plain = np.count_nonzero(abs(border[border > half] - ground) <= max(2, _NEAR * white))
+    is_white = ground >= (1 - _NEAR) * white and plain >= _MOST_PLAIN * np.count_nonzero(
+        border > half
+    )
+    return "photo" if shaded or not is_white else "inverted"
 
 
-def _shaded(frame: NDArray[np.uint8], white: int) -> Literal["photo", "levels"] | None:
+def _white(counts: NDArray[np.intp]) -> int:
+    """A grey that a few overshooting pixels do not shift: nearly the brightest."""
+    upper = counts.copy()
+    upper[: int(np.flatnonzero(counts)[-1]) // 2 + 1] = 0
+    share = np.cumsum(upper) / max(1, int(upper.sum()))
+    return int(np.searchsorted(share, _NEARLY_ALL))
+
+
+def _shaded(
+    frame: NDArray[np.uint8], counts: NDArray[np.intp]
+) -> Literal["photo", "levels"] | None:
     """How the parts that are neither background nor bright are shaded, where they are many."""
+    white = _white(counts)
     if white < _LABELS:
         return None
-    near = max(2, round(_NEAR * white))
-    counts = np.bincount(frame.reshape(-1), minlength=256)
+    near = round(_NEAR * white) if white >= 100 else max(2, min(6, white // 8))
     darkest = counts[: max(1, round(_DARK * white))]
     # Of the videos that have 16 for black, black is 16.
     background = int(darkest.argmax()) if darkest.any() else 0
@@ -148,9 +166,35 @@ def _shaded(frame: NDArray[np.uint8], white: int) -> Literal["photo", "levels"] 
     edge = cv2.bitwise_and(cv2.dilate(ground, around), cv2.dilate(bright, around))
     core = cv2.bitwise_and(inside, cv2.bitwise_not(edge))
     levels = np.bincount(frame[core > 0], minlength=256)
-    levels[_HALF_WHITE] = 0 if white >= 240 else levels[_HALF_WHITE]
+    if white >= 240:
+        levels[_HALF_WHITE] = 0
     total = int(levels.sum())
-    if total < _MOST_BETWEEN * figure:
+    if total < _MOST_BETWEEN * figure or _is_blurred(frame, ground, figure, bright, white):
         return None
     flat = int(np.sort(levels)[-_FEW:].sum()) >= _FLAT * total
-    return "levels" if flat else "photo"
+    return "levels" if flat and not _is_one_figure(frame, ground, core) else "photo"
+
+
+def _is_blurred(
+    frame: NDArray[np.uint8],
+    ground: NDArray[Any],
+    figure: int,
+    bright: NDArray[Any],
+    white: int,
+) -> bool:
+    """Whether a figure on a large flat background fades into it, as a smoothed mask does."""
+    if (
+        figure > (1 - _LEAST_GROUND) * frame.size
+        or cv2.countNonZero(bright) < _LEAST_BRIGHT * figure
+    ):
+        return False
+    ring = cv2.bitwise_and(cv2.dilate(ground, np.ones((3, 3), np.uint8)), cv2.bitwise_not(ground))
+    return float(cv2.mean(frame, ring)[0]) < _FAINT * white
+
+
+def _is_one_figure(frame: NDArray[np.uint8], ground: NDArray[Any], core: NDArray[Any]) -> bool:
+    """Whether the parts of other greys are of the body that is brightest, and not beside it."""
+    _, parts = cv2.connectedComponents(cv2.bitwise_not(ground))
+    body = np.bincount(parts[frame > int(frame.max()) // 2]).argmax()
+    here = parts == body
+    return bool(np.count_nonzero(core[here]) >= _MOST_BETWEEN * np.count_nonzero(here))

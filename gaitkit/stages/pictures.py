@@ -20,7 +20,7 @@ from gaitkit.silhouettes.options import SilhouetteOptions
 
 __all__ = ["SequencePictures"]
 
-_PHOTOS, _INVERTED, _LEVELS = 0.2, 0.8, 1 / 3
+_PHOTOS, _INVERTED, _LEVELS = 0.4, 0.8, 1 / 3
 """Shares of the frames: more photos, or as many of the other polarity, are the whole sequence."""
 
 _PHOTO = "shaded within, as photos are"
