@@ -15,6 +15,7 @@ from gaitkit.cli.frames import (
     one_input,
     report_stage,
     silhouette_fields,
+    telling_dropped,
 )
 
 
@@ -26,6 +27,7 @@ from gaitkit.cli.frames import (
 @options.silhouette_options
 @click.option("--name", help="Name of the data set.  [default: the folder's or archive's name]")
 @options.workers
+@options.dropped_report
 @options.dry_run
 @options.restart
 @options.overwrite
@@ -38,6 +40,7 @@ def command(
     layout: str | None,
     name: str | None,
     workers: int,
+    report: Path | None,
     dry_run: bool,
     restart: bool,
     overwrite: bool,
@@ -61,14 +64,16 @@ def command(
     if dry_run:
         describe_source(source, output, as_json=as_json)
         return
-    with console.progress("normalize", "units") as progress:
-        summary = normalize(
-            source,
-            output,
-            chosen,
-            workers=workers,
-            overwrite=overwrite,
-            restart=restart,
-            progress=progress,
-        )
+    with telling_dropped(report, output, [path], overwrite=overwrite) as told:
+        with console.progress("normalize", "units") as progress:
+            summary = normalize(
+                source,
+                output,
+                chosen,
+                workers=workers,
+                overwrite=overwrite,
+                restart=restart,
+                progress=progress,
+            )
+        told(summary)
     report_stage(output, summary, "silhouettes", as_json=as_json)

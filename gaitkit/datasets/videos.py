@@ -109,9 +109,9 @@ def silhouette_frames(path: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     Raises
     ------
     DatasetError
-        The video cannot be read, shows something else than silhouettes in many frames, has more than
-        `MAX_FRAMES` frames or more than `MAX_FRAME_PIXELS` in one, or its decoder crashes on it
-        or takes too long.
+        The video cannot be read, shows something else than silhouettes in many frames, has more
+        than `MAX_FRAMES` frames or more than `MAX_FRAME_PIXELS` in one, or its decoder crashes
+        on it or takes too long.
     LibraryError
         The process that decodes cannot be started, or was killed from outside.
     """

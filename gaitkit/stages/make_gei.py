@@ -36,11 +36,11 @@ from gaitkit.outputs import FileIdentity, Output, file_identity
 from gaitkit.parallel import Progress
 from gaitkit.png import DecodeError, decode_grey
 from gaitkit.silhouettes.options import SilhouetteOptions
+from gaitkit.stages.advice import refuse_empty
 from gaitkit.stages.finished import finished_artifact
 from gaitkit.stages.normalize import (
     StageSummary,
     normalize_frames,
-    refuse_empty,
     refuse_second_alignment,
     silhouettes_of,
 )
@@ -493,8 +493,8 @@ def _write(
     inherited: list[DroppedRow] | None = None,
 ) -> StageSummary:
     rows, dropped, load = rows_in_order(pieces, result)
+    refuse_empty(len(rows), dropped, description, inherited=inherited or [])
     dropped = sorted([*(inherited or []), *dropped], key=lambda row: row.order)
-    refuse_empty(len(rows), dropped, description)
     frames = 0
     with ArtifactWriter(claim, provenance) as writer:
         for start in range(0, len(rows), _SEQUENCES_PER_UNIT):

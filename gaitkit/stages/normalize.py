@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,13 +14,14 @@ from gaitkit.artifacts import Artifact, ArtifactWriter
 from gaitkit.datasets.layouts import open_source
 from gaitkit.datasets.sources import FrameSource, Layout, SequenceFrames, Unit
 from gaitkit.dropped import DroppedRow
-from gaitkit.errors import DatasetError, OptionError
+from gaitkit.errors import OptionError
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.outputs import Output
 from gaitkit.parallel import Progress
 from gaitkit.printable import printable
 from gaitkit.silhouettes.normalize import NormalizedSequence, normalize_sequence
 from gaitkit.silhouettes.options import SilhouetteOptions
+from gaitkit.stages.advice import refuse_empty
 from gaitkit.stages.finished import finished_artifact
 from gaitkit.stages.pictures import SequencePictures
 from gaitkit.stages.piecework import (
@@ -324,23 +324,4 @@ def _write(claim: Output, source: FrameSource, done: FramesWorked) -> StageSumma
         dropped,
         writer.content_sha256,
         done.provenance.ignored,
-    )
-
-
-def refuse_empty(kept: int, dropped: list[DroppedRow], description: str) -> None:
-    """Raise where a run would produce nothing."""
-    if kept:
-        return
-    reasons = Counter(row.reason for row in dropped).most_common(3)
-    text = ", ".join(f"{count:,} × {reason}" for reason, count in reasons) or "there were none"
-    hint = "Look at a few frames: gaitkit expects silhouettes, a white person on black."
-    if reasons and reasons[0][0] == "other-size":
-        detail = next(row.detail for row in dropped if row.reason == "other-size")
-        hint = (
-            "Frames that are aligned already are not resized: leave the size out. The first has "
-            f"{detail}."
-        )
-    raise DatasetError(
-        f"No sequence of {description} could be used: {text}.",
-        hint=hint,
     )
