@@ -18,6 +18,7 @@ ALIASES: Mapping[str, str] = {
     "path": "geis",
     "source": "input",
     "drop_cut": "keep_cut",
+    "drop_off_trend": "keep_off_trend",
     "fuse_with": "fuse",
     "config": "settings",
     "tls": "cluster_tls",
@@ -132,7 +133,7 @@ def command_line(stage: str, parameters: Mapping[str, Any]) -> str:
 
 def _told(key: str, value: Any) -> Any:
     """A value of the library, as the option takes it."""
-    if key == "drop_cut":
+    if key in ("drop_cut", "drop_off_trend"):
         return not value
     if key == "config":
         return [f"{name}={','.join(_texts(setting))}" for name, setting in value.items()]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +16,7 @@ from gaitkit.cli import console, options
 
 if TYPE_CHECKING:
     from gaitkit.datasets.sources import FrameSource
+    from gaitkit.dropped import DroppedRow
     from gaitkit.stages.normalize import StageSummary
 
 __all__ = [
@@ -23,6 +27,7 @@ __all__ = [
     "one_input",
     "report_stage",
     "silhouette_fields",
+    "telling_dropped",
 ]
 
 manifest_option = click.option(
@@ -146,6 +151,48 @@ def report_stage(
         console.say(f"Ignored files: {text}.")
 
 
+@contextmanager
+def telling_dropped(
+    report: Path | None, output: Path, inputs: Iterable[Path], *, overwrite: bool
+) -> Iterator[Callable[[StageSummary], None]]:
+    """Tell what was dropped and why: into ``--report``, and where nothing is left, on the screen.
+
+    Yields
+    ------
+    callable
+        To be called with the summary of the stage.
+    """
+    from gaitkit.errors import GaitkitError, OptionError
+    from gaitkit.outputs import Output, free_to_write
+    from gaitkit.stages.advice import NothingUsableError, examples, write_dropped
+
+    if report is not None:
+        if os.path.realpath(report) == os.path.realpath(output):
+            raise OptionError("The report and the `output` are the same file.")
+        # The same command once more is to find everything done.
+        free_to_write(report, overwrite=overwrite or output.exists(), inputs=inputs)
+
+    def write(dropped: list[DroppedRow]) -> None:
+        if report is not None:
+            with Output(report, overwrite=overwrite) as claim:
+                write_dropped(dropped, claim)
+            console.say(f"Wrote {report}: {len(dropped):,} rows of what was dropped.")
+
+    def done(summary: StageSummary) -> None:
+        write(summary.dropped)
+
+    try:
+        yield done
+    except NothingUsableError as error:
+        for line in examples(error.dropped):
+            console.say(console.in_options(f"Dropped {line}"))
+        try:
+            write(error.dropped)
+        except GaitkitError as other:
+            console.say(f"No report: {other.message}")
+        raise
+
+
 def silhouette_fields(values: dict[str, Any]) -> dict[str, Any]:
     """Fields of `SilhouetteOptions`, taken out of a command's values (`silhouette_options`).
 
@@ -159,7 +206,11 @@ def silhouette_fields(values: dict[str, Any]) -> dict[str, Any]:
         if ctx.get_parameter_source(name) != ParameterSource.DEFAULT
     }
     alignment, size = values.pop("alignment"), values.pop("size")
-    fields: dict[str, Any] = {"drop_cut": not values.pop("keep_cut")}
+    fields: dict[str, Any] = {
+        "drop_cut": not values.pop("keep_cut"),
+        "drop_off_trend": not values.pop("keep_off_trend"),
+        "invert": values.pop("invert"),
+    }
     if "alignment" in said:
         fields["alignment"] = alignment
     if "size" in said:

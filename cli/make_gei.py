@@ -16,13 +16,20 @@ from gaitkit.cli.frames import (
     one_input,
     report_stage,
     silhouette_fields,
+    telling_dropped,
 )
 
 if TYPE_CHECKING:
     from gaitkit.cluster import Cluster
     from gaitkit.stages.make_gei import GeiInput
 
-_OF_SILHOUETTES = {"alignment": "--alignment", "size": "--size", "keep_cut": "--keep-cut"}
+_OF_SILHOUETTES = {
+    "alignment": "--alignment",
+    "size": "--size",
+    "keep_cut": "--keep-cut",
+    "keep_off_trend": "--keep-off-trend",
+    "invert": "--invert",
+}
 _OF_THE_AVERAGE = {"min_frames": "--min-frames", "cycles": "--cycles", "mirror": "--mirror"}
 
 
@@ -42,6 +49,7 @@ _OF_THE_AVERAGE = {"min_frames": "--min-frames", "cycles": "--cycles", "mirror":
 @click.option("--name", help="Name of the data set.  [default: the folder's or archive's name]")
 @options.workers
 @options.cluster
+@options.dropped_report
 @options.dry_run
 @options.restart
 @options.overwrite
@@ -59,6 +67,7 @@ def command(
     name: str | None,
     workers: int,
     cluster: Cluster | None,
+    report: Path | None,
     dry_run: bool,
     restart: bool,
     overwrite: bool,
@@ -88,19 +97,21 @@ def command(
     if dry_run:
         _describe(given, output, as_json=as_json)
         return
-    with console.progress("make-gei", "units") as progress:
-        summary = make_gei(
-            given,
-            output,
-            silhouettes,
-            average,
-            size=size,
-            workers=workers,
-            cluster=cluster,
-            overwrite=overwrite,
-            restart=restart,
-            progress=progress,
-        )
+    with telling_dropped(report, output, [path], overwrite=overwrite) as told:
+        with console.progress("make-gei", "units") as progress:
+            summary = make_gei(
+                given,
+                output,
+                silhouettes,
+                average,
+                size=size,
+                workers=workers,
+                cluster=cluster,
+                overwrite=overwrite,
+                restart=restart,
+                progress=progress,
+            )
+        told(summary)
     noun = "ready-made GEIs" if given.kind == "geis" else "GEIs"
     report_stage(output, summary, noun, as_json=as_json)
 

@@ -15,6 +15,7 @@ from gaitkit.cli.frames import (
     one_input,
     report_stage,
     silhouette_fields,
+    telling_dropped,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--name", help="Name of the data set.  [default: the folder's or archive's name]")
 @options.workers
 @options.cluster
+@options.dropped_report
 @options.dry_run
 @options.restart
 @options.overwrite
@@ -43,6 +45,7 @@ def command(
     name: str | None,
     workers: int,
     cluster: Cluster | None,
+    report: Path | None,
     dry_run: bool,
     restart: bool,
     overwrite: bool,
@@ -66,15 +69,17 @@ def command(
     if dry_run:
         describe_source(source, output, as_json=as_json)
         return
-    with console.progress("normalize", "units") as progress:
-        summary = normalize(
-            source,
-            output,
-            chosen,
-            workers=workers,
-            cluster=cluster,
-            overwrite=overwrite,
-            restart=restart,
-            progress=progress,
-        )
+    with telling_dropped(report, output, [path], overwrite=overwrite) as told:
+        with console.progress("normalize", "units") as progress:
+            summary = normalize(
+                source,
+                output,
+                chosen,
+                workers=workers,
+                cluster=cluster,
+                overwrite=overwrite,
+                restart=restart,
+                progress=progress,
+            )
+        told(summary)
     report_stage(output, summary, "silhouettes", as_json=as_json)

@@ -19,6 +19,7 @@ __all__ = [
     "cluster",
     "config",
     "device",
+    "dropped_report",
     "dry_run",
     "feature",
     "gei_options",
@@ -376,7 +377,20 @@ def silhouette_options(command: Function) -> Function:
         is_flag=True,
         help="Keep frames in which the person touches the image border (tightly cut recordings).",
     )
-    return alignment(size(keep_cut(command)))
+    keep_off_trend = click.option(
+        "--keep-off-trend",
+        is_flag=True,
+        help="Keep frames whose height or area is far from those before and after.",
+    )
+    invert = click.option("--invert", is_flag=True, help="The people are dark on bright.")
+    return alignment(size(keep_cut(keep_off_trend(invert(command)))))
+
+
+dropped_report = click.option(
+    "--report",
+    type=FILE,
+    help="Also write what was dropped, and why, to this CSV file, even where nothing is left.",
+)
 
 
 def gei_options(command: Function) -> Function:

@@ -27,7 +27,7 @@ from gaitkit.cli.command_lines import ALIASES
 
 __all__ = ["OPPOSITES", "in_options"]
 
-OPPOSITES = {"drop_cut"}
+OPPOSITES = {"drop_cut", "drop_off_trend"}
 """Parameters whose option says the opposite; what else has another name is in `ALIASES`."""
 
 _ONLY_OF_THE_RUNNING_COMMAND = {"frames", "people", "rows", "subjects"}

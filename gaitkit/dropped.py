@@ -11,6 +11,8 @@ __all__ = ["REASONS", "DroppedRow"]
 REASONS: dict[str, str] = {
     "undecodable": "the image cannot be decoded",
     "too-large": "the image is larger than gaitkit decodes",
+    "not-silhouettes": "the image, or most of the sequence, is shaded as photos are: no mask",
+    "inverted": "the person is dark and the background bright, or with `invert` the other way",
     "empty": "no person in the frame",
     "too-small": "the person is too small to normalise",
     "cut-by-border": "the person is cut by the image border",

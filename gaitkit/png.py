@@ -16,14 +16,11 @@ what is only checked is inflated block by block.
 References
 ----------
 Portable Network Graphics (PNG) Specification, third edition, W3C 2025: sections 5 (chunks),
-9 (filtering), 11.2.1 (IHDR).
-ITU-T T.81 (JPEG), annex B: B.1.1.3 (markers), B.2.2 (frame header), B.2.3 (scan header).
+9 (filtering), 11.2.1 (IHDR), 11.3.1 (transparency).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from struct import Struct, error
 from typing import Any, NamedTuple, cast
 
@@ -32,29 +29,32 @@ from numpy.typing import NDArray
 from zlib_ng import zlib_ng
 
 from gaitkit._opencv import cv2
-from gaitkit.errors import DatasetError
+from gaitkit.likeness import is_mask
+from gaitkit.picture_headers import (
+    MAX_DECODED_BYTES,
+    MAX_PIXELS,
+    DecodeError,
+    TooLargeImageError,
+    UndecodableImageError,
+    check_size,
+    declared,
+)
 
 __all__ = [
     "MAX_DECODED_BYTES",
     "MAX_PIXELS",
+    "MOST_OPEN",
     "DecodeError",
+    "Decoded",
     "TooLargeImageError",
     "UndecodableImageError",
+    "as_bytes",
+    "decode",
     "decode_grey",
 ]
 
-MAX_PIXELS = 64_000_000
-"""Images with more pixels are refused before anything is inflated."""
-
-MAX_DECODED_BYTES = 256 << 20
-"""So are images whose pixels take more memory in their own depth and number of channels.
-
-A progressive JPEG takes the coefficients of all its pixels at once, two bytes each.
-"""
-
 _BLOCK_BYTES = 1 << 20
 _FED_BYTES = 1 << 16
-_MAX_SCANS = 100  # Of a JPEG; each goes over the whole picture, and some ten are usual.
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHUNK = Struct(">I4s")
@@ -65,6 +65,7 @@ _InflateError: type[Exception] = cast(type[Exception], zlib_ng.error)
 
 _NONE, _SUB, _UP, _LAST_FILTER = 0, 1, 2, 4
 _GREY, _PALETTE = 0, 3
+_WITH_ALPHA = (4, 6)
 # Colour type -> (samples per pixel, allowed bit depths).
 _COLOURS = {
     _GREY: (1, (1, 2, 4, 8, 16)),
@@ -73,17 +74,13 @@ _COLOURS = {
     4: (2, (8, 16)),
     6: (4, (8, 16)),
 }
-# Marker codes that may come before the first scan of a JPEG.
-_JPEG_SCAN = 0xDA
-_JPEG_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_JPEG_PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
-_JPEG_ALONE = {0x01, *range(0xD0, 0xD8)}  # Nothing follows them.
-_JPEG_KNOWN = (
-    _JPEG_FRAMES | _JPEG_ALONE | {0xC4, 0xCC, *range(0xDA, 0xDE), *range(0xE0, 0xF0), 0xFE, 0xFF}
-)
-# As OpenCV reads them: a comment ends with either end of a line, a number with whatever follows.
-_PNM_GAP = rb"(?:\s|#[^\r\n]*[\r\n])*"
-_PNM_SIZE = re.compile(rb"P." + _PNM_GAP + rb"(\d{1,9})\D" + _PNM_GAP + rb"(\d{1,9})\D")
+# Bytes of the one transparent grey, or colour.
+_KEY_BYTES = {_GREY: 2, 2: 6}
+# White in pictures of 16 bits that hold fewer; above the last one it is 65535.
+_SCALES = (255, 1023, 4095, 16383)
+MOST_OPEN = _SCALES[-1]
+"""The brightest word of 16 bits that leaves it open what is white."""
+
 # Column and row steps of Adam7's seven passes: (x start, y start, x step, y step).
 _ADAM7 = (
     (0, 0, 8, 8),
@@ -96,22 +93,6 @@ _ADAM7 = (
 )
 
 
-class DecodeError(DatasetError):
-    """An image cannot be used; `reason` is a word of `gaitkit.dropped.REASONS`."""
-
-    reason = "undecodable"
-
-
-class UndecodableImageError(DecodeError):
-    """The bytes are not an image that gaitkit reads, or they are damaged."""
-
-
-class TooLargeImageError(DecodeError):
-    """The image declares more than `MAX_PIXELS` pixels, or takes over `MAX_DECODED_BYTES`."""
-
-    reason = "too-large"
-
-
 class _Png(NamedTuple):
     """What the critical chunks of a PNG say."""
 
@@ -122,20 +103,53 @@ class _Png(NamedTuple):
     interlaced: bool
     palette: bytes
     orientation: bytes
+    transparency: bytes
     data: bytes | memoryview
+
+
+class Decoded(NamedTuple):
+    """The greys of a picture, as far as it alone says what they mean.
+
+    Attributes
+    ----------
+    greys : ndarray of uint8 or uint16, shape (height, width)
+        Bytes are final. Words are of a picture of 16 bits that uses only their lower quarter: what
+        is white in them, all pictures of a sequence say together (`as_bytes`).
+    bits : {8, 16}
+        Of the picture; more than one bit and less than 16 count as 8.
+    """
+
+    greys: NDArray[np.uint8] | NDArray[np.uint16]
+    bits: int = 8
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes the other pictures to know what is white."""
+        return self.greys.dtype != np.uint8
+
+    @property
+    def brightest(self) -> int:
+        """The brightest of the words; 0 for a picture of bytes."""
+        if self.bits == 8:
+            return 0
+        brightest = int(self.greys.max())
+        return brightest if self.is_open else brightest << 8
 
 
 def decode_grey(data: bytes) -> NDArray[np.uint8]:
     """Decode an image to 8-bit grey.
 
-    Colour becomes luma, 16 bits are scaled to 8, transparency is ignored, exactly as
-    ``cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)`` does.
+    Colour becomes luma. Where some of the picture is transparent and some is not, the mask is the
+    transparency: 0 where nothing is seen. Otherwise transparency is ignored. Pictures of 16 bits
+    are scaled by what they hold: values up to 255 stay as they are, larger ones are brought to
+    bytes from 10, 12, 14 or 16 bits.
 
     Parameters
     ----------
     data : bytes
-        A PNG (any depth, colour type and interlacing), JPEG, BMP or portable any-map (PBM, PGM,
-        PPM). JPEG has no checksum: damage inside its entropy-coded data can go unnoticed.
+        A PNG (any depth, colour type and interlacing), JPEG, BMP, portable any-map (PBM, PGM, PPM),
+        WebP or TIFF (one page of 1, 8 or 16 bits). JPEG, WebP and TIFF have no checksum: damage
+        inside their pixels can go unnoticed.
 
     Returns
     -------
@@ -149,47 +163,128 @@ def decode_grey(data: bytes) -> NDArray[np.uint8]:
     TooLargeImageError
         The image declares more than `MAX_PIXELS` pixels, or takes over `MAX_DECODED_BYTES`.
     """
+    greys = decode(data).greys
+    return as_bytes(greys, int(greys.max()))
+
+
+def decode(data: bytes) -> Decoded:
+    """Decode an image to greys; one of 16 bits is left to its sequence where it is dark.
+
+    Parameters
+    ----------
+    data : bytes
+        As for `decode_grey`.
+
+    Returns
+    -------
+    Decoded
+        Bytes, or dark words.
+
+    Raises
+    ------
+    UndecodableImageError, TooLargeImageError
+        As for `decode_grey`.
+    """
     if data[:8] == _SIGNATURE:
         return _decode_png(data)
-    try:
-        width, height, pixel_bytes = _declared_size(data)
-    except ValueError as problem:
-        raise UndecodableImageError(str(problem)) from problem
-    _check_size(width, height, pixel_bytes)
-    return _decode_with_opencv(data)
+    found = declared(data)
+    check_size(found.width, found.height, found.pixel_bytes)
+    if found.alpha:
+        return _decode_with_alpha(data)
+    return _scaled(data, _decode_with_opencv(data))
 
 
-def _check_size(width: int, height: int, pixel_bytes: float) -> None:
-    if width < 1 or height < 1:
-        raise UndecodableImageError(f"an image of {width:.6g}x{height:.6g} pixels")
-    if width * height > MAX_PIXELS:
-        raise TooLargeImageError(f"{width}x{height} pixels, at most {MAX_PIXELS} are decoded")
-    if width * height * pixel_bytes > MAX_DECODED_BYTES:
-        raise TooLargeImageError(
-            f"{width}x{height} pixels of {pixel_bytes:g} bytes, at most {MAX_DECODED_BYTES >> 20} "
-            "MiB are decoded"
-        )
+def as_bytes(greys: NDArray[np.uint8] | NDArray[np.uint16], brightest: int) -> NDArray[np.uint8]:
+    """Words as bytes, scaled by the brightest one of all pictures that belong together.
+
+    Parameters
+    ----------
+    greys : ndarray of uint8 or uint16
+        Bytes are returned as they are.
+    brightest : int
+        What is white follows from it: the first of 255, 1023, 4095, 16383 and 65535 that is not
+        below it.
+
+    Returns
+    -------
+    ndarray of uint8, the shape of `greys`
+
+    Examples
+    --------
+    >>> words = np.array([[0, 1, 255]], np.uint16)
+    >>> as_bytes(words, 255).tolist(), as_bytes(words, 60000).tolist()
+    ([[0, 1, 255]], [[0, 0, 0]])
+    """
+    if greys.dtype == np.uint8:
+        return cast(NDArray[np.uint8], greys)
+    if brightest <= _SCALES[0]:
+        return greys.astype(np.uint8)
+    if brightest > MOST_OPEN:
+        return (greys >> 8).astype(np.uint8)
+    white = next(scale for scale in _SCALES if scale >= brightest)
+    return ((greys.astype(np.uint32) * 255 + white // 2) // white).astype(np.uint8)
 
 
-def _decode_with_opencv(data: bytes) -> NDArray[np.uint8]:
+def _scaled(data: bytes, greys: NDArray[np.uint8]) -> Decoded:
+    """Greys that OpenCV has brought to bytes, or the words that it made them of."""
+    if int(greys.max()) << 8 > MOST_OPEN:
+        return Decoded(greys, 16)
+    return _deep(_decode_with_opencv(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH))
+
+
+def _deep(greys: NDArray[Any]) -> Decoded:
+    if greys.dtype == np.uint8:
+        return Decoded(greys)
+    brightest = int(greys.max())
+    if not 0 < brightest <= MOST_OPEN:
+        return Decoded((greys >> 8).astype(np.uint8), 16)
+    return Decoded(greys, 16)
+
+
+def _decode_with_alpha(data: bytes, *, deep: bool = True) -> Decoded:
+    """The transparency where it is a mask, the greys otherwise."""
+    image = _decode_with_opencv(data, cv2.IMREAD_UNCHANGED)
+    alpha = image[..., 3] if image.ndim == 3 and image.shape[2] == 4 else None
+    if alpha is not None and _varies(alpha):
+        return _deep(np.ascontiguousarray(alpha))
+    unseen = alpha is not None and not alpha.any()
+    del image, alpha
+    greys = _decode_with_opencv(data)
+    if unseen and not is_mask(greys):
+        return Decoded(np.zeros_like(greys))  # A cut-out of nobody: the colours mean nothing.
+    return _scaled(data, greys) if deep else Decoded(greys)
+
+
+def _varies(alpha: NDArray[Any]) -> bool:
+    """Whether half of the most opaque parts foreground from background."""
+    return bool(int(alpha.min()) <= int(alpha.max()) // 2 < int(alpha.max()))
+
+
+def _decode_with_opencv(data: bytes, how: int = cv2.IMREAD_GRAYSCALE) -> NDArray[Any]:
     # OpenCV logs damaged input to standard error on its own; the caller reports it instead.
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), how)
     except cv2.error as problem:
         raise UndecodableImageError(f"OpenCV: {problem.err}") from problem
     finally:
         cv2.utils.logging.setLogLevel(level)
-    if image is None or image.dtype != np.uint8:
+    if image is None or image.dtype not in (np.uint8, np.uint16):
         raise UndecodableImageError("OpenCV cannot decode the image")
     return np.asarray(image)
 
 
-def _decode_png(data: bytes) -> NDArray[np.uint8]:
+def _decode_png(data: bytes) -> Decoded:
     png = _parse(data)
     row_bytes = _row_bytes(png, png.width)
-    if png.colour != _GREY or png.interlaced or png.depth not in (1, 8) or png.orientation:
+    if (
+        png.colour != _GREY
+        or png.interlaced
+        or png.depth not in (1, 8)
+        or png.orientation
+        or png.transparency
+    ):
         return _decode_rare_png(png)
     raw, stream = _inflate(png.data, png.height * (row_bytes + 1))
     filters = raw[:: row_bytes + 1]
@@ -202,7 +297,7 @@ def _decode_png(data: bytes) -> NDArray[np.uint8]:
     pixels = _unfilter_alike(rows, first)
     if png.depth == 1:
         pixels = np.unpackbits(pixels, axis=1, count=png.width) * np.uint8(255)
-    return pixels
+    return Decoded(pixels)
 
 
 def _parse(data: bytes) -> _Png:
@@ -226,7 +321,7 @@ def _parse(data: bytes) -> _Png:
             parts.append(body)
         elif kind == b"IEND":
             break
-        elif kind in (b"IHDR", b"PLTE", b"eXIf"):
+        elif kind in (b"IHDR", b"PLTE", b"eXIf", b"tRNS"):
             found.setdefault(kind, bytes(body))
         elif not kind[0] & 0x20:
             raise UndecodableImageError(f"unknown critical PNG chunk {kind!r}")
@@ -242,14 +337,30 @@ def _checked(found: dict[bytes, bytes], data: bytes | memoryview) -> _Png:
         raise UndecodableImageError("the PNG has no readable header") from problem
     if colour not in _COLOURS or depth not in _COLOURS[colour][1]:
         raise UndecodableImageError(f"PNG of colour type {colour} with {depth} bits")
-    _check_size(width, height, _COLOURS[colour][0] * depth / 8)
+    check_size(width, height, _COLOURS[colour][0] * depth / 8)
     if method or filtering or interlace > 1:
         raise UndecodableImageError("PNG with an unknown compression, filter or interlace method")
     palette = found.get(b"PLTE", b"") if colour == _PALETTE else b""
     if colour == _PALETTE and (not palette or len(palette) % 3 or len(palette) > 3 << depth):
         raise UndecodableImageError(f"PNG palette of {len(palette)} bytes")
-    orientation = found.get(b"eXIf", b"")
-    return _Png(width, height, depth, colour, interlace == 1, palette, orientation, data)
+    return _Png(
+        width,
+        height,
+        depth,
+        colour,
+        interlace == 1,
+        palette,
+        found.get(b"eXIf", b""),
+        _transparency(found.get(b"tRNS", b""), colour, len(palette) // 3),
+        data,
+    )
+
+
+def _transparency(chunk: bytes, colour: int, entries: int) -> bytes:
+    """What a tRNS chunk says; nothing where it has no meaning."""
+    if colour == _PALETTE:
+        return chunk if len(chunk) <= entries else b""
+    return chunk if len(chunk) == _KEY_BYTES.get(colour) else b""
 
 
 def _row_bytes(png: _Png, width: int) -> int:
@@ -306,7 +417,7 @@ def _unfilter_alike(rows: NDArray[np.uint8], kind: int) -> NDArray[np.uint8]:
     return out
 
 
-def _decode_rare_png(png: _Png, stream: bytes | memoryview = b"") -> NDArray[np.uint8]:
+def _decode_rare_png(png: _Png, stream: bytes | memoryview = b"") -> Decoded:
     """Give OpenCV a PNG that is known to be whole: only the chunks that decide about pixels."""
     header = _HEADER.pack(
         png.width, png.height, png.depth, png.colour, 0, 0, 1 if png.interlaced else 0
@@ -315,10 +426,31 @@ def _decode_rare_png(png: _Png, stream: bytes | memoryview = b"") -> NDArray[np.
     if png.palette:
         # A full palette, because libpng complains about indices beyond a short one.
         chunks += _chunk(b"PLTE", png.palette.ljust(3 << png.depth, b"\0"))
+    if png.transparency and png.colour != _GREY:
+        chunks += _chunk(b"tRNS", png.transparency)
     if png.orientation:
         chunks += _chunk(b"eXIf", png.orientation)
     chunks += [*_chunk(b"IDAT", stream or _checked_stream(png)), *_chunk(b"IEND", b"")]
-    return _decode_with_opencv(b"".join(chunks))
+    whole = b"".join(chunks)
+    if png.colour in _WITH_ALPHA or (png.transparency and png.colour != _GREY):
+        return _decode_with_alpha(whole, deep=png.depth == 16)
+    greys = _decode_with_opencv(whole)
+    found = _scaled(whole, greys) if png.depth == 16 else Decoded(greys)
+    if png.transparency:
+        return _without_key(whole, png, found)
+    return found
+
+
+def _without_key(whole: bytes, png: _Png, found: Decoded) -> Decoded:
+    """The mask of a grey PNG with one transparent grey, which OpenCV passes over."""
+    key = int.from_bytes(png.transparency, "big")
+    if png.depth < 8:
+        key *= 255 // ((1 << png.depth) - 1)
+    words = _decode_with_opencv(whole, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
+    seen = words != key
+    if not seen.any():
+        return found if is_mask(found.greys) else Decoded(np.zeros(words.shape, np.uint8))
+    return found if seen.all() else Decoded(seen.astype(np.uint8) * np.uint8(255))
 
 
 def _checked_stream(png: _Png) -> memoryview:
@@ -386,87 +518,3 @@ def _pass_sizes(png: _Png) -> list[tuple[int, int]]:
 def _chunk(kind: bytes, body: bytes | memoryview) -> list[bytes | memoryview]:
     checksum = zlib_ng.crc32(body, zlib_ng.crc32(kind))
     return [_CHUNK.pack(len(body), kind), body, _CHECKSUM.pack(checksum)]
-
-
-def _declared_size(data: bytes) -> tuple[int, int, float]:
-    """Size of a JPEG, BMP or portable any-map, as its header declares it.
-
-    Parameters
-    ----------
-    data : bytes
-        The whole file.
-
-    Returns
-    -------
-    width, height : int
-        Pixels; may be zero in a damaged file.
-    pixel_bytes : float
-        What one pixel takes while it is decoded.
-
-    Raises
-    ------
-    ValueError
-        The bytes are of none of these formats, or the header is damaged.
-    """
-    try:
-        if data[:3] == b"\xff\xd8\xff":
-            return _jpeg_size(data)
-        if data[:2] == b"BM":
-            return (*_bmp_size(data), 1)
-        if data[:1] == b"P" and data[1:2] in (b"1", b"2", b"3", b"4", b"5", b"6"):
-            return (*_pnm_size(data), 1)
-    except (error, ValueError, IndexError) as problem:
-        raise ValueError("the image's header is cut short or damaged") from problem
-    found = f"a file that begins with {data[:4]!r}" if data else "an empty file"
-    raise ValueError(f"a PNG, JPEG, BMP or PBM/PGM/PPM image expected, found {found}")
-
-
-def _bmp_size(data: bytes) -> tuple[int, int]:
-    (header,) = Struct("<I").unpack_from(data, 14)
-    width, height = Struct("<HH" if header == 12 else "<ii").unpack_from(data, 18)
-    return abs(width), abs(height)
-
-
-def _pnm_size(data: bytes) -> tuple[int, int]:
-    found = _PNM_SIZE.match(data[:1024])
-    if found is None:
-        raise ValueError("no width and height")
-    return int(found[1]), int(found[2])
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int, float]:
-    """Size and bytes per pixel, from the headers of the frame and of the first scan."""
-    size: tuple[int, int] | None = None
-    components, samples, progressive = 0, 0.0, False
-    for code, offset in _jpeg_segments(data):
-        if code in _JPEG_FRAMES and size is None:
-            height, width, components = Struct(">HHB").unpack_from(data, offset + 1)
-            _check_size(width, height, 1)
-            size, progressive = (width, height), code in _JPEG_PROGRESSIVE
-            # Two numbers of four bits: how densely a component is sampled.
-            densities = [(both >> 4) * (both & 15) for both in data[offset + 7 :: 3][:components]]
-            samples = sum(densities) / max(*densities, 1)
-        elif code == _JPEG_SCAN and size is not None:
-            in_pieces = progressive or data[offset] < components
-            if in_pieces and data.count(b"\xff\xda", offset) >= _MAX_SCANS:
-                raise ValueError(f"more than {_MAX_SCANS} scans")
-            # Only what comes in pieces must be held whole, as coefficients of two bytes.
-            return (*size, max(1.0, 2 * samples) if in_pieces else 1.0)
-    raise ValueError("no scan")
-
-
-def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """Marker code of each segment, and where its content begins."""
-    offset = 2
-    while True:
-        marker, code = data[offset], data[offset + 1]
-        if marker != 0xFF or code not in _JPEG_KNOWN:
-            raise ValueError("no marker where a JPEG segment should begin")
-        if code == 0xFF:  # A fill byte before the marker.
-            offset += 1
-        elif code in _JPEG_ALONE:
-            offset += 2
-        else:
-            (length,) = Struct(">H").unpack_from(data, offset + 2)
-            yield code, offset + 4
-            offset += 2 + max(2, length)

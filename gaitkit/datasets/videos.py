@@ -30,6 +30,7 @@ from gaitkit.child import (
 )
 from gaitkit.datasets.naming import clean_text
 from gaitkit.errors import DatasetError
+from gaitkit.likeness import likeness
 
 __all__ = ["MAX_FRAMES", "MAX_FRAME_PIXELS", "is_silhouette_like", "serve", "silhouette_frames"]
 
@@ -54,9 +55,8 @@ _START = "from gaitkit.datasets.videos import serve; serve()"
 _HEADER = Struct("<cII")
 _FRAME, _END, _COLOURED, _LARGE, _LONG, _BROKEN, _SHORT = (bytes([code]) for code in b"FECLTBS")
 
-_MAX_COLOUR = 8.0
-_MAX_BETWEEN = 0.25
-_FRAMES_JUDGED = 10
+_MAX_COLOUR, _COLOURFUL, _MAX_HUES = 8.0, 32, 0.2
+_FRAMES_JUDGED, _MOST_OTHERS = 10, 0.4
 _SEGMENT = (
     "gaitkit starts from silhouettes, a white person on black: segment the person first and save "
     "the masks."
@@ -65,22 +65,30 @@ _CONVERT = "Convert it: ffmpeg -i VIDEO -c:v png frames/%06d.png, and list the f
 
 
 def is_silhouette_like(frame: NDArray[np.uint8]) -> bool:
-    """Whether a frame can be a mask: hardly any colour, and hardly any middle grey.
+    """Whether a frame can be a mask: of two greys, or of one colour on black, with soft edges.
 
     Parameters
     ----------
     frame : ndarray of uint8, shape (height, width, channels)
-        Compression may have softened the edges of the mask.
+        Blue, green and red, or grey. Compression may have softened the edges of the mask.
 
     Returns
     -------
     bool
-        False where the channels differ by more than 8 grey values on average, or more than a
-        quarter of the pixels lie between 48 and 208.
+        False where the greys are those of a photo (`gaitkit.likeness`), or where there is much
+        colour, and of several hues.
     """
-    spread = frame.max(axis=2) - frame.min(axis=2)
-    between = (frame[..., 0] >= 48) & (frame[..., 0] < 208)
-    return bool(spread.mean() <= _MAX_COLOUR and between.mean() <= _MAX_BETWEEN)
+    return likeness(_grey(frame)) != "photo" and not _has_hues(frame)
+
+
+def _has_hues(frame: NDArray[np.uint8]) -> bool:
+    brightest = frame.max(axis=2)
+    spread = brightest - frame.min(axis=2)
+    if spread.mean() <= _MAX_COLOUR:
+        return False
+    colourful = spread > _COLOURFUL
+    hues = frame[colourful] / brightest[colourful][:, None]
+    return bool(len(hues) and hues.std(axis=0).max() > _MAX_HUES)
 
 
 def silhouette_frames(path: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
@@ -101,9 +109,9 @@ def silhouette_frames(path: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     Raises
     ------
     DatasetError
-        The video cannot be read, shows something else than silhouettes, has more than
-        `MAX_FRAMES` frames or more than `MAX_FRAME_PIXELS` in one, or its decoder crashes on it
-        or takes too long.
+        The video cannot be read, shows something else than silhouettes in many frames, has more
+        than `MAX_FRAMES` frames or more than `MAX_FRAME_PIXELS` in one, or its decoder crashes
+        on it or takes too long.
     LibraryError
         The process that decodes cannot be started, or was killed from outside.
     """
@@ -194,13 +202,15 @@ def _send_frames(path: str, sink: IO[bytes]) -> None:
     )
     if height * width > MAX_FRAME_PIXELS:
         return tell(_LARGE, height, width)
-    count = 0
+    count = others = 0
     while True:
         limit_answer(SECONDS)
         read, frame = video.read()
         if not read:
             # A decoder that gets no memory ends as at the end of the video.
             short = memory_is_short(_SPARE_BYTES)
+            if others > _MOST_OTHERS * count:
+                return tell(_COLOURED)
             return tell(_SHORT if short else _END if count else _BROKEN)
         count += 1
         if count > MAX_FRAMES:
@@ -209,7 +219,9 @@ def _send_frames(path: str, sink: IO[bytes]) -> None:
         height, width = colour.shape[:2]
         if height * width > MAX_FRAME_PIXELS:
             return tell(_LARGE, height, width)
-        if count <= _FRAMES_JUDGED and not is_silhouette_like(colour):
+        # The few of a video of masks are left out by who reads it.
+        others += not is_silhouette_like(colour)
+        if count >= _FRAMES_JUDGED and others > _MOST_OTHERS * count:
             return tell(_COLOURED)
         sink.write(_HEADER.pack(_FRAME, height, width))
         sink.write(np.ascontiguousarray(_grey(colour)).data)

@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.likeness import flipped
 from gaitkit.silhouettes.align import align_person
 from gaitkit.silhouettes.body import Rejected, find_body
 from gaitkit.silhouettes.given import given_silhouette
+from gaitkit.silhouettes.masks import as_frame
 from gaitkit.silhouettes.opengait import opengait_silhouette
 from gaitkit.silhouettes.options import SilhouetteOptions
 from gaitkit.silhouettes.trend import off_trend
@@ -97,8 +99,8 @@ def normalize_silhouette(
     Parameters
     ----------
     frame : ndarray, shape (rows, columns)
-        The silhouette as it was recorded, foreground bright: bytes, or a mask of another kind
-        that `gaitkit.silhouettes.as_mask` knows.
+        The silhouette as it was recorded, foreground bright unless `options.invert`: bytes, or a
+        mask of another kind that `gaitkit.silhouettes.as_mask` knows.
     options : SilhouetteOptions
         How to normalise.
 
@@ -121,6 +123,8 @@ def normalize_silhouette(
     >>> found.silhouette.shape, found.track_x_px, found.height_px
     ((64, 64), 20.0, 40)
     """
+    if options.invert:
+        frame = flipped(as_frame(frame, threshold=options.threshold))
     if options.alignment == "opengait":
         window = opengait_silhouette(frame, options.height, options.width)
         return window if isinstance(window, Rejected) else NormalizedFrame(*window, 0)
@@ -237,5 +241,5 @@ def _warnings(dropped: list[tuple[str, str, str]], count: int) -> list[str]:
         if number > _MANY * count:
             text = f"{number} of {count} frames were dropped as {reason}"
             switch = _SWITCHES.get(reason)
-            warnings.append(f"{text}; {switch}=False would keep them" if switch else text)
+            warnings.append(f"{text}; `{switch}=False` would keep them" if switch else text)
     return warnings

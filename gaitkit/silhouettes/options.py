@@ -22,8 +22,8 @@ _SIZE_FIELDS = ("alignment", "height", "width")
 class SilhouetteOptions:
     """Options of `gaitkit.normalize_silhouettes` and `gaitkit.silhouettes.normalize_sequence`.
 
-    Only `alignment`, `height` and `width` mean anything to ``opengait`` and ``given``; the other
-    fields belong to ``person``.
+    Only `alignment`, `height`, `width` and `invert` mean anything to ``opengait`` and ``given``;
+    the other fields belong to ``person``.
 
     Attributes
     ----------
@@ -56,6 +56,8 @@ class SilhouetteOptions:
         Frames in the window of the running trend: about one gait cycle.
     height_tolerance, area_tolerance : float
         Largest deviation from the trend that is always accepted, as a fraction.
+    invert : bool
+        The person is dark and the background bright. It means the same to every alignment.
 
     Raises
     ------
@@ -86,6 +88,7 @@ class SilhouetteOptions:
     trend_frames: int = 25
     height_tolerance: float = 0.1
     area_tolerance: float = 0.5
+    invert: bool = False
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -119,9 +122,11 @@ class SilhouetteOptions:
     def as_parameters(self) -> dict[str, Any]:
         """The options that change the content, as JSON-able values."""
         values = asdict(self)
-        return (
-            values if self.alignment == "person" else {name: values[name] for name in _SIZE_FIELDS}
-        )
+        if not values["invert"]:
+            del values["invert"]  # As before there was such an option.
+        if self.alignment == "person":
+            return values
+        return {name: values[name] for name in (*_SIZE_FIELDS, "invert") if name in values}
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> SilhouetteOptions:

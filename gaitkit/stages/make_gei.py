@@ -41,11 +41,11 @@ from gaitkit.outputs import FileIdentity, Output, file_identity
 from gaitkit.parallel import Progress
 from gaitkit.png import DecodeError, decode_grey
 from gaitkit.silhouettes.options import SilhouetteOptions
+from gaitkit.stages.advice import refuse_empty
 from gaitkit.stages.finished import finished_artifact
 from gaitkit.stages.normalize import (
     StageSummary,
     normalize_frames,
-    refuse_empty,
     refuse_second_alignment,
     silhouettes_of,
 )
@@ -529,9 +529,10 @@ def _write(
     *,
     inherited: list[DroppedRow],
 ) -> StageSummary:
+    left_out = found.dropped
     rows = OrderedRows(found, inherited)
+    refuse_empty(len(rows), left_out, description, inherited=inherited)
     dropped = rows.dropped
-    refuse_empty(len(rows), dropped, description)
     frames = 0
     with ArtifactWriter(claim, provenance) as writer, PieceRows(pieces) as read:
         left = iter(rows)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
@@ -15,17 +14,18 @@ from numpy.typing import NDArray
 from gaitkit.artifacts import Artifact, ArtifactWriter, PieceRows
 from gaitkit.cluster import Cluster, as_cluster
 from gaitkit.datasets.layouts import open_source
-from gaitkit.datasets.sources import FrameSource, Layout, SequenceFrames, Unit, Unreadable
+from gaitkit.datasets.sources import FrameSource, Layout, SequenceFrames, Unit
 from gaitkit.dropped import DroppedRow
-from gaitkit.errors import DatasetError, OptionError
+from gaitkit.errors import OptionError
 from gaitkit.labels import SequenceKey
 from gaitkit.outputs import Output
 from gaitkit.parallel import Progress
-from gaitkit.png import DecodeError, decode_grey
 from gaitkit.printable import printable
 from gaitkit.silhouettes.normalize import NormalizedSequence, normalize_sequence
 from gaitkit.silhouettes.options import SilhouetteOptions
+from gaitkit.stages.advice import refuse_empty
 from gaitkit.stages.finished import finished_artifact
+from gaitkit.stages.pictures import SequencePictures
 from gaitkit.stages.piecework import (
     FramesWorked,
     OrderedRows,
@@ -163,29 +163,22 @@ def normalize_frames(sequence: SequenceFrames, options: SilhouetteOptions) -> Re
         With one dropped row per frame left out, and one for the sequence if no frame is left.
     """
     frames, digest = frames_digest(sequence)
-    undecodable: list[tuple[str, str, str]] = []
-
-    def decoded() -> Any:
-        for name, data in frames:
-            if isinstance(data, np.ndarray):
-                yield name, data
-                continue
-            if isinstance(data, Unreadable):
-                undecodable.append((name, "undecodable", data.why))
-                continue
-            try:
-                image = decode_grey(data)
-            except DecodeError as error:
-                undecodable.append((name, error.reason, str(error)))
-                continue
-            yield name, image
-
-    normalized = normalize_sequence(decoded(), options)
+    pictures = SequencePictures(frames, options)
+    normalized = normalize_sequence(pictures, options)
+    verdict = pictures.verdict
+    left_out = [*pictures.dropped, *normalized.dropped]
+    if verdict is not None:
+        normalized, left_out = normalize_sequence((), options), pictures.dropped
+    elif pictures.warnings:
+        told = [*pictures.warnings, *normalized.warnings]
+        normalized = replace(normalized, warnings=told)
     dropped = [
         DroppedRow.of(sequence.key, reason, frame=frame, detail=detail)
-        for frame, reason, detail in sorted([*undecodable, *normalized.dropped])
+        for frame, reason, detail in sorted(left_out)
     ]
-    if not len(normalized.silhouettes):
+    if verdict is not None:
+        dropped.append(DroppedRow.of(sequence.key, verdict[0], detail=verdict[1]))
+    elif not len(normalized.silhouettes):
         dropped.append(DroppedRow.of(sequence.key, "no-frames", detail=f"{len(dropped)} dropped"))
     return ReadSequence(sequence.key, normalized, digest(), dropped)
 
@@ -312,8 +305,9 @@ def normalize(
 
 
 def _write(claim: Output, source: FrameSource, done: FramesWorked) -> StageSummary:
+    left_out = done.units.dropped
     rows = OrderedRows(done.units, source.dropped)
-    refuse_empty(len(rows), rows.dropped, source.description)
+    refuse_empty(len(rows), left_out, source.description, inherited=source.dropped)
     start = 0
     starts, lengths = array("q"), array("q")
     with ArtifactWriter(claim, done.provenance) as writer, PieceRows(done.pieces) as pieces:
@@ -340,23 +334,4 @@ def _write(claim: Output, source: FrameSource, done: FramesWorked) -> StageSumma
         rows.dropped,
         writer.content_sha256,
         done.provenance.ignored,
-    )
-
-
-def refuse_empty(kept: int, dropped: list[DroppedRow], description: str) -> None:
-    """Raise where a run would produce nothing."""
-    if kept:
-        return
-    reasons = Counter(row.reason for row in dropped).most_common(3)
-    text = ", ".join(f"{count:,} × {reason}" for reason, count in reasons) or "there were none"
-    hint = "Look at a few frames: gaitkit expects silhouettes, a white person on black."
-    if reasons and reasons[0][0] == "other-size":
-        detail = next(row.detail for row in dropped if row.reason == "other-size")
-        hint = (
-            "Frames that are aligned already are not resized: leave the size out. The first has "
-            f"{detail}."
-        )
-    raise DatasetError(
-        f"No sequence of {description} could be used: {text}.",
-        hint=hint,
     )

@@ -120,7 +120,7 @@ def test_a_rule_that_drops_more_than_a_third_warns_and_names_its_switch():
     assert len(result.silhouettes) == 0
     assert result.silhouettes.shape == (0, 64, 64)
     assert result.warnings == [
-        "60 of 60 frames were dropped as cut-by-border; drop_cut=False would keep them"
+        "60 of 60 frames were dropped as cut-by-border; `drop_cut=False` would keep them"
     ]
     kept = normalize_sequence(named(tight), replace(OPTIONS, drop_cut=False))
     assert len(kept.silhouettes) == 60
