@@ -58,6 +58,8 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 
+_TOLD = 5
+
 PIECES_VERSION = 2
 """Raised whenever pieces are written in another way: those of before are then made anew."""
 
@@ -378,17 +380,43 @@ def finish_pieces(
         if progress:
             progress(done, len(units))
     result = [(unit.index, read_records(task.pieces, unit.index)) for unit in units]
-    warnings = [
-        f"{record.key}: {text}"
-        for _, records in result
-        for record in records
-        for text in record.warnings
-    ]
-    for text in warnings[:5]:
+    for text in told_once([(r.key, text) for _, rs in result for r in rs for text in r.warnings]):
         _log.warning("%s", text)
-    if len(warnings) > 5:
-        _log.warning("and %d more sequences like these", len(warnings) - 5)
     return result
+
+
+def told_once(warnings: Sequence[tuple[SequenceKey, str]]) -> list[str]:
+    """What to say of the sequences: each text once, the first five texts in full.
+
+    Parameters
+    ----------
+    warnings : sequence of (key, text)
+        In the order of the sequences.
+
+    Returns
+    -------
+    list of str
+        Lines for a reader.
+
+    Examples
+    --------
+    >>> keys = [SequenceKey("007", "nm", take, 90.0) for take in (1, 2, 3)]
+    >>> for line in told_once([(keys[0], "dark"), (keys[1], "tight"), (keys[2], "tight")]):
+    ...     print(line)
+    007/nm-01/090: dark
+    007/nm-02/090 and 1 sequence more: tight
+    """
+    told: dict[str, list[SequenceKey]] = {}
+    for key, text in warnings:
+        told.setdefault(text, []).append(key)
+    lines = []
+    for text, (first, *others) in list(told.items())[:_TOLD]:
+        more = f" and {len(others):,} sequence{'s'[: len(others) != 1]} more" if others else ""
+        lines.append(f"{first}{more}: {text}")
+    if len(told) > _TOLD:
+        rest = sum(len(keys) for keys in list(told.values())[_TOLD:])
+        lines.append(f"and {rest} more sequences like these")
+    return lines
 
 
 def ignored_files(
