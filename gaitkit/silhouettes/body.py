@@ -17,7 +17,16 @@ from gaitkit._opencv import cv2
 from gaitkit.silhouettes.masks import as_frame
 from gaitkit.silhouettes.options import SilhouetteOptions
 
-__all__ = ["Body", "Rejected", "find_body"]
+__all__ = [
+    "Body",
+    "Rejected",
+    "Sight",
+    "contour_areas",
+    "everybody",
+    "find_body",
+    "judged",
+    "look",
+]
 
 _SIDES = ("top", "left", "bottom", "right")
 
@@ -85,6 +94,63 @@ def find_body(frame: NDArray[Any], options: SilhouetteOptions) -> Body | Rejecte
     >>> find_body(np.zeros((60, 40), bool), SilhouetteOptions())
     Rejected(reason='empty', detail='all pixels are 0')
     """
+    sight = look(frame, options)
+    return sight if isinstance(sight, Rejected) else judged(sight.body, sight.shape, options)
+
+
+class Sight(NamedTuple):
+    """Everything that is seen in one frame.
+
+    Attributes
+    ----------
+    body : Body
+        The largest component and what belongs to it.
+    shape : tuple of int
+        Rows and columns of the frame.
+    opened : ndarray of uint8, shape (rows, columns)
+        All foreground after the opening, within the rectangle that bounds it: 0 and 1. It may
+        share memory with `body`.
+    left, top : int
+        Position of `opened` in the frame, pixels.
+    second : float
+        Area of the second largest component over that of the largest.
+    """
+
+    body: Body
+    shape: tuple[int, ...]
+    opened: NDArray[np.uint8]
+    left: int
+    top: int
+    second: float
+
+
+def look(frame: NDArray[Any], options: SilhouetteOptions) -> Sight | Rejected:
+    """See what is in one frame, and do not judge it yet.
+
+    Parameters
+    ----------
+    frame, options
+        As for `find_body`.
+
+    Returns
+    -------
+    Sight or Rejected
+        What is there, or the reason ``empty``.
+
+    Raises
+    ------
+    OptionError
+        It is not one frame: a colour picture, another shape, NaN, a path.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> frame = np.zeros((60, 40), bool)
+    >>> frame[10:50, 15:25] = frame[30:50, 30:40] = True
+    >>> sight = look(frame, SilhouetteOptions())
+    >>> sight.opened.shape, sight.body.mask.shape, round(sight.second, 1)
+    ((40, 25), (40, 10), 0.5)
+    """
     frame = as_frame(frame, threshold=options.threshold)
     left, top, width, height = cv2.boundingRect(frame)
     if width == 0:
@@ -104,17 +170,80 @@ def find_body(frame: NDArray[Any], options: SilhouetteOptions) -> Body | Rejecte
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     if not contours:
         return Rejected("empty", "nothing is left after the opening")
+    opened, second = mask, 0.0
     if len(contours) > 1:
-        specks = _specks(contours, options)
+        areas = contour_areas(contours)
+        largest, next_largest = sorted(areas)[:-3:-1]
+        second = next_largest / largest
+        specks = _specks(contours, areas, options)
         if specks:
+            mask = mask.copy()
             cv2.drawContours(mask, specks, -1, 0, cv2.FILLED)
     x, y, columns, rows = cv2.boundingRect(mask)
     person = np.asarray(mask[y : y + rows, x : x + columns], np.uint8)
     body = Body(person, left + x, top + y)
-    return _judged(body, frame.shape, options)
+    return Sight(body, frame.shape, np.asarray(opened, np.uint8), left, top, second)
 
 
-def _judged(body: Body, shape: tuple[int, ...], options: SilhouetteOptions) -> Body | Rejected:
+def everybody(sight: Sight, options: SilhouetteOptions) -> Body:
+    """All components but for specks, wherever they are: where the frame is the person.
+
+    Parameters
+    ----------
+    sight : Sight
+        What was seen.
+    options : SilhouetteOptions
+        `part_area` is used.
+
+    Returns
+    -------
+    Body
+        A head that noise cut off is in it, however wide the gap.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> frame = np.zeros((60, 40), bool)
+    >>> frame[:10, 15:25] = frame[30:, 15:25] = True
+    >>> sight = look(frame, SilhouetteOptions())
+    >>> sight.body.mask.shape, everybody(sight, SilhouetteOptions()).mask.shape
+    ((30, 10), (60, 10))
+    """
+    contours, _ = cv2.findContours(sight.opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    areas = contour_areas(contours)
+    least = options.part_area * max(areas)
+    specks = [contour for contour, area in zip(contours, areas, strict=True) if area < least]
+    mask = sight.opened
+    if specks:
+        mask = mask.copy()
+        cv2.drawContours(mask, specks, -1, 0, cv2.FILLED)
+    x, y, columns, rows = cv2.boundingRect(mask)
+    return Body(mask[y : y + rows, x : x + columns], sight.left + x, sight.top + y)
+
+
+def judged(body: Body, shape: tuple[int, ...], options: SilhouetteOptions) -> Body | Rejected:
+    """The body, unless it is cut or too small.
+
+    Parameters
+    ----------
+    body : Body
+        A person.
+    shape : tuple of int
+        Rows and columns of the frame.
+    options : SilhouetteOptions
+        `drop_cut` and `min_height_px` are used.
+
+    Returns
+    -------
+    Body or Rejected
+        ``cut-by-border`` or ``too-small``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> judged(Body(np.ones((30, 9), np.uint8), 4, 0), (60, 40), SilhouetteOptions())
+    Rejected(reason='cut-by-border', detail='touches top')
+    """
     rows, columns = body.mask.shape
     bottom, right = body.top + rows, body.left + columns
     touches = body.top == 0 or body.left == 0 or bottom == shape[0] or right == shape[1]
@@ -127,20 +256,34 @@ def _judged(body: Body, shape: tuple[int, ...], options: SilhouetteOptions) -> B
     return body
 
 
+def contour_areas(contours: Sequence[Any]) -> list[float]:
+    """Pixels of the components inside these outer contours, holes included.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> corners = np.array([[[0, 0]], [[0, 1]], [[1, 1]], [[1, 0]]], np.int32)
+    >>> contour_areas([corners])
+    [4.0]
+    """
+    # A digital contour runs through pixel centres; Pick's theorem adds the pixels it runs through.
+    return [cv2.contourArea(contour) + len(contour) / 2 + 1 for contour in contours]
+
+
 @lru_cache(maxsize=16)
 def _cross(diameter: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_CROSS, (diameter, diameter)), np.uint8)
 
 
-def _specks(contours: Sequence[Any], options: SilhouetteOptions) -> list[Any]:
+def _specks(
+    contours: Sequence[Any], areas: Sequence[float], options: SilhouetteOptions
+) -> list[Any]:
     """The outer contours of components that do not belong to the body.
 
     From the largest component outwards, a part is kept if it is large enough and near enough to
     something that is kept already: a foot below a lower leg that noise cut off is kept with it.
     Near means no farther away than the part is long, and than `part_gap` allows.
     """
-    # A digital contour runs through pixel centres; Pick's theorem adds the pixels it runs through.
-    areas = [cv2.contourArea(contour) + len(contour) / 2 + 1 for contour in contours]
     order = sorted(range(len(contours)), key=lambda index: (-areas[index], index))
     body = [contours[order[0]][:, 0]]
     farthest = options.part_gap * _longer_side(contours[order[0]])

@@ -12,17 +12,25 @@ from numpy.typing import NDArray
 
 from gaitkit.likeness import flipped
 from gaitkit.silhouettes.align import align_person
-from gaitkit.silhouettes.body import Rejected, find_body
+from gaitkit.silhouettes.body import Body, Rejected, everybody, find_body, judged, look
 from gaitkit.silhouettes.given import given_silhouette
 from gaitkit.silhouettes.masks import as_frame
 from gaitkit.silhouettes.opengait import opengait_silhouette
 from gaitkit.silhouettes.options import SilhouetteOptions
+from gaitkit.silhouettes.tight import Fit, are_tight, fills, fit_of
+from gaitkit.silhouettes.times import frame_times
 from gaitkit.silhouettes.trend import off_trend
 
 __all__ = ["NormalizedFrame", "NormalizedSequence", "normalize_sequence", "normalize_silhouette"]
 
 _MANY = 1 / 3
-_SWITCHES = {"cut-by-border": "drop_cut", "off-trend": "drop_off_trend"}
+_ADVICE = {
+    "cut-by-border": "`drop_cut=False` would keep them",
+    "off-trend": "their height or area is far from that of the frames around them",
+}
+
+TIGHT = "the frames are cut tightly around the person and are used as they are"
+"""What is said of a sequence whose frames are cut tightly."""
 
 
 class NormalizedFrame(NamedTuple):
@@ -57,7 +65,8 @@ class NormalizedSequence:
     names : tuple of str
         Names of the kept frames.
     frame_index : ndarray of int32, shape (n,)
-        Position of each kept frame in the sequence as it was given: the time axis.
+        Time of each kept frame, in frames from the first that was given: from the numbers in the
+        names where they have some (`gaitkit.silhouettes.times.frame_times`), else its position.
     track_x_px : ndarray of float32, shape (n,)
         Horizontal position of the body's centre in the frame, pixels.
     height_px : ndarray of float32, shape (n,)
@@ -132,12 +141,7 @@ def normalize_silhouette(
         same = given_silhouette(frame, options.height, options.width)
         return same if isinstance(same, Rejected) else NormalizedFrame(*same, 0)
     body = find_body(frame, options)
-    if isinstance(body, Rejected):
-        return body
-    silhouette, centre, area = align_person(
-        body.mask, options.height, options.width, centre_part=options.centre_part
-    )
-    return NormalizedFrame(silhouette, body.left + centre, body.mask.shape[0], area)
+    return body if isinstance(body, Rejected) else _aligned(body, options)
 
 
 def normalize_sequence(
@@ -147,9 +151,9 @@ def normalize_sequence(
 
     With ``person`` alignment, frames far from the running trend of height and area are dropped
     too. A rule that drops more than a third of the frames still drops them, since a half person
-    blurs the gait energy image however many there are, but it warns: recordings that are cut
-    tightly around the person, for example, touch the border throughout and need
-    ``drop_cut=False``.
+    blurs the gait energy image however many there are, but it warns. Where the frames of the
+    sequence are cut tightly around the person (`gaitkit.silhouettes.tight.are_tight`), they touch
+    the border and are used nevertheless; a warning says so.
 
     Parameters
     ----------
@@ -181,54 +185,118 @@ def normalize_sequence(
     NormalizedSequence: 11 of 12 frames kept, 64×64 px
     dropped: 1 × cut-by-border
     """
-    names: list[str] = []
-    index: list[int] = []
-    kept: list[NormalizedFrame] = []
-    dropped: list[tuple[str, str, str]] = []
-    count = 0
-    for count, (name, frame) in enumerate(frames, start=1):
-        result = normalize_silhouette(frame, options)
-        if isinstance(result, Rejected):
-            dropped.append((name, *result))
-        else:
-            names.append(name)
-            index.append(count - 1)
-            kept.append(result)
+    seen = _see(frames, options)
+    warnings: list[str] = []
+    if options.alignment == "person":
+        warnings += _take_tight(seen)
+    times = frame_times([one.name for one in seen])
+    dropped = [(one.name, *one.result) for one in seen if isinstance(one.result, Rejected)]
+    kept = [
+        (one, frame, time)
+        for one, time in zip(seen, times.tolist(), strict=True)
+        if isinstance(frame := one.result, NormalizedFrame)
+    ]
     if options.alignment == "person" and options.drop_off_trend:
-        details = _off_trend_details(index, kept, options)
-        dropped += [(names[i], "off-trend", detail) for i, detail in details.items()]
-        stay = [i for i in range(len(kept)) if i not in details]
-        names = [names[i] for i in stay]
-        index = [index[i] for i in stay]
-        kept = [kept[i] for i in stay]
+        details = _off_trend_details(kept, options)
+        dropped += [(kept[i][0].name, "off-trend", detail) for i, detail in details.items()]
+        kept = [item for i, item in enumerate(kept) if i not in details]
     shape = (len(kept), options.height, options.width)
-    silhouettes = np.array([f.silhouette for f in kept], np.uint8).reshape(shape)
+    silhouettes = np.array([f.silhouette for _, f, _ in kept], np.uint8).reshape(shape)
     if options.alignment == "given" and kept and silhouettes.max() == 1:
         silhouettes *= np.uint8(255)  # Masks of 0 and 1; told by all frames, not by a faint one.
     return NormalizedSequence(
         silhouettes=silhouettes,
-        names=tuple(names),
-        frame_index=np.array(index, np.int32),
-        track_x_px=np.array([f.track_x_px for f in kept], np.float32),
-        height_px=np.array([f.height_px for f in kept], np.float32),
+        names=tuple(one.name for one, _, _ in kept),
+        frame_index=np.array([time for _, _, time in kept], np.int32),
+        track_x_px=np.array([f.track_x_px for _, f, _ in kept], np.float32),
+        height_px=np.array([f.height_px for _, f, _ in kept], np.float32),
         dropped=sorted(dropped),
-        warnings=_warnings(dropped, count),
+        warnings=[*warnings, *_warnings(dropped, len(seen))],
     )
 
 
+@dataclass
+class _Seen:
+    """One frame of a sequence while the others are not known yet.
+
+    Where what is in the frame fills its height, the frame may turn out to be cut tightly around
+    the person. Then nothing in it is cut by the border and all of it is the person, also a head
+    that noise cut off; so it is kept aside.
+    """
+
+    name: str
+    result: NormalizedFrame | Rejected
+    shape: tuple[int, ...] = (0, 0)
+    aside: NormalizedFrame | None = None
+    fit: Fit | None = None
+
+
+def _see(frames: Iterable[tuple[str, NDArray[Any]]], options: SilhouetteOptions) -> list[_Seen]:
+    if options.alignment != "person":
+        return [_Seen(name, normalize_silhouette(frame, options)) for name, frame in frames]
+    return [_see_person(name, frame, options) for name, frame in frames]
+
+
+def _see_person(name: str, frame: NDArray[Any], options: SilhouetteOptions) -> _Seen:
+    sight = look(frame, options)
+    if isinstance(sight, Rejected):
+        return _Seen(name, sight)
+    body = judged(sight.body, sight.shape, options)
+    if not isinstance(body, Rejected):
+        seen = _Seen(name, _aligned(body, options), sight.shape)
+    else:
+        seen = _Seen(name, body, sight.shape)
+    if options.drop_cut and fills(len(sight.opened), sight.shape):
+        everything = everybody(sight, options)
+        rows = len(everything.mask)
+        if rows >= options.min_height_px and fills(rows, sight.shape):
+            seen.fit = fit_of(everything.mask, sight.shape)
+            if isinstance(body, Rejected) or everything.mask.shape != body.mask.shape:
+                seen.aside = _aligned(everything, options)
+    return seen
+
+
+def _aligned(body: Body, options: SilhouetteOptions) -> NormalizedFrame:
+    silhouette, centre, area = align_person(
+        body.mask, options.height, options.width, centre_part=options.centre_part
+    )
+    return NormalizedFrame(silhouette, body.left + centre, body.mask.shape[0], area)
+
+
+def _take_tight(seen: list[_Seen]) -> list[str]:
+    """Take what was kept aside, if the frames are cut tightly around the person."""
+    if not any(one.aside for one in seen):
+        return []
+    people = sum(one.shape != (0, 0) for one in seen)
+    if not are_tight([one.fit for one in seen if one.fit is not None], people):
+        return []
+    for one in seen:
+        if one.aside is not None:
+            one.result = one.aside
+    return [TIGHT]
+
+
 def _off_trend_details(
-    index: list[int], kept: list[NormalizedFrame], options: SilhouetteOptions
+    kept: list[tuple[_Seen, NormalizedFrame, int]], options: SilhouetteOptions
 ) -> dict[int, str]:
-    """Which of the kept frames are off the trend, and by how much."""
-    position = np.array(index, np.float64)
+    """Which of the kept frames are off the trend, and by how much.
+
+    Where frames differ in size, a person twice as high may be the same person in a frame of twice
+    the size. Then a frame is off only if it is so in pixels and in parts of the frame as well.
+    """
+    position = np.array([time for _, _, time in kept], np.float64)
+    frame_rows = np.array([one.shape[0] for one, _, _ in kept], np.float64)
+    frame_px = frame_rows * [one.shape[1] for one, _, _ in kept]
     details: dict[int, str] = {}
-    for what, sizes, tolerance in (
-        ("height", [frame.height_px for frame in kept], options.height_tolerance),
-        ("area", [frame.area_px for frame in kept], options.area_tolerance),
+    for what, sizes, whole, tolerance in (
+        ("height", [f.height_px for _, f, _ in kept], frame_rows, options.height_tolerance),
+        ("area", [f.area_px for _, f, _ in kept], frame_px, options.area_tolerance),
     ):
-        off, ratio, limit = off_trend(
-            position, np.array(sizes, np.float64), options.trend_frames, tolerance
-        )
+        values = np.array(sizes, np.float64)
+        off, ratio, limit = off_trend(position, values, options.trend_frames, tolerance)
+        if off.any() and (whole != whole[0]).any():
+            also, *_ = off_trend(position, values / whole, options.trend_frames, tolerance)
+            off &= also
         for i in np.flatnonzero(off).tolist():
             text = f"{what} {ratio[i]:.3f} of the trend, accepted {1 / limit:.3f} to {limit:.3f}"
             details[i] = f"{details[i]}; {text}" if i in details else text
@@ -240,6 +308,6 @@ def _warnings(dropped: list[tuple[str, str, str]], count: int) -> list[str]:
     for reason, number in sorted(Counter(reason for _, reason, _ in dropped).items()):
         if number > _MANY * count:
             text = f"{number} of {count} frames were dropped as {reason}"
-            switch = _SWITCHES.get(reason)
-            warnings.append(f"{text}; `{switch}=False` would keep them" if switch else text)
+            advice = _ADVICE.get(reason)
+            warnings.append(f"{text}; {advice}" if advice else text)
     return warnings

@@ -63,6 +63,8 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 
+_TOLD = 5
+
 PIECES_VERSION = 2
 """Raised whenever pieces are written in another way: those of before are then made anew."""
 
@@ -459,24 +461,59 @@ def finish_pieces(
     else:
         make_on_cluster(units, task, cluster, reads, progress)
     found = FinishedUnits(None if task.source is None else KeyTable(digests=True))
-    warnings = 0
-    for unit in units:
-        records = read_records(task.pieces, unit.index)
-        try:
-            found.add(unit.index, records)
-        except ValueError as error:  # A digest that is none.
-            raise task.pieces.damaged(unit.index) from error
-        for record in records:
-            for text in record.warnings:
-                warnings += 1
-                if warnings <= _MOST_WARNINGS:
-                    _log.warning("%s", f"{record.key}: {text}")
-    if warnings > _MOST_WARNINGS:
-        _log.warning("and %d more sequences like these", warnings - _MOST_WARNINGS)
+
+    def warnings() -> Iterator[tuple[SequenceKey, str]]:
+        for unit in units:
+            records = read_records(task.pieces, unit.index)
+            try:
+                found.add(unit.index, records)
+            except ValueError as error:  # A digest that is none.
+                raise task.pieces.damaged(unit.index) from error
+            yield from ((record.key, text) for record in records for text in record.warnings)
+
+    for text in told_once(warnings()):
+        _log.warning("%s", text)
     return found
 
 
-_MOST_WARNINGS = 5
+def told_once(warnings: Iterable[tuple[SequenceKey, str]]) -> list[str]:
+    """What to say of the sequences: each text once, the first five texts in full.
+
+    Parameters
+    ----------
+    warnings : iterable of (key, text)
+        In the order of the sequences; all of it is gone through.
+
+    Returns
+    -------
+    list of str
+        Lines for a reader.
+
+    Examples
+    --------
+    >>> keys = [SequenceKey("007", "nm", take, 90.0) for take in (1, 2, 3)]
+    >>> for line in told_once([(keys[0], "dark"), (keys[1], "tight"), (keys[2], "tight")]):
+    ...     print(line)
+    007/nm-01/090: dark
+    007/nm-02/090 and 1 sequence more: tight
+    """
+    told: dict[str, tuple[SequenceKey, int]] = {}
+    rest = 0
+    for key, text in warnings:
+        if text in told:
+            first, others = told[text]
+            told[text] = first, others + 1
+        elif len(told) < _TOLD:
+            told[text] = key, 0
+        else:
+            rest += 1
+    lines = []
+    for text, (first, others) in told.items():
+        more = f" and {others:,} sequence{'s'[: others != 1]} more" if others else ""
+        lines.append(f"{first}{more}: {text}")
+    if rest:
+        lines.append(f"and {rest:,} more sequences like these")
+    return lines
 
 
 def _follow(done: Iterator[object], total: int, progress: Progress | None) -> None:

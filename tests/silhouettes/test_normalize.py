@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gaitkit._opencv import cv2
 from gaitkit.silhouettes.body import Rejected
-from gaitkit.silhouettes.normalize import normalize_sequence, normalize_silhouette
+from gaitkit.silhouettes.normalize import TIGHT, normalize_sequence, normalize_silhouette
 from gaitkit.silhouettes.options import SilhouetteOptions
 
 OPTIONS = SilhouetteOptions()
@@ -111,20 +111,74 @@ def test_entering_and_leaving_the_frame():
     assert result.track_x_px.max() < 305
 
 
-def test_a_rule_that_drops_more_than_a_third_warns_and_names_its_switch():
-    tight = []
-    for frame in side_walk():
-        rows, columns = frame.any(axis=1), frame.any(axis=0)
-        tight.append(np.ascontiguousarray(frame[rows][:, columns]))
+def cut(frame: np.ndarray) -> np.ndarray:
+    rows, columns = frame.any(axis=1), frame.any(axis=0)
+    return np.ascontiguousarray(frame[rows][:, columns])
+
+
+def test_frames_that_are_cut_tightly_are_used_and_one_line_says_so():
+    tight = [cut(frame) for frame in side_walk()]
     result = normalize_sequence(named(tight), OPTIONS)
-    assert len(result.silhouettes) == 0
-    assert result.silhouettes.shape == (0, 64, 64)
+    assert len(result.silhouettes) == 60
+    assert result.warnings == [TIGHT]
+    kept = normalize_sequence(named(tight), replace(OPTIONS, drop_cut=False))
+    assert kept.warnings == []
+    assert np.array_equal(kept.silhouettes, result.silhouettes)
+
+
+def test_a_head_that_noise_cut_off_is_part_of_a_frame_that_is_cut_tightly():
+    tight = [cut(frame) for frame in side_walk()]
+    for frame in tight[::2]:
+        frame[12:40] = 0
+    result = normalize_sequence(named(tight), replace(OPTIONS, drop_off_trend=False))
+    assert len(result) == 60
+    assert not result.silhouettes[0, 10:20].any()
+
+
+def test_frames_that_somebody_scaled_to_one_size_are_tight_too():
+    tight = [cut(frame) for frame in side_walk()]
+    square = []
+    for frame in tight:
+        small = cv2.resize(frame, (round(64 * frame.shape[1] / len(frame)), 64))
+        square.append(np.pad(small, ((0, 0), (32, 32)))[:, small.shape[1] // 2 :][:, :64])
+    result = normalize_sequence(named(square), OPTIONS)
+    assert len(result) == 60
+    assert result.warnings == [TIGHT]
+
+
+@pytest.mark.parametrize("rows", [slice(60, None), slice(0, 130), slice(60, 130)])
+def test_somebody_whom_the_camera_cuts_is_dropped(rows):
+    frames = [np.ascontiguousarray(frame[rows]) for frame in side_walk()]
+    result = normalize_sequence(named(frames), OPTIONS)
+    assert len(result) == 0
+    assert {reason for _, reason, _ in result.dropped} == {"cut-by-border"}
     assert result.warnings == [
         "60 of 60 frames were dropped as cut-by-border; `drop_cut=False` would keep them"
     ]
-    kept = normalize_sequence(named(tight), replace(OPTIONS, drop_cut=False))
-    assert len(kept.silhouettes) == 60
-    assert kept.warnings == []
+
+
+def test_a_camera_that_cuts_some_frames_is_no_tight_cut():
+    frames = [frame if i % 3 else frame[60:130] for i, frame in enumerate(side_walk())]
+    result = normalize_sequence(named(frames), OPTIONS)
+    assert len(result.dropped) == 20
+
+
+def test_frames_of_two_resolutions_stay():
+    frames = [frame if i % 3 else frame[::2, ::2] for i, frame in enumerate(side_walk())]
+    assert normalize_sequence(named(frames), OPTIONS).dropped == []
+
+
+def test_half_a_person_is_off_the_trend_of_two_resolutions_too():
+    frames = [frame if i % 3 else frame[::2, ::2] for i, frame in enumerate(side_walk())]
+    frames[31][100:] = 0
+    ((name, reason, _),) = normalize_sequence(named(frames), OPTIONS).dropped
+    assert (name, reason) == ("031.png", "off-trend")
+
+
+def test_a_missing_number_in_the_names_is_a_gap_in_time():
+    frames = [item for i, item in enumerate(named(side_walk())) if i % 10 not in (3, 4)]
+    result = normalize_sequence(frames, OPTIONS)
+    assert result.frame_index.tolist() == [i for i in range(60) if i % 10 not in (3, 4)]
 
 
 def test_no_frames_at_all():
