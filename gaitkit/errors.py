@@ -43,7 +43,7 @@ __all__ = [
 MAX_MESSAGE = 480
 """Letters of a message and its hint together; a hint of our own words may go beyond."""
 
-_MAX_HINT = 480
+_MAX_HINT = 600
 _LEAST = 240
 """What is left of a message by the longest hint, the list of all layouts."""
 
