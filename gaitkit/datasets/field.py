@@ -9,10 +9,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from gaitkit.datasets.casia_b import Located
 from gaitkit.datasets.named import Folders, NamedLayout, key_named
 from gaitkit.labels import SequenceKey
+
+if TYPE_CHECKING:
+    from gaitkit.datasets.glimpse import Place
 
 __all__ = ["CasiaA", "CasiaC", "Gait3D", "Grew", "OuMvlp"]
 
@@ -58,9 +62,12 @@ class OuMvlp(NamedLayout):
         )
 
     @classmethod
-    def is_named(cls, archive: str) -> bool:
-        """``Silhouette_090-01``."""
-        return cls._part.fullmatch(archive) is not None
+    def recognise(cls, place: Place) -> bool:
+        """By names; in an archive it may lie below any folders."""
+        if super().recognise(place):
+            return True
+        files = [] if place.is_folder else [f for f in place.sample if len(f.folders) >= 3]
+        return bool(files) and all(cls.is_typical(file.folders[-3:]) for file in files)
 
     @classmethod
     def name_of(cls, key: SequenceKey) -> str:

@@ -139,6 +139,8 @@ class NamedLayout(Layout):
     """What tells the sequences of a person and a view apart, for the line about them."""
     videos: ClassVar[bool] = False
     """Whether a video stands for a folder of frames."""
+    archives_beside: ClassVar[bool] = True
+    """Whether archives are read where there are loose frames, too."""
 
     @classmethod
     @abstractmethod
@@ -160,11 +162,6 @@ class NamedLayout(Layout):
     def settled(cls, sequences: Sequence[Located]) -> list[SequenceKey]:
         """Keys of the sequences of one place, where they depend on one another."""
         return [sequence.key for sequence in sequences]
-
-    @classmethod
-    def is_named(cls, archive: str) -> bool:
-        """Whether an archive of this name belongs to the data set even beside loose frames."""
-        return False
 
     @classmethod
     def name_of(cls, key: SequenceKey) -> str:
@@ -250,6 +247,7 @@ class NamedLayout(Layout):
         sequences = walked.sequences
         keys = [sequence.key for sequence in sequences]
         everything = list(sequences)
+        loose = set(keys)
         units = cut_into_units(sequences, SEQUENCES_PER_UNIT, lambda item: item.folder)
         unopened: list[_Archive] = []
         for archive in walked.archives:
@@ -257,6 +255,9 @@ class NamedLayout(Layout):
                 unopened.append(archive)
                 continue
             for within, contents in self._looked_into(archive, unopened):
+                if loose and all(one.key in loose for one in contents.sequences):
+                    self.strays["archives"] += 1  # Unpacked beside it.
+                    continue
                 located = [
                     Located(one.key, "/".join((*within.folders[1:], one.folder)))
                     for one in contents.sequences
@@ -307,7 +308,7 @@ class NamedLayout(Layout):
     def _packed(self, span: _Span) -> Iterator[SequenceFrames]:
         with self._opened(span.archive) as container:
             contents = self._contents(container, span.archive)
-            inner = [] if contents.sequences else self._inner(span.archive, contents)
+            inner = self._inner(span.archive, contents) if span.stop is None else []
             if not (contents.sequences or inner):
                 raise misplaced_in_archive(container.label, contents.seen)
             # What is told of an archive that was listed before has been counted then.
@@ -372,8 +373,8 @@ class NamedLayout(Layout):
         stems = {folder.rpartition("/")[0] for folder in self._folders_seen}
         for archive in sorted(packed):
             folder = "/".join(archive.folders[1:])
-            beside = located and not self.is_named(archive.folders[-1])
-            if beside or folder in self._folders_seen or folder in stems:
+            passed_over = located and not self.archives_beside
+            if passed_over or folder in self._folders_seen or folder in stems:
                 walked.strays["archives"] += 1
             else:
                 walked.archives.append(archive)
@@ -476,14 +477,14 @@ class NamedLayout(Layout):
             if contents.marker is not None and contents.marker.size <= MAX_BYTES and not self._name:
                 self._name = name_in_marker(container.read(contents.marker), self.path)
             if contents.sequences:
+                yield archive, contents
                 if archive.compressed and archive.path:
                     unopened.append(archive)
-                contents.ignored["archives"] += len(contents.archives)
-                yield archive, contents
-                return
-            self.strays.update(contents.ignored)
+                    return  # All that is in it is read when its turn comes.
+            else:
+                self.strays.update(contents.ignored)
             inner = self._inner(archive, contents)
-            if not inner:
+            if not (inner or contents.sequences):
                 self.strays["archives that hold no sequence"] += 1
         for one in inner:
             if one.compressed and unopened:
@@ -510,7 +511,8 @@ class NamedLayout(Layout):
                 if contents.archives:
                     told = "it is an archive in an archive and holds archives itself"
                     raise refused(container.label, told)
-                raise misplaced_in_archive(container.label, contents.seen)
+                self.strays["archives that hold no sequence"] += 1
+                return
             contents.ignored["archives"] += len(contents.archives)
             if archive.compressed:
                 unopened.append(archive)

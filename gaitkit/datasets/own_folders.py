@@ -55,6 +55,7 @@ class OwnFolders(NamedLayout):
     title = "folders of one's own"
     summary = "anna/monday"
     videos = True
+    archives_beside = False
 
     @classmethod
     def recognise(cls, place: Place) -> bool:
