@@ -24,8 +24,8 @@ _FULL_CIRCLE = 360.0
 _FEW = 4
 _OF_OUMVLP = re.compile(r"silhouettes?[-_]\d{3}[-_]\d{2}", re.IGNORECASE)
 _DATA_SETS = re.compile(
-    r"(casia|ou[-_ ]?(isir|mvlp|lp)|grew|gait|silhouettes?|data|frames|images|train|test)"
-    r"[-_ ]?(\w{0,3}|silh\w*|database|dataset\w*|set)",
+    r"(casia|ou[-_ ]?(isir|mvlp|lp)|gait|silhouettes?|dataset).*"
+    r"|(grew|silh|data|frames|images|masks|train|test)([^a-z].*)?",
     re.IGNORECASE,
 )
 _WALKS = re.compile(r"(nm|bg|cl|fn|fs|fq|fb)", re.IGNORECASE)
