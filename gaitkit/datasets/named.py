@@ -198,6 +198,10 @@ class NamedLayout(Layout):
         arrays = bool(found & ARRAY_SUFFIXES) and not found & IMAGE_SUFFIXES
         return ARRAY_SUFFIXES if arrays else IMAGE_SUFFIXES
 
+    @cached_property
+    def _names(self) -> Folders:
+        return _names_of(self.path)
+
     @property
     def aligned(self) -> bool:  # type: ignore[override]
         """Whether these are arrays: silhouettes that somebody has aligned."""
@@ -323,7 +327,7 @@ class NamedLayout(Layout):
             yield from self._packed(_Span(archive, 0, None))
 
     def _key(self, folders: Folders) -> SequenceKey | None:
-        return _first(self.key_of, _names_of(self.path), folders)
+        return _first(self.key_of, self._names, folders)
 
     def _line(self, sequences: list[Located], unopened: int) -> str:
         keys = (sequence.key for sequence in sequences)
@@ -370,11 +374,8 @@ class NamedLayout(Layout):
         ]
         located.sort(key=lambda item: (item.key.order, item.folder))
         walked.sequences[:] = located
-        stems = {folder.rpartition("/")[0] for folder in self._folders_seen}
         for archive in sorted(packed):
-            folder = "/".join(archive.folders[1:])
-            passed_over = located and not self.archives_beside
-            if passed_over or folder in self._folders_seen or folder in stems:
+            if located and not self.archives_beside:
                 walked.strays["archives"] += 1
             else:
                 walked.archives.append(archive)
@@ -389,8 +390,6 @@ class NamedLayout(Layout):
         above: list[str],
     ) -> None:
         """Go through a folder and those below it, each in order of name."""
-        if not parts:
-            self._folders_seen: set[str] = set()
         names, folders, others = self._entries(folder)
         key = self._key(parts) if parts else None
         known = MARKER if not parts else ""
@@ -402,11 +401,14 @@ class NamedLayout(Layout):
             for name in others:
                 strays[stray_class(name, self.suffixes)] += 1
         else:
+            unpacked_here = set(folders)
             for name in (*names, *others):
-                self._file(folder, parts, name, walked, packed, known)
+                if archive_stem(name) in unpacked_here:
+                    strays["archives"] += 1
+                else:
+                    self._file(folder, parts, name, walked, packed, known)
         for name in folders:
             path = folder / name
-            self._folders_seen.add("/".join((*parts, name)))
             if len(parts) >= _MAX_DEPTH:
                 strays["folders that lie too deep"] += 1
                 continue
@@ -432,7 +434,7 @@ class NamedLayout(Layout):
             kind = archive_kind(Place(path).start)
             if kind:
                 relative = "/".join((*parts, name))
-                above = (_names_of(self.path)[0], *parts, stem)
+                above = (self._names[0], *parts, stem)
                 identity = file_identity(path)
                 packed.append(_Archive(relative, above, None, identity, kind in _COMPRESSED))
                 return

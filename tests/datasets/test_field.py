@@ -272,3 +272,38 @@ def test_a_damaged_archive_is_an_error(tmp_path):
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(ArchiveError, match="cut short"):
         open_source(tree).units()
+
+
+def test_oumvlp_by_subject_and_view(make_tree):
+    root = make_tree("x", "00001/000-00/1.png", "00001/090-01/1.png", "00002/270-00/1.png")
+    assert recognise(root) == "oumvlp"
+    assert {str(key) for key in keys_of(open_source(root))} == {
+        "00001/walk-00/000",
+        "00001/walk-01/090",
+        "00002/walk-00/270",
+    }
+
+
+def test_casia_c_below_folders_of_subjects(make_tree):
+    root = make_tree("x", "001/01001fn00/1.png", "001/FB01/1.png", "002/002fs02/1.png")
+    assert recognise(root) == "casia-c"
+    assert {str(key) for key in keys_of(open_source(root))} == {
+        "001/fb-01/unknown",
+        "001/fn-00/unknown",
+        "002/fs-02/unknown",
+    }
+
+
+def test_any_number_of_workers_gives_the_same_bytes(gaitkit, tmp_path, monkeypatch):
+    tree = draw(DRAWN["oumvlp"], tmp_path / "mine")
+    for part in sorted(tree.iterdir()):
+        pack(part, tree / f"{part.name}.zip")
+        shutil.rmtree(part)
+    asked = ("--alignment", "given", "--size", 64, 44, "--min-frames", 5)
+    for workers in (1, 2):
+        output = tmp_path / f"{workers}.h5"
+        ran = gaitkit("make-gei", tree, "-o", output, "--workers", workers, *asked)
+        assert ran.code == 0, ran.stderr
+    assert (tmp_path / "1.h5").read_bytes() == (tmp_path / "2.h5").read_bytes()
+    ran = gaitkit("make-gei", tree, "-o", output, "--workers", 1, *asked)
+    assert (ran.code, "OU-MVLP" in ran.stderr) == (0, False)  # It is done already.
