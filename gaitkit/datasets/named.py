@@ -56,9 +56,10 @@ from gaitkit.datasets.sources import (
     name_in_marker,
 )
 from gaitkit.documents import MAX_BYTES
-from gaitkit.errors import LayoutError
+from gaitkit.errors import DatasetError, LayoutError
 from gaitkit.labels import SequenceKey
 from gaitkit.outputs import FileIdentity, file_identity, is_beside
+from gaitkit.printable import printable
 
 if TYPE_CHECKING:
     from gaitkit.datasets.archives.streams import Checkpoint
@@ -294,7 +295,7 @@ class NamedLayout(Layout):
             return
         try:
             now = self._walk()
-        except OSError as error:
+        except (DatasetError, OSError) as error:
             raise self._changed() from error
         if now != before:
             raise self._changed()
@@ -454,7 +455,12 @@ class NamedLayout(Layout):
         folders: list[str] = []
         others: list[str] = []
         output = self.output_in(folder)
-        with os.scandir(folder) as entries:
+        try:
+            listed = os.scandir(folder)
+        except OSError as error:
+            told = f"The folder {printable(str(folder), 200)} cannot be read: {error.strerror}."
+            raise LayoutError(told) from error
+        with listed as entries:
             for entry in entries:
                 name = entry.name
                 if output and is_beside(name, output):
