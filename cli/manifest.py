@@ -23,32 +23,34 @@ from gaitkit.cli.frames import layout_option
 @options.overwrite
 @options.verbosity
 def command(frames: Path, output: Path | None, layout: str | None, overwrite: bool) -> None:
-    r"""Print how the names in FRAMES are read: path, subject, condition, take and view.
+    """Print how the names in FRAMES are read: path, subject, condition, take and view.
 
     FRAMES is a folder in any layout that make-gei reads, its frames loose or in videos. Correct
-    the table where it is wrong, and give it to make-gei or normalize:
-
-    \b
-        gaitkit manifest colleagues/ > people.csv
-        gaitkit make-gei --manifest people.csv -o gei.h5
+    the table where it is wrong, and give it to make-gei or normalize: gaitkit manifest people/ >
+    people.csv, then gaitkit make-gei --manifest people.csv -o gei.h5
     """
     from gaitkit.datasets.layouts import open_source
     from gaitkit.datasets.manifest_of import manifest_of
     from gaitkit.outputs import Output
 
     source = open_source(frames, layout=layout)
+    left = False
     if output is None:
         made = manifest_of(source)
         console.print_text(made.text.rstrip("\n"))
     else:
         with Output(output, overwrite=overwrite, inputs=[frames]) as claim:
-            claim.refuse_existing()
             source.pass_over(claim.path)
             made = manifest_of(source, claim.path.parent)
-            with claim.writing() as file:
-                file.write(made.text.encode())
+            content = made.text.encode()
+            left = claim.taken and claim.path.read_bytes() == content
+            if not left:
+                claim.refuse_existing()
+                with claim.writing() as file:
+                    file.write(content)
     console.say(source.recognised)
     if made.empty:
         console.say(f"Left out {made.empty:,} sequences without a frame.")
     if output is not None:
-        console.say(f"Wrote {output}: {made.rows:,} sequences.")
+        wrote = "" if left else "Wrote "
+        console.say(f"{wrote}{output}: {made.rows:,} sequences.")

@@ -54,9 +54,10 @@ def command(
 ) -> None:
     """Normalise silhouettes: clean, crop, align, resize.
 
-    FRAMES is a folder in CASIA-B's layout (subject/sequence/view/*.png), a zip or tar of one,
-    CASIA-B's own zip of tar.gz, OpenGait's pickles (subject/sequence/view/*.pkl), or a CSV file as
-    for --manifest; archives are read in place. Pickles hold silhouettes that are aligned already:
+    FRAMES is a folder in the layout of CASIA-B (subject/sequence/view/*.png), CASIA-A, CASIA-C,
+    OU-MVLP, GREW or Gait3D, or with a folder of recordings for each person; archives of these, as
+    they are distributed; OpenGait's pickles of any of them; or a CSV file as for --manifest.
+    Archives are read in place. Pickles hold silhouettes that are aligned already:
     they stay as they are, and nothing in them is run. A stopped run continues when the same command
     is given again.
     """

@@ -9,10 +9,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from gaitkit.datasets.casia_b import Located
 from gaitkit.datasets.named import Folders, NamedLayout, key_named
 from gaitkit.labels import SequenceKey
+
+if TYPE_CHECKING:
+    from gaitkit.datasets.glimpse import Place
 
 __all__ = ["CasiaA", "CasiaC", "Gait3D", "Grew", "OuMvlp"]
 
@@ -21,8 +25,8 @@ class OuMvlp(NamedLayout):
     """OU-MVLP (Takemura et al. 2018): 14 views, two sequences of each.
 
     ``Silhouette_090-01/00001/*.png`` as it is distributed, in folders or zips: view 90, sequence
-    01, subject 00001. Rearranged by others as ``00001/01/090/*.png``. Sequence 00 is the probe, 01
-    the gallery: takes 0 and 1 of the condition ``walk``.
+    01, subject 00001. Rearranged by others as ``00001/01/090/*.png`` or ``00001/090-01/*.png``.
+    Sequence 00 is the probe, 01 the gallery: takes 0 and 1 of the condition ``walk``.
     """
 
     title = "OU-MVLP"
@@ -30,6 +34,7 @@ class OuMvlp(NamedLayout):
 
     _part = re.compile(r"silhouettes?[-_ ]?(\d{3})[-_](\d{2})", re.IGNORECASE)
     _views = frozenset(f"{view:03d}" for view in (*range(0, 91, 15), *range(180, 271, 15)))
+    _both = re.compile(rf"({'|'.join(sorted(_views))})[-_](0[01])")
     _far_above = 5
 
     @classmethod
@@ -40,6 +45,9 @@ class OuMvlp(NamedLayout):
             return key_named(folders[-1], "walk", int(part[2]), float(part[1]))
         if len(folders) < 3 or any(map(cls._part.fullmatch, folders)):
             return None
+        both = cls._both.fullmatch(folders[-1])
+        if both is not None:
+            return key_named(folders[-2], "walk", int(both[2]), float(both[1]))
         subject, sequence, view = folders[-3:]
         if re.fullmatch(r"0?[01]", sequence) and re.fullmatch(r"\d{1,3}", view):
             return key_named(subject, "walk", int(sequence), float(view))
@@ -50,6 +58,9 @@ class OuMvlp(NamedLayout):
         """The rearranged form only with five digits, two and three, and not far below."""
         if len(folders) > 1 and cls._part.fullmatch(folders[-2]):
             return True
+        both = cls._both.fullmatch(folders[-1])
+        if both is not None:
+            return bool(len(folders) > 2 and re.fullmatch(r"\d{5}", folders[-2]))
         if not 3 <= len(folders) <= cls._far_above:
             return False
         subject, sequence, view = folders[-3:]
@@ -58,9 +69,12 @@ class OuMvlp(NamedLayout):
         )
 
     @classmethod
-    def is_named(cls, archive: str) -> bool:
-        """``Silhouette_090-01``."""
-        return cls._part.fullmatch(archive) is not None
+    def recognise(cls, place: Place) -> bool:
+        """By names; in an archive it may lie below any folders."""
+        if super().recognise(place):
+            return True
+        files = [] if place.is_folder else [f for f in place.sample if len(f.folders) >= 3]
+        return bool(files) and all(cls.is_typical(file.folders[-3:]) for file in files)
 
     @classmethod
     def name_of(cls, key: SequenceKey) -> str:
@@ -99,13 +113,21 @@ class CasiaC(NamedLayout):
     title = "CASIA-C"
     summary = "01001fn00"
 
-    _recording = re.compile(r"(?:\d{2})?(\d{3})[-_]?(f[nsqb])[-_]?(\d{1,2})", re.IGNORECASE)
+    _recording = re.compile(
+        r"(?:(?:\d{2})?(?P<subject>\d{3}))?[-_]?(?P<how>f[nsqb])[-_]?(?P<take>\d{1,2})",
+        re.IGNORECASE,
+    )
 
     @classmethod
     def key_of(cls, folders: Folders) -> SequenceKey | None:
-        """Of ``01001fn00``."""
+        """Of ``01001fn00``, or ``001/fn00``."""
         walk = cls._recording.fullmatch(folders[-1]) if len(folders) > 1 else None
-        return walk and key_named(walk[1], walk[2].lower(), int(walk[3]), None)
+        if walk is None:
+            return None
+        subject = walk["subject"] or folders[-2]
+        if not re.fullmatch(r"\d{3}", subject):
+            return None
+        return key_named(subject, walk["how"].lower(), int(walk["take"]), None)
 
 
 class Grew(NamedLayout):

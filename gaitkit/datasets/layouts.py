@@ -1,9 +1,11 @@
 """Which data set layouts there are. A new one is its class and one line of `LAYOUTS`.
 
-The class is a `gaitkit.datasets.sources.Layout`, in a module of its own: it says in `summary` what
-it reads, tells in `recognise` whether that is what lies at a path, lists its sequences in
-`list_units` and reads them in `read`. `gaitkit.datasets.casia_b` is the shortest example. Nothing
-else asks for a layout by name: the command line, the errors and the documentation list this one.
+Where names tell what is what, the class is a `gaitkit.datasets.named.NamedLayout`: it says how the
+folders over some frames become a key, and is read in folders, archives and pickles alike;
+`gaitkit.datasets.field` has five of them. Any other is a `gaitkit.datasets.sources.Layout`: it says
+in `summary` what it reads, tells in `recognise` whether that is what lies at a path, lists its
+sequences in `list_units` and reads them in `read`. Nothing else asks for a layout by name: the
+command line, the errors and the documentation list this one.
 """
 
 from __future__ import annotations
@@ -135,11 +137,11 @@ def open_source(
     Parameters
     ----------
     path : str or Path
-        A folder ``subject/sequence/view/*.png``; a zip, tar, tar.gz, tar.bz2 or tar.xz of such a
-        folder; a folder, zip or tar of such archives, as CASIA-B is distributed; a manifest
-        (a CSV file that lists one's own recordings); OpenGait's pickles,
-        ``subject/sequence/view/*.pkl``, as a folder or in the same archives; or what another
-        layout of `LAYOUTS` reads.
+        A folder ``subject/sequence/view/*.png``, or one in the layout of another data set of
+        `LAYOUTS` (OU-MVLP, CASIA-A, CASIA-C, GREW, Gait3D); a folder of recordings for each
+        person; a zip, tar, tar.gz, tar.bz2 or tar.xz of such a folder; a folder, zip or tar of
+        such archives, as CASIA-B is distributed; OpenGait's pickles of any of them,
+        ``subject/sequence/view/*.pkl``; or a manifest (a CSV file that lists recordings).
         Archives are recognised by their content and read in place.
     name : str, optional
         Name of the data set; by default that of a synthetic tree, or of the folder or file.

@@ -56,9 +56,10 @@ from gaitkit.datasets.sources import (
     name_in_marker,
 )
 from gaitkit.documents import MAX_BYTES
-from gaitkit.errors import LayoutError
+from gaitkit.errors import DatasetError, LayoutError
 from gaitkit.labels import SequenceKey
 from gaitkit.outputs import FileIdentity, file_identity, is_beside
+from gaitkit.printable import printable
 
 if TYPE_CHECKING:
     from gaitkit.datasets.archives.streams import Checkpoint
@@ -139,6 +140,8 @@ class NamedLayout(Layout):
     """What tells the sequences of a person and a view apart, for the line about them."""
     videos: ClassVar[bool] = False
     """Whether a video stands for a folder of frames."""
+    archives_beside: ClassVar[bool] = True
+    """Whether archives are read where there are loose frames, too."""
 
     @classmethod
     @abstractmethod
@@ -160,11 +163,6 @@ class NamedLayout(Layout):
     def settled(cls, sequences: Sequence[Located]) -> list[SequenceKey]:
         """Keys of the sequences of one place, where they depend on one another."""
         return [sequence.key for sequence in sequences]
-
-    @classmethod
-    def is_named(cls, archive: str) -> bool:
-        """Whether an archive of this name belongs to the data set even beside loose frames."""
-        return False
 
     @classmethod
     def name_of(cls, key: SequenceKey) -> str:
@@ -200,6 +198,10 @@ class NamedLayout(Layout):
         }
         arrays = bool(found & ARRAY_SUFFIXES) and not found & IMAGE_SUFFIXES
         return ARRAY_SUFFIXES if arrays else IMAGE_SUFFIXES
+
+    @cached_property
+    def _names(self) -> Folders:
+        return _names_of(self.path)
 
     @property
     def aligned(self) -> bool:  # type: ignore[override]
@@ -250,6 +252,7 @@ class NamedLayout(Layout):
         sequences = walked.sequences
         keys = [sequence.key for sequence in sequences]
         everything = list(sequences)
+        loose = set(keys)
         units = cut_into_units(sequences, SEQUENCES_PER_UNIT, lambda item: item.folder)
         unopened: list[_Archive] = []
         for archive in walked.archives:
@@ -257,6 +260,9 @@ class NamedLayout(Layout):
                 unopened.append(archive)
                 continue
             for within, contents in self._looked_into(archive, unopened):
+                if loose and all(one.key in loose for one in contents.sequences):
+                    self.strays["archives"] += 1  # Unpacked beside it.
+                    continue
                 located = [
                     Located(one.key, "/".join((*within.folders[1:], one.folder)))
                     for one in contents.sequences
@@ -289,7 +295,7 @@ class NamedLayout(Layout):
             return
         try:
             now = self._walk()
-        except OSError as error:
+        except (DatasetError, OSError) as error:
             raise self._changed() from error
         if now != before:
             raise self._changed()
@@ -307,7 +313,7 @@ class NamedLayout(Layout):
     def _packed(self, span: _Span) -> Iterator[SequenceFrames]:
         with self._opened(span.archive) as container:
             contents = self._contents(container, span.archive)
-            inner = [] if contents.sequences else self._inner(span.archive, contents)
+            inner = self._inner(span.archive, contents) if span.stop is None else []
             if not (contents.sequences or inner):
                 raise misplaced_in_archive(container.label, contents.seen)
             # What is told of an archive that was listed before has been counted then.
@@ -322,7 +328,7 @@ class NamedLayout(Layout):
             yield from self._packed(_Span(archive, 0, None))
 
     def _key(self, folders: Folders) -> SequenceKey | None:
-        return _first(self.key_of, _names_of(self.path), folders)
+        return _first(self.key_of, self._names, folders)
 
     def _line(self, sequences: list[Located], unopened: int) -> str:
         keys = (sequence.key for sequence in sequences)
@@ -369,11 +375,8 @@ class NamedLayout(Layout):
         ]
         located.sort(key=lambda item: (item.key.order, item.folder))
         walked.sequences[:] = located
-        stems = {folder.rpartition("/")[0] for folder in self._folders_seen}
         for archive in sorted(packed):
-            folder = "/".join(archive.folders[1:])
-            beside = located and not self.is_named(archive.folders[-1])
-            if beside or folder in self._folders_seen or folder in stems:
+            if located and not self.archives_beside:
                 walked.strays["archives"] += 1
             else:
                 walked.archives.append(archive)
@@ -388,8 +391,6 @@ class NamedLayout(Layout):
         above: list[str],
     ) -> None:
         """Go through a folder and those below it, each in order of name."""
-        if not parts:
-            self._folders_seen: set[str] = set()
         names, folders, others = self._entries(folder)
         key = self._key(parts) if parts else None
         known = MARKER if not parts else ""
@@ -401,11 +402,14 @@ class NamedLayout(Layout):
             for name in others:
                 strays[stray_class(name, self.suffixes)] += 1
         else:
+            unpacked_here = set(folders)
             for name in (*names, *others):
-                self._file(folder, parts, name, walked, packed, known)
+                if archive_stem(name) in unpacked_here:
+                    strays["archives"] += 1
+                else:
+                    self._file(folder, parts, name, walked, packed, known)
         for name in folders:
             path = folder / name
-            self._folders_seen.add("/".join((*parts, name)))
             if len(parts) >= _MAX_DEPTH:
                 strays["folders that lie too deep"] += 1
                 continue
@@ -431,7 +435,7 @@ class NamedLayout(Layout):
             kind = archive_kind(Place(path).start)
             if kind:
                 relative = "/".join((*parts, name))
-                above = (_names_of(self.path)[0], *parts, stem)
+                above = (self._names[0], *parts, stem)
                 identity = file_identity(path)
                 packed.append(_Archive(relative, above, None, identity, kind in _COMPRESSED))
                 return
@@ -451,7 +455,12 @@ class NamedLayout(Layout):
         folders: list[str] = []
         others: list[str] = []
         output = self.output_in(folder)
-        with os.scandir(folder) as entries:
+        try:
+            listed = os.scandir(folder)
+        except OSError as error:
+            told = f"The folder {printable(str(folder), 200)} cannot be read: {error.strerror}."
+            raise LayoutError(told) from error
+        with listed as entries:
             for entry in entries:
                 name = entry.name
                 if output and is_beside(name, output):
@@ -476,14 +485,14 @@ class NamedLayout(Layout):
             if contents.marker is not None and contents.marker.size <= MAX_BYTES and not self._name:
                 self._name = name_in_marker(container.read(contents.marker), self.path)
             if contents.sequences:
+                yield archive, contents
                 if archive.compressed and archive.path:
                     unopened.append(archive)
-                contents.ignored["archives"] += len(contents.archives)
-                yield archive, contents
-                return
-            self.strays.update(contents.ignored)
+                    return  # All that is in it is read when its turn comes.
+            else:
+                self.strays.update(contents.ignored)
             inner = self._inner(archive, contents)
-            if not inner:
+            if not (inner or contents.sequences):
                 self.strays["archives that hold no sequence"] += 1
         for one in inner:
             if one.compressed and unopened:
@@ -510,7 +519,8 @@ class NamedLayout(Layout):
                 if contents.archives:
                     told = "it is an archive in an archive and holds archives itself"
                     raise refused(container.label, told)
-                raise misplaced_in_archive(container.label, contents.seen)
+                self.strays["archives that hold no sequence"] += 1
+                return
             contents.ignored["archives"] += len(contents.archives)
             if archive.compressed:
                 unopened.append(archive)

@@ -55,16 +55,19 @@ class OwnFolders(NamedLayout):
     title = "folders of one's own"
     summary = "anna/monday"
     videos = True
+    archives_beside = False
 
     @classmethod
     def recognise(cls, place: Place) -> bool:
         """Whether all frames and videos lie one folder below a person's, and are no data set's."""
-        files = [file for file in place.sample if file.folders]
-        recordings = [cls._recording(place, file) for file in files]
-        if not recordings or None in recordings:
+        depths = [(file, cls._recording(place, file)) for file in place.sample]
+        files = [file for file, found in depths if found is not None and len(found) == 2]
+        names = [found[1] for _, found in depths if found is not None and len(found) == 2]
+        # A preview may lie above the recordings, but nothing below them.
+        others = [found for _, found in depths if found is None or len(found) not in (0, 2)]
+        if len(files) <= len(others) or any(found is None or len(found) > 2 for found in others):
             return False
-        names = [found for found in recordings if found is not None]
-        if all(_is_view(name) for _, name in names):
+        if all(map(_is_view, names)):
             # A subject's folder of a data set, or people and views: it cannot be told which.
             return False
         return not any(is_gei_name((*f.folders, f.name)) for f in files) and not (
@@ -72,16 +75,15 @@ class OwnFolders(NamedLayout):
         )
 
     @classmethod
-    def _recording(cls, place: Place, file: Sampled) -> tuple[str, str] | None:
+    def _recording(cls, place: Place, file: Sampled) -> Folders | None:
+        """The folders of a recording, below that of the same name as an archive."""
         folders = file.folders
         if file.suffix in VIDEO_SUFFIXES:
-            folders = (*folders, PurePosixPath(file.name).stem)
+            folders = (*folders, PurePosixPath(file.name).stem) if folders else ()
         elif file.suffix not in IMAGE_SUFFIXES:
             return None
         above = archive_stem(place.path.name) or place.path.name
-        if len(folders) == 3 and above == folders[0]:
-            folders = folders[1:]
-        return folders if len(folders) == 2 else None
+        return folders[1:] if folders and folders[0] == above else folders
 
     @classmethod
     def key_of(cls, folders: Folders) -> SequenceKey | None:

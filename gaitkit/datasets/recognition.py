@@ -24,8 +24,8 @@ _FULL_CIRCLE = 360.0
 _FEW = 4
 _OF_OUMVLP = re.compile(r"silhouettes?[-_]\d{3}[-_]\d{2}", re.IGNORECASE)
 _DATA_SETS = re.compile(
-    r"(casia|ou[-_ ]?(isir|mvlp|lp)|grew|gait|silhouettes?|data|frames|images|train|test)"
-    r"[-_ ]?(\w{0,3}|silh\w*|database|dataset\w*|set)",
+    r"(casia|ou[-_ ]?(isir|mvlp|lp)|gait|silhouettes?|dataset).*"
+    r"|(grew|silh|data|frames|images|masks|train|test)([^a-z].*)?",
     re.IGNORECASE,
 )
 _WALKS = re.compile(r"(nm|bg|cl|fn|fs|fq|fb)", re.IGNORECASE)
@@ -158,9 +158,10 @@ def refuse_implausible(keys: Iterable[SequenceKey], path: Path, place: str) -> N
     if len(subjects) == 1:
         (name,) = subjects
         if _DATA_SETS.fullmatch(name) and not any(_WALKS.fullmatch(walk) for walk in walks):
-            below = printable(str(path / name) if path.is_dir() else str(path), 120)
+            below = "its folder" if not path.is_dir() else printable(str(path / name), 120)
+            unpacked = "" if path.is_dir() else "Unpack it. "
             raise LayoutError(
                 f"{shown} would have one subject, {quoted(name)}; that looks like the name of a "
                 f"data set, with people and views in it: {printable(place, 120)}",
-                hint=f"Give {below} with `layout='folders'` to read people and views.",
+                hint=f"{unpacked}Give {below} with `layout='folders'` to read people and views.",
             )

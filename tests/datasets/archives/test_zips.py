@@ -185,3 +185,22 @@ def test_a_flipped_bit_never_raises_anything_else(data):
         zlib.crc32(b"2"),
         0,
     }
+
+
+def test_a_stored_member_is_a_file_of_its_own(tmp_path):
+    import zipfile
+
+    from gaitkit.datasets.archives import open_container
+
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("stored", bytes(range(100)))
+        archive.writestr("packed", bytes(100), compress_type=zipfile.ZIP_DEFLATED)
+    with open_container(path, "a.zip") as container:
+        stored, packed = container.members()
+        file = container.as_file(stored)
+        assert file is not None
+        assert (file.read(3), file.seek(-2, 2), file.read()) == (b"\0\1\2", 98, b"bc")
+        assert container.as_file(packed) is None
+        file.close()
+        assert container.read(stored) == bytes(range(100))
