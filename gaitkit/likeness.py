@@ -49,7 +49,8 @@ def is_mask(frame: NDArray[np.uint8] | NDArray[np.uint16]) -> bool:
     --------
     >>> frame = np.zeros((60, 40), np.uint8)
     >>> frame[10:50, 15:25] = 255
-    >>> is_mask(frame), is_mask(np.arange(2400, dtype=np.uint8).reshape(60, 40))
+    >>> shades = np.arange(40, 240, 5, dtype=np.uint8)
+    >>> is_mask(frame), is_mask(np.tile(shades, (60, 1)))
     (True, False)
     """
     return frame.dtype != np.uint8 or likeness(frame) != "photo"  # type: ignore[arg-type]
