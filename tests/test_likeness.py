@@ -53,7 +53,6 @@ MASKS = {
     "salt and pepper": lambda f: np.where(
         np.random.default_rng(0).random(f.shape) < 0.05, 255 - f, f
     ),
-    "nobody": lambda f: f * 0,
 }
 
 
@@ -116,7 +115,11 @@ def test_a_dark_person_on_bright_is_told_and_turned(kind: str, place: str) -> No
     assert likeness(flipped(other)) == "mask"
 
 
-def test_all_bright_says_nothing() -> None:
+def test_all_black_and_all_bright_say_nothing() -> None:
+    assert likeness(np.zeros((40, 30), np.uint8)) == "blank"
+    one = np.zeros((400, 300), np.uint8)
+    one[201, 203] = 1
+    assert likeness(one) == "mask"
     assert likeness(np.full((40, 30), 255, np.uint8)) == "blank"
     assert likeness(np.ones((40, 30), np.uint8)) == "blank"
     assert likeness(np.full((40, 30), 128, np.uint8)) == "photo"
