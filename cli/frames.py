@@ -206,11 +206,12 @@ def silhouette_fields(values: dict[str, Any]) -> dict[str, Any]:
         if ctx.get_parameter_source(name) != ParameterSource.DEFAULT
     }
     alignment, size = values.pop("alignment"), values.pop("size")
-    fields: dict[str, Any] = {
-        "drop_cut": not values.pop("keep_cut"),
-        "drop_off_trend": not values.pop("keep_off_trend"),
-        "invert": values.pop("invert"),
-    }
+    fields: dict[str, Any] = {"drop_cut": not values.pop("keep_cut")}
+    # Only where they are said: the steps of a pipeline are known by what they were told.
+    if values.pop("keep_off_trend"):
+        fields["drop_off_trend"] = False
+    if values.pop("invert"):
+        fields["invert"] = True
     if "alignment" in said:
         fields["alignment"] = alignment
     if "size" in said:

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from gaitkit.arguments import as_path, names_told
 from gaitkit.errors import DatasetError, MixtureError, OptionError, refuse_unknown
 from gaitkit.gei.energy import mean_silhouette
+from gaitkit.likeness import likeness
 from gaitkit.silhouettes.masks import as_array, as_mask_stack, refuse_colours
 from gaitkit.silhouettes.normalize import NormalizedSequence, normalize_sequence
 from gaitkit.silhouettes.options import SilhouetteOptions
@@ -102,7 +103,7 @@ def normalize_silhouettes(masks: ArrayLike, **options: Any) -> NormalizedSequenc
         ((f"{number:0{digits}d}", frame) for number, frame in enumerate(stack)), chosen
     )
     if not len(found):
-        _refuse_empty(found, chosen)
+        _refuse_empty(found, chosen, stack)
     for text in found.warnings:
         _log.warning("%s", text)
     return found
@@ -176,13 +177,17 @@ def _for(options: SilhouetteOptions, masks: ArrayLike) -> NDArray[np.uint8]:
     return stack
 
 
-def _refuse_empty(found: NormalizedSequence, options: SilhouetteOptions) -> None:
+def _refuse_empty(
+    found: NormalizedSequence, options: SilhouetteOptions, stack: NDArray[np.uint8]
+) -> None:
     reasons: dict[str, int] = {}
     for _, reason, _ in found.dropped:
         reasons[reason] = reasons.get(reason, 0) + 1
     text = ", ".join(f"{count} × {reason}" for reason, count in reasons.items())
     hint = "The person has to be bright and the background 0."
-    if "cut-by-border" in reasons:
+    if not options.invert and likeness(stack[len(stack) // 2]) == "inverted":
+        hint = "These people are dark on bright: `invert=True` turns them."
+    elif "cut-by-border" in reasons:
         hint = (
             "Recordings that are cut tightly around the person need `drop_cut=False`; silhouettes "
             "that are aligned already are averaged by `gaitkit.gei.mean_silhouette`."

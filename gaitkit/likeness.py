@@ -49,7 +49,8 @@ def is_mask(frame: NDArray[np.uint8] | NDArray[np.uint16]) -> bool:
     --------
     >>> frame = np.zeros((60, 40), np.uint8)
     >>> frame[10:50, 15:25] = 255
-    >>> is_mask(frame), is_mask(np.arange(2400, dtype=np.uint8).reshape(60, 40))
+    >>> shades = np.arange(40, 240, 5, dtype=np.uint8)
+    >>> is_mask(frame), is_mask(np.tile(shades, (60, 1)))
     (True, False)
     """
     return frame.dtype != np.uint8 or likeness(frame) != "photo"  # type: ignore[arg-type]
@@ -77,10 +78,10 @@ def likeness(frame: NDArray[np.uint8]) -> Likeness:
     Returns
     -------
     {"mask", "levels", "photo", "inverted", "blank"}
-        ``mask``: a bright figure on dark, or nothing; soft edges, compression, masks of one colour
+        ``mask``: a bright figure on dark; soft edges, compression, masks of one colour
         and shadows of half the brightness are no matter. ``levels``: a mask whose figure has
         several greys, each of them flat, such as a map of labels. ``photo``: shaded within.
-        ``inverted``: a dark figure on bright. ``blank``: bright throughout.
+        ``inverted``: a dark figure on bright. ``blank``: black, or bright, throughout.
 
     Examples
     --------
@@ -94,6 +95,8 @@ def likeness(frame: NDArray[np.uint8]) -> Likeness:
     sample = frame[::step, ::step].tobytes()
     black = sample.count(0)
     others = len(sample) - black
+    if not others and not frame.any():
+        return "blank"
     # Two corners may be the person's; three are not.
     bright_corners = _bright_corners(frame) >= _CORNERS
     if not bright_corners and sample.count(255) >= (1 - _MOST_BETWEEN) * others:

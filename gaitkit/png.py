@@ -271,8 +271,13 @@ def _decode_with_opencv(data: bytes, how: int = cv2.IMREAD_GRAYSCALE) -> NDArray
     finally:
         cv2.utils.logging.setLogLevel(level)
     if image is None or image.dtype not in (np.uint8, np.uint16):
-        raise UndecodableImageError("OpenCV cannot decode the image")
+        raise UndecodableImageError(f"OpenCV cannot decode the image{_way_out(data)}")
     return np.asarray(image)
+
+
+def _way_out(data: bytes) -> str:
+    """What may help with formats that not every OpenCV reads, and none in all their kinds."""
+    return ": convert it to PNG" if data[:4] in (b"RIFF", b"II*\0", b"MM\0*") else ""
 
 
 def _decode_png(data: bytes) -> Decoded:

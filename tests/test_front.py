@@ -135,6 +135,14 @@ def test_the_same_as_the_stages_make_by_str_or_path(tiny_tree, tmp_path):
         assert np.array_equal(gaitkit.gait_energy_image(masks), artifact.read("gei")[row])
 
 
+def test_people_who_are_dark_on_bright_are_turned():
+    masks = walk()
+    with pytest.raises(DatasetError, match="`invert=True` turns them"):
+        gaitkit.normalize_silhouettes(masks == 0)
+    turned = gaitkit.normalize_silhouettes(masks == 0, invert=True)
+    assert np.array_equal(turned.silhouettes, gaitkit.normalize_silhouettes(masks > 0).silhouettes)
+
+
 def test_what_was_dropped_is_said():
     masks = walk()
     masks[5] = 0

@@ -2,21 +2,27 @@
 
 import struct
 import zlib
+from contextlib import suppress
+from io import BytesIO
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PIL import Image
 
 from gaitkit._opencv import cv2
 from gaitkit.errors import GaitkitError
 from gaitkit.png import (
     MAX_PIXELS,
+    MOST_OPEN,
     DecodeError,
     TooLargeImageError,
     UndecodableImageError,
+    as_bytes,
+    decode,
     decode_grey,
 )
 
@@ -127,7 +133,176 @@ def test_every_depth_and_colour_equals_opencv(data):
     image = data.draw(arrays(np.uint8, shape))
     filters = data.draw(st.lists(st.integers(0, 4), min_size=shape[0], max_size=shape[0]))
     encoded = hand_made(image, filters, depth=depth, colour=colour)
-    assert np.array_equal(decode_grey(encoded), opencv(encoded))
+    expected = opencv(encoded)
+    if colour in (GREY_ALPHA, RGBA):
+        alpha = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_UNCHANGED)[..., 3]
+        if alpha.min() <= alpha.max() // 2 < alpha.max():
+            expected = alpha if depth == 8 else (alpha >> 8).astype(np.uint8)
+            assume(depth == 8 or alpha.max() > MOST_OPEN)
+        else:
+            assume(alpha.any())
+    assume(depth == 8 or depth < 8 or expected.max() > MOST_OPEN >> 8)
+    assert np.array_equal(decode_grey(encoded), expected)
+
+
+def cut_out(alpha: np.ndarray, colour: int = 0) -> np.ndarray:
+    """Blue, green, red and alpha: one colour throughout."""
+    return np.dstack([np.full_like(alpha, colour)] * 3 + [alpha])
+
+
+ALPHA = np.zeros((20, 12), np.uint8)
+ALPHA[4:16, 4:8] = 255
+ALPHA[4:16, 3] = 100
+
+
+def encoded(image: np.ndarray, kind: str = ".png", *how: int) -> bytes:
+    done, data = cv2.imencode(kind, image, list(how))
+    assert done
+    return data.tobytes()
+
+
+@pytest.mark.parametrize("colour", [0, 90, 255])
+@pytest.mark.parametrize("kind", [".png", ".webp", ".tif"])
+def test_the_mask_is_the_transparency_where_it_varies(kind, colour):
+    how = (cv2.IMWRITE_WEBP_QUALITY, 101) if kind == ".webp" else ()
+    assert np.array_equal(decode_grey(encoded(cut_out(ALPHA, colour), kind, *how)), ALPHA)
+
+
+@pytest.mark.parametrize("opacity", [0, 200, 255])
+def test_transparency_that_is_everywhere_the_same_is_passed_over(opacity):
+    image = np.dstack([ALPHA, ALPHA, ALPHA, np.full_like(ALPHA, opacity)])
+    assert np.array_equal(decode_grey(encoded(image)), ALPHA)
+
+
+def test_a_cut_out_of_nobody_is_empty_whatever_its_colours():
+    shades = np.tile(np.arange(40, 220, 3, dtype=np.uint8), (40, 1))
+    assert not decode_grey(encoded(np.dstack([shades] * 3 + [shades * 0]))).any()
+    assert decode_grey(encoded(np.dstack([shades] * 3 + [shades * 0 + 255]))).any()
+
+
+def test_transparency_in_a_palette_or_of_one_grey_or_colour():
+    rows = filtered(np.array([[0, 1, 2]], np.uint8), [NONE], 1)
+    data = chunk(b"IDAT", zlib.compress(rows))
+    palette = chunk(b"PLTE", bytes([9, 9, 9, 200, 0, 0, 0, 0, 0]))
+    some, none, long = (chunk(b"tRNS", bytes(of)) for of in ([0, 255], [255], [0, 255, 255, 0]))
+    in_palette = [png(header(3, 1, colour=PALETTE), palette, what, data) for what in (some, none)]
+    assert decode_grey(in_palette[0]).tolist() == [[0, 255, 255]]
+    assert decode_grey(in_palette[1]).tolist() == opencv(in_palette[1]).tolist()
+    too_long = png(header(3, 1, colour=PALETTE), palette, long, data)
+    assert decode_grey(too_long).tolist() == opencv(in_palette[1]).tolist()
+    key = chunk(b"tRNS", bytes([0, 1]))
+    assert decode_grey(png(header(3, 1), key, data)).tolist() == [[255, 0, 255]]
+    absent = chunk(b"tRNS", bytes([0, 7]))
+    assert decode_grey(png(header(3, 1), absent, data)).tolist() == [[0, 1, 2]]
+    colours = chunk(b"IDAT", zlib.compress(bytes([NONE, 1, 2, 3, 9, 9, 9])))
+    key = chunk(b"tRNS", bytes([0, 1, 0, 2, 0, 3]))
+    assert decode_grey(png(header(2, 1, colour=RGB), key, colours)).tolist() == [[0, 255]]
+
+
+@pytest.mark.parametrize("kind", [".png", ".tif", ".pgm"])
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([0, 1, 1], [0, 1, 1]),
+        ([0, 128, 255], [0, 128, 255]),
+        ([0, 1000, 1], [0, 249, 0]),
+        ([0, 2048, 4095], [0, 128, 255]),
+        ([0, 32768, 65535], [0, 128, 255]),
+        ([0, 0, 0], [0, 0, 0]),
+    ],
+)
+def test_sixteen_bits_are_scaled_by_what_they_hold(kind, words, expected):
+    image = np.tile(np.array(words, np.uint16), (4, 1))
+    assert decode_grey(encoded(image, kind))[0].tolist() == expected
+    if kind == ".png":
+        transparent = np.dstack([image * 0, image * 0, image * 0, image])
+        assert decode_grey(encoded(transparent))[0].tolist() == expected
+
+
+def test_only_dark_words_are_left_to_the_sequence():
+    dark, bright = (encoded(np.full((2, 2), value, np.uint16)) for value in (300, 60000))
+    assert (decode(dark).greys.dtype, decode(dark).brightest) == (np.uint16, 300)
+    assert (decode(bright).greys.dtype, decode(bright).brightest) == (np.uint8, 234 << 8)
+    assert as_bytes(decode(dark).greys, 60000).tolist() == [[1, 1], [1, 1]]
+
+
+def tiff(*pages: dict[int, int], order: str = "<") -> bytes:
+    """The fields of pages, and nothing else."""
+    out = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8)
+    for number, page in enumerate(pages, start=1):
+        after = len(out) + 2 + 12 * len(page) + 4
+        out += struct.pack(order + "H", len(page))
+        for tag, value in sorted(page.items()):
+            out += struct.pack(order + "HHII", tag, 4, 1, value)
+        out += struct.pack(order + "I", after if number < len(pages) else 0)
+    return out
+
+
+def page(width=20, height=10, bits=8, **more: int) -> dict[int, int]:
+    extra = {int(tag[1:]): value for tag, value in more.items()}
+    return {256: width, 257: height, 258: bits, 262: 1, 277: 1} | extra
+
+
+NAMED = {
+    "a TIFF of 2 pages": tiff(page(), page()),
+    "a TIFF of floating-point numbers": tiff(page(bits=32, t339=3), order=">"),
+    "a TIFF of signed numbers": tiff(page(bits=16, t339=2)),
+    "a TIFF of 32 bits": tiff(page(bits=32)),
+    "a TIFF of compression 50000": tiff(page(t259=50000)),
+    "a TIFF of 2 channels": tiff(page(t277=2)),
+    "a BigTIFF": b"II+\0" + bytes(40),
+    "an animated WebP": b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\x02" + bytes(9),
+    "a GIF": b"GIF89a" + bytes(20),
+    "a HEIC picture": b"\0\0\0\x18ftypheic" + bytes(20),
+    "an AVIF": b"\0\0\0\x18ftypavif" + bytes(20),
+    "a JPEG 2000": b"\0\0\0\x0cjP  \r\n\x87\n",
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_what_is_not_read_is_called_by_its_name(name):
+    with pytest.raises(UndecodableImageError, match=rf"^{name}\b"):
+        decode_grey(NAMED[name])
+
+
+def test_a_small_copy_beside_a_page_is_no_second_page():
+    with pytest.raises(UndecodableImageError, match="cannot decode"):
+        decode_grey(tiff(page(), page(t254=1)))
+
+
+@pytest.mark.parametrize("kind", [".webp", ".tif"])
+@pytest.mark.parametrize("shape", [(60, 40), (60, 40, 3), (60, 40, 4)])
+def test_webp_and_tiff_as_opencv_reads_them(kind, shape):
+    image = np.zeros(shape, np.uint8)
+    image[10:50, 12:30] = 255
+    if len(shape) == 3:
+        image[..., 3:] = 255
+    data = encoded(image, kind)
+    assert np.array_equal(decode_grey(data), opencv(data))
+
+
+def test_tiffs_of_other_programs():
+    """One bit, palettes and the usual compressions, as Pillow writes them."""
+    for mode in ("1", "L", "P"):
+        for compression in (None, "tiff_lzw", "tiff_adobe_deflate", "packbits"):
+            out = BytesIO()
+            picture = Image.fromarray(ALPHA * (ALPHA > 100)).convert(mode)
+            picture.save(out, "TIFF", compression=compression)
+            assert np.array_equal(decode_grey(out.getvalue()), ALPHA * (ALPHA > 100))
+
+
+@pytest.mark.parametrize("kind", [".webp", ".tif"])
+def test_damaged_webp_and_tiff_are_read_or_told_and_print_nothing(kind, capfd):
+    rng = np.random.default_rng(4)
+    good = encoded(np.pad(np.full((20, 10), 255, np.uint8), 5), kind)
+    for _ in range(300):
+        bad = np.frombuffer(good, np.uint8).copy()
+        places = rng.integers(0, len(bad), rng.integers(1, 4))
+        bad[places] = rng.integers(0, 256, len(places))
+        cut = len(bad) if rng.random() < 0.7 else rng.integers(1, len(bad))
+        with suppress(DecodeError):
+            assert decode_grey(bad[:cut].tobytes()).ndim == 2
+    assert capfd.readouterr().err == ""
 
 
 def test_one_bit_with_a_width_that_is_no_multiple_of_eight():
@@ -285,7 +460,17 @@ def jpeg(frame: int, width: int, height: int, *, densities=(0x11,) * 3, before=b
     )
 
 
+WEBP_CANVAS = b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0"
+LOSSLESS = b"VP8L\x06\0\0\0\x2f" + struct.pack("<I", 16000 | 16000 << 14) + b"\0"
 HOSTILE = {
+    "WebP": b"RIFF\x12\0\0\0WEBP" + LOSSLESS,
+    "WebP on a large canvas": b"RIFF\x24\0\0\0"
+    + WEBP_CANVAS[8:]
+    + b"\xff\xff\0\xff\xff\0"
+    + LOSSLESS.replace(struct.pack("<I", 16000 | 16000 << 14), bytes(4)),
+    "TIFF": tiff(page(9000, 9000)),
+    "TIFF of 16 bits": tiff(page(7000, 7000, 16)),
+    "TIFF of one large tile": tiff(page(t322=60000, t323=60000)),
     "16 bits, 4 channels": png(header(7000, 7000, 16, RGBA)),
     "16 bits, 3 channels, interlaced": png(header(7000, 7000, 16, RGB, interlace=1)),
     "progressive photo": jpeg(0xC2, 7000, 7000),

@@ -168,7 +168,7 @@ def normalize_frames(sequence: SequenceFrames, options: SilhouetteOptions) -> Re
     verdict = pictures.verdict
     left_out = [*pictures.dropped, *normalized.dropped]
     if verdict is not None:
-        normalized, left_out = normalize_sequence((), options), pictures.dropped
+        normalized = normalize_sequence((), options)
     elif pictures.warnings:
         told = [*pictures.warnings, *normalized.warnings]
         normalized = replace(normalized, warnings=told)

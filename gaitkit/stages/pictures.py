@@ -93,7 +93,7 @@ class SequencePictures:
 
     def _is_usable(self, name: str, greys: NDArray[np.uint8]) -> bool:
         kind = likeness(flipped(greys) if self._options.invert else greys)
-        if kind == "blank" or (kind == "mask" and not greys[0, 0] and not greys.any()):
+        if kind == "blank":
             return True  # Nobody there: it says nothing about the others.
         self._kinds[kind] += 1
         if kind == "photo":
