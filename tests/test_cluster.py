@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
@@ -184,6 +185,20 @@ def test_a_stage_gives_the_bytes_of_one_process(
     assert (tmp_path / "many.h5").read_bytes() == (tmp_path / "one.h5").read_bytes()
     assert calls == [(done, 8) for done in range(9)]
     assert sorted(item.name for item in tmp_path.iterdir()) == ["many.h5", "one.h5"]
+
+
+def test_archives_are_known_again_by_a_worker(
+    client: FakeClient, tiny_tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tars").mkdir()
+    for subject in ("001", "002"):
+        with tarfile.open(tmp_path / "tars" / f"{subject}.tar", "w") as archive:
+            archive.add(tiny_tree / subject / "nm-01", f"{subject}/nm-01")
+    monkeypatch.chdir(tmp_path)
+    for source in ("tars", "tars/001.tar"):
+        make_gei(source, "one.h5", overwrite=True)
+        make_gei(source, "many.h5", cluster="head:1", overwrite=True)
+        assert Path("many.h5").read_bytes() == Path("one.h5").read_bytes()
 
 
 def test_what_a_function_raises_ends_the_work_and_what_is_queued(client: FakeClient) -> None:
