@@ -224,12 +224,8 @@ def _cluster(ctx: click.Context, parameter: click.Parameter, value: str | None) 
             raise click.UsageError("--cluster-tls belongs to --cluster.", ctx)
         return None
     from gaitkit.cluster import Cluster, as_cluster
-    from gaitkit.errors import OptionError
 
-    try:
-        return as_cluster(Cluster(value, files))
-    except OptionError as error:
-        raise click.UsageError(console.in_options(str(error)), ctx) from None
+    return as_cluster(Cluster(value, files))
 
 
 def cluster(command: Function) -> Function:

@@ -395,7 +395,7 @@ class _Job:
             if time.monotonic() - self._seen_workers > _SECONDS_TO_BEGIN:
                 raise ClusterError(
                     f"The scheduler at {self._cluster.address} has no workers.",
-                    hint=f"Start some, with gaitkit installed: dask worker {self._cluster.address}",
+                    hint=f"Start some that have gaitkit: dask worker {self._cluster.address}",
                 )
             time.sleep(0.2)
 

@@ -16,6 +16,8 @@ from gaitkit.artifacts.envelope import verify
 from gaitkit.artifacts.guard import GuardedArrays
 from gaitkit.artifacts.schema import (
     KINDS,
+    PARAMETERS,
+    PARAMETERS_BYTES,
     SCHEMA_VERSION,
     InputRef,
     RunningDigest,
@@ -143,12 +145,23 @@ class Artifact:
         self.dataset = _name(attributes["dataset"])
         self.gaitkit_version = _name(attributes["gaitkit_version"])
         self.content_sha256 = _name(attributes["content_sha256"])
-        self.parameters: dict[str, Any] = _of_type(dict, attributes["parameters"])
+        stored = attributes.get("parameters")
+        text = self._large_parameters() if stored is None else stored
+        self.parameters: dict[str, Any] = _of_type(dict, text)
         self.seed: int | None = _of_type((int, type(None)), attributes["seed"])
         inputs = _of_type(list, attributes["inputs"])
         self.inputs = tuple(InputRef(_name(kind), _name(digest)) for kind, digest in inputs)
         ignored = _of_type(dict, attributes["ignored"])
         self.ignored: dict[str, int] = {name: int(count) for name, count in ignored.items()}
+
+    def _large_parameters(self) -> str:
+        """What is too large for an attribute and lies in an array, bounded before it is read."""
+        info = self._datasets.get(PARAMETERS)
+        if info is None or info.dtype != np.uint8 or len(info.shape) != 1:
+            raise KeyError(PARAMETERS)
+        if info.nbytes > PARAMETERS_BYTES:
+            raise ValueError("they are too large")
+        return self._file.read(PARAMETERS, None).tobytes().decode()
 
     def __enter__(self) -> Self:
         return self

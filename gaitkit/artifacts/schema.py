@@ -36,6 +36,12 @@ __all__ = [
 STORED_BYTES = 65_000
 """The file format that older libraries read has 64 KiB for an attribute and its header."""
 
+PARAMETERS = "provenance/parameters"
+"""The array that holds parameters too large for an attribute: the bytes of their JSON, as uint8."""
+
+PARAMETERS_BYTES = 8 << 20
+"""A protocol that names 10,000 people takes a fortieth of it."""
+
 SCHEMA_VERSION = 1
 """Raised whenever an older gaitkit could misread a newer file."""
 
@@ -99,7 +105,7 @@ class Provenance:
             raise OptionError(f"kind must be one of {sorted(KINDS)}, got {quoted(self.kind)}")
         # What is written must be read again, and nobody should hear of it after hours of work.
         check_name(self.dataset, "the name of a data set", empty=True)
-        check_storable(dict(self.parameters), "the parameters")
+        check_storable(dict(self.parameters), "the parameters", most_bytes=PARAMETERS_BYTES)
         check_storable(dict(self.ignored), "the counts of ignored files")
 
 
@@ -113,13 +119,13 @@ def canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def check_storable(value: object, what: str) -> None:
-    """Refuse what a root attribute cannot hold, or no reader would take.
+def check_storable(value: object, what: str, *, most_bytes: int = STORED_BYTES) -> None:
+    """Refuse what an artefact cannot hold, or no reader would take.
 
     Raises
     ------
     OptionError
-        It is no JSON, breaks a bound of `read_json`, or has more than `STORED_BYTES`.
+        It is no JSON, breaks a bound of `read_json`, or has more than `most_bytes`.
 
     Examples
     --------
@@ -133,10 +139,9 @@ def check_storable(value: object, what: str) -> None:
         raise OptionError(
             f"An artefact cannot hold {what}: {fitted(str(error), 2 * LETTERS)}."
         ) from error
-    if size > STORED_BYTES:
+    if size > most_bytes:
         raise OptionError(
-            f"An artefact cannot hold {what}: they take {size:,} bytes of at most "
-            f"{STORED_BYTES:,}.",
+            f"An artefact cannot hold {what}: they take {size:,} bytes of at most {most_bytes:,}.",
             hint="A protocol or a list of people may be too long; ranges of numbers are short.",
         )
 

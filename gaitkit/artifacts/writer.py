@@ -18,7 +18,9 @@ from gaitkit.arguments import check_name
 from gaitkit.artifacts.disk import Disk, interrupts_later
 from gaitkit.artifacts.envelope import BLOCK_BYTES, seal
 from gaitkit.artifacts.schema import (
+    PARAMETERS,
     SCHEMA_VERSION,
+    STORED_BYTES,
     Provenance,
     RunningDigest,
     TrainedOn,
@@ -186,6 +188,10 @@ class ArtifactWriter:
 
     def _commit(self) -> None:
         file = self._open_file()
+        parameters = canonical_json(self._provenance.parameters)
+        if len(parameters.encode()) > STORED_BYTES:
+            self.write(PARAMETERS, np.frombuffer(parameters.encode(), np.uint8))
+            parameters = ""
         for name, blocks in self._text.items():
             column = np.concatenate(blocks)
             length = max(1, column.dtype.itemsize)
@@ -204,13 +210,15 @@ class ArtifactWriter:
             "kind": provenance.kind,
             "schema_version": SCHEMA_VERSION,
             "gaitkit_version": __version__,
-            "parameters": canonical_json(provenance.parameters),
+            "parameters": parameters,
             "dataset": provenance.dataset,
             "seed": canonical_json(provenance.seed),
             "content_sha256": self.content_sha256,
             "inputs": canonical_json([list(ref) for ref in provenance.inputs]),
             "ignored": canonical_json(dict(provenance.ignored)),
         }
+        if not parameters:
+            del attributes["parameters"]
         for name, value in attributes.items():
             _write_attribute(file, name, value)
         self._close()
@@ -321,7 +329,6 @@ def _write_attribute(file: h5py.File, name: str, value: str | int) -> None:
     if isinstance(value, int):
         file.attrs[name] = np.int64(value)
         return
-    # Attributes are limited to 64 KiB in the file format that older libraries read; parameters
-    # of a training stay far below that.
+    # Limited to 64 KiB in the file format that older libraries read.
     encoded = value.encode()
     file.attrs[name] = np.array(encoded, h5py.string_dtype("utf-8", max(1, len(encoded))))

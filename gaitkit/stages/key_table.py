@@ -26,11 +26,11 @@ class _Column:
     def __init__(self) -> None:
         self.values: list[Any] = []
         self.codes = array("i")
-        self._numbers: dict[tuple[type, Any], int] = {}
+        self._numbers: dict[Any, int] = {}
 
     def append(self, value: Any) -> None:
         # 90 and 90.0 are equal, and yet not the same in JSON, over which a digest goes.
-        known = type(value), value
+        known = value if isinstance(value, str) else (type(value), repr(value))
         number = self._numbers.get(known)
         if number is None:
             number = self._numbers[known] = len(self.values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
@@ -304,6 +305,12 @@ def normalize(
         return _write(claim, source, done)
 
 
+_MANY = 20_000
+_AT_A_TIME = 64
+"""Each append compresses the last block of a file anew, which takes an hour for many sequences.
+How rows are appended shows in the bytes of a file, and smaller ones keep those that they had."""
+
+
 def _write(claim: Output, source: FrameSource, done: FramesWorked) -> StageSummary:
     left_out = done.units.dropped
     rows = OrderedRows(done.units, source.dropped)
@@ -311,17 +318,22 @@ def _write(claim: Output, source: FrameSource, done: FramesWorked) -> StageSumma
     start = 0
     starts, lengths = array("q"), array("q")
     with ArtifactWriter(claim, done.provenance) as writer, PieceRows(done.pieces) as pieces:
-        for piece, position in rows:
-            length_of = pieces.read(piece, "length", 0, position + 1)
-            stop = int(length_of.sum())
-            length = int(length_of[-1])
-            span = stop - length, stop
+        left = iter(rows)
+        while block := list(islice(left, 1 if len(rows) < _MANY else _AT_A_TIME)):
+            spans = []
+            for piece, position in block:
+                length_of = pieces.read(piece, "length", 0, position + 1)
+                stop = int(length_of.sum())
+                length = int(length_of[-1])
+                spans.append((piece, stop - length, stop))
+                starts.append(start)
+                lengths.append(length)
+                start += length
             for name in ("frames", "frame_index", "track_x_px", "height_px"):
-                writer.append(name, pieces.read(piece, name, *span))
-            writer.append_text("frame_name", pieces.read(piece, "name", *span).tolist())
-            starts.append(start)
-            lengths.append(length)
-            start += length
+                found = [pieces.read(piece, name, *span) for piece, *span in spans]
+                writer.append(name, np.concatenate(found))
+            for piece, *span in spans:
+                writer.append_text("frame_name", pieces.read(piece, "name", *span).tolist())
         writer.write("start", np.array(starts, dtype=np.int64))
         writer.write("length", np.array(lengths, dtype=np.int64))
         writer.append_labels(rows.labels())

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gaitkit.artifacts import Pieces
+from gaitkit.artifacts import PieceRows, Pieces
 from gaitkit.errors import ArtifactError
 
 
@@ -57,3 +57,37 @@ def test_discard_removes_the_folder_and_may_be_repeated(tmp_path: Path) -> None:
     pieces.discard()
     pieces.discard()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_single_rows_are_read_in_any_order_and_from_many_pieces(tmp_path: Path) -> None:
+    pieces = Pieces.of(tmp_path / "a.h5", {})
+    count = 60  # More than are kept open.
+    for index in range(count):
+        numbers = np.arange(6, dtype=np.int64).reshape(3, 2) + 10 * index
+        names = np.array(["é", "", f"frame {index}"])
+        pieces.save(index, {"x": numbers, "name": names, "none": np.empty((0, 4), np.uint8)})
+    with PieceRows(pieces) as rows:
+        for position in (2, 0):
+            for index in range(count):
+                start = 10 * index + 2 * position
+                read = rows.read(index, "x", position, position + 1)
+                assert read.tolist() == [[start, start + 1]]
+        assert rows.read(7, "name", 0, 3).tolist() == ["é", "", "frame 7"]
+        assert rows.read(7, "none", 0, 0).shape == (0, 4)
+
+
+@pytest.mark.parametrize("damage", ["short", "compressed", "gone", "no rows"])
+def test_a_piece_damaged_since_it_was_checked_is_named(tmp_path: Path, damage: str) -> None:
+    pieces = Pieces.of(tmp_path / "a.h5", {})
+    pieces.save(0, {"x": np.arange(1000)})
+    path = pieces.folder / "000000.npz"
+    if damage == "short":
+        path.write_bytes(path.read_bytes()[:4000])
+    elif damage == "compressed":
+        np.savez_compressed(path, x=np.arange(1000))
+    elif damage == "gone":
+        path.unlink()
+    stop = 1001 if damage == "no rows" else 1000
+    with PieceRows(pieces) as rows, pytest.raises(ArtifactError, match=r"000000\.npz was damaged"):
+        rows.read(0, "x", 0, stop)
+    assert not pieces.has(0)
