@@ -39,6 +39,7 @@ from gaitkit.identification.quality import QualityTable
 from gaitkit.labels import Labels, format_view
 from gaitkit.printable import printable, quoted
 from gaitkit.protocols import Protocol, Split, default_protocol, get_protocol, resolve
+from gaitkit.protocols.splitting import absent_people
 
 __all__ = [
     "NEIGHBOURS",
@@ -153,17 +154,31 @@ class EvaluationResult:
         if self.over == "all pairs":
             used = self.split.gallery | self.split.probe
             unknown = int(np.isnan(self.labels.view[used]).sum())
-            return [
+            told = [
                 f"The view of {unknown} of {int(used.sum())} sequences is unknown: one rank-1 over "
                 "all pairs of probe and gallery, no mean over different views."
             ]
+            return told + self._left_out()
         if self.over == "equal views":
             view = format_view(float(self.probe_views[0]))
             return [
                 f"There is one view only, {view}: rank-1 is that of equal views, no mean over "
-                "different ones."
+                "different ones.",
+                *self._left_out(),
             ]
-        return []
+        return self._left_out()
+
+    def _left_out(self) -> list[str]:
+        """Probes that are in no rate."""
+        told = [
+            f"{count} probes of {name} have no mate in the gallery and are not counted."
+            for name, count in self.split.skipped.items()
+            if count
+        ]
+        nameless = 0 if self.split.nameless is None else int(self.split.nameless.sum())
+        if nameless:
+            told.append(f"{nameless} probes of people nobody knows are not counted.")
+        return told
 
     def by_camera(self, probe_set: str) -> dict[str, tuple[float, int]]:
         """Rank-1 of the probes of each camera, where walks are called after cameras.
@@ -515,8 +530,14 @@ def apply_protocol(labels: Labels, protocol: Protocol | str | Path | None) -> Sp
     else:
         protocol = get_protocol(protocol)
     split = resolve(protocol, labels)
+    absent = absent_people(split.protocol, labels)
+    if absent:
+        _log.info("protocol %s: not in the data: %s", split.protocol.name, absent)
+    for name, count in split.skipped.items():
+        if count:
+            _log.warning("%d probes of %s have no mate in the gallery: skipped", count, name)
     empty = [name for name, rows in split.probes.items() if not rows.any()]
-    if empty:
+    if empty and split.probe.any():
         _log.warning("no probes of %s: their tables stay empty", ", ".join(empty))
     return split
 

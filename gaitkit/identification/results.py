@@ -20,7 +20,7 @@ every shape, kind and row number, whatever somebody has put into the file.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ from gaitkit.identification.fusion import Fusion
 from gaitkit.identification.quality import QualityTable
 from gaitkit.labels import Labels
 from gaitkit.outputs import Output
-from gaitkit.protocols import Protocol, Split, split_subjects
+from gaitkit.protocols import Protocol, Split, resolve, split_subjects
 
 __all__ = ["EvaluationResult", "ResultsProvenance", "read_results", "write_results"]
 
@@ -197,6 +197,7 @@ def _read_all(artifact: Artifact) -> EvaluationResults:
             for item in protocol.probes
         },
     )
+    split = _with_left_out(split, artifact.labels)
     quality = _read_quality(artifact)
     names = artifact.parameters["results"]
     fusions = artifact.parameters.get("fusion", [None] * len(names))
@@ -204,6 +205,15 @@ def _read_all(artifact: Artifact) -> EvaluationResults:
         _read_result(artifact, str(feature), str(metric), split, quality, fusion)
         for (feature, metric), fusion in zip(names, fusions, strict=True)
     )
+
+
+def _with_left_out(split: Split, labels: Labels) -> Split:
+    """The probes that are in no rate, which follow from the protocol."""
+    protocol = split.protocol
+    if not (protocol.unknown_people or protocol.skip_unmated):
+        return split
+    again = resolve(protocol, labels)
+    return replace(split, nameless=again.nameless, skipped=again.skipped)
 
 
 def _array(artifact: Artifact, name: str, kind: str, shape: tuple[int, ...]) -> NDArray[Any]:

@@ -104,11 +104,12 @@ def results_text(result: EvaluationResult) -> str:
 def _rules(result: EvaluationResult) -> str:
     """How to read the matrices, and why they are as they are."""
     if result.over == "different views":
-        return (
+        text = (
             "Per cent. Row: gallery view; column: probe view. (In brackets: equal views, in no "
             "mean.) A probe\nwhose person is not enrolled at the gallery view counts as an error. "
             f"{_EMPTY}: no probe or no gallery."
         )
+        return "\n".join([text, *result.remarks()])
     text = "Per cent. Row: gallery view; column: probe view. "
     if result.over == "all views":
         text += "Equal views count in the means, as the protocol says. "
