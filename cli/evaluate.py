@@ -51,6 +51,13 @@ if TYPE_CHECKING:
     help="opengait rounds each cell before averaging, as that toolkit does.",
 )
 @click.option(
+    "--rank-by",
+    type=click.Choice(["people", "rows"]),
+    default="people",
+    help="What rank-5 and the CMC count: people by their nearest row (ISO/IEC 19795-1), or gallery "
+    "rows, as torchreid and OpenGait do.",
+)
+@click.option(
     "--truth",
     type=options.INPUT_FILE,
     help="The measured GEIs behind a translated input: adds SSIM and mean absolute error.",
@@ -84,6 +91,7 @@ def command(
     fuse: bool,
     count_failures: bool,
     rounding: str,
+    rank_by: str,
     truth: Path | None,
     answers: Path | None,
     seed: int,
@@ -121,6 +129,7 @@ def command(
             k=k,
             count_failures=count_failures,
             rounding=rounding,
+            rank_by=rank_by,
             protocol=protocol,
             features=features,
             metrics=metrics,

@@ -31,7 +31,7 @@ from gaitkit.arguments import as_path
 from gaitkit.artifacts import Artifact, InputRef, TrainedOn, open_artifact, write_artifact
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import DamagedArtifactError, OptionError, ProtocolError
-from gaitkit.identification.crossview import CrossViewTable, ViewMatches
+from gaitkit.identification.crossview import RANKED, CrossViewTable, ViewMatches
 from gaitkit.identification.evaluation import EvaluationResult, EvaluationResults
 from gaitkit.identification.features import LinearProjection
 from gaitkit.identification.figures.bootstrap import Interval
@@ -60,6 +60,7 @@ _MATCHES = {
     "average_precision": "f",
     "neighbours": "i",
     "neighbour_distances": "f",
+    "inverse_negative_penalty": "f",
 }
 _CURVES = ("fmr", "fnmr", "edges", "genuine", "impostor")
 _QUALITY = ("views", "ssim", "mae", "sequences", "conditions", "without_truth")
@@ -137,6 +138,8 @@ def write_results(
         "rounding": first.rounding,
         "fusion": [None if item.fusion is None else asdict(item.fusion) for item in results],
     }
+    if first.rank_by != "people":
+        parameters["rank_by"] = first.rank_by
     if first.quality is not None:
         parameters["quality"] = {
             "target_view": first.quality.target_view,
@@ -295,7 +298,15 @@ def _read_result(
         else Fusion(tuple(map(float, fusion["weights"])), tuple(map(float, fusion["scales"]))),
         failed={name: _read_failed(artifact, f"failed/{name}") for name in split.probes},
         rounding=str(artifact.parameters.get("rounding", "none")),
+        rank_by=_ranked(artifact),
     )
+
+
+def _ranked(artifact: Artifact) -> str:
+    rank_by = artifact.parameters.get("rank_by", "people")
+    if rank_by not in RANKED:
+        raise ValueError(f"ranks by {rank_by!r:.40}")
+    return str(rank_by)
 
 
 def _read_failed(artifact: Artifact, place: str) -> Labels:
@@ -337,6 +348,8 @@ def _numbers_out(numbers: Numbers, place: str) -> dict[str, NDArray[Any]]:
         "pooled_cmc": numbers.pooled_cmc,
         "failures_to_acquire": np.array([failures.count, failures.of, failures.counted], dtype=int),
     }
+    for name, figure in numbers.more.items():
+        arrays[f"more/{name}"] = _rows(figure)
     found = numbers.verification
     if found is not None:
         arrays |= {
@@ -371,6 +384,12 @@ def _numbers_in(artifact: Artifact, place: str) -> Numbers:
 
     def read(name: str) -> NDArray[Any]:
         return artifact.read(f"{place}/{name}")
+
+    # In the order in which they are shown: by rank, then the rest.
+    further = sorted(
+        (name.removeprefix(f"{place}/more/") for name in artifact.names(f"{place}/more/")),
+        key=lambda name: (len(name), name),
+    )
 
     verification = None
     if f"{place}/verification/rates" in artifact:
@@ -418,6 +437,7 @@ def _numbers_in(artifact: Artifact, place: str) -> Numbers:
         verification=verification,
         open_set=open_set,
         failures_to_acquire=Failures(count, of, bool(counted)),
+        more={name: _intervals(read(f"more/{name}"), 1)[0] for name in further},
     )
 
 

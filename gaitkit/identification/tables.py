@@ -46,6 +46,12 @@ WIDTH = 100
 BESIDE = ("gaitgan", "gaitganv2", "spae")
 """Published systems that stand beside one's own figures at a probe view."""
 
+RANK_WORDS = {
+    "people": "people, each by their nearest row (ISO/IEC 19795-1)",
+    "rows": "gallery rows, as torchreid and OpenGait do",
+}
+"""What a rank counts, for readers."""
+
 _EMPTY = "-"
 _CELL = 7
 _GROUP_CELL = 6
@@ -386,6 +392,7 @@ def figures_text(result: EvaluationResult) -> str:
         counts = "".join(f"{f'{item.count} of {item.of}':>{_PAIR}}" for item in failures)
         note = ", as errors" if failures[0].counted else ""
         lines.append(f"{'failures to acquire' + note:<{label}}{counts}")
+    lines.append(f"ranks count {RANK_WORDS[result.rank_by]}")
     return "\n".join(line.rstrip() for line in lines)
 
 

@@ -120,7 +120,7 @@ _GREW = Protocol(
     "grew",
     "GREW: its train folder trains; gallery the first two sequences of each person in test, "
     "probes those in the folder probe, whose people are not published",
-    (SubjectRange("00000train", "99999train"),),
+    (SubjectRange("00001train", "20000train"),),
     "rest",
     (Walks(ANY, (1, 2)),),
     (ProbeSet("probe", (Walks(ANY, (3,)),)),),

@@ -61,6 +61,7 @@ def evaluate(
     k: int = 1,
     count_failures: bool = False,
     rounding: str = "none",
+    rank_by: str = "people",
     output: Path | str | None = None,
     answers: Path | str | None = None,
     overwrite: bool = False,
@@ -95,6 +96,9 @@ def evaluate(
         Count probes that were dropped before matching as errors in the identification rates.
     rounding : {"none", "opengait"}
         ``opengait`` rounds each cell before averaging, as that toolkit does.
+    rank_by : {"people", "rows"}
+        What ranks count: people by their nearest row (ISO/IEC 19795-1), or gallery rows, as
+        torchreid and OpenGait do. Rank 1 is the same.
     output : path-like, optional
         Write an `identification` artefact there; one with these very results is left as it is.
     answers : path-like, optional
@@ -151,7 +155,7 @@ def evaluate(
             number(view, role)
     chosen_features = _distinct(features, "features")
     chosen_metrics = [get_metric(name) for name in _distinct(metrics, "metrics")]
-    check_search_options(k, rounding)
+    check_search_options(k, rounding, rank_by)
     if sheet is not None and (len(chosen_features) > 1 or len(chosen_metrics) > 1):
         raise OptionError("`answers` are of one feature and one metric; there are several.")
     with ExitStack() as stack:
@@ -176,7 +180,16 @@ def evaluate(
         gallery_views, probe_views = table_views(labels, split, gallery_view, probe_view)
         dropped = list(dict.fromkeys(row for item in artifacts for row in item.dropped))
         search = ProtocolSearch(
-            labels, split, gallery_views, probe_views, dropped, k, count_failures, rounding, seed
+            labels,
+            split,
+            gallery_views,
+            probe_views,
+            dropped,
+            k,
+            count_failures,
+            rounding,
+            seed,
+            rank_by,
         )
         quality = None if truth is None else _quality(artifact, truth, split)
         results = EvaluationResults()
