@@ -99,7 +99,8 @@ def results_text(result: EvaluationResult) -> str:
         Lines without a trailing newline.
     """
     figures = figures_text(result)
-    parts = [title(result)] + ([figures] if figures else [])
+    ranked = f"ranks count {RANK_WORDS[result.rank_by]}"
+    parts = [title(result)] + ([f"{figures}\n{ranked}"] if figures else [])
     for name, table in result.tables.items():
         text = cross_view_text(table, name, identical_view=result.protocol.identical_view)
         parts.append("\n".join([text, *_camera_lines(result, name)]))
@@ -392,7 +393,6 @@ def figures_text(result: EvaluationResult) -> str:
         counts = "".join(f"{f'{item.count} of {item.of}':>{_PAIR}}" for item in failures)
         note = ", as errors" if failures[0].counted else ""
         lines.append(f"{'failures to acquire' + note:<{label}}{counts}")
-    lines.append(f"ranks count {RANK_WORDS[result.rank_by]}")
     return "\n".join(line.rstrip() for line in lines)
 
 

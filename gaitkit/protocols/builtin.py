@@ -12,6 +12,7 @@ import re
 from dataclasses import replace
 from typing import Any, Literal
 
+from gaitkit.errors import ProtocolError
 from gaitkit.labels import Labels
 from gaitkit.protocols.model import (
     ANY,
@@ -207,7 +208,8 @@ def looks_like(labels: Labels) -> str | None:
         return "grew"
     if conditions == ["nm"] and takes <= {1, 2, 3, 4} and 45.0 in labels.views():
         return "casia-a" if set(labels.views()) <= {0.0, 45.0, 90.0} else "casia-b"
-    return "casia-b" if set(conditions) <= {"nm", "bg", "cl"} else None
+    searched = {"bg", "cl"} & set(conditions) or takes & {5, 6}
+    return "casia-b" if set(conditions) <= {"nm", "bg", "cl"} and searched else None
 
 
 def _five_digits(name: str) -> bool:
@@ -256,12 +258,13 @@ def fitted(protocol: Protocol, labels: Labels) -> Protocol:
     kind = looks_like(labels)
     like = PROTOCOLS.get("casia-b-74-50" if kind == "casia-b" else kind or "")
     if like is None:
-        _log.info(
-            "protocol %s: the walks have the names of no known data set: all of them are enrolled "
-            "and searched, none with itself",
-            protocol.name,
+        raise ProtocolError(
+            f"Protocol {protocol.name} says who is tested; what is enrolled and what is searched "
+            f"follows from the names of the walks, and these are of no known data set: "
+            f"{', '.join(labels.conditions()[:5])}.",
+            hint="Write a protocol that names them: gaitkit protocol show everybody prints one to "
+            "edit.",
         )
-        return definite
     _log.info("protocol %s: gallery and probes as in %s", protocol.name, like.name)
     test = definite.test
     if kind == "grew" and isinstance(test, tuple) and "probe" in subjects:

@@ -289,7 +289,8 @@ def resolve(protocol: Protocol | Path | str, labels: Labels | Any) -> Split:
         probes = {name: rows & mated for name, rows in probes.items()}
     if not nameless.any():
         _refuse_empty_probes(protocol, probes, test & ~unknown, labels)
-    return Split(protocol, people, train, gallery, probes, nameless, skipped)
+    answered = nameless if nameless.any() else None
+    return Split(protocol, people, train, gallery, probes, answered, skipped)
 
 
 def _listed_probes(protocol: Protocol, labels: Labels) -> NDArray[np.bool_] | None:
