@@ -56,7 +56,13 @@ def making_differences(
 
 
 def are_ready_made(parameters: Mapping[str, Any]) -> bool:
-    """Whether GEIs came as images, so that nobody knows how they were aligned."""
+    """Whether GEIs came as images, so that nobody knows how they were aligned.
+
+    Examples
+    --------
+    >>> are_ready_made({"silhouettes": {"alignment": "unknown"}})
+    True
+    """
     silhouettes = parameters.get("silhouettes")
     return isinstance(silhouettes, Mapping) and silhouettes.get("alignment") == _READY_MADE
 
