@@ -251,8 +251,8 @@ protocol = click.option(
     "--protocol",
     type=_ProtocolName(),
     help="Who trains, who is tested: a name (gaitkit protocol list), a file as gaitkit protocol "
-    "show prints it, or a partition file of OpenGait (.json).  [default: that of the data set where "
-    "its names tell it, else halves]",
+    "show prints it, or a partition file of OpenGait (.json).  [default: that of the data set "
+    "where its names tell it, else halves]",
 )
 
 
