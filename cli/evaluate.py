@@ -51,9 +51,23 @@ if TYPE_CHECKING:
     help="opengait rounds each cell before averaging, as that toolkit does.",
 )
 @click.option(
+    "--rank-by",
+    type=click.Choice(["people", "rows"]),
+    default="people",
+    help="What rank-5 and the CMC count: people by their nearest row (ISO/IEC 19795-1), or gallery "
+    "rows, as torchreid and OpenGait do.",
+)
+@click.option(
     "--truth",
     type=options.INPUT_FILE,
     help="The measured GEIs behind a translated input: adds SSIM and mean absolute error.",
+)
+@click.option(
+    "--answers",
+    type=options.FILE,
+    metavar="FILE.csv",
+    help="Write whom each probe is taken for, videoId,rank1,…,rank20 (GREW's form); also of probes "
+    "whose people nobody knows.",
 )
 @options.seed
 @options.overwrite
@@ -77,7 +91,9 @@ def command(
     fuse: bool,
     count_failures: bool,
     rounding: str,
+    rank_by: str,
     truth: Path | None,
+    answers: Path | None,
     seed: int,
     overwrite: bool,
     form: str,
@@ -101,6 +117,8 @@ def command(
         )
     if fuse and len(geis) < 2:
         raise click.UsageError("--fuse puts several GEI artefacts together; there is one only.")
+    if answers is not None and len(geis) > 1 and not fuse:
+        raise click.UsageError("--answers are of one input; give one GEIS, or fuse them.")
     wrote = None if output is None else console.writing(output)
     results = EvaluationResults(
         result
@@ -111,16 +129,25 @@ def command(
             k=k,
             count_failures=count_failures,
             rounding=rounding,
+            rank_by=rank_by,
             protocol=protocol,
             features=features,
             metrics=metrics,
             probe_view=probe_view,
             truth=truth,
             output=output,
+            answers=answers,
             overwrite=overwrite,
             seed=seed,
         )
     )
+    if not results:
+        # Nobody knows the probes' people: there are answers only.
+        if as_json or form == "json":
+            console.print_json({"results": [], "answers": str(answers)})
+        else:
+            console.say(f"Wrote {answers}.")
+        return
     if as_json or form == "json":
         console.print_json(to_json(results))
     elif form in FORMATS:

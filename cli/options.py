@@ -287,8 +287,9 @@ class _ProtocolName(click.ParamType):  # type: ignore[type-arg]  # generic in th
 protocol = click.option(
     "--protocol",
     type=_ProtocolName(),
-    help="Who trains, who is tested: casia-b-62-62, casia-b-74-50, halves, or a file as gaitkit "
-    "protocol show prints it.  [default: casia-b-62-62 for subjects 001-124, else halves]",
+    help="Who trains, who is tested: a name (gaitkit protocol list), a file as gaitkit protocol "
+    "show prints it, or a partition file of OpenGait (.json).  [default: that of the data set "
+    "where its names tell it, else halves]",
 )
 
 

@@ -9,7 +9,10 @@ from typing import Any, Literal, get_args
 
 from gaitkit.errors import OptionError, refuse_unknown
 
-__all__ = ["Cycles", "GeiOptions", "Mirror"]
+__all__ = ["SELECTS_SEQUENCES", "Cycles", "GeiOptions", "Mirror"]
+
+SELECTS_SEQUENCES = frozenset({"min_frames"})
+"""Options that decide which sequences are kept, and change no pixel of one that is."""
 
 Cycles = Literal["all", "whole"]
 Mirror = Literal["none", "view", "track"]

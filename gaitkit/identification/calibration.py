@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact, open_artifact
 from gaitkit.errors import ArtifactError, OptionError, ProtocolError
+from gaitkit.gei.making import making_differences
 from gaitkit.identification.evaluation import EvaluationResult
 from gaitkit.identification.features import LinearProjection
 from gaitkit.identification.results import read_results
@@ -96,10 +97,13 @@ def read_calibration(path: Path, gallery: Artifact, feature: str, metric: str) -
     results = read_results(path)
     with open_artifact(path, kind="identification", guarded=True) as artifact:
         made = artifact.parameters.get("input")
-    if made != gallery.parameters:
+    differing = making_differences(made if isinstance(made, dict) else {}, gallery.parameters)
+    if differing:
+        name, here, there = differing[0]
         raise ArtifactError(
             f"{path} holds the results of GEIs that were made differently from those of "
-            f"{gallery.path}: other options or another model.",
+            f"{gallery.path}, by other options or another model: {name} is {here} in the one and "
+            f"{there} in the other.",
             hint="Calibrate with the results of GEIs made as the gallery's.",
         )
     for result in results:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gaitkit.identification.crossview import at_view
 from gaitkit.identification.distances import Estimate
-from gaitkit.identification.figures.rates import average_precision
+from gaitkit.identification.figures.rates import average_precision, inverse_negative_penalty
 from gaitkit.identification.metrics import Metric
 from gaitkit.labels import Labels
 
@@ -44,6 +44,8 @@ class Scores:
         Of the list of gallery rows; 0 where the probe's person has none, NaN where nobody has.
     enrolled : int
         The most people at one view.
+    inverse_negative_penalty : ndarray of float64, shape (p, g)
+        Likewise.
     """
 
     people: NDArray[np.int64]
@@ -51,6 +53,7 @@ class Scores:
     distance: NDArray[np.float32]
     average_precision: NDArray[np.float64]
     enrolled: int
+    inverse_negative_penalty: NDArray[np.float64]
 
     @property
     def mates(self) -> NDArray[np.bool_]:
@@ -108,6 +111,7 @@ class ScoreKeeper:
                 (len(np.unique(enrolled[at_view(views, view)])) for view in gallery_views),
                 default=0,
             ),
+            np.full(shape, np.nan),
         )
         self._metric, self._whose = metric, enrolled
         self._sizes = [int(at_view(views, view).sum()) for view in gallery_views]
@@ -138,6 +142,8 @@ class ScoreKeeper:
     ) -> None:
         mates = self.scores.probe_people[part, None] == whose
         self.scores.average_precision[part, view] = average_precision(distance, mates)
+        penalty = inverse_negative_penalty(distance, mates)
+        self.scores.inverse_negative_penalty[part, view] = penalty
 
     def _rank_held(self, view: int) -> None:
         parts = {(part.start, part.stop) for _, part, _ in self._held}

@@ -25,6 +25,7 @@ from gaitkit.identification.metrics import DEFAULT_METRIC, Metric, get_metric
 from gaitkit.labels import Labels, format_view
 
 __all__ = [
+    "RANKED",
     "ROUNDINGS",
     "CrossViewTable",
     "ViewMatches",
@@ -42,6 +43,9 @@ __all__ = [
     "view_name",
     "vote",
 ]
+
+RANKED = ("people", "rows")
+"""What a rank counts: people (ISO/IEC 19795-1), or gallery rows (torchreid, OpenGait)."""
 
 ROUNDINGS = ("none", "opengait")
 """How the cells of a table are rounded before averaging."""
@@ -74,6 +78,8 @@ class ViewMatches:
         they were not asked for.
     neighbour_distances : ndarray of float64, shape (p, g, t)
         Their distances; NaN past the end.
+    inverse_negative_penalty : ndarray of float64, shape (p, g)
+        As `average_precision`.
     """
 
     gallery_views: NDArray[np.float64]
@@ -86,6 +92,7 @@ class ViewMatches:
     average_precision: NDArray[np.float64] | None = None
     neighbours: NDArray[np.int64] | None = None
     neighbour_distances: NDArray[np.float64] | None = None
+    inverse_negative_penalty: NDArray[np.float64] | None = None
 
     def __repr__(self) -> str:
         probes, views = self.rank.shape
@@ -198,6 +205,7 @@ def match_views(
     gallery_views: NDArray[np.float64] | None = None,
     top: int = 1,
     k: int = 1,
+    rank_by: str = "people",
     observe: Observer | None = None,
     threads: int | None = None,
 ) -> ViewMatches:
@@ -219,6 +227,8 @@ def match_views(
         How many neighbours are kept.
     k : int
         How many of them vote, see `vote`.
+    rank_by : {"people", "rows"}
+        What `rank` counts: people by their nearest row, or gallery rows.
     observe : callable, optional
         Told of all distances, by place among the gallery's and the probes' rows.
     threads : int, optional
@@ -242,6 +252,7 @@ def match_views(
         metric=metric,
         groups=groups,
         top=max(top, k),
+        rank_by=rank_by,
         observe=observe,
         threads=threads,
     )

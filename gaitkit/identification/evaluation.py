@@ -22,9 +22,11 @@ from gaitkit.dropped import DroppedRow
 from gaitkit.errors import OptionError
 from gaitkit.identification.comparison_scores import ScoreKeeper
 from gaitkit.identification.crossview import (
+    RANKED,
     ROUNDINGS,
     CrossViewTable,
     ViewMatches,
+    at_view,
     counts_identical,
     cross_view_table,
     in_views,
@@ -39,6 +41,7 @@ from gaitkit.identification.quality import QualityTable
 from gaitkit.labels import Labels, format_view
 from gaitkit.printable import printable, quoted
 from gaitkit.protocols import Protocol, Split, default_protocol, get_protocol, resolve
+from gaitkit.protocols.splitting import absent_people
 
 __all__ = [
     "NEIGHBOURS",
@@ -97,6 +100,8 @@ class EvaluationResult:
     rounding : str
         ``none``, or ``opengait`` where each cell of `tables` was rounded to two decimals before
         averaging.
+    rank_by : str
+        What ranks count: ``people``, or gallery ``rows``.
     """
 
     source: str
@@ -114,6 +119,7 @@ class EvaluationResult:
     fusion: Fusion | None = None
     failed: Mapping[str, Labels] = field(default_factory=dict)
     rounding: str = "none"
+    rank_by: str = "people"
 
     @property
     def protocol(self) -> Protocol:
@@ -153,17 +159,31 @@ class EvaluationResult:
         if self.over == "all pairs":
             used = self.split.gallery | self.split.probe
             unknown = int(np.isnan(self.labels.view[used]).sum())
-            return [
+            told = [
                 f"The view of {unknown} of {int(used.sum())} sequences is unknown: one rank-1 over "
                 "all pairs of probe and gallery, no mean over different views."
             ]
+            return told + self._left_out()
         if self.over == "equal views":
             view = format_view(float(self.probe_views[0]))
             return [
                 f"There is one view only, {view}: rank-1 is that of equal views, no mean over "
-                "different ones."
+                "different ones.",
+                *self._left_out(),
             ]
-        return []
+        return self._left_out()
+
+    def _left_out(self) -> list[str]:
+        """Probes that are in no rate."""
+        told = [
+            f"{count} probes of {name} have no mate in the gallery and are not counted."
+            for name, count in self.split.skipped.items()
+            if count
+        ]
+        nameless = 0 if self.split.nameless is None else int(self.split.nameless.sum())
+        if nameless:
+            told.append(f"{nameless} probes of people nobody knows are not counted.")
+        return told
 
     def by_camera(self, probe_set: str) -> dict[str, tuple[float, int]]:
         """Rank-1 of the probes of each camera, where walks are called after cameras.
@@ -277,6 +297,8 @@ class ProtocolSearch:
         Of `ROUNDINGS`.
     seed : int
         Of draws and folds.
+    rank_by : str
+        Of `RANKED`.
     """
 
     labels: Labels
@@ -288,6 +310,7 @@ class ProtocolSearch:
     count_failures: bool
     rounding: str
     seed: int
+    rank_by: str = "people"
 
     def __call__(
         self, vectors: NDArray[Any], metric: Metric, threads: int | None
@@ -307,11 +330,18 @@ class ProtocolSearch:
             gallery_views=self.gallery_views,
             top=NEIGHBOURS,
             k=self.k,
+            rank_by=self.rank_by,
             observe=keeper,
             threads=threads,
         )
         scores = keeper.scores
-        matches = replace(matches, average_precision=scores.average_precision)
+        matches = replace(
+            matches,
+            average_precision=scores.average_precision,
+            inverse_negative_penalty=scores.inverse_negative_penalty,
+        )
+        enrolled = labels.view[split.gallery]
+        most = max((int(at_view(enrolled, view).sum()) for view in self.gallery_views), default=0)
         failed = failed_probes(split, self.dropped, labels, self.probe_views)
         return {
             "split": split,
@@ -336,11 +366,13 @@ class ProtocolSearch:
                 failed,
                 count_failures=self.count_failures,
                 rounding=self.rounding,
+                ranked=most if self.rank_by == "rows" else None,
                 seed=self.seed,
             ),
             "k": self.k,
             "failed": failed,
             "rounding": self.rounding,
+            "rank_by": self.rank_by,
         }
 
 
@@ -354,6 +386,7 @@ def evaluate_vectors(
     probe_view: float | None = None,
     k: int = 1,
     rounding: str = "none",
+    rank_by: str = "people",
     seed: int = 0,
     threads: int | None = None,
 ) -> EvaluationResult:
@@ -376,6 +409,9 @@ def evaluate_vectors(
         Nearest gallery rows that vote; 1 is the nearest neighbour.
     rounding : {"none", "opengait"}
         ``opengait`` rounds each cell before averaging, as that toolkit does.
+    rank_by : {"people", "rows"}
+        What ranks count: people by their nearest row (ISO/IEC 19795-1), or gallery rows, as
+        torchreid and OpenGait do. Rank 1 is the same.
     seed : int
         Of the draws behind the intervals and the folds of the open set.
     threads : int, optional
@@ -402,7 +438,7 @@ def evaluate_vectors(
     >>> evaluate_vectors(vectors, Labels.from_keys(keys), protocol="halves").headline("nm")
     100.0
     """
-    check_search_options(k, rounding)
+    check_search_options(k, rounding, rank_by)
     vectors = as_vectors(vectors, "`vectors`")
     if len(vectors) != len(labels):
         raise OptionError(
@@ -412,7 +448,9 @@ def evaluate_vectors(
         )
     split = apply_protocol(labels, protocol)
     gallery_views, probe_views = table_views(labels, split, gallery_view, probe_view)
-    search = ProtocolSearch(labels, split, gallery_views, probe_views, [], k, False, rounding, seed)
+    search = ProtocolSearch(
+        labels, split, gallery_views, probe_views, [], k, False, rounding, seed, rank_by
+    )
     chosen = get_metric(metric)
     return EvaluationResult(
         source="arrays",
@@ -475,8 +513,8 @@ def as_vectors(values: Any, what: str) -> NDArray[Any]:
     return array
 
 
-def check_search_options(k: int, rounding: str) -> None:
-    """Refuse a number of voting neighbours that is not from 1 to 1000, or an unknown rounding.
+def check_search_options(k: int, rounding: str, rank_by: str = "people") -> None:
+    """Refuse a number of voting neighbours that is not from 1 to 1000, or an unknown name.
 
     Raises
     ------
@@ -489,6 +527,16 @@ def check_search_options(k: int, rounding: str) -> None:
         raise OptionError(
             f"There is no rounding {quoted(rounding)}.",
             hint=f"Choose one of {', '.join(ROUNDINGS)}.",
+        )
+    if rank_by not in RANKED:
+        raise OptionError(
+            f"There are no ranks by {quoted(rank_by)}.",
+            hint=f"Choose one of {', '.join(RANKED)}.",
+        )
+    if rank_by == "rows" and k > 1:
+        raise OptionError(
+            f"With {k} neighbours that vote, people are ranked and not rows.",
+            hint="Give `k=1`, or `rank_by='people'`.",
         )
 
 
@@ -515,8 +563,14 @@ def apply_protocol(labels: Labels, protocol: Protocol | str | Path | None) -> Sp
     else:
         protocol = get_protocol(protocol)
     split = resolve(protocol, labels)
+    absent = absent_people(split.protocol, labels)
+    if absent:
+        _log.info("protocol %s: not in the data: %s", split.protocol.name, absent)
+    for name, count in split.skipped.items():
+        if count:
+            _log.warning("%d probes of %s have no mate in the gallery: skipped", count, name)
     empty = [name for name, rows in split.probes.items() if not rows.any()]
-    if empty:
+    if empty and split.probe.any():
         _log.warning("no probes of %s: their tables stay empty", ", ".join(empty))
     return split
 

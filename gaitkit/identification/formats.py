@@ -84,7 +84,8 @@ def _headline_rows(result: EvaluationResult, name: str) -> Iterator[list[str]]:
     ):
         yield [label, "", "", _plain(value), "", "", ""]
     for rank, value in enumerate(numbers.cmc.tolist(), start=1):
-        yield [f"CMC rank {rank}", "", "", _plain(value), "", "", ""]
+        ranked = "" if result.rank_by == "people" else f" by {result.rank_by}"
+        yield [f"CMC rank {rank}{ranked}", "", "", _plain(value), "", "", ""]
     failures = numbers.failures_to_acquire
     yield ["failures to acquire", "", "", str(failures.count), "", "", str(failures.of)]
 
@@ -279,6 +280,7 @@ def _result_json(result: EvaluationResult) -> dict[str, Any]:
         "metric": result.metric,
         "k": result.k,
         "rounding": result.rounding,
+        "rank_by": result.rank_by,
         "gallery_views": _numbers(result.gallery_views),
         "probe_views": _numbers(result.probe_views),
         "conditions": {
@@ -353,6 +355,7 @@ def _nested(values: NDArray[np.float64]) -> Any:
 def _numbers_json(numbers: Numbers) -> dict[str, Any]:
     """The figures as JSON-able data; per cent, what cannot be computed is `None`."""
     data: dict[str, Any] = {name: _interval_json(getattr(numbers, name)) for name in FIGURES}
+    data |= {name: _interval_json(figure) for name, figure in numbers.more.items()}
     data["pooled"] = {name: _or_none(getattr(numbers, f"pooled_{name}")) for name in FIGURES}
     data["cmc"] = _list(numbers.cmc)
     found, opened = numbers.verification, numbers.open_set

@@ -70,6 +70,7 @@ class Matches:
     rank : ndarray of int64, shape (p, g)
         Identification rank (ISO/IEC 19795-1): the place of the probe's subject in the list of
         *subjects* by their nearest row, 1 for first; 0 where the subject is not in that gallery.
+        By rows, the place of the subject's nearest row among all rows of the gallery.
     """
 
     neighbours: NDArray[np.int64]
@@ -97,6 +98,7 @@ def search(
     metric: Metric,
     groups: Sequence[NDArray[np.int64]] | None = None,
     top: int = 1,
+    rank_by: str = "people",
     observe: Observer | None = None,
     block_entries: int = _BLOCK_ENTRIES,
     block_rows: int | None = None,
@@ -120,6 +122,8 @@ def search(
         Rows of `gallery` that form one gallery each; by default one gallery of all rows.
     top : int
         How many nearest rows are wanted.
+    rank_by : {"people", "rows"}
+        What `Matches.rank` counts.
     observe : callable, optional
         For who needs all distances and not only the nearest.
     block_entries : int
@@ -165,6 +169,7 @@ def search(
             one = _OneGallery(
                 gallery, rows, gallery_subjects, probes, metric, approximation, held, pool
             )
+            one.by_rows = rank_by == "rows"
             whose = None if gallery_subjects is None else probe_subjects
             watch = None if observe is None else partial(observe, column)
             if whose is None and watch is None and len(rows) == gallery.shape[0]:
@@ -245,6 +250,7 @@ class _OneGallery:
         self._gallery, self._rows, self._probes = gallery, rows, probes
         self._metric, self._approximation, self._pool = metric, approximation, pool
         self._held = held
+        self.by_rows = False
         self.width = min(held, len(rows))
         self._subjects: NDArray[np.int64] = np.zeros(1, dtype=np.int64)
         self._people = np.zeros(len(rows), dtype=np.int64)
@@ -288,7 +294,7 @@ class _OneGallery:
                 for block, part in self._pieces(batch, step):
                     estimate, direct = block.estimate(part), self._direct(block, part)
                     ahead.update(part, estimate, block.rows, block.people, direct)
-            rank[batch] = ahead.ranks(own[batch])
+            rank[batch] = ahead.ranks(own[batch], by_rows=self.by_rows)
         return best, mates, rank
 
     def _numbers(self, whose: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
@@ -424,6 +430,7 @@ class PeopleAhead:
         self._mates = mates
         self._start = batch.start
         self._ahead = np.zeros((batch.stop - batch.start, people), dtype=bool)
+        self._rows = np.zeros(batch.stop - batch.start, dtype=np.int64)
 
     def update(
         self,
@@ -456,15 +463,18 @@ class PeopleAhead:
             ahead[probe, column] = (exact < distance[probe]) | tie
         first = np.flatnonzero(np.diff(people, prepend=-1))
         here = slice(part.start - self._start, part.stop - self._start)
+        self._rows[here] += np.count_nonzero(ahead, axis=1)
         self._ahead[here, people[first]] |= np.logical_or.reduceat(ahead, first, axis=1)
 
-    def ranks(self, own: NDArray[np.int64]) -> NDArray[np.int64]:
+    def ranks(self, own: NDArray[np.int64], *, by_rows: bool = False) -> NDArray[np.int64]:
         """Place of each probe's subject among the people, 1 for first.
 
         Parameters
         ----------
         own : ndarray of int64, shape (p,)
             Number of the probe's subject; -1 where it is not in the gallery.
+        by_rows : bool
+            Place of the subject's nearest row among the rows instead.
 
         Returns
         -------
@@ -474,5 +484,9 @@ class PeopleAhead:
         enrolled = np.flatnonzero(own >= 0)
         self._ahead[enrolled, own[enrolled]] = False
         ranks = np.zeros(len(own), dtype=np.int64)
+        if by_rows:
+            # None of the subject's own rows is before its nearest one.
+            ranks[enrolled] = 1 + self._rows[enrolled]
+            return ranks
         ranks[enrolled] = 1 + self._ahead[enrolled].sum(axis=1)
         return ranks

@@ -20,7 +20,7 @@ every shape, kind and row number, whatever somebody has put into the file.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from gaitkit.arguments import as_path
 from gaitkit.artifacts import Artifact, InputRef, TrainedOn, open_artifact, write_artifact
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import DamagedArtifactError, OptionError, ProtocolError
-from gaitkit.identification.crossview import CrossViewTable, ViewMatches
+from gaitkit.identification.crossview import RANKED, CrossViewTable, ViewMatches
 from gaitkit.identification.evaluation import EvaluationResult, EvaluationResults
 from gaitkit.identification.features import LinearProjection
 from gaitkit.identification.figures.bootstrap import Interval
@@ -43,7 +43,7 @@ from gaitkit.identification.fusion import Fusion
 from gaitkit.identification.quality import QualityTable
 from gaitkit.labels import Labels
 from gaitkit.outputs import Output
-from gaitkit.protocols import Protocol, Split, split_subjects
+from gaitkit.protocols import Protocol, Split, resolve, split_subjects
 
 __all__ = ["EvaluationResult", "ResultsProvenance", "read_results", "write_results"]
 
@@ -60,6 +60,7 @@ _MATCHES = {
     "average_precision": "f",
     "neighbours": "i",
     "neighbour_distances": "f",
+    "inverse_negative_penalty": "f",
 }
 _CURVES = ("fmr", "fnmr", "edges", "genuine", "impostor")
 _QUALITY = ("views", "ssim", "mae", "sequences", "conditions", "without_truth")
@@ -137,6 +138,8 @@ def write_results(
         "rounding": first.rounding,
         "fusion": [None if item.fusion is None else asdict(item.fusion) for item in results],
     }
+    if first.rank_by != "people":
+        parameters["rank_by"] = first.rank_by
     if first.quality is not None:
         parameters["quality"] = {
             "target_view": first.quality.target_view,
@@ -197,6 +200,7 @@ def _read_all(artifact: Artifact) -> EvaluationResults:
             for item in protocol.probes
         },
     )
+    split = _with_left_out(split, artifact.labels)
     quality = _read_quality(artifact)
     names = artifact.parameters["results"]
     fusions = artifact.parameters.get("fusion", [None] * len(names))
@@ -204,6 +208,15 @@ def _read_all(artifact: Artifact) -> EvaluationResults:
         _read_result(artifact, str(feature), str(metric), split, quality, fusion)
         for (feature, metric), fusion in zip(names, fusions, strict=True)
     )
+
+
+def _with_left_out(split: Split, labels: Labels) -> Split:
+    """The probes that are in no rate, which follow from the protocol."""
+    protocol = split.protocol
+    if not (protocol.unknown_people or protocol.skip_unmated):
+        return split
+    again = resolve(protocol, labels)
+    return replace(split, nameless=again.nameless, skipped=again.skipped)
 
 
 def _array(artifact: Artifact, name: str, kind: str, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -285,7 +298,15 @@ def _read_result(
         else Fusion(tuple(map(float, fusion["weights"])), tuple(map(float, fusion["scales"]))),
         failed={name: _read_failed(artifact, f"failed/{name}") for name in split.probes},
         rounding=str(artifact.parameters.get("rounding", "none")),
+        rank_by=_ranked(artifact),
     )
+
+
+def _ranked(artifact: Artifact) -> str:
+    rank_by = artifact.parameters.get("rank_by", "people")
+    if rank_by not in RANKED:
+        raise ValueError(f"ranks by {rank_by!r:.40}")
+    return str(rank_by)
 
 
 def _read_failed(artifact: Artifact, place: str) -> Labels:
@@ -327,6 +348,8 @@ def _numbers_out(numbers: Numbers, place: str) -> dict[str, NDArray[Any]]:
         "pooled_cmc": numbers.pooled_cmc,
         "failures_to_acquire": np.array([failures.count, failures.of, failures.counted], dtype=int),
     }
+    for name, figure in numbers.more.items():
+        arrays[f"more/{name}"] = _rows(figure)
     found = numbers.verification
     if found is not None:
         arrays |= {
@@ -361,6 +384,12 @@ def _numbers_in(artifact: Artifact, place: str) -> Numbers:
 
     def read(name: str) -> NDArray[Any]:
         return artifact.read(f"{place}/{name}")
+
+    # In the order in which they are shown: by rank, then the rest.
+    further = sorted(
+        (name.removeprefix(f"{place}/more/") for name in artifact.names(f"{place}/more/")),
+        key=lambda name: (len(name), name),
+    )
 
     verification = None
     if f"{place}/verification/rates" in artifact:
@@ -408,6 +437,7 @@ def _numbers_in(artifact: Artifact, place: str) -> Numbers:
         verification=verification,
         open_set=open_set,
         failures_to_acquire=Failures(count, of, bool(counted)),
+        more={name: _intervals(read(f"more/{name}"), 1)[0] for name in further},
     )
 
 

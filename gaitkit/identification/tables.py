@@ -46,6 +46,12 @@ WIDTH = 100
 BESIDE = ("gaitgan", "gaitganv2", "spae")
 """Published systems that stand beside one's own figures at a probe view."""
 
+RANK_WORDS = {
+    "people": "people, each by their nearest row (ISO/IEC 19795-1)",
+    "rows": "gallery rows, as torchreid and OpenGait do",
+}
+"""What a rank counts, for readers."""
+
 _EMPTY = "-"
 _CELL = 7
 _GROUP_CELL = 6
@@ -93,7 +99,8 @@ def results_text(result: EvaluationResult) -> str:
         Lines without a trailing newline.
     """
     figures = figures_text(result)
-    parts = [title(result)] + ([figures] if figures else [])
+    ranked = f"ranks count {RANK_WORDS[result.rank_by]}"
+    parts = [title(result)] + ([f"{figures}\n{ranked}"] if figures else [])
     for name, table in result.tables.items():
         text = cross_view_text(table, name, identical_view=result.protocol.identical_view)
         parts.append("\n".join([text, *_camera_lines(result, name)]))
@@ -104,11 +111,12 @@ def results_text(result: EvaluationResult) -> str:
 def _rules(result: EvaluationResult) -> str:
     """How to read the matrices, and why they are as they are."""
     if result.over == "different views":
-        return (
+        text = (
             "Per cent. Row: gallery view; column: probe view. (In brackets: equal views, in no "
             "mean.) A probe\nwhose person is not enrolled at the gallery view counts as an error. "
             f"{_EMPTY}: no probe or no gallery."
         )
+        return "\n".join([text, *result.remarks()])
     text = "Per cent. Row: gallery view; column: probe view. "
     if result.over == "all views":
         text += "Equal views count in the means, as the protocol says. "

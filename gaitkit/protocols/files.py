@@ -1,4 +1,8 @@
-"""Protocols in TOML: read and checked key by key, and written in the same form to copy and edit."""
+"""Protocols in TOML: read and checked key by key, and written in the same form to copy and edit.
+
+OpenGait's partition files (JSON: ``TRAIN_SET``, ``TEST_SET``, of Gait3D also ``PROBE_SET``) are
+read, too.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gaitkit.arguments import as_path
-from gaitkit.documents import read_toml
+from gaitkit.documents import read_json, read_toml
 from gaitkit.errors import OptionError, ProtocolError, did_you_mean
 from gaitkit.printable import LETTERS, harmless_in_json, printable, quoted
 from gaitkit.protocols.builtin import PROTOCOLS
-from gaitkit.protocols.model import ProbeSet, Protocol, SubjectRange, Walks
+from gaitkit.protocols.model import (
+    ANY,
+    ProbeSet,
+    Protocol,
+    SubjectRange,
+    Walks,
+    compressed,
+    sequence_of,
+    sequence_text,
+)
 
 __all__ = ["get_protocol", "load_protocol", "protocol_toml"]
 
@@ -24,12 +37,20 @@ _FLAGS = {
     "covers_everybody": "whether a person who neither trains nor is tested is an error",
     "empty_probes": "whether a probe set without sequences is no error",
 }
+_MORE_FLAGS = {
+    "absent_people": "whether people who are named one by one may be missing in the data",
+    "skip_unmated": "whether probes whose person is not enrolled are left out and counted",
+    "fits_data": "whether names and walks are fitted to the data set",
+}
 _VIEWS = ("gallery_views", "probe_views")
-_KEYS = ("name", "description", *_REQUIRED, *_FLAGS, *_VIEWS)
+_LISTS = ("ranks", "unknown_people", "probe_sequences")
+_KEYS = ("name", "description", *_REQUIRED, *_FLAGS, *_VIEWS, *_MORE_FLAGS, *_LISTS)
+
+_PARTITION = ("TRAIN_SET", "TEST_SET", "PROBE_SET")
 
 
 def get_protocol(name: Protocol | str | Path) -> Protocol:
-    """A built-in protocol by name, or one from a file whose name ends in ``.toml``.
+    """A built-in protocol by name, or one from a file whose name ends in ``.toml`` or ``.json``.
 
     Parameters
     ----------
@@ -58,17 +79,20 @@ def get_protocol(name: Protocol | str | Path) -> Protocol:
     text = str(name)
     if text in PROTOCOLS:
         return PROTOCOLS[text]
-    if Path(text).suffix == ".toml":
+    if Path(text).suffix in (".toml", ".json"):
         return load_protocol(Path(text))
     raise OptionError(
         f"There is no protocol {quoted(text)}.",
         hint=f"{did_you_mean(text, PROTOCOLS)}Choose one of {', '.join(PROTOCOLS)}, or give a "
-        "file whose name ends in .toml.",
+        "file whose name ends in .toml, or a partition file in .json.",
     )
 
 
 def load_protocol(path: Path | str) -> Protocol:
-    """Read a protocol from a TOML file; `protocol_toml` shows the form.
+    """Read a protocol from a TOML file (`protocol_toml` shows the form) or a partition file.
+
+    A partition file, whose name ends in ``.json``, says who trains and who is tested; what is
+    enrolled and what is searched follows from the data, see `fitted`.
 
     Parameters
     ----------
@@ -82,6 +106,8 @@ def load_protocol(path: Path | str) -> Protocol:
         the key.
     """
     path = as_path(path)
+    if path.suffix == ".json":
+        return _partition(path)
     data = read_toml(path, what="a protocol", error=ProtocolError)
     label = printable(str(path), 200)
     try:
@@ -114,6 +140,21 @@ def protocol_toml(protocol: Protocol) -> str:
     ]
     for key, meaning in _FLAGS.items():
         lines += [f"# {meaning[0].upper()}{meaning[1:]}.", f"{key} = {_flag(protocol, key)}"]
+    lines += [
+        line
+        for key, meaning in _MORE_FLAGS.items()
+        if getattr(protocol, key)
+        for line in (f"# {meaning[0].upper()}{meaning[1:]}.", f"{key} = true")
+    ]
+    if protocol.ranks != (1, 5, 10):
+        lines += ["# Ranks that are told.", f"ranks = [{', '.join(map(str, protocol.ranks))}]"]
+    if protocol.unknown_people:
+        names = ", ".join(map(_text, protocol.unknown_people))
+        lines += ["# Subjects that stand for people nobody knows.", f"unknown_people = [{names}]"]
+    if protocol.probe_sequences is not None:
+        names = ", ".join(_text(sequence_text(*key)) for key in protocol.probe_sequences)
+        lines += ["# The probes; what else is of the gallery's walks is enrolled."]
+        lines += [f"probe_sequences = [{names}]"]
     lines.append("# Which views, in degrees; without these keys all are used.")
     for key in _VIEWS:
         views = getattr(protocol, key)
@@ -157,7 +198,108 @@ def _protocol(data: Mapping[str, Any], stem: str) -> Protocol:
         empty_probes=_boolean(data, "empty_probes"),
         gallery_views=_views(data, "gallery_views"),
         probe_views=_views(data, "probe_views"),
+        ranks=_ranks(data),
+        unknown_people=tuple(_names(data, "unknown_people") or ()),
+        probe_sequences=_sequences(data),
+        **{key: _boolean(data, key) for key in _MORE_FLAGS},
     )
+
+
+def _ranks(data: Mapping[str, Any]) -> tuple[int, ...]:
+    value = data.get("ranks", [1, 5, 10])
+    whole = isinstance(value, list) and all(type(rank) is int for rank in value)
+    if not whole or not value or not all(1 <= rank <= 1000 for rank in value):
+        raise _wrong("ranks", "whole numbers from 1 to 1000 such as [1, 5, 10, 20]", value)
+    return tuple(sorted({1, 5, 10, *value}))
+
+
+def _names(data: Mapping[str, Any], key: str) -> list[str] | None:
+    value = data.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise _wrong(key, "a list of names in quotes", value)
+    return value
+
+
+def _sequences(data: Mapping[str, Any]) -> tuple[tuple[str, str, int], ...] | None:
+    names = _names(data, "probe_sequences")
+    return None if names is None else tuple(map(sequence_of, names))
+
+
+def _partition(path: Path) -> Protocol:
+    """The protocol that a partition file of OpenGait is.
+
+    Raises
+    ------
+    ProtocolError
+        It cannot be read, or is none.
+    """
+    label = printable(str(path), 200)
+    form = 'a partition file: {"TRAIN_SET": ["001", …], "TEST_SET": ["075", …]}'
+    data = read_json(path, what="a partition file", error=ProtocolError)
+    if not isinstance(data, dict) or not {"TRAIN_SET", "TEST_SET"} <= set(data):
+        keys = ", ".join(map(str, data)) if isinstance(data, dict) else type(data).__name__
+        raise ProtocolError(
+            f"{label}: expected the keys TRAIN_SET and TEST_SET; found {quoted(keys)}.",
+            hint=f"It must be {form}.",
+        )
+    sets = {
+        key: [_partition_name(label, key, one) for one in _listed(label, data, key)]
+        for key in _PARTITION
+    }
+    if not sets["TEST_SET"]:
+        raise ProtocolError(f"{label}: TEST_SET is empty: nobody is tested.")
+    twice = sorted(set(sets["TRAIN_SET"]) & set(sets["TEST_SET"]))
+    if twice:
+        raise ProtocolError(
+            f"{label}: {len(twice)} are in TRAIN_SET and in TEST_SET: {', '.join(twice[:5])}.",
+            hint="Who trains cannot be tested.",
+        )
+    probes = None
+    if "PROBE_SET" in data:
+        probes = tuple(_listed_probe(label, name) for name in sets["PROBE_SET"])
+    name = re.sub(r"[^\w.+-]", "-", path.stem)[:60] or "partition"
+    return Protocol(
+        # What a file says is not what a protocol of the same name says.
+        name=f"{name}-partition" if name.lower() in PROTOCOLS else name,
+        description=f"who trains and who is tested as {path.name[:80]} says",
+        train=compressed(sets["TRAIN_SET"]),
+        test=compressed(sets["TEST_SET"]),
+        gallery=(Walks(ANY),),
+        probes=(ProbeSet("probe" if probes else "all", (Walks(ANY),)),),
+        absent_people=True,
+        identical_view=probes is not None,
+        skip_unmated=probes is not None,
+        probe_sequences=probes,
+        fits_data=True,
+    )
+
+
+def _listed(label: str, data: Mapping[str, Any], key: str) -> list[Any]:
+    value = data.get(key, [])
+    if not isinstance(value, list):
+        raise ProtocolError(f"{label}: {key}: expected a list of names; found {quoted(value)}.")
+    return value
+
+
+def _partition_name(label: str, key: str, value: Any) -> str:
+    # Some write numbers as numbers.
+    if type(value) is int and value >= 0:
+        return str(value)
+    if not isinstance(value, str) or not value or len(value) > 200:
+        raise ProtocolError(f"{label}: {key}: expected names in quotes; found {quoted(value)}.")
+    return value
+
+
+def _listed_probe(label: str, name: str) -> tuple[str, str, int]:
+    found = re.fullmatch(r"([^/-]+)-(camid\d{1,4})_videoid(\d{1,6})-seq(\d{1,3})", name)
+    if found is None:
+        raise ProtocolError(
+            f"{label}: PROBE_SET: expected names such as 3000-camid0_videoid2-seq0; found "
+            f"{quoted(name)}."
+        )
+    return found[1], found[2], int(found[3]) * 1000 + int(found[4])
 
 
 def _string(data: Mapping[str, Any], key: str, default: str) -> str:
@@ -199,19 +341,35 @@ def _people(value: Any, key: str, word: str) -> Any:
 
 
 def _range(item: Any, key: str) -> SubjectRange:
+    by = 1
     if isinstance(item, str) and item:
-        numbers = re.fullmatch(r"(\d+)-(\d+)", item)
+        numbers = re.fullmatch(r"(\d+)-(\d+)(?:/(\d{1,6}))?", item)
         if numbers is None:
             return SubjectRange(item, item)
-        first, last = numbers.groups()
+        first, last, step = numbers.groups()
+        by = int(step or 1)
     elif isinstance(item, list) and len(item) == 2 and all(isinstance(end, str) for end in item):
         first, last = item
+    elif (
+        isinstance(item, list)
+        and len(item) == 3
+        and all(isinstance(end, str) for end in item[:2])
+        and type(item[2]) is int
+    ):
+        first, last, by = item
     else:
         raise _wrong(key, "names in quotes", item)
-    numbered = (first + last).isdecimal() and len(first) == len(last) and first < last
-    if first != last and not numbered:
+    ends = [re.fullmatch(r"(\d+)(\D*)", end) for end in (first, last)]
+    numbered = (
+        ends[0] is not None
+        and ends[1] is not None
+        and len(ends[0][1]) == len(ends[1][1])
+        and ends[0][2] == ends[1][2]
+        and first < last
+    )
+    if (first != last and not numbered) or by < 1:
         raise _wrong(key, "a range of numbers of equal length, the lower one first", item)
-    return SubjectRange(first, last)
+    return SubjectRange(first, last, by)
 
 
 def _walks(value: Any, key: str) -> tuple[Walks, ...]:
@@ -242,9 +400,10 @@ def _people_out(people: tuple[SubjectRange, ...] | Literal["first-half", "rest"]
 def _range_out(people: SubjectRange) -> str:
     text = str(people)
     # A single name that looks like a range, and a range that does not, are given by their ends.
-    if (people.first != people.last) == bool(re.fullmatch(r"\d+-\d+", text)):
+    if (people.first != people.last) == bool(re.fullmatch(r"\d+-\d+(/\d+)?", text)):
         return _text(text)
-    return f"[{_text(people.first)}, {_text(people.last)}]"
+    step = "" if people.step == 1 else f", {people.step}"
+    return f"[{_text(people.first)}, {_text(people.last)}{step}]"
 
 
 def _walks_out(walks: tuple[Walks, ...]) -> list[str]:

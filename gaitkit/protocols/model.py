@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,50 +13,129 @@ from numpy.typing import NDArray
 
 from gaitkit.errors import ProtocolError
 from gaitkit.labels import Labels, sequence_name
+from gaitkit.printable import quoted
 
-__all__ = ["ProbeSet", "Protocol", "SubjectRange", "Walks"]
+__all__ = [
+    "ANY",
+    "ProbeSet",
+    "Protocol",
+    "SubjectRange",
+    "Walks",
+    "compressed",
+    "sequence_of",
+    "sequence_text",
+]
 
 
 @dataclass(frozen=True)
 class SubjectRange:
     """Subjects from `first` to `last`, both included; a single one when they are equal.
 
-    Numbered subjects (``001`` to ``062``) are compared as numbers of the same length; any other
-    name only matches itself.
+    Numbered subjects (``001`` to ``062``, ``00001train`` to ``20000train``) are compared as numbers
+    of the same length; any other name only matches itself. With a `step` of 2 every second number
+    from the first one on belongs.
+
+    Examples
+    --------
+    >>> "00003" in SubjectRange("00001", "10305", 2), "00004" in SubjectRange("00001", "10305", 2)
+    (True, False)
     """
 
     first: str
     last: str
+    step: int = 1
 
     def __contains__(self, subject: object) -> bool:
-        if subject in (self.first, self.last):
+        if subject == self.first or (self.step == 1 and subject == self.last):
             return True
-        if not isinstance(subject, str) or not (subject.isdecimal() and self.first.isdecimal()):
+        own = _numbered(subject)
+        ends = _numbered(self.first), _numbered(self.last)
+        if own is None or ends[0] is None or ends[1] is None:
             return False
-        same_length = len(subject) == len(self.first) == len(self.last)
-        return same_length and self.last.isdecimal() and self.first <= subject <= self.last
+        # Their lengths and what stands behind the digits are the same.
+        if not own[1:] == ends[0][1:] == ends[1][1:]:
+            return False
+        return ends[0][0] <= own[0] <= ends[1][0] and (own[0] - ends[0][0]) % self.step == 0
+
+    def __len__(self) -> int:
+        first, last = _numbered(self.first), _numbered(self.last)
+        if first is None or last is None or first[1:] != last[1:]:
+            return len({self.first, self.last})
+        return (last[0] - first[0]) // self.step + 1
+
+    def names(self) -> Iterator[str]:
+        """Everybody in the range."""
+        first, last = _numbered(self.first), _numbered(self.last)
+        if first is None or last is None or first[1:] != last[1:]:
+            yield from dict.fromkeys((self.first, self.last))
+            return
+        for number in range(first[0], last[0] + 1, self.step):
+            yield f"{number:0{first[1]}d}{first[2]}"
 
     def __str__(self) -> str:
-        return self.first if self.first == self.last else f"{self.first}-{self.last}"
+        if self.first == self.last:
+            return self.first
+        return f"{self.first}-{self.last}" + ("" if self.step == 1 else f"/{self.step}")
+
+
+def _numbered(name: object) -> tuple[int, int, str] | None:
+    """A numbered name's number, how many digits it has, and what stands behind them."""
+    found = re.fullmatch(r"([0-9]{1,18})([^0-9]*)", name) if isinstance(name, str) else None
+    return None if found is None else (int(found[1]), len(found[1]), found[2])
+
+
+def compressed(names: Iterable[str]) -> tuple[SubjectRange, ...]:
+    """Names as few ranges, which hold exactly these.
+
+    Examples
+    --------
+    >>> [str(people) for people in compressed(["001", "002", "003", "011", "013", "015", "ann"])]
+    ['001-003', '011-015/2', 'ann']
+    """
+    rest = sorted(set(names), key=lambda name: (_numbered(name) or (0, 0, name))[::-1])
+    ranges: list[SubjectRange] = []
+    while rest:
+        run = 1
+        numbers = [_numbered(name) for name in rest[:2]]
+        if len(rest) > 2 and numbers[0] and numbers[1] and numbers[0][1:] == numbers[1][1:]:
+            start, width, suffix = numbers[0]
+            step = numbers[1][0] - start
+            while run < len(rest) and rest[run] == f"{start + run * step:0{width}d}{suffix}":
+                run += 1
+        if run > 2:
+            ranges.append(SubjectRange(rest[0], rest[run - 1], step))
+        else:
+            run = 1
+            ranges.append(SubjectRange(rest[0], rest[0]))
+        rest = rest[run:]
+    return tuple(ranges)
+
+
+ANY = "*"
+"""The condition of `Walks` that are of any condition."""
 
 
 @dataclass(frozen=True)
 class Walks:
-    """Some takes of one condition; all of them when `takes` is `None`."""
+    """Some takes of one condition, or of any (``*``); all of them when `takes` is `None`."""
 
     condition: str
     takes: tuple[int, ...] | None = None
 
     def mask(self, labels: Labels) -> NDArray[np.bool_]:
         """Rows that belong, shape (n,)."""
-        rows: NDArray[np.bool_] = np.asarray(labels.condition == self.condition, dtype=bool)
+        rows: NDArray[np.bool_] = np.ones(len(labels), dtype=bool)
+        if self.condition != ANY:
+            rows = np.asarray(labels.condition == self.condition, dtype=bool)
         if self.takes is not None:
             rows = rows & np.isin(labels.take, self.takes)
         return rows
 
     def __str__(self) -> str:
         if self.takes is None:
-            return f"{self.condition} (all takes)"
+            return "all walks" if self.condition == ANY else f"{self.condition} (all takes)"
+        if self.condition == ANY:
+            return f"take {' and '.join(map(str, self.takes))} of any condition"
         return ", ".join(sequence_name(self.condition, take) for take in self.takes)
 
 
@@ -96,6 +175,21 @@ class Protocol:
         Whether a probe set without sequences stays empty rather than being an error.
     gallery_views, probe_views : tuple of float, or None
         Degrees that are enrolled, or searched; all when `None`.
+    ranks : tuple of int
+        Ranks whose identification rates are told; 1, 5 and 10 always are.
+    absent_people : bool
+        Whether people who are named one by one may be missing in the data.
+    skip_unmated : bool
+        Whether a probe whose person is not enrolled is left out and counted, not an error.
+    unknown_people : tuple of str
+        Subjects that stand for people whom nobody knows: they are searched and answered, and no
+        part of any rate.
+    probe_sequences : tuple of (str, str, int), or None
+        Subject, condition and take of each probe; what else passes `gallery` is enrolled. `None`
+        where the walks alone say it. Empty where a list is needed that is not here.
+    fits_data : bool
+        Whether names are matched with or without leading zeros, and the walks are those of the data
+        set that the labels look like; `gallery` and `probes` are for data that look like none.
     """
 
     name: str
@@ -109,6 +203,12 @@ class Protocol:
     empty_probes: bool = False
     gallery_views: tuple[float, ...] | None = None
     probe_views: tuple[float, ...] | None = None
+    ranks: tuple[int, ...] = (1, 5, 10)
+    absent_people: bool = False
+    skip_unmated: bool = False
+    unknown_people: tuple[str, ...] = ()
+    probe_sequences: tuple[tuple[str, str, int], ...] | None = None
+    fits_data: bool = False
 
     def __post_init__(self) -> None:
         names = [probe.name for probe in self.probes]
@@ -153,7 +253,7 @@ class Protocol:
 
     def as_parameters(self) -> dict[str, Any]:
         """The protocol as JSON-able data; `Protocol.from_parameters` reads it back."""
-        return {
+        told: dict[str, Any] = {
             "name": self.name,
             "description": self.description,
             "train": _people_out(self.train),
@@ -167,6 +267,14 @@ class Protocol:
             "gallery_views": _views_out(self.gallery_views),
             "probe_views": _views_out(self.probe_views),
         }
+        # What most protocols do not use stands only where it is used, as it always was.
+        if self.ranks != (1, 5, 10):
+            told["ranks"] = list(self.ranks)
+        if self.unknown_people:
+            told["unknown_people"] = list(self.unknown_people)
+        if self.probe_sequences is not None:
+            told["probe_sequences"] = [sequence_text(*key) for key in self.probe_sequences]
+        return told | {flag: True for flag in _MORE_FLAGS if getattr(self, flag)}
 
     @classmethod
     def from_parameters(cls, data: Mapping[str, Any]) -> Protocol:
@@ -186,7 +294,43 @@ class Protocol:
             empty_probes=bool(data.get("empty_probes", True)),
             gallery_views=_views_in(data.get("gallery_views")),
             probe_views=_views_in(data.get("probe_views")),
+            ranks=tuple(int(rank) for rank in data.get("ranks", (1, 5, 10))),
+            unknown_people=tuple(str(name) for name in data.get("unknown_people", ())),
+            probe_sequences=None
+            if "probe_sequences" not in data
+            else tuple(sequence_of(str(text)) for text in data["probe_sequences"]),
+            **{flag: bool(data.get(flag, False)) for flag in _MORE_FLAGS},
         )
+
+
+_MORE_FLAGS = ("absent_people", "skip_unmated", "fits_data")
+
+
+def sequence_text(subject: str, condition: str, take: int) -> str:
+    """A sequence of whatever view: ``3000/camid0-2000``."""
+    return f"{subject}/{sequence_name(condition, take)}"
+
+
+def sequence_of(text: str) -> tuple[str, str, int]:
+    """The sequence that `sequence_text` named.
+
+    Raises
+    ------
+    ProtocolError
+        It is no such name.
+
+    Examples
+    --------
+    >>> sequence_of("3000/camid0-2000")
+    ('3000', 'camid0', 2000)
+    """
+    found = re.fullmatch(r"([^/]+)/([^/]+)-([0-9]{1,10})", text)
+    if found is None:
+        raise ProtocolError(
+            f"probe_sequences: expected subject/condition-take such as 3000/camid0-02; found "
+            f"{quoted(text)}."
+        )
+    return found[1], found[2], int(found[3])
 
 
 def _brief_people(people: tuple[SubjectRange, ...] | str) -> str:
@@ -197,12 +341,19 @@ def _brief(text: str) -> str:
     return text if len(text) <= 100 else text[:99] + "…"
 
 
-def _people_out(people: tuple[SubjectRange, ...] | str) -> str | list[list[str]]:
-    return people if isinstance(people, str) else [[item.first, item.last] for item in people]
+def _people_out(people: tuple[SubjectRange, ...] | str) -> str | list[list[Any]]:
+    if isinstance(people, str):
+        return people
+    # The step stands there only where there is one.
+    steps = [[] if item.step == 1 else [item.step] for item in people]
+    return [[one.first, one.last, *more] for one, more in zip(people, steps, strict=True)]
 
 
-def _people_in(people: Sequence[Sequence[str]]) -> tuple[SubjectRange, ...]:
-    return tuple(SubjectRange(str(first), str(last)) for first, last in people)
+def _people_in(people: Sequence[Sequence[Any]]) -> tuple[SubjectRange, ...]:
+    ranges = []
+    for first, last, *step in people:
+        ranges.append(SubjectRange(str(first), str(last), *(max(1, int(by)) for by in step)))
+    return tuple(ranges)
 
 
 def _walks_out(walks: Walks) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,10 +12,18 @@ from numpy.typing import NDArray
 
 from gaitkit.errors import OptionError, ProtocolError
 from gaitkit.labels import Labels, format_view, sequence_name
+from gaitkit.protocols.builtin import fitted
 from gaitkit.protocols.files import get_protocol
-from gaitkit.protocols.model import Protocol, SubjectRange, Walks
+from gaitkit.protocols.model import ANY, Protocol, SubjectRange, Walks, sequence_text
 
-__all__ = ["Split", "SubjectSplit", "describe_labels", "resolve", "split_subjects"]
+__all__ = [
+    "Split",
+    "SubjectSplit",
+    "absent_people",
+    "describe_labels",
+    "resolve",
+    "split_subjects",
+]
 
 _MORE_PEOPLE = (
     "Add people, or use a protocol that tests more of them: what needs no training (raw GEIs, "
@@ -63,6 +71,11 @@ class Split:
         Enrolled rows.
     probes : mapping of str to ndarray of bool, shape (n,)
         Searched rows of each probe set, in the protocol's order; a set may be empty, not all.
+    nameless : ndarray of bool, shape (n,), or None
+        Searched rows whose people nobody knows; then all sets may be empty.
+    skipped : mapping of str to int
+        Probes of each set that were left out because their person is not enrolled, where the
+        protocol says so.
     """
 
     protocol: Protocol
@@ -70,6 +83,8 @@ class Split:
     train: NDArray[np.bool_]
     gallery: NDArray[np.bool_]
     probes: Mapping[str, NDArray[np.bool_]]
+    nameless: NDArray[np.bool_] | None = None
+    skipped: Mapping[str, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         probes = ", ".join(f"{name} {int(rows.sum()):,}" for name, rows in self.probes.items())
@@ -96,7 +111,8 @@ def _checked(protocol: Any, labels: Any) -> tuple[Protocol, Labels]:
             f"Expected the Labels of a data set, found a {type(labels).__name__}.",
             hint="An artefact and a GeiSet have some: `.labels`.",
         )
-    return get_protocol(protocol), labels
+    chosen = get_protocol(protocol)
+    return fitted(chosen, labels) if chosen.fits_data else chosen, labels
 
 
 def split_subjects(protocol: Protocol | Path | str, labels: Labels | Any) -> SubjectSplit:
@@ -128,11 +144,11 @@ def split_subjects(protocol: Protocol | Path | str, labels: Labels | Any) -> Sub
     if protocol.train == "first-half":
         train = subjects[: len(subjects) // 2]
     else:
-        train = [s for s in subjects if any(s in people for people in protocol.train)]
+        train = _members(protocol.train, subjects)
     if protocol.test == "rest":
         test = sorted(set(subjects) - set(train))
     else:
-        test = [s for s in subjects if any(s in people for people in protocol.test)]
+        test = _members(protocol.test, subjects)
     both = sorted(set(train) & set(test))
     if both:
         raise ProtocolError(
@@ -151,8 +167,31 @@ def split_subjects(protocol: Protocol | Path | str, labels: Labels | Any) -> Sub
     return SubjectSplit(tuple(train), tuple(test))
 
 
+def _members(people: Sequence[SubjectRange], subjects: Sequence[str]) -> list[str]:
+    """Who of some subjects is meant; cheap for thousands, whom few ranges or many names mean."""
+    named = {one.first for one in people if one.first == one.last}
+    ranges = [one for one in people if one.first != one.last]
+    return [who for who in subjects if who in named or any(who in one for one in ranges)]
+
+
+def absent_people(protocol: Protocol, labels: Labels) -> str:
+    """Whom a protocol names or counts and the data lack, in one phrase; empty where nobody is."""
+    there, phrases = set(labels.subjects()), []
+    for key, people in (("train", protocol.train), ("test", protocol.test)):
+        if isinstance(people, str):
+            continue
+        total = sum(map(len, people))
+        if total - sum(who in one for who in there for one in people) <= 0:
+            continue
+        absent = sorted({who for one in people for who in one.names()} - there)
+        phrases.append(f"{len(absent):,} of {total:,} in {key} ({_listed(absent)})")
+    return "; ".join(phrases)
+
+
 def _refuse_absent(protocol: Protocol, labels: Labels) -> None:
     """Raise for people who are named one by one and are not there: mostly a misspelt name."""
+    if protocol.absent_people:
+        return
     there = set(labels.subjects())
     for key, people in (("train", protocol.train), ("test", protocol.test)):
         if isinstance(people, str):
@@ -198,9 +237,19 @@ def resolve(protocol: Protocol | Path | str, labels: Labels | Any) -> Split:
             f"artefact has none of them. It has {describe_labels(labels)}.",
             hint="Use `protocol='halves'`, which divides whatever subjects there are.",
         )
+    if protocol.probe_sequences == ():
+        raise ProtocolError(
+            f"Protocol {protocol.name} needs its list of probes, which is not part of gaitkit.",
+            hint="Give the data set's partition file as `protocol`: Gait3D.json of OpenGait or of "
+            "the Gait3D benchmark, with the keys TRAIN_SET, TEST_SET and PROBE_SET.",
+        )
     train = np.isin(labels.subject.astype(str), people.train)
     test = np.isin(labels.subject.astype(str), people.test)
-    gallery = _chosen(test, protocol.gallery, protocol.gallery_views, labels)
+    listed = _listed_probes(protocol, labels)
+    unknown = test & np.isin(labels.subject.astype(str), protocol.unknown_people)
+    gallery = _chosen(test & ~unknown, protocol.gallery, protocol.gallery_views, labels)
+    if listed is not None:
+        gallery &= ~listed
     if not gallery.any():
         walks = ", ".join(map(str, protocol.gallery))
         why = _what_emptied(test, protocol.gallery, protocol.gallery_views, labels)
@@ -220,8 +269,37 @@ def resolve(protocol: Protocol | Path | str, labels: Labels | Any) -> Split:
         probe.name: _chosen(test, probe.walks, protocol.probe_views, labels)
         for probe in protocol.probes
     }
-    _refuse_empty_probes(protocol, probes, test, labels)
-    return Split(protocol, people, train, gallery, probes)
+    if listed is not None:
+        probes = {name: rows & listed for name, rows in probes.items()}
+        if not np.logical_or.reduce(list(probes.values())).any():
+            raise ProtocolError(
+                f"Protocol {protocol.name} lists {len(protocol.probe_sequences or ())} probes, and "
+                f"the artefact has none of them: "
+                f"{sequence_text(*(protocol.probe_sequences or [('', '', 0)])[0])}, … It has "
+                f"{describe_labels(labels.select(test))}.",
+                hint="Give the partition file of this data set.",
+            )
+    # Nobody knows who these are: they are answered, and no part of any rate.
+    nameless: NDArray[np.bool_] = np.logical_or.reduce(list(probes.values())) & unknown
+    probes = {name: rows & ~unknown for name, rows in probes.items()}
+    skipped = {}
+    if protocol.skip_unmated:
+        mated = np.isin(labels.subject.astype(str), labels.subject[gallery].astype(str))
+        skipped = {name: int((rows & ~mated).sum()) for name, rows in probes.items()}
+        probes = {name: rows & mated for name, rows in probes.items()}
+    if not nameless.any():
+        _refuse_empty_probes(protocol, probes, test & ~unknown, labels)
+    answered = nameless if nameless.any() else None
+    return Split(protocol, people, train, gallery, probes, answered, skipped)
+
+
+def _listed_probes(protocol: Protocol, labels: Labels) -> NDArray[np.bool_] | None:
+    """Rows that the protocol's list names, shape (n,); `None` where it has none."""
+    if protocol.probe_sequences is None:
+        return None
+    names = set(protocol.probe_sequences)
+    keys = zip(labels.subject, labels.condition, labels.take.tolist(), strict=True)
+    return np.fromiter((key in names for key in keys), dtype=bool, count=len(labels))
 
 
 def _refuse_empty_probes(
@@ -264,8 +342,9 @@ def _filters(
     conditions = list(dict.fromkeys(item.condition for item in walks))
     named = "conditions" if len(conditions) > 1 else "condition"
     some = [item.mask(labels) for item in walks]
+    of_these = np.isin(labels.condition.astype(str), conditions) | (ANY in conditions)
     filters = [
-        (f"of {named} {', '.join(conditions)}", np.isin(labels.condition.astype(str), conditions)),
+        (f"of {named} {', '.join(conditions)}", of_these),
         (f"take {', '.join(map(str, walks))}", np.logical_or.reduce(some)),
     ]
     if views is not None:

@@ -9,7 +9,19 @@ from typing import Any, Literal, get_args
 
 from gaitkit.errors import OptionError, refuse_unknown
 
-__all__ = ["Alignment", "SilhouetteOptions"]
+__all__ = ["SELECTS_FRAMES", "Alignment", "SilhouetteOptions"]
+
+SELECTS_FRAMES = frozenset(
+    {
+        "min_height_px",
+        "drop_cut",
+        "drop_off_trend",
+        "trend_frames",
+        "height_tolerance",
+        "area_tolerance",
+    }
+)
+"""Options that decide which frames are kept, and change no pixel of a frame that is."""
 
 Alignment = Literal["person", "opengait", "given"]
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact, ArtifactWriter, Provenance, TrainedOn, open_artifact
-from gaitkit.artifacts.schema import differences
 from gaitkit.errors import MixtureError, ProtocolError
+from gaitkit.gei.making import are_ready_made, making_differences
 from gaitkit.identification.features import check_finite
 from gaitkit.outputs import Output
 from gaitkit.stages.evaluate import artifact_path
@@ -128,15 +128,25 @@ def _enrolled_before(old: Artifact, more: Artifact) -> bool:
 
 
 def refuse_mixture(one: Artifact, other: Artifact) -> None:
-    """Raise unless two GEI artefacts were made in the same way, so that distances mean something.
+    """Raise unless two GEI artefacts were made alike, so that distances mean something.
+
+    What alike is, `gaitkit.gei.making` says. Of ready-made GEIs nobody can say it: two such of one
+    size pass, with a line of caution.
 
     Raises
     ------
     MixtureError
         Naming the first parameter that differs, with both values.
     """
-    differing = list(differences(_how_made(one), _how_made(other)))
+    differing = making_differences(_how_made(one), _how_made(other))
     if not differing:
+        if are_ready_made(one.parameters):
+            _log.warning(
+                "%s and %s are ready-made GEIs, and nobody knows how they were aligned: distances "
+                "between them mean something only where both were made in the same way",
+                one.path,
+                other.path,
+            )
         return
     name, here, there = differing[0]
     more = f" ({len(differing) - 1} more differ)" if len(differing) > 1 else ""

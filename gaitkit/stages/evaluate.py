@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -17,6 +18,7 @@ from gaitkit.errors import (
     ProtocolError,
     SeenPeopleError,
 )
+from gaitkit.identification.answers import write_answers
 from gaitkit.identification.evaluation import (
     EvaluationResult,
     EvaluationResults,
@@ -40,6 +42,8 @@ from gaitkit.protocols import Protocol, Split
 
 __all__ = ["artifact_path", "evaluate"]
 
+_log = logging.getLogger(__name__)
+
 Chosen = TypeVar("Chosen", Feature, Metric)
 
 
@@ -57,7 +61,9 @@ def evaluate(
     k: int = 1,
     count_failures: bool = False,
     rounding: str = "none",
+    rank_by: str = "people",
     output: Path | str | None = None,
+    answers: Path | str | None = None,
     overwrite: bool = False,
     seed: int = 0,
     threads: int | None = None,
@@ -90,10 +96,17 @@ def evaluate(
         Count probes that were dropped before matching as errors in the identification rates.
     rounding : {"none", "opengait"}
         ``opengait`` rounds each cell before averaging, as that toolkit does.
+    rank_by : {"people", "rows"}
+        What ranks count: people by their nearest row (ISO/IEC 19795-1), or gallery rows, as
+        torchreid and OpenGait do. Rank 1 is the same.
     output : path-like, optional
         Write an `identification` artefact there; one with these very results is left as it is.
+    answers : path-like, optional
+        Write there, as CSV (``videoId,rank1,…,rank20``), whom each probe is taken for; also of
+        probes whose people nobody knows, which are no part of any rate. With one feature and one
+        metric.
     overwrite : bool
-        Replace an existing output.
+        Replace an existing output, and existing answers.
     seed : int
         Of the draws behind the intervals, the folds of the open set, and the pairs behind the
         scales of fused artefacts.
@@ -103,7 +116,8 @@ def evaluate(
     Returns
     -------
     EvaluationResults
-        A list of `EvaluationResult`: one per feature and metric, features outermost.
+        A list of `EvaluationResult`: one per feature and metric, features outermost. Empty where
+        nobody knows any probe's person: then there are answers only.
 
     Raises
     ------
@@ -133,6 +147,7 @@ def evaluate(
     truth = None if truth is None else artifact_path(truth, "`truth`")
     read = [*paths, *([] if truth is None else [truth])]
     claim = None if output is None else Output(output, overwrite=overwrite, inputs=read)
+    sheet = None if answers is None else Output(answers, overwrite=overwrite, inputs=read)
     seed = whole_number(seed, "seed", 0)
     threads = None if threads is None else whole_number(threads, "threads", 0)
     for role, view in (("probe_view", probe_view), ("gallery_view", gallery_view)):
@@ -140,10 +155,14 @@ def evaluate(
             number(view, role)
     chosen_features = _distinct(features, "features")
     chosen_metrics = [get_metric(name) for name in _distinct(metrics, "metrics")]
-    check_search_options(k, rounding)
+    check_search_options(k, rounding, rank_by)
+    if sheet is not None and (len(chosen_features) > 1 or len(chosen_metrics) > 1):
+        raise OptionError("`answers` are of one feature and one metric; there are several.")
     with ExitStack() as stack:
         if claim is not None:
             stack.enter_context(claim)
+        if sheet is not None:
+            stack.enter_context(sheet)
         artifacts = [stack.enter_context(open_artifact(item, kind="gei")) for item in paths]
         if claim is not None and claim.taken:
             _refuse_other_results(claim, artifacts)
@@ -155,10 +174,22 @@ def evaluate(
             _refuse_untrained(artifacts, chosen_features, split)
         for item in artifacts:
             _check_unseen(item, split)
+        nobody_known = not split.probe.any()
+        if nobody_known:
+            _refuse_no_rate(claim, sheet, split)
         gallery_views, probe_views = table_views(labels, split, gallery_view, probe_view)
         dropped = list(dict.fromkeys(row for item in artifacts for row in item.dropped))
         search = ProtocolSearch(
-            labels, split, gallery_views, probe_views, dropped, k, count_failures, rounding, seed
+            labels,
+            split,
+            gallery_views,
+            probe_views,
+            dropped,
+            k,
+            count_failures,
+            rounding,
+            seed,
+            rank_by,
         )
         quality = None if truth is None else _quality(artifact, truth, split)
         results = EvaluationResults()
@@ -168,6 +199,8 @@ def evaluate(
             ]
             feature = columns[0][1]
             used = split.gallery | split.probe
+            if split.nameless is not None and sheet is not None:
+                used = used | split.nameless
             if feature.fit is not None or len(artifacts) > 1:
                 used = used | split.train
             loaded = [
@@ -186,6 +219,12 @@ def evaluate(
                     seed=seed,
                     threads=threads,
                 )
+                if sheet is not None:
+                    stack.callback(
+                        _say_answered, write_answers(sheet, vectors, labels, split, metric), sheet
+                    )
+                if nobody_known:
+                    continue
                 found = search(vectors, metric, threads)
                 result = EvaluationResult(
                     source=" + ".join(item.name for item in paths),
@@ -198,7 +237,7 @@ def evaluate(
                     **found,
                 )
                 results.append(result)
-        if claim is not None:
+        if claim is not None and results:
             provenance = ResultsProvenance(
                 inputs=[item.ref() for item in artifacts],
                 input_parameters=artifact.parameters,
@@ -257,6 +296,32 @@ def _distinct(names: Iterable[Chosen | str] | Chosen | str, what: str) -> list[C
                 f"`{what}` must be names or objects, found a {type(name).__name__} among them."
             )
     return [name for place, name in enumerate(wanted) if name not in wanted[:place]]
+
+
+def _refuse_no_rate(claim: Output | None, sheet: Output | None, split: Split) -> None:
+    """Where nobody knows any probe's person, there are answers and nothing else.
+
+    Raises
+    ------
+    ProtocolError
+        No answers are asked for, or results are.
+    """
+    count = 0 if split.nameless is None else int(split.nameless.sum())
+    names = ", ".join(split.protocol.unknown_people)
+    why = f"Nobody knows the people of the {count} probes ({names}), so there is no rate"
+    if sheet is None:
+        raise ProtocolError(
+            f"{why}.",
+            hint="Give `answers='answers.csv'` to have the answers written, which the data set's "
+            "server rates.",
+        )
+    if claim is not None:
+        raise ProtocolError(f"{why} to write to {claim.path}.", hint="Leave `output` out.")
+    _log.warning("%s; there are answers only", why[0].lower() + why[1:])
+
+
+def _say_answered(probes: int, sheet: Output) -> None:
+    _log.info("%s: whom each of %d probes is taken for", sheet.path, probes)
 
 
 def _refuse_untrained(

@@ -16,9 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from gaitkit.arguments import check_name, names_told, values_of
 from gaitkit.artifacts import open_artifact
-from gaitkit.artifacts.schema import differences
 from gaitkit.display import html_table
 from gaitkit.errors import DamagedArtifactError, MixtureError, OptionError
+from gaitkit.gei.making import making_differences
 from gaitkit.labels import Labels, SequenceKey, format_view
 from gaitkit.silhouettes.masks import as_array, full_scale, refuse_colours
 
@@ -452,7 +452,7 @@ def first_difference(
     differing = []
     if found_size != other_size:
         differing.append(("size", "{}×{}".format(*found_size), "{}×{}".format(*other_size)))
-    differing += differences(found, other)
+    differing += making_differences(found, other)
     if not differing:
         return None
     name, here, there = differing[0]

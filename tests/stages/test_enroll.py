@@ -126,3 +126,19 @@ def test_inputs_name_what_was_put_together(write_gei):
     with open_artifact(gallery) as artifact, open_artifact(gallery.with_name("cat.h5")) as last:
         assert artifact.inputs[1] == InputRef("gei", last.content_sha256)
         assert artifact.labels.subjects() == ["ann", "ben", "cat"]
+
+
+def test_geis_that_differ_in_what_was_kept_are_enrolled_together(write_gei):
+    one, other = ({"gei": {"min_frames": n, "cycles": "all", "mirror": "none"}} for n in (10, 3))
+    gallery = write_gei("gallery.h5", ANN, parameters=one)
+    assert enrol(gallery, write_gei("new.h5", BEN, parameters=other))["added"] == 30
+    with open_artifact(gallery) as artifact:
+        assert artifact.parameters == one
+
+
+def test_ready_made_geis_are_enrolled_among_themselves_with_a_word_of_caution(write_gei, caplog):
+    ready = {"silhouettes": {"alignment": "unknown"}, "gei": {"source": "ready-made"}}
+    gallery = write_gei("gallery.h5", ANN, parameters=ready)
+    assert enrol(gallery, write_gei("new.h5", BEN, parameters=ready))["added"] == 30
+    assert "nobody knows how they were aligned" in caplog.text
+    refused(gallery, write_gei("own.h5", people_labels(["zoe"])), MixtureError, "made differently")

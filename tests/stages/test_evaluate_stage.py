@@ -22,6 +22,7 @@ from gaitkit.errors import (
 from gaitkit.identification.figures.paired import paired_difference
 from gaitkit.identification.formats import FORMATS, to_json
 from gaitkit.identification.results import read_results
+from gaitkit.labels import Labels, SequenceKey
 from gaitkit.protocols import PROTOCOLS, ProbeSet, Walks
 from gaitkit.stages.evaluate import evaluate
 
@@ -425,3 +426,30 @@ def test_the_views_of_a_protocol_are_the_tables(write_gei):
     assert result.gallery_views.tolist() == [90.0]
     assert result.probe_views.tolist() == [0.0]
     assert result.tables["nm"].probes.tolist() == [[8]]
+
+
+def test_of_probes_whom_nobody_knows_there_are_answers_only(write_gei, tmp_path):
+    keys = [("00001", "aaaaaaaa", 1), ("00001", "bbbbbbbb", 2), ("00002", "cccccccc", 1)]
+    keys += [("probe", "eeeeeeee", 3), ("probe", "dddddddd", 3)]
+    labels = Labels.from_keys(SequenceKey(*key, None) for key in keys)
+    images = np.array([10, 20, 200, 190, 12], np.uint8)[:, None, None] * np.ones(
+        (1, 8, 8), np.uint8
+    )
+    path, answers = write_gei(labels=labels, images=images), tmp_path / "answers.csv"
+    with pytest.raises(ProtocolError, match="Nobody knows the people of the 2 probes"):
+        evaluate(path)
+    with pytest.raises(ProtocolError, match="no rate to write"):
+        evaluate(path, answers=answers, output=tmp_path / "results.h5")
+    assert evaluate(path, answers=answers) == []
+    head, *lines = answers.read_text().splitlines()
+    assert head == "videoId," + ",".join(f"rank{place}" for place in range(1, 21))
+    assert lines == ["dddddddd,1,2" + "," * 18, "eeeeeeee,2,1" + "," * 18]
+    with pytest.raises(OptionError, match="one feature and one metric"):
+        evaluate(path, answers=answers, metrics=["euclidean", "cosine"])
+
+
+def test_answers_of_known_probes_stand_beside_their_rates(write_gei, tmp_path):
+    answers = tmp_path / "answers.csv"
+    (result,) = evaluate(write_gei(labels=people_labels("abcd")), answers=answers)
+    lines = answers.read_text().splitlines()[1:]
+    assert len(lines) == int(result.split.probe.sum())

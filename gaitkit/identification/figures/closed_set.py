@@ -6,6 +6,7 @@ each is a sum of per-probe outcomes by person and cell; redrawing people redraws
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,8 @@ class Outcomes:
         NaN where the gallery is empty.
     cells : ndarray of bool, shape (g, v)
         Cells that count in the headline.
+    inverse_negative_penalty : ndarray of float64, shape (n, g), or None
+        As `average_precision`; `None` where it is not known.
     """
 
     person: NDArray[np.int64]
@@ -48,6 +51,7 @@ class Outcomes:
     rank: NDArray[np.int64]
     average_precision: NDArray[np.float64]
     cells: NDArray[np.bool_]
+    inverse_negative_penalty: NDArray[np.float64] | None = None
 
     @property
     def used(self) -> NDArray[np.bool_]:
@@ -78,9 +82,16 @@ class Outcomes:
         return out[:, self.cells]
 
     def figure(self, name: str) -> NDArray[Any]:
-        """The values behind a figure: ``rank1`` (5, 10, …) or ``mean_ap``, shape (n, g)."""
+        """The values behind a figure, shape (n, g).
+
+        ``rank1`` (5, 10, …), ``mean_ap`` or ``mean_inp``.
+        """
         if name == "mean_ap":
             return self.average_precision
+        if name == "mean_inp":
+            unknown = np.full(self.rank.shape, np.nan)
+            known = self.inverse_negative_penalty
+            return unknown if known is None else known
         hits: NDArray[np.bool_] = (self.rank >= 1) & (self.rank <= int(name.removeprefix("rank")))
         return hits
 
@@ -116,7 +127,12 @@ def headline(outcomes: Outcomes, name: str, people: int, *, rounding: str = "non
 
 
 def closed_set(
-    outcomes: Outcomes, drawn: NDArray[np.float64], *, enrolled: int, rounding: str = "none"
+    outcomes: Outcomes,
+    drawn: NDArray[np.float64],
+    *,
+    enrolled: int,
+    rounding: str = "none",
+    more: Sequence[str] = (),
 ) -> ClosedSet:
     """All closed-set figures of one probe set.
 
@@ -130,6 +146,8 @@ def closed_set(
         The most people at one gallery view: length of the CMC.
     rounding : {"none", "opengait"}
         Of the cells behind the estimates; intervals and the CMC are never rounded.
+    more : sequence of str
+        Figures beside `FIGURES`: ``rank20``, ``mean_inp``.
 
     Returns
     -------
@@ -149,7 +167,7 @@ def closed_set(
                 headline_draws(outcomes, name, drawn),
                 present,
             )
-            for name in FIGURES
+            for name in (*FIGURES, *more)
         },
         pooled=pooled,
         cmc=_cell_cmc(outcomes, enrolled),

@@ -8,7 +8,7 @@ one says "FNMR at FMR 1e-2". Unless a name begins with ``pooled_``, a rate is co
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from gaitkit.identification.crossview import (
     view_columns,
 )
 from gaitkit.identification.figures.bootstrap import DRAWS, NOTHING, Interval, draw_people
-from gaitkit.identification.figures.closed_set import Outcomes, closed_set
+from gaitkit.identification.figures.closed_set import FIGURES, Outcomes, closed_set
 from gaitkit.identification.figures.open_set import OpenSet, open_set, open_set_searches
 from gaitkit.identification.figures.verification import PairDraws, Verification, verification
 from gaitkit.labels import Labels
@@ -82,6 +82,9 @@ class Numbers:
         `None` with fewer than four people in the gallery, or too many comparisons to keep.
     failures_to_acquire : Failures
         Dropped probes.
+    more : mapping of str to Interval
+        Further headline figures: ``rank20`` and the like, as the protocol asks, and ``mean_inp``,
+        the mean inverse negative penalty (see `inverse_negative_penalty` in `rates`).
     """
 
     rank1: Interval
@@ -97,6 +100,7 @@ class Numbers:
     verification: Verification | None
     open_set: OpenSet | None
     failures_to_acquire: Failures
+    more: Mapping[str, Interval] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return (
@@ -194,6 +198,8 @@ def outcomes_of(
     rank = matches.rank[member]
     precision = matches.average_precision
     precision = np.full(rank.shape, np.nan) if precision is None else precision[member]
+    penalty = matches.inverse_negative_penalty
+    penalty = None if penalty is None else penalty[member]
     if failed is not None and len(failed):
         subjects += failed.subject.tolist()
         views = np.concatenate([views, failed.view])
@@ -202,12 +208,14 @@ def outcomes_of(
         searched = np.concatenate([searched, np.broadcast_to(galleries, shape)])
         rank = np.concatenate([rank, np.zeros(shape, dtype=np.int64)])
         precision = np.concatenate([precision, np.zeros(shape)])
+        penalty = None if penalty is None else np.concatenate([penalty, np.zeros(shape)])
     return Outcomes(
         person=np.searchsorted(np.array(people, dtype=str), np.array(subjects, dtype=str)),
         view=view_columns(probe_views, views),
         searched=searched,
         rank=rank,
         average_precision=precision,
+        inverse_negative_penalty=penalty,
         cells=headline_cells(
             matches.gallery_views, probe_views, identical_view=protocol.identical_view
         ),
@@ -224,6 +232,7 @@ def all_numbers(
     *,
     count_failures: bool = False,
     rounding: str = "none",
+    ranked: int | None = None,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> dict[str, Numbers]:
@@ -248,6 +257,8 @@ def all_numbers(
         EER) and open-set rates are about samples that there are, and leave them out.
     rounding : {"none", "opengait"}
         Of the cells behind the identification rates.
+    ranked : int, optional
+        Length of the CMC; by default the most people at one view.
     draws, seed : int
         Of the bootstrap, and of the folds of the open set.
 
@@ -267,12 +278,20 @@ def all_numbers(
     cells = headline_cells(
         matches.gallery_views, probe_views, identical_view=split.protocol.identical_view
     )
+    further = [f"rank{rank}" for rank in split.protocol.ranks]
+    more = [name for name in further if name not in FIGURES] + ["mean_inp"]
     numbers = {}
     for name, probe in split.probes.items():
         member = probe[matches.probe_rows]
         lost = failed[name] if count_failures else None
         outcomes = outcomes_of(matches, probe, labels, probe_views, split.protocol, people, lost)
-        closed = closed_set(outcomes, drawn, enrolled=scores.enrolled, rounding=rounding)
+        closed = closed_set(
+            outcomes,
+            drawn,
+            enrolled=scores.enrolled if ranked is None else ranked,
+            rounding=rounding,
+            more=more,
+        )
         numbers[name] = Numbers(
             rank1=closed.headline["rank1"],
             rank5=closed.headline["rank5"],
@@ -291,6 +310,7 @@ def all_numbers(
             failures_to_acquire=Failures(
                 len(failed[name]), int(member.sum()) + len(failed[name]), count_failures
             ),
+            more={name: closed.headline[name] for name in more},
         )
     return numbers
 
@@ -305,8 +325,13 @@ def figures_of(numbers: Sequence[Numbers]) -> list[Figure]:
         ("rank-1", lambda item: item.rank1, False),
         ("rank-5", lambda item: item.rank5, False),
         ("rank-10", lambda item: item.rank10, False),
-        ("mAP", lambda item: item.mean_ap, False),
     ]
+    more = dict.fromkeys(name for item in numbers for name in item.more)
+    ranks = [name for name in more if name.startswith("rank")]
+    figures += [(name.replace("rank", "rank-"), _more(name), False) for name in ranks]
+    figures.append(("mAP", lambda item: item.mean_ap, False))
+    if "mean_inp" in more:
+        figures.append(("mINP", _more("mean_inp"), False))
     verifications = [item.verification for item in numbers if item.verification is not None]
     if verifications:
         figures.append(("EER", _eer, True))
@@ -316,6 +341,10 @@ def figures_of(numbers: Sequence[Numbers]) -> list[Figure]:
     points = dict.fromkeys(point for item in open_sets for point in item.tpir_at)
     figures += [(f"TPIR at FPIR {100 * point:g} %", _tpir_at(point), False) for point in points]
     return figures
+
+
+def _more(name: str) -> Callable[[Numbers], Interval]:
+    return lambda numbers: numbers.more.get(name, NOTHING)
 
 
 def _eer(numbers: Numbers) -> Interval:

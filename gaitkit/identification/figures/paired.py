@@ -40,6 +40,7 @@ def check_comparable(one: EvaluationResult, other: EvaluationResult) -> None:
         ),
         (_searched(one) == _searched(other), "other sequences"),
         (_counted(one) == _counted(other), "failures to acquire counted in one of them only"),
+        (one.rank_by == other.rank_by, f"ranks of {one.rank_by} and of {other.rank_by}"),
         (one.rounding == other.rounding, f"rounding {one.rounding} and {other.rounding}"),
     ]
     different = next((text for equal, text in reasons if not equal), None)

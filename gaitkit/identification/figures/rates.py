@@ -25,6 +25,7 @@ __all__ = [
     "equal_error_rate",
     "error_curve",
     "identification_rate",
+    "inverse_negative_penalty",
     "open_set_curve",
     "rate_at",
     "supports",
@@ -145,6 +146,40 @@ def average_precision(
         total += np.where(place < rows, precision, 0.0)
     mean: NDArray[np.float64] = total / np.maximum(1, rows)
     return mean
+
+
+def inverse_negative_penalty(
+    distances: NDArray[np.floating], mates: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Inverse negative penalty of each search: how far down its hardest mate stands.
+
+    The number of the searched person's gallery rows, divided by the place of the last of them among
+    all rows, nearest first (Ye et al., "Deep Learning for Person Re-identification: A Survey and
+    Outlook", TPAMI 2021, section IV: 1 - NP). Equal distances share the last place of theirs.
+
+    Parameters
+    ----------
+    distances : ndarray of floats, shape (p, n)
+        Each search by gallery row.
+    mates : ndarray of bool, shape (p, n)
+        Whether the row is of the searched person.
+
+    Returns
+    -------
+    ndarray of float64, shape (p,)
+        1 where all mates come first; 0 where the searched person has no row.
+
+    Examples
+    --------
+    >>> near = np.array([[1.0, 2.0, 3.0, 4.0]])
+    >>> inverse_negative_penalty(near, np.array([[True, False, False, True]])).tolist()
+    [0.5]
+    """
+    rows = mates.sum(axis=1)
+    hardest = np.where(mates, distances, -np.inf).max(axis=1, initial=-np.inf)
+    place = (distances <= hardest[:, None]).sum(axis=1)
+    share: NDArray[np.float64] = rows / np.maximum(1, place)
+    return share
 
 
 def error_curve(genuine: NDArray[np.floating], impostor: NDArray[np.floating]) -> ErrorCurve:

@@ -166,7 +166,7 @@ def _cmc(name: str, entries: Sequence[Entry], identifier: str) -> Chart:
         drawn,
         identifier=identifier,
         title=name,
-        x_label="rank",
+        x_label="rank" if entries[0].result.rank_by == "people" else "rank, gallery rows",
         y_label="identification rate, %",
         alt=f"Identification rate in per cent up to rank {_RANKS}, {name}. {'. '.join(told)}.",
         y_limits=(0.0, 103.0),

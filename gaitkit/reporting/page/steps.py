@@ -340,6 +340,7 @@ def _evaluate(
         "k": result.k,
         "count_failures": counted,
         "rounding": result.rounding,
+        "rank_by": None if result.rank_by == "people" else result.rank_by,
         "probe_view": _only_view(result.probe_views, view[split.probe]),
         "gallery_view": _only_view(result.gallery_views, view[split.gallery]),
         "truth": first.measured if "quality" in file.parameters else None,
