@@ -28,6 +28,7 @@ from gaitkit.stages.piecework import (
     FramesWorked,
     SequenceRecord,
     claimed_output,
+    expanded_once,
     frames_digest,
     rows_in_order,
     same_source,
@@ -276,7 +277,10 @@ def normalize(
         options = silhouettes_of(source)
     refuse_second_alignment(source, options)
     parameters = {"silhouettes": options.as_parameters()}
-    with claimed_output(output, source, overwrite=overwrite) as claim:
+    with (
+        claimed_output(output, source, overwrite=overwrite) as claim,
+        expanded_once(source, claim),
+    ):
         if claim.taken:
             with finished_artifact(
                 claim,

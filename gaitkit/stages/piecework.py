@@ -11,6 +11,7 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -44,6 +45,7 @@ __all__ = [
     "SourceDigest",
     "claimed_output",
     "digest_of_frames",
+    "expanded_once",
     "finish_pieces",
     "frames_digest",
     "ignored_files",
@@ -257,6 +259,11 @@ def claimed_output(output: Path | str, source: FrameSource, *, overwrite: bool) 
     claim = Output(output, overwrite=overwrite, inputs=[source.path])
     source.pass_over(claim.path)
     return claim
+
+
+def expanded_once(source: FrameSource, claim: Output) -> AbstractContextManager[None]:
+    """Where each process would expand a source from its start, one does so for all."""
+    return source.expanded(claim.path) if isinstance(source, Layout) else nullcontext()
 
 
 def same_source(
