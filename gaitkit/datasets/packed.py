@@ -162,7 +162,7 @@ class InnerArchive(NamedTuple):
 class PackedSource(Layout):
     """Frames in an archive, or in a folder of archives. See `Layout` for the parameters."""
 
-    summary = "a zip or tar of 001/nm-01/000/*.png, or of subjects' archives, or their folder"
+    summary = "a zip or tar of 001/nm-01/000/*.png, or of such"
 
     @classmethod
     def recognise(cls, place: Place) -> bool:
