@@ -249,18 +249,18 @@ def parse_csv(
     [(1, ['path', 'subject']), (3, ['walks/1', 'anna'])]
     """
     text = text.removeprefix("\ufeff")
-    told = _SEPARATOR.match(text)
+    separator = _SEPARATOR.match(text)
     first = re.search(r"\S", text)
     # Its line, without a pattern that would look at a long line again and again.
     sample = "" if first is None else text[first.start() :].partition("\n")[0].partition("\r")[0]
-    delimiter = told[1] if told else max(",;\t", key=lambda mark: sample.count(mark))
+    delimiter = separator[1] if separator else max(",;\t", key=lambda mark: sample.count(mark))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         for count, row in enumerate(reader):
             if count > MAX_ROWS:
                 raise ValueError(f"there are more than {MAX_ROWS:,} rows")
             cells = [cell.strip() for cell in row]
-            if not any(cells) or (told and not count):
+            if not any(cells) or (separator and not count):
                 continue
             if any("\0" in cell for cell in cells):
                 raise ValueError("it contains NUL")

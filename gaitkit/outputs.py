@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 __all__ = [
+    "EXPANDED_SUFFIX",
     "FileIdentity",
     "FolderOutput",
     "Output",
@@ -44,6 +45,9 @@ __all__ = [
 ]
 
 _log = logging.getLogger(__name__)
+
+EXPANDED_SUFFIX = ".expanded"
+"""What the name of an output ends in where its input lies expanded, while it is made."""
 
 _NAME_BYTES = 255
 _UNFINISHED = re.compile(r"[^/\\]+\.[0-9a-f]{8}\.(partial|former)")
@@ -141,7 +145,10 @@ def is_beside(name: str, output: str) -> bool:
     [True, True, False]
     """
     path = Path(output)
-    if name in (output, beside(path, ".parts").name, beside(path, LOCK_SUFFIX, prefix=".").name):
+    suffixes = (".parts", EXPANDED_SUFFIX)
+    if name in (output, *(beside(path, suffix).name for suffix in suffixes)):
+        return True
+    if name == beside(path, LOCK_SUFFIX, prefix=".").name:
         return True
     return _UNFINISHED.fullmatch(name) is not None and name.startswith(output[:40])
 

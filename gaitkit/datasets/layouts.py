@@ -38,6 +38,8 @@ LAYOUTS: dict[str, str] = {
     "grew": "gaitkit.datasets.field:Grew",
     "gait3d": "gaitkit.datasets.field:Gait3D",
     "gei-manifest": "gaitkit.datasets.manifest:GeiManifestSource",
+    "npz-geis": "gaitkit.datasets.exported:ExportedGeis",
+    "npz": "gaitkit.datasets.exported:ExportedSilhouettes",
     "geis": "gaitkit.datasets.gei_images:GeiImageSource",
     "opengait": "gaitkit.datasets.opengait:ArrayTree",
     "opengait-packed": "gaitkit.datasets.opengait:PackedArrays",
@@ -179,9 +181,11 @@ def open_source(
     from gaitkit.datasets.glimpse import require_readable
 
     path = Path(path)
-    require_readable(path)
     limits = limits or LIMITS
     chosen = layout or recognise(path, holds=holds)
+    if chosen not in ("npz", "npz-geis"):
+        # A single file of arrays is read only where it says of whom each is.
+        require_readable(path)
     if chosen is not None:
         found = get_layout(chosen)
         if holds is not None and holds != found.holds:

@@ -8,10 +8,12 @@ there.
 
 from __future__ import annotations
 
+import logging
 import os
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
@@ -20,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.arguments import check_name
-from gaitkit.datasets.archives import LIMITS, Container, Limits, open_container
+from gaitkit.datasets.archives import LIMITS, Container, Limits, expand_file, open_container
 from gaitkit.datasets.naming import (
     IMAGE_SUFFIXES,
     archive_stem,
@@ -35,7 +37,7 @@ from gaitkit.documents import read_json
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import DatasetError, LayoutError, OutputError
 from gaitkit.labels import SequenceKey
-from gaitkit.outputs import FileIdentity, file_identity, is_beside
+from gaitkit.outputs import EXPANDED_SUFFIX, FileIdentity, beside, file_identity, is_beside
 from gaitkit.printable import printable
 
 if TYPE_CHECKING:
@@ -58,6 +60,9 @@ __all__ = [
     "name_in_marker",
     "read_bounded",
 ]
+
+
+_log = logging.getLogger(__name__)
 
 
 class Unreadable(NamedTuple):
@@ -258,10 +263,13 @@ class Layout(ABC):
         self._identity: FileIdentity | None = None
         # States of a decompressor: they cannot travel, and each process makes its own.
         self._checkpoints: list[Checkpoint] = []
+        # The archive without the compression around it, while `expanded` lasts.
+        self._expanded: Path | None = None
 
     def __reduce__(self) -> tuple[object, ...]:
         # What was listed stays here: a worker is told by its unit what to read.
-        return _reopened, (type(self), self.path, self._name, self.limits, self._identity)
+        kept = (self._identity, self._expanded)
+        return _reopened, (type(self), self.path, self._name, self.limits, *kept)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.path)!r})"
@@ -368,12 +376,62 @@ class Layout(ABC):
             It is another file than the one that was listed.
         """
         container = open_container(
-            self.path, str(self.path), limits=self.limits, checkpoints=self._checkpoints
+            self._expanded or self.path,
+            str(self.path),
+            limits=self.limits,
+            checkpoints=self._checkpoints,
         )
         if self._identity not in (None, file_identity(self.path)):
             container.close()
             raise self._changed()
         return container
+
+    @contextmanager
+    def expanded(self, output: Path) -> Iterator[None]:
+        """Expand an archive that is compressed as a whole once, for as long as this lasts.
+
+        A tar.gz has no table of contents, so that each process would expand it from the start.
+        Beside the output lies meanwhile the tar, which is read in any order. Nothing is done for
+        what is not compressed as a whole.
+
+        Parameters
+        ----------
+        output : Path
+            What is made from it: there is room on that disk, and other machines see it.
+
+        Raises
+        ------
+        ArchiveError
+            The archive is damaged, or too large.
+        OutputError
+            There is no room for it.
+        """
+        if self.lists_other_files or not self.path.is_file() or self._expanded is not None:
+            yield
+            return
+        target = beside(Path(os.path.abspath(output)), EXPANDED_SUFFIX)
+        identity = file_identity(self.path)
+        if self._identity not in (None, identity):
+            raise self._changed()
+        try:
+            if expand_file(self.path, target, str(self.path), self.limits):
+                size = target.stat().st_size
+                _log.info(
+                    "Expanded %s once, to %d MiB in %s, which is removed at the end.",
+                    printable(str(self.path), 200),
+                    -(-size >> 20),
+                    target.name,
+                )
+                if file_identity(self.path) != identity:
+                    raise self._changed()
+                self._expanded = target
+            yield
+        finally:
+            if self._expanded is not None:
+                self._expanded = None
+                self._checkpoints.clear()
+            with suppress(OSError):
+                target.unlink(missing_ok=True)
 
     def choose(self, names: list[str], folder: str) -> list[str]:
         """Which of the files in the folder of a sequence hold its frames: all, as a rule."""
@@ -459,9 +517,10 @@ def _reopened(
     name: str | None,
     limits: Limits,
     identity: FileIdentity | None = None,
+    expanded: Path | None = None,
 ) -> Layout:
     source = kind(path, name=name, limits=limits)
-    source._identity = identity
+    source._identity, source._expanded = identity, expanded
     return source
 
 

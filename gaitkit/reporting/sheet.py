@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gaitkit.errors import OptionError
 from gaitkit.outputs import Output
+from gaitkit.reporting.fonts import drawable, load_font, tell_escaped
 
 if TYPE_CHECKING:
     from PIL import ImageFont
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["contact_sheet", "grey_picture", "save_png", "spread_evenly"]
 
 _PAPER, _INK, _EMPTY = 255, 20, 225
+_FONT_PX = 13
 _GAP_PX, _GROUP_GAP_PX, _MARGIN_PX = 4, 8, 12
 
 
@@ -73,11 +75,19 @@ def contact_sheet(
             f"{len(cells)} rows of {' or '.join(map(str, lengths)) or 'no'} images.",
             hint="Give a name in `rows` and `columns` for each; `None` leaves a cell empty.",
         )
-    font = _font(13)
+    drawn = {name: drawable(name) for name in (title, *rows, *columns)}
+    tell_escaped(drawn)
+
+    def font_of(name: str) -> ImageFont.FreeTypeFont:
+        return load_font(drawn[name].font, _FONT_PX)
+
+    def length(name: str) -> int:
+        return math.ceil(font_of(name).getlength(drawn[name].text))
+
     height, width = _cell_shape(cells, cell_px)
-    left = _MARGIN_PX + math.ceil(max([font.getlength(name) for name in rows], default=0)) + 8
+    left = _MARGIN_PX + max(map(length, rows), default=0) + 8
     top = _MARGIN_PX + (24 if title else 0) + 20
-    text_px = math.ceil(font.getlength(title))
+    text_px = length(title)
     sheet_width = max(left + len(columns) * (width + _GAP_PX), text_px + _MARGIN_PX) + _MARGIN_PX
     tops = [
         top + row * (height + _GAP_PX) + (row // together) * (_GROUP_GAP_PX if together > 1 else 0)
@@ -86,13 +96,14 @@ def contact_sheet(
     sheet_height = tops[-1] + _MARGIN_PX
     sheet = Image.new("L", (sheet_width, sheet_height), _PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((_MARGIN_PX, _MARGIN_PX), title, fill=_INK, font=font)
+    draw.text((_MARGIN_PX, _MARGIN_PX), drawn[title].text, fill=_INK, font=font_of(title))
     for column, name in enumerate(columns):
         x = left + column * (width + _GAP_PX) + width // 2
-        draw.text((x, top - 4), name, fill=_INK, font=font, anchor="md")
+        draw.text((x, top - 4), drawn[name].text, fill=_INK, font=font_of(name), anchor="md")
     for row, (name, images) in enumerate(zip(rows, cells, strict=True)):
         y = tops[row]
-        draw.text((left - 8, y + height // 2), name, fill=_INK, font=font, anchor="rm")
+        place = (left - 8, y + height // 2)
+        draw.text(place, drawn[name].text, fill=_INK, font=font_of(name), anchor="rm")
         for column, image in enumerate(images):
             x = left + column * (width + _GAP_PX)
             if image is None:
@@ -115,15 +126,6 @@ def _cell_shape(
     width = max(shape[1] for shape in shapes)
     scale = cell_px / max(height, width)
     return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-def _font(size_px: int) -> ImageFont.FreeTypeFont:
-    # matplotlib ships a font that knows most alphabets; Pillow's own knows only Latin.
-    import matplotlib
-    from PIL import ImageFont
-
-    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-    return ImageFont.truetype(str(path), size_px)
 
 
 def grey_picture(values: NDArray[Any]) -> NDArray[np.uint8]:

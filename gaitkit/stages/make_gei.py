@@ -56,6 +56,7 @@ from gaitkit.stages.piecework import (
     OrderedRows,
     SequenceRecord,
     claimed_output,
+    expanded_once,
     finish_pieces,
     frames_digest,
     refuse_changed,
@@ -378,7 +379,10 @@ def gei_from_frames(
         source = open_source(source)
     refuse_second_alignment(source, silhouettes)
     parameters = {"silhouettes": silhouettes.as_parameters(), "gei": options.as_parameters()}
-    with claimed_output(output, source, overwrite=overwrite) as claim:
+    with (
+        claimed_output(output, source, overwrite=overwrite) as claim,
+        expanded_once(source, claim),
+    ):
         if claim.taken:
             same = same_source(source, workers, progress)
             with finished_artifact(claim, "gei", parameters, same, dataset=source.name) as artifact:
@@ -596,7 +600,10 @@ def collect_geis(
     """
     if size is not None and not all(16 <= side <= 1024 for side in size):
         raise OptionError(f"`size` is a height and a width from 16 to 1024 pixels, got {size}.")
-    with claimed_output(output, source, overwrite=overwrite) as claim:
+    with (
+        claimed_output(output, source, overwrite=overwrite) as claim,
+        expanded_once(source, claim),
+    ):
         images: dict[SequenceKey, NDArray[np.uint8]] = {}
         dropped: list[DroppedRow] = list(source.dropped)
         records: list[tuple[SequenceKey, str]] = []

@@ -32,6 +32,7 @@ from gaitkit.stages.piecework import (
     OrderedRows,
     SequenceRecord,
     claimed_output,
+    expanded_once,
     frames_digest,
     same_source,
     work_through_frames,
@@ -280,7 +281,10 @@ def normalize(
         options = silhouettes_of(source)
     refuse_second_alignment(source, options)
     parameters = {"silhouettes": options.as_parameters()}
-    with claimed_output(output, source, overwrite=overwrite) as claim:
+    with (
+        claimed_output(output, source, overwrite=overwrite) as claim,
+        expanded_once(source, claim),
+    ):
         if claim.taken:
             with finished_artifact(
                 claim,

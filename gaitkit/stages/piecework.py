@@ -13,6 +13,7 @@ import os
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,6 +52,7 @@ __all__ = [
     "SourceDigest",
     "claimed_output",
     "digest_of_frames",
+    "expanded_once",
     "finish_pieces",
     "frames_digest",
     "read_records",
@@ -322,6 +324,11 @@ def claimed_output(output: Path | str, source: FrameSource, *, overwrite: bool) 
     claim = Output(output, overwrite=overwrite, inputs=[source.path])
     source.pass_over(claim.path)
     return claim
+
+
+def expanded_once(source: FrameSource, claim: Output) -> AbstractContextManager[None]:
+    """Where each process would expand a source from its start, one does so for all."""
+    return source.expanded(claim.path) if isinstance(source, Layout) else nullcontext()
 
 
 def same_source(

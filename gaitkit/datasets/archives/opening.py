@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,9 +18,9 @@ from gaitkit.datasets.archives.common import (
 from gaitkit.datasets.archives.streams import Checkpoint, ExpandedStream
 from gaitkit.datasets.archives.tars import TarContainer, is_tar_header
 from gaitkit.datasets.archives.zips import ZipContainer
-from gaitkit.errors import ArchiveError
+from gaitkit.errors import ArchiveError, OutputError
 
-__all__ = ["archive_kind", "expand", "open_container"]
+__all__ = ["archive_kind", "expand", "expand_file", "open_container"]
 
 _MAGIC = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\0": "xz", b"PK\3\4": "zip", b"PK\5\6": "zip"}
 _BUFFER = 2**18
@@ -142,3 +143,69 @@ def expand(data: bytes, label: str, limits: Limits = LIMITS) -> bytes:
     if not pieces:
         raise damaged(label, "it is empty")
     return b"".join(pieces)
+
+
+def expand_file(source: Path, target: Path, label: str, limits: Limits = LIMITS) -> bool:
+    """Write an archive without the compression around it: a tar.gz becomes a tar.
+
+    Parameters
+    ----------
+    source : Path
+        An archive of any kind.
+    target : Path
+        The new file, which only its owner can read; one of that name is replaced. It is removed
+        again where expanding fails.
+    label : str
+        The archive, for messages.
+    limits : Limits
+        Bounds on what it may expand to.
+
+    Returns
+    -------
+    bool
+        Whether there was anything to expand; otherwise nothing is written.
+
+    Raises
+    ------
+    ArchiveError
+        It cannot be read, is damaged, or is too large.
+    OutputError
+        There is no room for it.
+    """
+    try:
+        file = source.open("rb", buffering=_BUFFER)
+    except OSError as error:
+        raise ArchiveError(f"{label} cannot be read: {error.strerror}.") from error
+    with file:
+        kind = archive_kind(file.read(512))
+        if kind not in ("gz", "bz2", "xz"):
+            return False
+        file.seek(0)
+        budget = Budget(label, limits, os.fstat(file.fileno()).st_size)
+        written = 0
+        try:
+            # No checkpoints: nobody goes back in it.
+            with ExpandedStream(file, kind, label, budget, None) as stream:
+                pieces = io.BufferedReader(stream, _BUFFER)
+                piece = pieces.read(512)
+                if not is_tar_header(piece):
+                    return False  # Whoever opens it says what is wrong.
+                target.unlink(missing_ok=True)
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+                with open(os.open(target, flags, 0o600), "wb") as expanded:
+                    while piece:
+                        expanded.write(piece)
+                        written += len(piece)
+                        piece = pieces.read(_BUFFER)
+        except OSError as error:
+            target.unlink(missing_ok=True)
+            raise OutputError(
+                f"{label} cannot be expanded into {target}: {error.strerror or error} (after "
+                f"{written >> 20:,} MiB).",
+                hint="Make room there or write the output to another disk; or unpack the archive "
+                "yourself and give the folder.",
+            ) from error
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+    return True

@@ -107,8 +107,9 @@ class ExpandedStream(io.RawIOBase):
         The archive, for messages.
     budget : Budget
         Bounds the number of expanded bytes.
-    checkpoints : list of Checkpoint
+    checkpoints : list of Checkpoint or None
         Those found so far for this file; the stream adds to them. They belong to one process.
+        `None` keeps none, for a stream that is read once.
 
     Raises
     ------
@@ -122,14 +123,15 @@ class ExpandedStream(io.RawIOBase):
         kind: str,
         label: str,
         budget: Budget,
-        checkpoints: list[Checkpoint],
+        checkpoints: list[Checkpoint] | None,
     ) -> None:
         super().__init__()
         self._file = file
         self._kind = kind
         self._label = label
         self._budget = budget
-        self._checkpoints = checkpoints
+        self._checkpoints = [] if checkpoints is None else checkpoints
+        self._keeps = checkpoints is not None
         self._restart()
 
     def readable(self) -> bool:
@@ -217,6 +219,8 @@ class ExpandedStream(io.RawIOBase):
         self._next_input = rest
 
     def _keep_checkpoint(self) -> None:
+        if not self._keeps:
+            return
         last = self._checkpoints[-1].position if self._checkpoints else 0
         if self._position >= last + _SPACING and isinstance(self._state, _Gunzip):
             self._checkpoints.append(

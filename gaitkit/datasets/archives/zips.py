@@ -7,10 +7,13 @@ frames of CASIA-B is more than all the rest of gaitkit takes; here the directory
 from __future__ import annotations
 
 import io
+import shlex
 import stat
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from gaitkit.datasets.archives.common import (
@@ -21,6 +24,9 @@ from gaitkit.datasets.archives.common import (
     refused,
     safe_parts,
 )
+from gaitkit.datasets.archives.zip_names import Letters, letters_of, tell
+from gaitkit.errors import ArchiveError
+from gaitkit.printable import printable, quoted
 
 __all__ = ["ZipContainer"]
 
@@ -30,6 +36,8 @@ _LOCATOR_64 = struct.Struct("<4sLQL")
 _ENTRY = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
 _MAX_COMMENT = 2**16
+_LOOKED_AT = 10_000
+_LONG = 160
 _STORED, _DEFLATED = 0, 8
 _UNIX_SYSTEMS = (3, 19)
 
@@ -42,6 +50,8 @@ class _Directory(NamedTuple):
 
 class ZipContainer(Container):
     """A zip archive. See `Container` for the parameters."""
+
+    _letters: Letters | None = None
 
     def members(self) -> Iterator[Member]:
         """All members in the order of the directory, each one checked."""
@@ -138,7 +148,7 @@ class ZipContainer(Container):
         extra = self._file.read(extra_length)
         if len(raw) < name_length or len(extra) < extra_length:
             raise damaged(self.label, "its directory is broken")
-        path = _decode(raw, flags, extra).replace("\\", "/")
+        path = self._decode(raw, flags, extra).replace("\\", "/")
         size, packed, offset = self._sizes(extra, size, packed, offset)
         parts = safe_parts(path, self.label, self._limits)
         is_folder = path.endswith("/") or not parts
@@ -149,9 +159,55 @@ class ZipContainer(Container):
         member = Member(parts, is_folder, offset, size, packed, checksum * 2**16 + method)
         return member, _ENTRY.size + name_length + extra_length + comment_length
 
+    def _decode(self, raw: bytes, flags: int, extra: bytes) -> str:
+        """A member's name: UTF-8 where it says so, else in the letters of the whole archive."""
+        raw, is_utf_8 = _named(raw, flags, extra)
+        if raw.isascii() or is_utf_8:
+            return raw.decode("utf-8", "surrogateescape")
+        if self._letters is None:
+            names = self._names_in_other_letters()
+            self._letters = letters_of(names)
+            tell(self.label, self._letters, names[0] if names else raw)
+        if self._letters.encoding != "gbk":
+            with suppress(UnicodeDecodeError):
+                return raw.decode("utf-8")
+        return raw.decode(self._letters.encoding, "replace")
+
+    def _names_in_other_letters(self) -> list[bytes]:
+        """Some of the names that do not say in which letters they are, the last parts of each."""
+        place = self._file.tell()
+        directory = self._directory()
+        position, end = directory.offset, directory.offset + directory.size
+        found: dict[bytes, None] = {}
+        while position + _ENTRY.size <= end and len(found) < _LOOKED_AT:
+            self._file.seek(position)
+            head = self._file.read(_ENTRY.size)
+            if len(head) < _ENTRY.size or head[:4] != b"PK\1\2":
+                break
+            flags, lengths = _ENTRY.unpack(head)[3], _ENTRY.unpack(head)[10:13]
+            name, is_utf_8 = _named(self._file.read(lengths[0]), flags, self._file.read(lengths[1]))
+            if not (name.isascii() or is_utf_8):
+                found[name] = None
+            position += _ENTRY.size + sum(lengths)
+        self._file.seek(place)
+        return list(found)
+
+    def _encrypted(self, path: str) -> ArchiveError:
+        """The error for an archive that needs a password, with the line that unpacks it."""
+        file = Path(self.label)
+        whole = file.is_file() and len(self.label) < _LONG
+        name = shlex.quote(printable(self.label if whole else file.name, _LONG))
+        around = "" if file.is_file() else "Unpack the archive around it first. "
+        return ArchiveError(
+            f"The archive {printable(self.label, 160)} was refused: its member {quoted(path)} is "
+            "encrypted.",
+            hint=f"{around}Unpack it with the password and give the folder: 7z x -pPASSWORD {name} "
+            "(or unzip -P PASSWORD, which knows the older encryption only).",
+        )
+
     def _check_kind(self, path: str, flags: int, mode: int) -> None:
         if flags & 0x2041:
-            raise self._refuse(path, "encrypted")
+            raise self._encrypted(path)
         if stat.S_ISLNK(mode):
             raise self._refuse(path, "a link")
         if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
@@ -179,13 +235,9 @@ def _extra_field(extra: bytes, wanted: int) -> bytes | None:
     return None
 
 
-def _decode(raw: bytes, flags: int, extra: bytes) -> str:
-    """A member's name: UTF-8 where it says so or is so, code page 437 otherwise."""
+def _named(raw: bytes, flags: int, extra: bytes) -> tuple[bytes, bool]:
+    """The bytes of a name, and whether they are said to be UTF-8."""
     unicode_path = _extra_field(extra, 0x7075)
     if unicode_path is not None and unicode_path[1:5] == zlib.crc32(raw).to_bytes(4, "little"):
-        raw = unicode_path[5:]
-    try:
-        # Many writers store UTF-8 without setting the flag for it (0x800).
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("utf-8", "surrogateescape") if flags & 0x800 else raw.decode("cp437")
+        return unicode_path[5:], True
+    return raw, bool(flags & 0x800)

@@ -1,0 +1,74 @@
+"""What export writes, make-gei reads: GEIs and silhouettes as PNGs, npz and OpenGait's pickles."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gaitkit.artifacts import open_artifact
+from gaitkit.datasets.layouts import open_source
+from gaitkit.errors import LayoutError
+
+
+@pytest.mark.parametrize("form", ["geis", "geis.npz"])
+def test_exported_geis(gaitkit: Callable, tiny_tree: Path, tmp_path: Path, form: str) -> None:
+    first, again = tmp_path / "first.h5", tmp_path / "again.h5"
+    assert gaitkit("make-gei", tiny_tree, "-o", first, "--workers", 1).code == 0
+    assert gaitkit("export", first, "-o", tmp_path / form).code == 0
+    ran = gaitkit("make-gei", tmp_path / form, "-o", again)
+    assert ran.code == 0, ran.stderr
+    with open_artifact(first, "gei") as one, open_artifact(again, "gei") as other:
+        assert (one.read("gei") == other.read("gei")).all()
+        assert one.labels.keys() == other.labels.keys()
+        assert other.parameters["gei"] == {"source": "ready-made"}
+
+
+@pytest.mark.parametrize(("form", "options"), [("sil.npz", ()), ("pkl", ("--format", "opengait"))])
+def test_exported_silhouettes(
+    gaitkit: Callable, tiny_tree: Path, tmp_path: Path, form: str, options: tuple[str, ...]
+) -> None:
+    first, again = tmp_path / "first.h5", tmp_path / "again.h5"
+    assert gaitkit("normalize", tiny_tree, "-o", first, "--workers", 1).code == 0
+    assert gaitkit("export", first, "-o", tmp_path / form, *options).code == 0
+    ran = gaitkit("normalize", tmp_path / form, "-o", again, "--workers", 1)
+    assert ran.code == 0, ran.stderr
+    with open_artifact(first, "silhouettes") as one, open_artifact(again, "silhouettes") as other:
+        assert (one.read("frames") == other.read("frames")).all()
+        assert one.labels.keys() == other.labels.keys()
+        assert other.parameters["silhouettes"]["alignment"] == "given"
+    assert gaitkit("make-gei", tmp_path / form, "-o", tmp_path / "gei.h5").code == 0
+
+
+def columns(**changes: object) -> dict[str, object]:
+    found = {
+        "subject": np.array(["001", "002"]),
+        "condition": np.array(["nm", "nm"]),
+        "take": np.array([1, 1]),
+        "view": np.array([90.0, np.nan]),
+        "gei": np.zeros((2, 16, 16), np.uint8),
+    }
+    return found | changes
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"gei": np.zeros((3, 16, 16), np.uint8)},
+        {"gei": np.zeros((2, 16), np.uint8)},
+        {"take": np.array([1])},
+        {"take": np.array(["a", "b"])},
+        {"subject": np.array([{}, {}], dtype=object)},
+    ],
+)
+def test_what_does_not_fit_together_is_refused(tmp_path: Path, changes: dict) -> None:
+    np.savez(tmp_path / "a.npz", **columns(**changes))
+    with pytest.raises(LayoutError):
+        source = open_source(tmp_path / "a.npz", holds=None)
+        list(source.read(source.units()[0]))
+
+
+def test_another_npz_is_none(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.zeros(3))
+    with pytest.raises(LayoutError, match="is a single file of arrays"):
+        open_source(tmp_path / "a.npz", holds=None)
