@@ -12,16 +12,19 @@ from numpy.typing import NDArray
 
 from gaitkit.silhouettes.align import align_person
 from gaitkit.silhouettes.body import Body, Rejected, everybody, find_body, judged, look
+from gaitkit.silhouettes.doubts import jump_doubt, shape_doubt, turn_doubt
 from gaitkit.silhouettes.given import given_silhouette
 from gaitkit.silhouettes.opengait import opengait_silhouette
 from gaitkit.silhouettes.options import SilhouetteOptions
 from gaitkit.silhouettes.tight import Fit, are_tight, fills, fit_of
 from gaitkit.silhouettes.times import frame_times
+from gaitkit.silhouettes.tracks import Box, Glance, follow, glance
 from gaitkit.silhouettes.trend import off_trend
 
 __all__ = ["NormalizedFrame", "NormalizedSequence", "normalize_sequence", "normalize_silhouette"]
 
 _MANY = 1 / 3
+_ROOM = 1 << 26  # Bytes of foreground, packed, that are kept of the frames of one sequence.
 _ADVICE = {
     "cut-by-border": "`drop_cut=False` would keep them",
     "off-trend": "their height or area is far from that of the frames around them",
@@ -186,6 +189,11 @@ def normalize_sequence(
     if options.alignment == "person":
         warnings += _take_tight(seen)
     times = frame_times([one.name for one in seen])
+    if options.alignment == "person" and not warnings:
+        reason, told = _follow(seen, times.tolist(), options)
+        if reason is not None:
+            return _nothing_of(reason, options)
+        warnings += told
     dropped = [(one.name, *one.result) for one in seen if isinstance(one.result, Rejected)]
     kept = [
         (one, frame, time)
@@ -200,14 +208,33 @@ def normalize_sequence(
     silhouettes = np.array([f.silhouette for _, f, _ in kept], np.uint8).reshape(shape)
     if options.alignment == "given" and kept and silhouettes.max() == 1:
         silhouettes *= np.uint8(255)  # Masks of 0 and 1; told by all frames, not by a faint one.
+    names = tuple(one.name for one, _, _ in kept)
+    track_x_px = np.array([f.track_x_px for _, f, _ in kept], np.float32)
+    height_px = np.array([f.height_px for _, f, _ in kept], np.float32)
+    if options.alignment != "given":
+        warnings += turn_doubt(names, track_x_px, height_px)
     return NormalizedSequence(
         silhouettes=silhouettes,
-        names=tuple(one.name for one, _, _ in kept),
+        names=names,
         frame_index=np.array([time for _, _, time in kept], np.int32),
-        track_x_px=np.array([f.track_x_px for _, f, _ in kept], np.float32),
-        height_px=np.array([f.height_px for _, f, _ in kept], np.float32),
+        track_x_px=track_x_px,
+        height_px=height_px,
         dropped=sorted(dropped),
         warnings=[*warnings, *_warnings(dropped, len(seen))],
+    )
+
+
+def _nothing_of(reason: Rejected, options: SilhouetteOptions) -> NormalizedSequence:
+    """A sequence that is left out as a whole."""
+    none = np.empty(0, np.float32)
+    return NormalizedSequence(
+        silhouettes=np.empty((0, options.height, options.width), np.uint8),
+        names=(),
+        frame_index=np.empty(0, np.int32),
+        track_x_px=none,
+        height_px=none,
+        dropped=[("", *reason)],
+        warnings=[],
     )
 
 
@@ -222,7 +249,7 @@ class _Seen:
 
     name: str
     result: NormalizedFrame | Rejected
-    shape: tuple[int, ...] = (0, 0)
+    glance: Glance | None = None
     aside: NormalizedFrame | None = None
     fit: Fit | None = None
 
@@ -230,18 +257,21 @@ class _Seen:
 def _see(frames: Iterable[tuple[str, NDArray[Any]]], options: SilhouetteOptions) -> list[_Seen]:
     if options.alignment != "person":
         return [_Seen(name, normalize_silhouette(frame, options)) for name, frame in frames]
-    return [_see_person(name, frame, options) for name, frame in frames]
+    seen, room = [], _ROOM
+    for name, frame in frames:
+        seen.append(_see_person(name, frame, options, room))
+        remembered = seen[-1].glance
+        room -= len(remembered.opened) if remembered is not None else 0
+    return seen
 
 
-def _see_person(name: str, frame: NDArray[Any], options: SilhouetteOptions) -> _Seen:
+def _see_person(name: str, frame: NDArray[Any], options: SilhouetteOptions, room: int) -> _Seen:
     sight = look(frame, options)
     if isinstance(sight, Rejected):
         return _Seen(name, sight)
     body = judged(sight.body, sight.shape, options)
-    if not isinstance(body, Rejected):
-        seen = _Seen(name, _aligned(body, options), sight.shape)
-    else:
-        seen = _Seen(name, body, sight.shape)
+    result = body if isinstance(body, Rejected) else _aligned(body, options)
+    seen = _Seen(name, result, glance(sight, room))
     if options.drop_cut and fills(len(sight.opened), sight.shape):
         everything = everybody(sight, options)
         rows = len(everything.mask)
@@ -263,13 +293,45 @@ def _take_tight(seen: list[_Seen]) -> list[str]:
     """Take what was kept aside, if the frames are cut tightly around the person."""
     if not any(one.aside for one in seen):
         return []
-    people = sum(one.shape != (0, 0) for one in seen)
+    people = sum(one.glance is not None for one in seen)
     if not are_tight([one.fit for one in seen if one.fit is not None], people):
         return []
     for one in seen:
         if one.aside is not None:
             one.result = one.aside
     return [TIGHT]
+
+
+def _follow(
+    seen: list[_Seen], times: list[int], options: SilhouetteOptions
+) -> tuple[Rejected | None, list[str]]:
+    """Take the one who walks where there are others; why there is none, and what to say."""
+    told = []
+    found = follow([one.glance for one in seen], times, options)
+    if found is not None:
+        if found.dropped is not None:
+            return found.dropped, []
+        for place, what in found.frames.items():
+            one = seen[place]
+            if isinstance(what, Rejected) and isinstance(one.result, Rejected):
+                continue
+            if not isinstance(what, Rejected) and one.glance is not None:
+                rows, columns = what.mask.shape
+                box = Box(what.left, what.top, columns, rows, float(np.count_nonzero(what.mask)))
+                one.glance = one.glance._replace(box=box)
+                what = judged(what, one.glance.shape, options)
+            one.result = what if isinstance(what, Rejected) else _aligned(what, options)
+        told.append(found.told)
+    used = [
+        (one.name, time, one.glance)
+        for one, time in zip(seen, times, strict=True)
+        if one.glance is not None and not isinstance(one.result, Rejected)
+    ]
+    boxes, shapes = [g.box for _, _, g in used], [g.shape for _, _, g in used]
+    doubt = shape_doubt(boxes, shapes)
+    if doubt is None and len(set(shapes)) == 1:
+        told += jump_doubt([name for name, _, _ in used], [time for _, time, _ in used], boxes)
+    return doubt, told
 
 
 def _off_trend_details(
@@ -281,8 +343,9 @@ def _off_trend_details(
     the size. Then a frame is off only if it is so in pixels and in parts of the frame as well.
     """
     position = np.array([time for _, _, time in kept], np.float64)
-    frame_rows = np.array([one.shape[0] for one, _, _ in kept], np.float64)
-    frame_px = frame_rows * [one.shape[1] for one, _, _ in kept]
+    shapes = [one.glance.shape for one, _, _ in kept if one.glance is not None]
+    frame_rows = np.array([shape[0] for shape in shapes], np.float64)
+    frame_px = frame_rows * [shape[1] for shape in shapes]
     details: dict[int, str] = {}
     for what, sizes, whole, tolerance in (
         ("height", [f.height_px for _, f, _ in kept], frame_rows, options.height_tolerance),

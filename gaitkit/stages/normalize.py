@@ -183,7 +183,7 @@ def normalize_frames(sequence: SequenceFrames, options: SilhouetteOptions) -> Re
         DroppedRow.of(sequence.key, reason, frame=frame, detail=detail)
         for frame, reason, detail in sorted([*undecodable, *normalized.dropped])
     ]
-    if not len(normalized.silhouettes):
+    if not len(normalized.silhouettes) and all(row.frame for row in dropped):
         dropped.append(DroppedRow.of(sequence.key, "no-frames", detail=f"{len(dropped)} dropped"))
     return ReadSequence(sequence.key, normalized, digest(), dropped)
 
