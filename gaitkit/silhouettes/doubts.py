@@ -41,17 +41,6 @@ def shape_doubt(boxes: Sequence[Box], shapes: Sequence[tuple[int, ...]]) -> Reje
     """
     if not boxes:
         return None
-    wide = [box for box in boxes if box.columns > box.rows]
-    if len(wide) > _MOST * len(boxes):
-        columns, rows = (
-            round(float(np.median(sizes)))
-            for sizes in ([box.columns for box in wide], [box.rows for box in wide])
-        )
-        return Rejected(
-            "not-a-person",
-            f"wider than high in {len(wide)} of {len(boxes)} frames, {columns}x{rows} px in the "
-            "middle one",
-        )
     shares = [box.area / (shape[0] * shape[1]) for box, shape in zip(boxes, shapes, strict=True)]
     # Where the frame is the person, a person is bright in up to seven tenths of it.
     limits = [
@@ -64,6 +53,17 @@ def shape_doubt(boxes: Sequence[Box], shapes: Sequence[tuple[int, ...]]) -> Reje
             "not-a-person",
             f"more than half of the image is bright in {bright} of {len(boxes)} frames, "
             f"{float(np.median(shares)):.0%} in the middle one",
+        )
+    wide = [box for box in boxes if box.columns > box.rows]
+    if len(wide) > _MOST * len(boxes):
+        columns, rows = (
+            round(float(np.median(sizes)))
+            for sizes in ([box.columns for box in wide], [box.rows for box in wide])
+        )
+        return Rejected(
+            "not-a-person",
+            f"wider than high in {len(wide)} of {len(boxes)} frames, {columns}x{rows} px in the "
+            "middle one",
         )
     return None
 

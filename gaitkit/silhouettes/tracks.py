@@ -32,7 +32,6 @@ _ALWAYS = 0.8
 _MOSTLY = 0.6
 _SAME_PLACE = 0.7
 _SAME_SIZE = 1.6
-_BAR = 1.5
 # Of the walker's median height: how far a walker goes at least, and how far between two frames.
 _SHORTEST_WAY = 0.5
 _GROWTH = 1.25
@@ -51,6 +50,8 @@ _COMPRESSED_FROM = 1 << 14
 _SAME_BODY = 0.8
 _NEAR_ENOUGH = 0.5
 _WITH_OTHERS = 1.5
+_PART_OF_IT = 0.9
+_LITTLE_WIDER = 1.2
 
 
 class Box(NamedTuple):
@@ -278,17 +279,16 @@ def follow(
     ]
     largest = float(np.median([one.box.area for _, one in there]))
     fixtures = _fixtures([one for _, one in there if one.opened], things, largest)
-    for thing in things:
-        _compare(thing, fixtures)
-    tracks = _tracks([thing for thing in things if not thing.fixed])
     fewest = max(_FEWEST, _LEAST_PART / 2 * len(there))
-    people = _people(tracks, fewest, options)
+    long = _long_tracks(things, fixtures, fewest, options)
+    people = _upright(long)
     moving = [track for track in people if track.moves]
     if fixtures and not moving:
-        # Nothing else moves: what stays in its place is somebody on a treadmill.
-        fixtures = []
-        tracks = _tracks(things)
-        people = _people(tracks, fewest, options)
+        # Nothing else moves: what stays in its place and is higher than wide is somebody on a
+        # treadmill.
+        fixtures = [blob for blob in fixtures if blob.columns > blob.rows]
+        long = _long_tracks(things, fixtures, fewest, options)
+        people = _upright(long)
         moving = [track for track in people if track.moves]
     candidates = moving or people
     if not candidates:
@@ -304,11 +304,14 @@ def follow(
         if shared > count / 2:
             return Followed({}, _several(main, track, shared, len(there)))
     still = [t for t in people if t not in main and t not in candidates and _like(main, t) > 0]
-    if not (fixtures or rivals or still or jumps):
+    along = [t for t in long if t not in people and _like(main, t, of_any_height=True) > count / 2]
+    if not (fixtures or rivals or still or along or jumps):
         return None
     if not fixtures and count < _LEAST_PART * len(there):
         return None
-    changed = _changed(main, there, times, things, others=bool(fixtures or rivals or still))
+    changed = _changed(
+        main, there, times, things, others=bool(fixtures or rivals or still or along)
+    )
     if not changed:
         return None
     reasons = []
@@ -316,6 +319,8 @@ def follow(
         reasons.append("something stays in its place")
     if rivals:
         reasons.append("somebody else passes")
+    if along and not reasons:
+        reasons.append("something moves along")
     if not reasons:
         reasons.append("the largest part jumps")
     return Followed(
@@ -344,9 +349,9 @@ def find_jumps(places: Sequence[tuple[int, Box]]) -> list[int]:
     found = []
     for number in range(len(places) - 1):
         (early, one), (late, other) = places[number : number + 2]
-        (x, y), (there_x, there_y) = one.middle, other.middle
-        height = max(one.rows, other.rows)
-        if np.hypot(there_x - x, there_y - y) > height * max(1, late - early):
+        # Sideways: of a body that a belt or a fence cuts in two, now the upper half is the larger.
+        way = abs(other.middle[0] - one.middle[0])
+        if way > max(one.rows, other.rows) * max(1, late - early):
             found.append(number)
     return found
 
@@ -411,6 +416,7 @@ def _same_place(box: Box, blob: Box) -> bool:
 
 def _compare(thing: _Thing, fixtures: list[Box]) -> None:
     """Mark what is a fixture, or a person in one outline with it."""
+    thing.fixed = thing.merged = False
     for blob in fixtures:
         if _same_place(thing.box, blob):
             thing.fixed = True
@@ -447,15 +453,22 @@ def _tracks(things: list[_Thing]) -> list[_Track]:
     return tracks
 
 
-def _people(tracks: list[_Track], fewest: float, options: SilhouetteOptions) -> list[_Track]:
-    """Tracks that may be a person's: long, high enough, upright if any is."""
-    long = [
+def _long_tracks(
+    things: list[_Thing], fixtures: list[Box], fewest: float, options: SilhouetteOptions
+) -> list[_Track]:
+    """Tracks of what is no fixture, long enough and high enough."""
+    for thing in things:
+        _compare(thing, fixtures)
+    return [
         track
-        for track in tracks
+        for track in _tracks([thing for thing in things if not thing.fixed])
         if len(track.things) >= fewest and track.height >= options.min_height_px
     ]
-    upright = [track for track in long if track.width <= track.height]
-    return upright or long
+
+
+def _upright(tracks: list[_Track]) -> list[_Track]:
+    """Tracks that may be a person's: those that are higher than wide, if any is."""
+    return [track for track in tracks if track.width <= track.height] or tracks
 
 
 def _joined(main: _Track, others: list[_Track]) -> list[_Track]:
@@ -477,7 +490,7 @@ def _joined(main: _Track, others: list[_Track]) -> list[_Track]:
     return sorted(pieces, key=lambda one: one.things[0].time)
 
 
-def _like(main: list[_Track], other: _Track) -> int:
+def _like(main: list[_Track], other: _Track, *, of_any_height: bool = False) -> int:
     """In how many frames another body of like size is beside the walker's."""
     mine = {thing.place: thing.box for track in main for thing in track.things}
     count = 0
@@ -485,10 +498,9 @@ def _like(main: list[_Track], other: _Track) -> int:
         box = mine.get(thing.place)
         if box is None:
             continue
-        alike = (
-            _ratio(box.rows, thing.box.rows) * _LIKE_HEIGHT <= 1
-            and _ratio(box.area, thing.box.area) * _LIKE_AREA <= 1
-        )
+        alike = (of_any_height or _ratio(box.rows, thing.box.rows) * _LIKE_HEIGHT <= 1) and _ratio(
+            box.area, thing.box.area
+        ) * _LIKE_AREA <= 1
         # Above one another they are parts of one body, which a belt or a fence cuts in two.
         down = min(box.top + box.rows, thing.box.top + thing.box.rows) - max(box.top, thing.box.top)
         count += alike and down >= min(box.rows, thing.box.rows) / 2
@@ -520,17 +532,18 @@ def _changed(
     when = np.array([times[place] for place in places], np.float64)
     height = float(np.median([mine[place].box.rows for place in places]))
     area = float(np.median([mine[place].box.area for place in places]))
+    width = float(np.median([mine[place].box.columns for place in places]))
     accepted = height * (_NEAR_ENOUGH if others else 1.0)
     changed: dict[int, Body | Rejected] = {}
     for place, one in there:
         thing = mine.get(place)
         if thing is not None:
-            if thing.box.overlap(one.box) < _SAME_BODY:
+            if not _same_body(thing.box, one.box, width, height if not others else 0):
                 changed[place] = _cut_out(one, thing)
             continue
         x, y = (float(np.interp(times[place], when, middles[:, axis])) for axis in (0, 1))
         here_x, here_y = one.box.middle
-        far = float(np.hypot(here_x - x, here_y - y))
+        far = float(np.hypot(here_x - x, here_y - y)) if others else abs(here_x - x)
         if place in merged:
             detail = "the walker is in one outline with something that stays in its place"
         elif far > accepted:
@@ -546,6 +559,15 @@ def _changed(
             continue
         changed[place] = Rejected("off-track", detail)
     return changed
+
+
+def _same_body(mine: Box, taken: Box, width: float, way: float) -> bool:
+    """Whether what was taken is the walker, or the walker with parts above or below."""
+    if mine.overlap(taken) >= _SAME_BODY or abs(mine.middle[0] - taken.middle[0]) < way / 2:
+        return True
+    return mine.share_in(taken) >= _PART_OF_IT and taken.columns <= _LITTLE_WIDER * max(
+        mine.columns, width
+    )
 
 
 def _cut_out(one: Glance, thing: _Thing) -> Body:
