@@ -11,7 +11,7 @@ from gaitkit.silhouettes.body import Rejected
 from gaitkit.silhouettes.tight import fills
 from gaitkit.silhouettes.tracks import Box, find_jumps
 
-__all__ = ["find_turn", "jump_doubt", "shape_doubt", "turn_doubt"]
+__all__ = ["find_turn", "shape_doubt", "walk_doubts"]
 
 _MOST = 0.5
 _MOST_OF_A_PERSON = 0.8
@@ -68,35 +68,6 @@ def shape_doubt(boxes: Sequence[Box], shapes: Sequence[tuple[int, ...]]) -> Reje
     return None
 
 
-def jump_doubt(names: Sequence[str], times: Sequence[int], boxes: Sequence[Box]) -> list[str]:
-    """What to say where the body jumps from frame to frame; none where it does not.
-
-    Parameters
-    ----------
-    names, times, boxes : sequences of equal length
-        Of the frames that are to be used, in order.
-
-    Returns
-    -------
-    list of str
-        None or one warning.
-
-    Examples
-    --------
-    >>> here, there = Box(5, 5, 10, 40, 300.0), Box(90, 5, 10, 40, 300.0)
-    >>> jump_doubt(["1", "2", "3"], [0, 1, 2], [here, there, there])
-    ['the body jumps by more than its height 1 time, first after 1: one person, in order of time?']
-    """
-    jumps = find_jumps(list(zip(times, boxes, strict=True)))
-    if not jumps:
-        return []
-    often = f"{len(jumps)} time{'s'[: len(jumps) != 1]}"
-    return [
-        f"the body jumps by more than its height {often}, first after {names[jumps[0]]}: one "
-        "person, in order of time?"
-    ]
-
-
 def find_turn(track_x_px: NDArray[np.floating], height_px: NDArray[np.floating]) -> int | None:
     """Where somebody who walks there and back turns.
 
@@ -135,29 +106,35 @@ def find_turn(track_x_px: NDArray[np.floating], height_px: NDArray[np.floating])
     return None if best is None else best[1]
 
 
-def turn_doubt(
-    names: Sequence[str], track_x_px: NDArray[np.floating], height_px: NDArray[np.floating]
-) -> list[str]:
-    """What to say where somebody walks there and back; none where not.
+def walk_doubts(names: Sequence[str], times: Sequence[int], boxes: Sequence[Box]) -> list[str]:
+    """What to say where this is not one walk through the picture.
 
     Parameters
     ----------
-    names : sequence of str
-        Of the frames that are used.
-    track_x_px, height_px
-        As for `find_turn`.
+    names, times, boxes : sequences of equal length
+        Of the frames that are used, in order.
 
     Returns
     -------
     list of str
-        None or one warning, with the frame at which the walker turns.
+        None or one warning: the body jumps, or turns round.
 
     Examples
     --------
-    >>> turn_doubt(["1", "2"], np.array([0.0, 9.0]), np.array([40.0, 40.0]))
-    []
+    >>> here, there = Box(5, 5, 10, 40, 300.0), Box(90, 5, 10, 40, 300.0)
+    >>> walk_doubts(["1", "2", "3"], [0, 1, 2], [here, there, there])
+    ['the body jumps by more than its height 1 time, first after 1: one person, in order of time?']
     """
-    place = find_turn(track_x_px, height_px)
+    jumps = find_jumps(list(zip(times, boxes, strict=True)))
+    if jumps:
+        often = f"{len(jumps):,} time{'s'[: len(jumps) != 1]}"
+        return [
+            f"the body jumps by more than its height {often}, first after {names[jumps[0]]}: one "
+            "person, in order of time?"
+        ]
+    place = find_turn(
+        np.array([box.middle[0] for box in boxes]), np.array([box.rows for box in boxes])
+    )
     if place is None:
         return []
     return [

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gaitkit.silhouettes.align import align_person
 from gaitkit.silhouettes.body import Body, Rejected, everybody, find_body, judged, look
-from gaitkit.silhouettes.doubts import jump_doubt, shape_doubt, turn_doubt
+from gaitkit.silhouettes.doubts import shape_doubt, walk_doubts
 from gaitkit.silhouettes.given import given_silhouette
 from gaitkit.silhouettes.opengait import opengait_silhouette
 from gaitkit.silhouettes.options import SilhouetteOptions
@@ -204,6 +204,14 @@ def normalize_sequence(
         details = _off_trend_details(kept, options)
         dropped += [(kept[i][0].name, "off-trend", detail) for i, detail in details.items()]
         kept = [item for i, item in enumerate(kept) if i not in details]
+    if options.alignment != "given":
+        boxes = [_box(one, frame) for one, frame, _ in kept]
+        shapes = [one.glance.shape for one, _, _ in kept if one.glance is not None]
+        doubt = shape_doubt(boxes, shapes) if options.alignment == "person" else None
+        if doubt is not None:
+            return _nothing_of(doubt, options)
+        if len(set(shapes)) < 2:
+            warnings += walk_doubts([one.name for one, _, _ in kept], [t for *_, t in kept], boxes)
     shape = (len(kept), options.height, options.width)
     silhouettes = np.array([f.silhouette for _, f, _ in kept], np.uint8).reshape(shape)
     if options.alignment == "given" and kept and silhouettes.max() == 1:
@@ -211,8 +219,6 @@ def normalize_sequence(
     names = tuple(one.name for one, _, _ in kept)
     track_x_px = np.array([f.track_x_px for _, f, _ in kept], np.float32)
     height_px = np.array([f.height_px for _, f, _ in kept], np.float32)
-    if options.alignment != "given":
-        warnings += turn_doubt(names, track_x_px, height_px)
     return NormalizedSequence(
         silhouettes=silhouettes,
         names=names,
@@ -322,16 +328,15 @@ def _follow(
                 what = judged(what, one.glance.shape, options)
             one.result = what if isinstance(what, Rejected) else _aligned(what, options)
         told.append(found.told)
-    used = [
-        (one.name, time, one.glance)
-        for one, time in zip(seen, times, strict=True)
-        if one.glance is not None and not isinstance(one.result, Rejected)
-    ]
-    boxes, shapes = [g.box for _, _, g in used], [g.shape for _, _, g in used]
-    doubt = shape_doubt(boxes, shapes)
-    if doubt is None and len(set(shapes)) == 1:
-        told += jump_doubt([name for name, _, _ in used], [time for _, time, _ in used], boxes)
-    return doubt, told
+    return None, told
+
+
+def _box(one: _Seen, frame: NormalizedFrame) -> Box:
+    """Where the person is; by OpenGait's rule only the centre and the height are known."""
+    if one.glance is not None:
+        return one.glance.box
+    rows = frame.height_px
+    return Box(round(frame.track_x_px - rows / 4), 0, rows // 2, rows, 0.0)
 
 
 def _off_trend_details(

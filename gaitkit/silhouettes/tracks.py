@@ -279,7 +279,7 @@ def follow(
     ]
     largest = float(np.median([one.box.area for _, one in there]))
     fixtures = _fixtures([one for _, one in there if one.opened], things, largest)
-    fewest = max(_FEWEST, _LEAST_PART / 2 * len(there))
+    fewest = max(_FEWEST, _LEAST_PART / 2 * (len(several) or len(there)))
     long = _long_tracks(things, fixtures, fewest, options)
     people = _upright(long)
     moving = [track for track in people if track.moves]
@@ -428,29 +428,31 @@ def _compare(thing: _Thing, fixtures: list[Box]) -> None:
 
 def _tracks(things: list[_Thing]) -> list[_Track]:
     """Link things from frame to frame, the nearest first."""
-    tracks: list[_Track] = []
+    ended: list[_Track] = []
+    running: list[_Track] = []
     by_place: dict[int, list[_Thing]] = {}
     for thing in things:
         by_place.setdefault(thing.place, []).append(thing)
     for place in sorted(by_place):
         waiting = by_place[place]
-        open_tracks = [t for t in tracks if waiting[0].time - t.things[-1].time <= _LONGEST_GAP]
+        early = waiting[0].time - _LONGEST_GAP
+        ended += [track for track in running if track.things[-1].time < early]
+        running = [track for track in running if track.things[-1].time >= early]
         pairs = sorted(
             (far, i, j)
-            for i, track in enumerate(open_tracks)
+            for i, track in enumerate(running)
             for j, thing in enumerate(waiting)
             if (far := track.takes(thing)) is not None
         )
-        used_tracks, used_things = set(), set()
+        taken: dict[int, int] = {}
         for _, i, j in pairs:
-            if i not in used_tracks and j not in used_things:
-                open_tracks[i].things.append(waiting[j])
-                used_tracks.add(i)
-                used_things.add(j)
-        tracks += [
-            _Track([t]) for j, t in enumerate(waiting) if j not in used_things and not t.merged
-        ]
-    return tracks
+            if i not in taken and j not in taken.values():
+                taken[i] = j
+        for i, j in taken.items():
+            running[i].things.append(waiting[j])
+        left = [thing for j, thing in enumerate(waiting) if j not in taken.values()]
+        running += [_Track([thing]) for thing in left if not thing.merged]
+    return ended + running
 
 
 def _long_tracks(
@@ -527,6 +529,7 @@ def _changed(
     """What becomes of the frames in which the largest component is not the walker."""
     mine = {thing.place: thing for track in main for thing in track.things}
     merged = {thing.place for thing in things if thing.merged}
+    fixed = {(thing.place, thing.box[:4]) for thing in things if thing.fixed}
     places = sorted(mine)
     middles = np.array([mine[place].box.middle for place in places])
     when = np.array([times[place] for place in places], np.float64)
@@ -544,7 +547,9 @@ def _changed(
         x, y = (float(np.interp(times[place], when, middles[:, axis])) for axis in (0, 1))
         here_x, here_y = one.box.middle
         far = float(np.hypot(here_x - x, here_y - y)) if others else abs(here_x - x)
-        if place in merged:
+        if (place, one.box[:4]) in fixed:
+            detail = "what is there stays in its place in most frames: it is not the walker"
+        elif place in merged:
             detail = "the walker is in one outline with something that stays in its place"
         elif far > accepted:
             detail = (
