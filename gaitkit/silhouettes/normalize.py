@@ -200,18 +200,17 @@ def normalize_sequence(
         for one, time in zip(seen, times.tolist(), strict=True)
         if isinstance(frame := one.result, NormalizedFrame)
     ]
+    if options.alignment == "person":
+        doubt = shape_doubt([_box(one, frame) for one, frame, _ in kept], _shapes(kept))
+        if doubt is not None:
+            return _nothing_of(doubt, options)
     if options.alignment == "person" and options.drop_off_trend:
         details = _off_trend_details(kept, options)
         dropped += [(kept[i][0].name, "off-trend", detail) for i, detail in details.items()]
         kept = [item for i, item in enumerate(kept) if i not in details]
-    if options.alignment != "given":
+    if options.alignment != "given" and len(set(_shapes(kept))) < 2:
         boxes = [_box(one, frame) for one, frame, _ in kept]
-        shapes = [one.glance.shape for one, _, _ in kept if one.glance is not None]
-        doubt = shape_doubt(boxes, shapes) if options.alignment == "person" else None
-        if doubt is not None:
-            return _nothing_of(doubt, options)
-        if len(set(shapes)) < 2:
-            warnings += walk_doubts([one.name for one, _, _ in kept], [t for *_, t in kept], boxes)
+        warnings += walk_doubts([one.name for one, _, _ in kept], [t for *_, t in kept], boxes)
     shape = (len(kept), options.height, options.width)
     silhouettes = np.array([f.silhouette for _, f, _ in kept], np.uint8).reshape(shape)
     if options.alignment == "given" and kept and silhouettes.max() == 1:
@@ -331,6 +330,11 @@ def _follow(
     return None, told
 
 
+def _shapes(kept: list[tuple[_Seen, NormalizedFrame, int]]) -> list[tuple[int, ...]]:
+    """Sizes of the frames, where they are known."""
+    return [one.glance.shape for one, _, _ in kept if one.glance is not None]
+
+
 def _box(one: _Seen, frame: NormalizedFrame) -> Box:
     """Where the person is; by OpenGait's rule only the centre and the height are known."""
     if one.glance is not None:
@@ -348,7 +352,7 @@ def _off_trend_details(
     the size. Then a frame is off only if it is so in pixels and in parts of the frame as well.
     """
     position = np.array([time for _, _, time in kept], np.float64)
-    shapes = [one.glance.shape for one, _, _ in kept if one.glance is not None]
+    shapes = _shapes(kept)
     frame_rows = np.array([shape[0] for shape in shapes], np.float64)
     frame_px = frame_rows * [shape[1] for shape in shapes]
     details: dict[int, str] = {}

@@ -54,6 +54,12 @@ _PART_OF_IT = 0.9
 _LITTLE_WIDER = 1.2
 
 
+_NO_ROOM = (
+    "there is more than one body in the frames, which are too many and too large to follow the "
+    "walker by track: the largest is taken"
+)
+
+
 class Box(NamedTuple):
     """Where a thing is in its frame, and its area, all in pixels."""
 
@@ -273,7 +279,7 @@ def follow(
     if not troubled or len({one.shape for _, one in there}) > 1:
         return None
     if any(one.second >= _LEAST_SECOND and not one.opened for one in several):
-        return None  # There was no room to keep them.
+        return Followed({}, told=_NO_ROOM)
     things = [
         _Thing(place, times[place], b, c) for place, one in there for b, c in _things(one, options)
     ]
