@@ -11,11 +11,12 @@ from gaitkit.silhouettes.body import Rejected
 from gaitkit.silhouettes.tight import fills
 from gaitkit.silhouettes.tracks import Box, find_jumps
 
-__all__ = ["find_turn", "shape_doubt", "walk_doubts"]
+__all__ = ["find_turn", "several_doubt", "shape_doubt", "walk_doubts"]
 
 _MOST = 0.5
 _MOST_OF_A_PERSON = 0.8
 _FEWEST = 10
+_LIKE_SIZE = 0.4
 
 
 def shape_doubt(boxes: Sequence[Box], shapes: Sequence[tuple[int, ...]]) -> Rejected | None:
@@ -66,6 +67,33 @@ def shape_doubt(boxes: Sequence[Box], shapes: Sequence[tuple[int, ...]]) -> Reje
             "middle one",
         )
     return None
+
+
+def several_doubt(seconds: Sequence[float]) -> list[str]:
+    """What to say where frames show two bodies of like size, and nobody can be followed.
+
+    Parameters
+    ----------
+    seconds : sequence of float
+        Area of the second largest component over that of the largest, of the frames looked at.
+
+    Returns
+    -------
+    list of str
+        None or one warning.
+
+    Examples
+    --------
+    >>> several_doubt([0.9, 0.8, 0.0])
+    ['2 of 3 frames show two bodies of like size, and it is not told which of them walks']
+    """
+    count = sum(second >= _LIKE_SIZE for second in seconds)
+    if count < 2 or count <= _MOST * len(seconds):
+        return []
+    return [
+        f"{count} of {len(seconds)} frames show two bodies of like size, and it is not told which "
+        "of them walks"
+    ]
 
 
 def find_turn(track_x_px: NDArray[np.floating], height_px: NDArray[np.floating]) -> int | None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gaitkit.silhouettes.align import align_person
 from gaitkit.silhouettes.body import Body, Rejected, everybody, find_body, judged, look
-from gaitkit.silhouettes.doubts import shape_doubt, walk_doubts
+from gaitkit.silhouettes.doubts import several_doubt, shape_doubt, walk_doubts
 from gaitkit.silhouettes.given import given_silhouette
 from gaitkit.silhouettes.opengait import opengait_silhouette
 from gaitkit.silhouettes.options import SilhouetteOptions
@@ -24,6 +24,7 @@ from gaitkit.silhouettes.trend import off_trend
 __all__ = ["NormalizedFrame", "NormalizedSequence", "normalize_sequence", "normalize_silhouette"]
 
 _MANY = 1 / 3
+_LOOKED_AT = 8
 _ROOM = 1 << 26  # Bytes of foreground, packed, that are kept of the frames of one sequence.
 _ADVICE = {
     "cut-by-border": "`drop_cut=False` would keep them",
@@ -200,6 +201,8 @@ def normalize_sequence(
         for one, time in zip(seen, times.tolist(), strict=True)
         if isinstance(frame := one.result, NormalizedFrame)
     ]
+    if options.alignment == "opengait":
+        warnings += several_doubt([one.second for one in seen if one.second is not None])
     if options.alignment == "person":
         doubt = shape_doubt([_box(one, frame) for one, frame, _ in kept], _shapes(kept))
         if doubt is not None:
@@ -255,18 +258,30 @@ class _Seen:
     name: str
     result: NormalizedFrame | Rejected
     glance: Glance | None = None
+    second: float | None = None
     aside: NormalizedFrame | None = None
     fit: Fit | None = None
 
 
 def _see(frames: Iterable[tuple[str, NDArray[Any]]], options: SilhouetteOptions) -> list[_Seen]:
-    if options.alignment != "person":
+    if options.alignment == "given":
         return [_Seen(name, normalize_silhouette(frame, options)) for name, frame in frames]
+    if options.alignment == "opengait":
+        return [_see_window(place, *frame, options) for place, frame in enumerate(frames)]
     seen, room = [], _ROOM
     for name, frame in frames:
         seen.append(_see_person(name, frame, options, room))
         remembered = seen[-1].glance
         room -= len(remembered.opened) if remembered is not None else 0
+    return seen
+
+
+def _see_window(place: int, name: str, frame: NDArray[Any], options: SilhouetteOptions) -> _Seen:
+    """A frame by OpenGait's rule, which asks not how many bodies there are; some are looked at."""
+    seen = _Seen(name, normalize_silhouette(frame, options))
+    if place % _LOOKED_AT == 0:
+        sight = look(frame, options)
+        seen.second = 0.0 if isinstance(sight, Rejected) else sight.second
     return seen
 
 
@@ -312,6 +327,9 @@ def _follow(
 ) -> tuple[Rejected | None, list[str]]:
     """Take the one who walks where there are others; why there is none, and what to say."""
     told = []
+    there = [one.glance for one in seen if one.glance is not None]
+    if len({glance.shape for glance in there}) > 1:
+        return None, several_doubt([glance.second for glance in there])
     found = follow([one.glance for one in seen], times, options)
     if found is not None:
         if found.dropped is not None:
