@@ -291,7 +291,8 @@ def _see_person(name: str, frame: NDArray[Any], options: SilhouetteOptions, room
         return _Seen(name, sight)
     body = judged(sight.body, sight.shape, options)
     result = body if isinstance(body, Rejected) else _aligned(body, options)
-    seen = _Seen(name, result, glance(sight, room))
+    area_px = None if isinstance(result, Rejected) else result.area_px
+    seen = _Seen(name, result, glance(sight, room, area_px))
     if options.drop_cut and fills(len(sight.opened), sight.shape):
         everything = everybody(sight, options)
         rows = len(everything.mask)

@@ -121,7 +121,7 @@ class Glance(NamedTuple):
         return bits.reshape(rows, columns)
 
 
-def glance(sight: Sight, room: int) -> Glance:
+def glance(sight: Sight, room: int, area_px: int | None = None) -> Glance:
     """Remember what is needed of a frame.
 
     Parameters
@@ -130,6 +130,8 @@ def glance(sight: Sight, room: int) -> Glance:
         What was seen.
     room : int
         Bytes that are left for foreground; without room it is not kept, and nobody is followed.
+    area_px : int, optional
+        Of the body, where it is known.
 
     Returns
     -------
@@ -148,7 +150,8 @@ def glance(sight: Sight, room: int) -> Glance:
     """
     mask = sight.body.mask
     rows, columns = mask.shape
-    box = Box(sight.body.left, sight.body.top, columns, rows, float(np.count_nonzero(mask)))
+    area = int(np.count_nonzero(mask)) if area_px is None else area_px
+    box = Box(sight.body.left, sight.body.top, columns, rows, area)
     seen = Glance(box, sight.shape, sight.second)
     if sight.second < _LEAST_SECOND and columns <= rows:
         return seen
