@@ -172,7 +172,9 @@ def look(frame: NDArray[Any], options: SilhouetteOptions) -> Sight | Rejected:
     if not contours:
         return Rejected("empty", "nothing is left after the opening")
     opened, second = mask, 0.0
-    if len(contours) > 1:
+    if len(contours) == 1:
+        x, y, columns, rows = cv2.boundingRect(contours[0])  # Of a contour it costs less.
+    else:
         areas = contour_areas(contours)
         largest, next_largest = sorted(areas)[:-3:-1]
         second = next_largest / largest
@@ -181,7 +183,7 @@ def look(frame: NDArray[Any], options: SilhouetteOptions) -> Sight | Rejected:
         if specks:
             mask = mask.copy()
             cv2.drawContours(mask, specks, -1, 0, cv2.FILLED)
-    x, y, columns, rows = cv2.boundingRect(mask)
+        x, y, columns, rows = cv2.boundingRect(mask)
     person = np.asarray(mask[y : y + rows, x : x + columns], np.uint8)
     body = Body(person, left + x, top + y)
     return Sight(body, frame.shape, np.asarray(opened, np.uint8), left, top, second)

@@ -121,6 +121,8 @@ def find_turn(track_x_px: NDArray[np.floating], height_px: NDArray[np.floating])
         return None
     x = np.asarray(track_x_px, np.float64)
     least = float(np.median(height_px))
+    if np.ptp(x) < least:
+        return None
     inner = slice(_FEWEST - 1, n - _FEWEST + 1)
     best = None
     for sign in (1, -1):

@@ -58,6 +58,8 @@ def frame_times(names: Sequence[str]) -> NDArray[np.int32]:
         return places
     for numbers in _increasing(names):
         steps = np.diff(numbers)
+        if (steps == steps[0]).all():
+            return places
         common = int(np.gcd.reduce(steps))
         times = (numbers - numbers[0]) // common
         few = float(np.median(steps)) > _WIDEST_STEP * common

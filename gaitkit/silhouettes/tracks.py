@@ -11,6 +11,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -355,11 +356,15 @@ def find_jumps(places: Sequence[tuple[int, Box]]) -> list[int]:
     >>> find_jumps([(0, Box(5, 5, 10, 40, 300.0)), (1, Box(90, 5, 10, 40, 300.0))])
     [0]
     """
+    across = [box.left + box.columns / 2 for _, box in places]
+    least = min((box.rows for _, box in places), default=0)
+    if all(abs(there - here) <= least for here, there in pairwise(across)):
+        return []  # Nearly always.
     found = []
     for number in range(len(places) - 1):
         (early, one), (late, other) = places[number : number + 2]
         # Sideways: of a body that a belt or a fence cuts in two, now the upper half is the larger.
-        way = abs(other.middle[0] - one.middle[0])
+        way = abs(across[number + 1] - across[number])
         if way > max(one.rows, other.rows) * max(1, late - early):
             found.append(number)
     return found
