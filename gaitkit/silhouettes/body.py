@@ -172,18 +172,19 @@ def look(frame: NDArray[Any], options: SilhouetteOptions) -> Sight | Rejected:
     if not contours:
         return Rejected("empty", "nothing is left after the opening")
     opened, second = mask, 0.0
-    if len(contours) == 1:
-        x, y, columns, rows = cv2.boundingRect(contours[0])  # Of a contour it costs less.
-    else:
+    parts = contours
+    if len(contours) > 1:
         areas = contour_areas(contours)
         largest, next_largest = sorted(areas)[:-3:-1]
         second = next_largest / largest
-        body_parts = set(parts_of(contours, areas, options))
-        specks = [contour for i, contour in enumerate(contours) if i not in body_parts]
-        if specks:
+        kept = parts_of(contours, areas, options)
+        parts = [contours[i] for i in kept]
+        if len(kept) < len(contours):
+            specks = [contour for i, contour in enumerate(contours) if i not in kept]
             mask = mask.copy()
             cv2.drawContours(mask, specks, -1, 0, cv2.FILLED)
-        x, y, columns, rows = cv2.boundingRect(mask)
+    # Of contours it costs less than of the mask.
+    x, y, columns, rows = cv2.boundingRect(parts[0] if len(parts) == 1 else np.concatenate(parts))
     person = np.asarray(mask[y : y + rows, x : x + columns], np.uint8)
     body = Body(person, left + x, top + y)
     return Sight(body, frame.shape, np.asarray(opened, np.uint8), left, top, second)
