@@ -51,8 +51,10 @@ def normalize_silhouettes(masks: ArrayLike, **options: Any) -> NormalizedSequenc
     """Align the masks of one walk: find the person in each frame, scale, centre.
 
     Frames that show no whole person are dropped, each with its reason: nobody (``empty``), cut by
-    the border of the picture (``cut-by-border``), too small (``too-small``), or of a height or
-    area far from those before and after (``off-trend``).
+    the border of the picture (``cut-by-border``), too small (``too-small``), of a height or area
+    far from those before and after (``off-trend``), or somebody else than the one who walks
+    (``off-track``). Captions, furniture and people who stand are told from the walker by what
+    never moves. Frames that are cut tightly around the person touch the border and are used.
 
     Parameters
     ----------
@@ -180,6 +182,12 @@ def _for(options: SilhouetteOptions, masks: ArrayLike) -> NDArray[np.uint8]:
 def _refuse_empty(
     found: NormalizedSequence, options: SilhouetteOptions, stack: NDArray[np.uint8]
 ) -> None:
+    whole = next((item for item in found.dropped if not item[0]), None)
+    if whole is not None:
+        raise DatasetError(
+            f"Expected one person who walks, found {whole[1]}: {whole[2]}.",
+            hint="Give the masks of one person each: a segmenter that follows people gives them.",
+        )
     reasons: dict[str, int] = {}
     for _, reason, _ in found.dropped:
         reasons[reason] = reasons.get(reason, 0) + 1
@@ -189,7 +197,7 @@ def _refuse_empty(
         hint = "These people are dark on bright: `invert=True` turns them."
     elif "cut-by-border" in reasons:
         hint = (
-            "Recordings that are cut tightly around the person need `drop_cut=False`; silhouettes "
+            "The picture cuts the person; `drop_cut=False` would keep such frames. Silhouettes "
             "that are aligned already are averaged by `gaitkit.gei.mean_silhouette`."
         )
     elif "too-small" in reasons:

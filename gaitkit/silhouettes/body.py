@@ -26,6 +26,7 @@ __all__ = [
     "find_body",
     "judged",
     "look",
+    "parts_of",
 ]
 
 _SIDES = ("top", "left", "bottom", "right")
@@ -171,15 +172,19 @@ def look(frame: NDArray[Any], options: SilhouetteOptions) -> Sight | Rejected:
     if not contours:
         return Rejected("empty", "nothing is left after the opening")
     opened, second = mask, 0.0
+    parts = contours
     if len(contours) > 1:
         areas = contour_areas(contours)
         largest, next_largest = sorted(areas)[:-3:-1]
         second = next_largest / largest
-        specks = _specks(contours, areas, options)
-        if specks:
+        kept = parts_of(contours, areas, options)
+        parts = [contours[i] for i in kept]
+        if len(kept) < len(contours):
+            specks = [contour for i, contour in enumerate(contours) if i not in kept]
             mask = mask.copy()
             cv2.drawContours(mask, specks, -1, 0, cv2.FILLED)
-    x, y, columns, rows = cv2.boundingRect(mask)
+    # Of contours it costs less than of the mask.
+    x, y, columns, rows = cv2.boundingRect(parts[0] if len(parts) == 1 else np.concatenate(parts))
     person = np.asarray(mask[y : y + rows, x : x + columns], np.uint8)
     body = Body(person, left + x, top + y)
     return Sight(body, frame.shape, np.asarray(opened, np.uint8), left, top, second)
@@ -275,20 +280,40 @@ def _cross(diameter: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_CROSS, (diameter, diameter)), np.uint8)
 
 
-def _specks(
+def parts_of(
     contours: Sequence[Any], areas: Sequence[float], options: SilhouetteOptions
-) -> list[Any]:
-    """The outer contours of components that do not belong to the body.
+) -> list[int]:
+    """Which components belong to the body.
 
     From the largest component outwards, a part is kept if it is large enough and near enough to
     something that is kept already: a foot below a lower leg that noise cut off is kept with it.
     Near means no farther away than the part is long, and than `part_gap` allows.
+
+    Parameters
+    ----------
+    contours : sequence of ndarray of int32, shape (points, 1, 2)
+        Outer contours.
+    areas : sequence of float
+        Of what is inside each, pixels.
+    options : SilhouetteOptions
+        `part_area` and `part_gap` are used.
+
+    Returns
+    -------
+    list of int
+        Places of the contours, the largest first.
+
+    Examples
+    --------
+    >>> square = np.array([[[0, 0]], [[0, 9]], [[9, 9]], [[9, 0]]], np.int32)
+    >>> parts_of([square, square + 99], [100.0, 100.0], SilhouetteOptions())
+    [0]
     """
     order = sorted(range(len(contours)), key=lambda index: (-areas[index], index))
+    kept = order[:1]
     body = [contours[order[0]][:, 0]]
     farthest = options.part_gap * _longer_side(contours[order[0]])
     waiting = [i for i in order[1:] if areas[i] >= options.part_area * areas[order[0]]]
-    specks = [contours[i] for i in order[1 + len(waiting) :]]
     reach = {i: min(farthest, _longer_side(contours[i])) for i in waiting}
     grown = True
     while waiting and grown:
@@ -297,8 +322,9 @@ def _specks(
         ]
         grown = bool(near)
         body += [contours[i][:, 0] for i in near]
+        kept += near
         waiting = [i for i in waiting if i not in near]
-    return specks + [contours[i] for i in waiting]
+    return kept
 
 
 def _longer_side(contour: NDArray[np.int32]) -> int:

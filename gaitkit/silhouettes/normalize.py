@@ -13,17 +13,21 @@ from numpy.typing import NDArray
 from gaitkit.likeness import flipped
 from gaitkit.silhouettes.align import align_person
 from gaitkit.silhouettes.body import Body, Rejected, everybody, find_body, judged, look
+from gaitkit.silhouettes.doubts import several_doubt, shape_doubt, walk_doubts
 from gaitkit.silhouettes.given import given_silhouette
 from gaitkit.silhouettes.masks import as_frame
 from gaitkit.silhouettes.opengait import opengait_silhouette
 from gaitkit.silhouettes.options import SilhouetteOptions
 from gaitkit.silhouettes.tight import Fit, are_tight, fills, fit_of
 from gaitkit.silhouettes.times import frame_times
+from gaitkit.silhouettes.tracks import Box, Glance, follow, glance
 from gaitkit.silhouettes.trend import off_trend
 
 __all__ = ["NormalizedFrame", "NormalizedSequence", "normalize_sequence", "normalize_silhouette"]
 
 _MANY = 1 / 3
+_LOOKED_AT = 8
+_ROOM = 1 << 26  # Bytes of foreground, packed, that are kept of the frames of one sequence.
 _ADVICE = {
     "cut-by-border": "`drop_cut=False` would keep them",
     "off-trend": "their height or area is far from that of the frames around them",
@@ -132,8 +136,7 @@ def normalize_silhouette(
     >>> found.silhouette.shape, found.track_x_px, found.height_px
     ((64, 64), 20.0, 40)
     """
-    if options.invert:
-        frame = flipped(as_frame(frame, threshold=options.threshold))
+    frame = _turned(frame, options)
     if options.alignment == "opengait":
         window = opengait_silhouette(frame, options.height, options.width)
         return window if isinstance(window, Rejected) else NormalizedFrame(*window, 0)
@@ -190,28 +193,59 @@ def normalize_sequence(
     if options.alignment == "person":
         warnings += _take_tight(seen)
     times = frame_times([one.name for one in seen])
+    if options.alignment == "person" and not warnings:
+        reason, told = _follow(seen, times.tolist(), options)
+        if reason is not None:
+            return _nothing_of(reason, options)
+        warnings += told
     dropped = [(one.name, *one.result) for one in seen if isinstance(one.result, Rejected)]
     kept = [
         (one, frame, time)
         for one, time in zip(seen, times.tolist(), strict=True)
         if isinstance(frame := one.result, NormalizedFrame)
     ]
+    if options.alignment == "opengait":
+        warnings += several_doubt([one.second for one in seen if one.second is not None])
+    if options.alignment == "person":
+        doubt = shape_doubt([_box(one, frame) for one, frame, _ in kept], _shapes(kept))
+        if doubt is not None:
+            return _nothing_of(doubt, options)
     if options.alignment == "person" and options.drop_off_trend:
         details = _off_trend_details(kept, options)
         dropped += [(kept[i][0].name, "off-trend", detail) for i, detail in details.items()]
         kept = [item for i, item in enumerate(kept) if i not in details]
+    if options.alignment != "given" and len(set(_shapes(kept))) < 2:
+        boxes = [_box(one, frame) for one, frame, _ in kept]
+        warnings += walk_doubts([one.name for one, _, _ in kept], [t for *_, t in kept], boxes)
     shape = (len(kept), options.height, options.width)
     silhouettes = np.array([f.silhouette for _, f, _ in kept], np.uint8).reshape(shape)
     if options.alignment == "given" and kept and silhouettes.max() == 1:
         silhouettes *= np.uint8(255)  # Masks of 0 and 1; told by all frames, not by a faint one.
+    names = tuple(one.name for one, _, _ in kept)
+    track_x_px = np.array([f.track_x_px for _, f, _ in kept], np.float32)
+    height_px = np.array([f.height_px for _, f, _ in kept], np.float32)
     return NormalizedSequence(
         silhouettes=silhouettes,
-        names=tuple(one.name for one, _, _ in kept),
+        names=names,
         frame_index=np.array([time for _, _, time in kept], np.int32),
-        track_x_px=np.array([f.track_x_px for _, f, _ in kept], np.float32),
-        height_px=np.array([f.height_px for _, f, _ in kept], np.float32),
+        track_x_px=track_x_px,
+        height_px=height_px,
         dropped=sorted(dropped),
         warnings=[*warnings, *_warnings(dropped, len(seen))],
+    )
+
+
+def _nothing_of(reason: Rejected, options: SilhouetteOptions) -> NormalizedSequence:
+    """A sequence that is left out as a whole."""
+    none = np.empty(0, np.float32)
+    return NormalizedSequence(
+        silhouettes=np.empty((0, options.height, options.width), np.uint8),
+        names=(),
+        frame_index=np.empty(0, np.int32),
+        track_x_px=none,
+        height_px=none,
+        dropped=[("", *reason)],
+        warnings=[],
     )
 
 
@@ -226,26 +260,50 @@ class _Seen:
 
     name: str
     result: NormalizedFrame | Rejected
-    shape: tuple[int, ...] = (0, 0)
+    glance: Glance | None = None
+    second: float | None = None
     aside: NormalizedFrame | None = None
     fit: Fit | None = None
 
 
 def _see(frames: Iterable[tuple[str, NDArray[Any]]], options: SilhouetteOptions) -> list[_Seen]:
-    if options.alignment != "person":
+    if options.alignment == "given":
         return [_Seen(name, normalize_silhouette(frame, options)) for name, frame in frames]
-    return [_see_person(name, frame, options) for name, frame in frames]
+    if options.alignment == "opengait":
+        return [_see_window(place, *frame, options) for place, frame in enumerate(frames)]
+    seen, room = [], _ROOM
+    for name, picture in frames:
+        frame = _turned(picture, options)
+        seen.append(_see_person(name, frame, options, room))
+        remembered = seen[-1].glance
+        room -= len(remembered.opened) if remembered is not None else 0
+    return seen
 
 
-def _see_person(name: str, frame: NDArray[Any], options: SilhouetteOptions) -> _Seen:
+def _turned(frame: NDArray[Any], options: SilhouetteOptions) -> NDArray[Any]:
+    """A frame with bright foreground."""
+    if not options.invert:
+        return frame
+    return flipped(as_frame(frame, threshold=options.threshold))
+
+
+def _see_window(place: int, name: str, frame: NDArray[Any], options: SilhouetteOptions) -> _Seen:
+    """A frame by OpenGait's rule, which asks not how many bodies there are; some are looked at."""
+    seen = _Seen(name, normalize_silhouette(frame, options))
+    if place % _LOOKED_AT == 0:
+        sight = look(_turned(frame, options), options)
+        seen.second = 0.0 if isinstance(sight, Rejected) else sight.second
+    return seen
+
+
+def _see_person(name: str, frame: NDArray[Any], options: SilhouetteOptions, room: int) -> _Seen:
     sight = look(frame, options)
     if isinstance(sight, Rejected):
         return _Seen(name, sight)
     body = judged(sight.body, sight.shape, options)
-    if not isinstance(body, Rejected):
-        seen = _Seen(name, _aligned(body, options), sight.shape)
-    else:
-        seen = _Seen(name, body, sight.shape)
+    result = body if isinstance(body, Rejected) else _aligned(body, options)
+    area_px = None if isinstance(result, Rejected) else result.area_px
+    seen = _Seen(name, result, glance(sight, room, area_px))
     if options.drop_cut and fills(len(sight.opened), sight.shape):
         everything = everybody(sight, options)
         rows = len(everything.mask)
@@ -267,13 +325,52 @@ def _take_tight(seen: list[_Seen]) -> list[str]:
     """Take what was kept aside, if the frames are cut tightly around the person."""
     if not any(one.aside for one in seen):
         return []
-    people = sum(one.shape != (0, 0) for one in seen)
+    people = sum(one.glance is not None for one in seen)
     if not are_tight([one.fit for one in seen if one.fit is not None], people):
         return []
     for one in seen:
         if one.aside is not None:
             one.result = one.aside
     return [TIGHT]
+
+
+def _follow(
+    seen: list[_Seen], times: list[int], options: SilhouetteOptions
+) -> tuple[Rejected | None, list[str]]:
+    """Take the one who walks where there are others; why there is none, and what to say."""
+    told = []
+    there = [one.glance for one in seen if one.glance is not None]
+    if len({glance.shape for glance in there}) > 1:
+        return None, several_doubt([glance.second for glance in there])
+    found = follow([one.glance for one in seen], times, options)
+    if found is not None:
+        if found.dropped is not None:
+            return found.dropped, []
+        for place, what in found.frames.items():
+            one = seen[place]
+            if isinstance(what, Rejected) and isinstance(one.result, Rejected):
+                continue
+            if not isinstance(what, Rejected) and one.glance is not None:
+                rows, columns = what.mask.shape
+                box = Box(what.left, what.top, columns, rows, float(np.count_nonzero(what.mask)))
+                one.glance = one.glance._replace(box=box)
+                what = judged(what, one.glance.shape, options)
+            one.result = what if isinstance(what, Rejected) else _aligned(what, options)
+        told.append(found.told)
+    return None, told
+
+
+def _shapes(kept: list[tuple[_Seen, NormalizedFrame, int]]) -> list[tuple[int, ...]]:
+    """Sizes of the frames, where they are known."""
+    return [one.glance.shape for one, _, _ in kept if one.glance is not None]
+
+
+def _box(one: _Seen, frame: NormalizedFrame) -> Box:
+    """Where the person is; by OpenGait's rule only the centre and the height are known."""
+    if one.glance is not None:
+        return one.glance.box
+    rows = frame.height_px
+    return Box(round(frame.track_x_px - rows / 4), 0, rows // 2, rows, 0.0)
 
 
 def _off_trend_details(
@@ -285,8 +382,9 @@ def _off_trend_details(
     the size. Then a frame is off only if it is so in pixels and in parts of the frame as well.
     """
     position = np.array([time for _, _, time in kept], np.float64)
-    frame_rows = np.array([one.shape[0] for one, _, _ in kept], np.float64)
-    frame_px = frame_rows * [one.shape[1] for one, _, _ in kept]
+    shapes = _shapes(kept)
+    frame_rows = np.array([shape[0] for shape in shapes], np.float64)
+    frame_px = frame_rows * [shape[1] for shape in shapes]
     details: dict[int, str] = {}
     for what, sizes, whole, tolerance in (
         ("height", [f.height_px for _, f, _ in kept], frame_rows, options.height_tolerance),

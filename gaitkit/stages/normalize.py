@@ -179,8 +179,9 @@ def normalize_frames(sequence: SequenceFrames, options: SilhouetteOptions) -> Re
         for frame, reason, detail in sorted(left_out)
     ]
     if verdict is not None:
+        dropped = [row for row in dropped if row.frame]  # One reason for the whole sequence.
         dropped.append(DroppedRow.of(sequence.key, verdict[0], detail=verdict[1]))
-    elif not len(normalized.silhouettes):
+    elif not len(normalized.silhouettes) and all(row.frame for row in dropped):
         dropped.append(DroppedRow.of(sequence.key, "no-frames", detail=f"{len(dropped)} dropped"))
     return ReadSequence(sequence.key, normalized, digest(), dropped)
 
