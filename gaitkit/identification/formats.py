@@ -280,7 +280,6 @@ def _result_json(result: EvaluationResult) -> dict[str, Any]:
         "metric": result.metric,
         "k": result.k,
         "rounding": result.rounding,
-        "rank_by": result.rank_by,
         "gallery_views": _numbers(result.gallery_views),
         "probe_views": _numbers(result.probe_views),
         "conditions": {
@@ -308,6 +307,9 @@ def _result_json(result: EvaluationResult) -> dict[str, Any]:
             for name, table in result.tables.items()
         },
     }
+    if any(numbers.more for numbers in result.numbers.values()):
+        # Results of before there was a choice read as they always did.
+        data["rank_by"] = result.rank_by
     if result.over != "different views":
         # There the headline is no mean over different views; everywhere else it is.
         data["headline_over"] = result.over
