@@ -550,15 +550,16 @@ class NamedLayout(Layout):
             raise self._changed()
         label = self._label(archive)
         checkpoints = self._checkpoints_of(path)
+        place = (None if archive.path else self._expanded) or path
         with open_container(
-            path, str(path), limits=self.limits, checkpoints=checkpoints
+            place, str(path), limits=self.limits, checkpoints=checkpoints
         ) as container:
             if archive.inner is None:
                 yield container
                 return
             file = None if archive.compressed else container.as_file(archive.inner)
             if file is None:
-                data = self._expanded(container, archive)
+                data = self._inner_bytes(container, archive)
                 with open_container(data, label, limits=self.limits) as within:
                     yield within
                 return
@@ -571,7 +572,7 @@ class NamedLayout(Layout):
             kept.clear()
         return kept.setdefault(path, [])
 
-    def _expanded(self, container: Container, archive: _Archive) -> bytes:
+    def _inner_bytes(self, container: Container, archive: _Archive) -> bytes:
         """An archive within another one, in memory; the last one is kept for the next unit."""
         last: tuple[_Archive, bytes] | None = self.__dict__.get("_last_expanded")
         if last is not None and last[0] == archive:
