@@ -8,7 +8,7 @@ GEIs, for frames may be named alike.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
@@ -186,6 +186,21 @@ def _folder_looks_like_geis(root: Path, depth: int) -> bool:
     )
 
 
+def _counted_up(images: Mapping[SequenceKey, _Image]) -> _Image | None:
+    """An image of a sequence whose views count 1, 2, 3, ..., if most sequences have such."""
+    views: dict[SequenceKey, list[float]] = {}
+    for key in images:
+        if key.view is not None:
+            views.setdefault(key._replace(view=None), []).append(key.view)
+    several = {key: sorted(found) for key, found in views.items() if len(found) > 1}
+    counted = [
+        key._replace(view=found[0])
+        for key, found in several.items()
+        if any(later - earlier == 1.0 for earlier, later in pairwise(found))
+    ]
+    return images[counted[0]] if 2 * len(counted) > len(several) else None
+
+
 class GeiImageSource(Layout):
     """Ready-made GEIs in a folder or archive, one frame a sequence.
 
@@ -288,15 +303,21 @@ class GeiImageSource(Layout):
         """Raise where the numbers that stand in the place of views are none."""
         views = {key.view: image for key, image in images.items() if key.view is not None}
         beyond = [image for view, image in views.items() if abs(view) > 360]
-        if len(views) <= _MOST_VIEWS and not beyond:
+        counted = _counted_up(images)
+        if beyond:
+            found, first = "a view above 360 degrees", beyond[0]
+        elif len(views) > _MOST_VIEWS:
+            found, first = f"{len(views):,} different views", next(iter(views.values()))
+        elif counted is not None:
+            found, first = "views that are one degree apart", counted
+        else:
             return
-        found = f"{len(views):,} different views" if not beyond else "a view above 360 degrees"
-        shown = printable("/".join((beyond or list(views.values()))[0].parts), LETTERS)
+        shown = printable("/".join(first.parts), LETTERS)
         raise LayoutError(
             f"the names of the images in {self.path} would mean {found}: {shown}; these look like "
             f"the numbers of frames. Ready-made GEIs are named {EXPECTED}",
-            hint="One image is one GEI there. Frames of silhouettes lie in a folder for each "
-            "recording, or are listed in a manifest.",
+            hint="Leave `input_kind` and `layout` out to have frames taken for frames; those that "
+            "are not recognised are listed in a manifest.",
         )
 
     def _drop_nameless(self, parts: Parts, form: GeiForm | None) -> None:

@@ -40,6 +40,11 @@ HINTS: Mapping[str, str] = {
     "them.",
     "off-trend": "Where the size of the frames themselves changes, `drop_off_trend=False` keeps "
     "them.",
+    "off-track": "Look at the frames: whoever walks is not followed from one to the next.",
+    "several-people": "Give each person masks of their own, as a segmenter that follows people "
+    "makes them.",
+    "not-a-person": "Look at a few frames: one walking person each, and no floor, shadow or wall "
+    "that is joined to it.",
     "other-size": "Frames that are aligned already are not resized: leave the size out.",
     "too-dark": "That is a rule of OpenGait's: `alignment=\"person\"`, gaitkit's own, takes masks "
     "of 0 and 1, too; or make them masks of 0 and 255.",

@@ -79,6 +79,14 @@ def test_frames_named_like_geis_are_told_by_their_numbers(make_tree):
     assert recognise(flat) != "geis"
 
 
+def test_frames_are_no_geis_even_where_somebody_says_so(make_tree):
+    names = [f"fyc/00_1/fyc-00_1-{number:03d}.png" for number in range(1, 21)]
+    source = GeiImageSource(make_tree("gaitdb", *names))
+    with pytest.raises(LayoutError, match="one degree apart") as told:
+        source.units()
+    assert "`input_kind`" in str(told.value.hint)
+
+
 @pytest.mark.parametrize("name", ["gone", "empty", "text.zip"])
 def test_what_is_none_of_it(tmp_path, name):
     (tmp_path / "empty").mkdir()
