@@ -216,7 +216,7 @@ def as_bytes(greys: NDArray[np.uint8] | NDArray[np.uint16], brightest: int) -> N
     ([[0, 1, 255]], [[0, 0, 0]])
     """
     if greys.dtype == np.uint8:
-        return cast(NDArray[np.uint8], greys)
+        return cast("NDArray[np.uint8]", greys)
     if brightest <= _SCALES[0]:
         return greys.astype(np.uint8)
     if brightest > MOST_OPEN:

@@ -36,8 +36,8 @@ from gaitkit.datasets.naming import (
     IMAGE_SUFFIXES,
     archive_stem,
     clean_text,
+    in_natural_order,
     is_hidden,
-    natural_order,
     noun_of,
     parse_view,
     sequence_key,
@@ -473,7 +473,7 @@ def _in_order(found: _Frames, ignored: Counter[str]) -> tuple[str, bytes]:
     """Names joined and places, in natural order; of members with one name the last counts."""
     last = {name: index for index, name in enumerate(found.names)}
     ignored["members that a later one replaces"] += len(found.names) - len(last)
-    names = sorted(last, key=natural_order)
+    names = in_natural_order(last)
     places = array("Q")
     for name in names:
         start = last[name] * _COLUMNS

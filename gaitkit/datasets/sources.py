@@ -27,8 +27,8 @@ from gaitkit.datasets.naming import (
     IMAGE_SUFFIXES,
     archive_stem,
     clean_text,
+    in_natural_order,
     is_hidden,
-    natural_order,
     stray_class,
     suffix_of,
 )
@@ -575,7 +575,7 @@ def list_images(folder: Path, ignored: Counter[str], source: Layout | None = Non
                 ignored["folders within views"] += 1
             else:
                 ignored[stray_class(name, suffixes)] += 1
-    return sorted(names, key=lambda name: natural_order(clean_text(name)))
+    return in_natural_order(names)
 
 
 def frames_of(folder: Path, source: Layout | None = None) -> Iterator[tuple[str, bytes]]:
@@ -589,11 +589,12 @@ def frames_of(folder: Path, source: Layout | None = None) -> Iterator[tuple[str,
             f"The folder {folder} cannot be read: {error.strerror}.",
             hint="If it was moved or renamed while it was read, give the same command again.",
         ) from error
+    within = os.path.join(folder, "")
     for name in names:
-        yield clean_text(name), read_bounded(folder / name)
+        yield clean_text(name), read_bounded(within + name)
 
 
-def read_bounded(path: Path) -> bytes:
+def read_bounded(path: Path | str) -> bytes:
     """The bytes of an image file.
 
     Raises
@@ -603,7 +604,12 @@ def read_bounded(path: Path) -> bytes:
     """
     try:
         with open(path, "rb", buffering=0) as file:
-            data = file.read(MAX_FRAME_BYTES + 1)
+            # No more than the file has: asked for in any case, memory is fetched in any case.
+            expected = min(os.fstat(file.fileno()).st_size, MAX_FRAME_BYTES)
+            data = file.read(expected + 1)
+            while expected < len(data) <= MAX_FRAME_BYTES:  # It grew, or has no size.
+                expected, more = len(data), file.read(MAX_FRAME_BYTES + 1 - len(data))
+                data += more
     except OSError as error:
         raise DatasetError(f"The frame {path} cannot be read: {error.strerror}.") from error
     if len(data) > MAX_FRAME_BYTES:

@@ -116,6 +116,9 @@ class SequencePictures:
             except DecodeError as error:
                 self.dropped.append((name, error.reason, str(error)))
                 continue
+            if found.bits == 8 and not waiting:
+                yield name, self._final(found), self._is_aligned(data)
+                continue
             self._brightest = max(self._brightest, found.brightest)
             if waiting or (found.is_open and self._brightest <= MOST_OPEN):
                 # Decoded once more when it is known what is white: as they are, they are small.

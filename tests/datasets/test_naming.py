@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from gaitkit.datasets.naming import (
     archive_stem,
     clean_text,
+    in_natural_order,
     natural_order,
     parse_gei_name,
     parse_sequence,
@@ -157,3 +158,9 @@ def test_strays_are_counted_by_class(name, expected):
 )
 def test_names_of_flat_geis(stem, expected):
     assert parse_gei_name(stem) == expected
+
+
+@given(st.lists(st.text("019ab-\u0661", max_size=6)), st.lists(st.integers(0, 999)))
+def test_names_in_order_are_as_sorted_one_by_one(names, numbers):
+    for some in (names, [f"walk-{number:03d}.png" for number in numbers]):
+        assert in_natural_order(some) == sorted(some, key=natural_order)
