@@ -153,8 +153,8 @@ def test_geis_that_the_model_cannot_have_learned_from_are_refused(
     tmp_path: Path, attgan: AttGAN
 ) -> None:
     model = write_model(tmp_path / "m.h5", attgan)
-    other = write_geis(tmp_path / "other.h5", parameters={"gei": {"min_frames": 9}})
-    with pytest.raises(MixtureError, match="min_frames is 9 here, 5 there"):
+    other = write_geis(tmp_path / "other.h5", parameters={"gei": {"cycles": "whole"}})
+    with pytest.raises(MixtureError, match="gei.cycles is whole here"):
         show(other, model)
     larger = write_geis(tmp_path / "larger.h5", arrays={"gei": IMAGES.repeat(2, axis=1)})
     with pytest.raises(MixtureError, match="size is 64×32 here, 32×32 there"):

@@ -254,8 +254,8 @@ def other(**changes: Any) -> dict[str, Any]:
         ),
         ({"parameters": {}}, "gei is nothing here"),
         (
-            {"parameters": {**other(), "gei": {"min_frames": 9}}},
-            "gei.min_frames is 9 here, 5 there",
+            {"parameters": {**other(), "gei": {"min_frames": 9, "cycles": "whole"}}},
+            "gei.cycles is whole here",
         ),
         ({"size": (48, 32)}, "size is 48×32 here, 32×32 there"),
     ],
