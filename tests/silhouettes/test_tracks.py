@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from test_normalize import draw_walker, named
 
 from gaitkit.silhouettes.normalize import NormalizedSequence, normalize_sequence
 from gaitkit.silhouettes.options import SilhouetteOptions
-from tests.silhouettes.test_normalize import draw_walker, named
 
 OPTIONS = SilhouetteOptions()
 FOLLOWED = "the one who walks was followed by track"
