@@ -70,11 +70,11 @@ def _numbered(names: list[str]) -> bool:
         view = parse_view(last)
         if view is not None:
             views.setdefault(before, []).append(view)
-    return any(
-        later - earlier == 1.0
-        for found in views.values()
-        for earlier, later in pairwise(sorted(found))
-    )
+    return any(map(_one_apart, views.values()))
+
+
+def _one_apart(views: list[float]) -> bool:
+    return any(later - earlier == 1.0 for earlier, later in pairwise(sorted(views)))
 
 
 def looks_like_a_gei(image: NDArray[np.uint8]) -> bool:
@@ -192,12 +192,8 @@ def _counted_up(images: Mapping[SequenceKey, _Image]) -> _Image | None:
     for key in images:
         if key.view is not None:
             views.setdefault(key._replace(view=None), []).append(key.view)
-    several = {key: sorted(found) for key, found in views.items() if len(found) > 1}
-    counted = [
-        key._replace(view=found[0])
-        for key, found in several.items()
-        if any(later - earlier == 1.0 for earlier, later in pairwise(found))
-    ]
+    several = {key: found for key, found in views.items() if len(found) > 1}
+    counted = [key._replace(view=min(found)) for key, found in several.items() if _one_apart(found)]
     return images[counted[0]] if 2 * len(counted) > len(several) else None
 
 
