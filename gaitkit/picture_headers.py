@@ -285,10 +285,6 @@ def _webp(data: bytes) -> Declared:
     return Declared(width, height, 4, alpha or bool(flags & _WEBP_ALPHA))
 
 
-def _three_bytes(data: bytes, offset: int) -> int:
-    return int.from_bytes(data[offset : offset + 3], "little")
-
-
 def _tiff(data: bytes) -> Declared:
     """What the first page of a TIFF declares; refused unless that is a picture of whole numbers."""
     order = "<" if data[:1] == b"I" else ">"
