@@ -1,4 +1,4 @@
-"""The stage `train-gan`: GEIs become a translator, in one training or two, stopped at any time.
+"""The stage `train-gan`, and how models of any kind are trained: at once or with stops, or twice.
 
 A `TrainingPlan` says what is trained, on what and how. It is made once, by `plan_training` from
 what a user asks for or by `train` from what a program does, and carried out by `carry_out`.
@@ -29,12 +29,19 @@ if TYPE_CHECKING:
     from gaitkit.training.callbacks import Callbacks
     from gaitkit.training.config import Config
     from gaitkit.training.distributed import World
-    from gaitkit.training.geis import GeiSet
+    from gaitkit.training.data import TrainingData
     from gaitkit.training.loop import Training
     from gaitkit.training.model import Model
     from gaitkit.training.options import TrainingOptions
 
-__all__ = ["TrainingPlan", "carry_out", "plan_training", "summary_of", "train"]
+__all__ = [
+    "TrainingPlan",
+    "carry_out",
+    "plan_training",
+    "summary_of",
+    "train",
+    "training_people",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -46,8 +53,8 @@ class TrainingPlan:
     Attributes
     ----------
     geis, output : Path
-        Measured GEIs, and the model's artefact. Checkpoints are kept in ``name.h5.parts/`` until
-        it is whole.
+        What is learned from, usually GEIs, and the model's artefact. Checkpoints are kept in
+        ``name.h5.parts/`` until it is whole.
     subjects : tuple of str
         The training people, those to be held out for validation among them; nobody else is seen.
     system : str
@@ -248,7 +255,7 @@ def plan_training(
         settings, options = before.config or {}, before.options or {}
     told = None
     if protocol is not None or not subjects:
-        told, subjects = _training_people(geis, protocol)
+        told, subjects = training_people(geis, "gei", protocol)
     return TrainingPlan(
         geis,
         output,
@@ -268,17 +275,32 @@ def plan_training(
     )
 
 
-def _training_people(
-    geis: Path, protocol: Protocol | Path | str | None
+def training_people(
+    source: Path, kind: str, protocol: Protocol | Path | str | None
 ) -> tuple[str, tuple[str, ...]]:
-    """Name of the protocol, and whom it lets models see."""
-    with open_artifact(geis, "gei") as artifact:
+    """Name of a protocol, and whom it lets models see.
+
+    Parameters
+    ----------
+    source : Path
+        What is learned from.
+    kind : str
+        Its kind of artefact.
+    protocol : Protocol, str or None
+        A protocol, or the name or file of one; `None` chooses `default_protocol`.
+
+    Raises
+    ------
+    ProtocolError
+        It has nobody to train on.
+    """
+    with open_artifact(source, kind) as artifact:
         labels = artifact.labels
     chosen = default_protocol(labels, trains=True) if protocol is None else get_protocol(protocol)
     subjects = split_subjects(chosen, labels).train
     if not subjects:
         raise ProtocolError(
-            f"Protocol {chosen.name} has nobody to train on in {geis}.",
+            f"Protocol {chosen.name} has nobody to train on in {source}.",
             hint='Use `protocol="halves"`, which divides whatever subjects there are.',
         )
     return chosen.name, subjects
@@ -338,8 +360,8 @@ class _Course:
         What is trained, on what and how.
     options : TrainingOptions
         How long this training goes on.
-    data : GeiSet
-        The training people's GEIs.
+    data : TrainingData
+        The training people's.
     config : Config
         The settings, those by the data among them.
     world : World
@@ -358,7 +380,7 @@ class _Course:
 
     plan: TrainingPlan
     options: TrainingOptions
-    data: GeiSet
+    data: TrainingData
     config: Config
     world: World
     claim: Output
@@ -421,7 +443,7 @@ class _Course:
             self.plan.parts.discard()
         if digest is not None:
             _log.info(
-                "%s is done already: trained on the same GEIs by the same options",
+                "%s is done already: trained on the same input by the same options",
                 self.plan.output,
             )
         self.world.wait()
@@ -546,19 +568,18 @@ def _refuse_other_kinds(claim: Output, kind: ModelKind) -> None:
         raise claim.exists_already() from None
 
 
-def _training_data(plan: TrainingPlan) -> GeiSet:
-    """The GEIs of the training people, and of everybody in other data sets."""
-    from gaitkit.training.geis import GeiSet
-
-    data = GeiSet.open(plan.geis).of_subjects(plan.subjects)
-    if not len(data):
+def _training_data(plan: TrainingPlan) -> TrainingData:
+    """What shows the training people, and everybody in other data sets."""
+    read = plan.model_class.open_data
+    data = read(plan.geis).of_subjects(plan.subjects)
+    if not len(data.labels):
         raise TrainingError(f"None of the training people is in {plan.geis}.")
     if plan.also and "data sets" not in plan.model_class.offers:
         raise OptionError(
             f"The system {plan.system!r} learns from one data set at a time.",
             hint="gaitkit models says which systems learn from several.",
         )
-    return data.beside([GeiSet.open(path) for path in plan.also])
+    return data.beside([read(path) for path in plan.also])
 
 
 def _refitted(course: _Course, callbacks: Callbacks) -> _Course:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gaitkit.arguments import check_name, names_told, values_of
-from gaitkit.artifacts import open_artifact
+from gaitkit.artifacts import TrainedOn, open_artifact
 from gaitkit.display import html_table
 from gaitkit.errors import DamagedArtifactError, MixtureError, OptionError
 from gaitkit.gei.making import making_differences
@@ -57,6 +57,8 @@ class GeiSet:
         called ``data set/person``: person 001 of another data set is another person.
     dataset_index : ndarray of int64, shape (n,)
         Which data set each GEI is of: 0 is this one, k the k-th of `others`.
+    seen : tuple of TrainedOn
+        Whom the translator has seen that made them; nobody, where they were measured.
     """
 
     kind: ClassVar[str] = "gei"
@@ -69,6 +71,7 @@ class GeiSet:
     content_sha256: str = ""
     others: tuple[GeiSet, ...] = ()
     dataset_index: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    seen: tuple[TrainedOn, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.images, np.ndarray) or not isinstance(self.labels, Labels):
@@ -90,8 +93,16 @@ class GeiSet:
             raise OptionError(f"got {len(self.images)} GEIs but {len(self.labels)} labels")
 
     @classmethod
-    def open(cls, path: Path | str) -> Self:
+    def open(cls, path: Path | str, *, translated: bool = False) -> Self:
         """Read a GEI artefact.
+
+        Parameters
+        ----------
+        path : path-like
+            The file.
+        translated : bool
+            Whether GEIs that a translator has generated are taken, too; they are rounded to whole
+            grey values.
 
         Raises
         ------
@@ -101,8 +112,16 @@ class GeiSet:
             When the file is not a whole GEI artefact.
         """
         with open_artifact(path, kind="gei") as artifact:
-            refuse_translated(Path(path), artifact.parameters, artifact.dtype("gei"))
+            if not translated:
+                refuse_translated(Path(path), artifact.parameters, artifact.dtype("gei"))
             images, labels = artifact.read("gei"), artifact.labels
+            if translated and images.dtype == np.float32:
+                if not np.isfinite(images).all():
+                    raise DamagedArtifactError(
+                        f"{path} holds translated GEIs with values that are not numbers.",
+                        hint="Translate again, with a model whose training did not diverge.",
+                    )
+                images = np.rint(images.clip(0.0, 255.0)).astype(np.uint8)
             if images.dtype != np.uint8 or images.ndim != 3 or len(images) != len(labels):
                 raise DamagedArtifactError(
                     f"{path} is not a well-formed artefact: its GEIs are {images.dtype} of shape "
@@ -112,8 +131,9 @@ class GeiSet:
                 images,
                 labels,
                 artifact.dataset,
-                preprocessing_of(artifact.parameters),
+                preprocessing_of(artifact.parameters, translated=translated),
                 artifact.content_sha256,
+                seen=tuple(artifact.trained_on),
             )
 
     @classmethod
@@ -190,6 +210,14 @@ class GeiSet:
             hint="Give `subjects`, and `views` and `conditions` where they are known.",
         )
 
+    def same_as(self, other: Any) -> bool:
+        """Whether another set holds the same GEIs of the same sequences."""
+        return (
+            isinstance(other, GeiSet)
+            and self.labels.keys() == other.labels.keys()
+            and np.array_equal(self.images, other.images)
+        )
+
     def of_subjects(self, subjects: Iterable[str]) -> Self:
         """The GEIs of some people only."""
         wanted = set(subjects)
@@ -202,6 +230,7 @@ class GeiSet:
             self.content_sha256,
             self.others,
             self.dataset_index[rows],
+            self.seen,
         )
 
     def beside(self, others: Sequence[GeiSet]) -> Self:
@@ -397,9 +426,20 @@ def refuse_translated(path: Path, parameters: Mapping[str, Any], dtype: np.dtype
         )
 
 
-def preprocessing_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The sections of an artefact's parameters that say how its GEIs were made."""
-    return {name: parameters[name] for name in PREPROCESSING if name in parameters}
+def preprocessing_of(
+    parameters: Mapping[str, Any], *, translated: bool = False
+) -> dict[str, Any]:
+    """The sections of an artefact's parameters that say how its GEIs were made.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Of the artefact.
+    translated : bool
+        Whether the translator that generated them, if one did, is a part of it.
+    """
+    names = (*PREPROCESSING, *(["translator"] if translated else []))
+    return {name: parameters[name] for name in names if name in parameters}
 
 
 def refuse_other_preprocessing(

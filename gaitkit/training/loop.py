@@ -12,18 +12,13 @@ from gaitkit.display import html_table
 from gaitkit.errors import DamagedArtifactError, OptionError
 from gaitkit.training.callbacks import Callbacks
 from gaitkit.training.capture import Steps
-from gaitkit.training.health import (
-    check_finite,
-    check_spread,
-    device_failures_told,
-    warn_of_equal_images,
-)
+from gaitkit.training.health import check_finite, device_failures_told
 from gaitkit.training.history import History
 from gaitkit.training.options import TrainingOptions
 from gaitkit.training.state import Best, GlobalRandomStates
 
 if TYPE_CHECKING:
-    from gaitkit.training.geis import GeiSet
+    from gaitkit.training.data import TrainingData
     from gaitkit.training.model import Model
 
 __all__ = ["Callbacks", "Training", "TrainingOptions"]
@@ -36,7 +31,7 @@ class Training:
     ----------
     model : Model
         Its weights are changed.
-    data : GeiSet
+    data : TrainingData
         The training people's images, of the size in its config.
     options : TrainingOptions
         How to train.
@@ -66,7 +61,7 @@ class Training:
     def __init__(
         self,
         model: Model[Any],
-        data: GeiSet,
+        data: TrainingData,
         options: TrainingOptions,
         *,
         length: int | None = None,
@@ -156,9 +151,9 @@ class Training:
         # The last window of a training may be a part of one: more iterations would fill it.
         if self.step % self.options.log_every == 0:
             self.history.close_window(self.step, values)
-            check_spread(self.history.names, self.history.steps, self.history.losses)
+            self.model.check_course(self.history)
         if self.finished and self.model.world.is_main:
-            warn_of_equal_images(values)
+            self.model.warn_at_end(values)
         if calls.on_progress is not None:
             calls.on_progress(self.step, self.options.iterations, values)
 

@@ -30,8 +30,9 @@ from gaitkit.training import state, store
 from gaitkit.training.callbacks import Callbacks, with_progress
 from gaitkit.training.config import Config
 from gaitkit.training.distributed import World
-from gaitkit.training.geis import GeiSet
-from gaitkit.training.history import Samples
+from gaitkit.training.data import TrainingData
+from gaitkit.training.health import check_spread, warn_of_equal_images
+from gaitkit.training.history import History, Samples
 from gaitkit.training.images import to_network
 from gaitkit.training.loop import Training
 from gaitkit.training.options import TrainingOptions
@@ -230,15 +231,26 @@ class Model(ABC, Generic[ConfigT]):
             in steps of one kind always the same names.
         """
 
+    @classmethod
+    @abstractmethod
+    def open_data(cls, path: Path | str) -> TrainingData:
+        """Read what it learns from.
+
+        Raises
+        ------
+        ArtifactError
+            The file is damaged, or of another kind.
+        """
+
     @abstractmethod
     def sampler_for(self, learned: Any, everybody: Any, options: Any) -> Sampler:
         """What draws a training's batches.
 
         Parameters
         ----------
-        learned : GeiSet
+        learned : TrainingData
             Of the people who are learned from.
-        everybody : GeiSet
+        everybody : TrainingData
             Of those who are held out as well: the networks were built for their labels too.
         options : TrainingOptions
             Of `options_class`.
@@ -249,7 +261,7 @@ class Model(ABC, Generic[ConfigT]):
 
         Parameters
         ----------
-        data : GeiSet
+        data : TrainingData
             Of all training people.
         options : TrainingOptions
             Of `options_class`.
@@ -267,6 +279,20 @@ class Model(ABC, Generic[ConfigT]):
             How many.
         """
         return None
+
+    def check_course(self, history: History) -> None:
+        """Called after every row of the history: stop a training that has gone wrong for good.
+
+        Raises
+        ------
+        TrainingError
+            It has.
+        """
+        check_spread(history.names, history.steps, history.losses)
+
+    def warn_at_end(self, values: Mapping[str, float]) -> None:
+        """Called at the end with the last means: say so when what was learned is of no use."""
+        warn_of_equal_images(values)
 
     def used_networks(self) -> tuple[str, ...]:
         """Names of the networks that are used in the end: those kept of the best state."""
@@ -471,7 +497,7 @@ class Model(ABC, Generic[ConfigT]):
 
     def fit_data(
         self,
-        data: GeiSet,
+        data: TrainingData,
         options: Mapping[str, Any],
         callbacks: Callbacks | None = None,
         progress: bool | Progress | None = None,
@@ -480,7 +506,7 @@ class Model(ABC, Generic[ConfigT]):
 
         Parameters
         ----------
-        data : GeiSet
+        data : TrainingData
             The training people's.
         options : mapping
             Fields of `options_class` by name. The seed is the model's, and what is `None` is the
@@ -514,7 +540,7 @@ class Model(ABC, Generic[ConfigT]):
             training.run(calls)
         return self
 
-    def _refuse_other_people(self, data: GeiSet) -> None:
+    def _refuse_other_people(self, data: TrainingData) -> None:
         """What a model records of its making is one training; who was seen must not be lost."""
         if not self.steps_done:
             return
@@ -526,17 +552,14 @@ class Model(ABC, Generic[ConfigT]):
                 "begin with a new model.",
             )
         before = self.training.data
-        if data is not before and not (
-            data.labels.keys() == before.labels.keys()
-            and np.array_equal(data.images, before.images)
-        ):
+        if data is not before and not data.same_as(before):
             raise OptionError(
-                f"This {type(self).__name__} has learned from other GEIs; a model is of one "
+                f"This {type(self).__name__} has learned from other images; a model is of one "
                 "training.",
                 hint="Begin with a new model.",
             )
 
-    def _suit(self, data: GeiSet, options: TrainingOptions) -> None:
+    def _suit(self, data: TrainingData, options: TrainingOptions) -> None:
         """Before a first training, let the data decide what was left to them."""
         if self.training is not None or not self._by_data:
             return

@@ -6,11 +6,12 @@ The exponential moving average of a network often does better than its last stat
 from __future__ import annotations
 
 import copy
+import math
 
 import torch
 from torch import nn
 
-__all__ = ["average_of", "average_weight", "decayed", "update_average"]
+__all__ = ["average_of", "average_weight", "decayed", "one_cycle", "update_average"]
 
 
 def decayed(step: int, iterations: int, start: float) -> float:
@@ -73,3 +74,32 @@ def update_average(average: nn.Module, network: nn.Module, weight: torch.Tensor)
                 mean.lerp_(value, weight)
             else:
                 mean.copy_(value)
+
+
+def one_cycle(step: int, iterations: int, *, rise: float = 0.3, start: float = 0.04) -> float:
+    """Factor of the step sizes: up for a share of the iterations, then down to nearly 0.
+
+    Both by half a cosine (Smith and Topin, arXiv 1708.07120).
+
+    Parameters
+    ----------
+    step : int
+        Iterations done.
+    iterations : int
+        Iterations in all; 0 outside of a training.
+    rise : float
+        Share of the iterations after which the largest step size is reached.
+    start : float
+        Factor at the beginning.
+
+    Examples
+    --------
+    >>> [round(one_cycle(step, 100), 3) for step in (0, 15, 30, 65, 100)]
+    [0.04, 0.52, 1.0, 0.5, 0.0]
+    """
+    top = rise * iterations
+    if step < top:
+        return start + (1.0 - start) * 0.5 * (1.0 - math.cos(math.pi * step / top))
+    if step >= iterations:
+        return 0.0 if iterations else 1.0
+    return 0.5 * (1.0 + math.cos(math.pi * (step - top) / (iterations - top)))

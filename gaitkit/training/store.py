@@ -133,16 +133,19 @@ def save_training(
         dataset=data.dataset,
         seed=training.options.seed,
         inputs=[InputRef(data.kind, sha) for sha in data.digests() if sha],
-        trained_on=[
-            TrainedOn(*data.origin_of(name), role)
-            for role, names in (
-                ("training", training.sampler.subjects),
-                ("validation", training.held_out),
-            )
-            for name in names
-        ],
+        # In this order, and each once: what made the images may have seen the same people.
+        trained_on=list(dict.fromkeys([*_seen_by(training), *data.seen])),
         overwrite=overwrite,
     )
+
+
+def _seen_by(training: Training) -> Iterator[TrainedOn]:
+    for role, names in (
+        ("training", training.sampler.subjects),
+        ("validation", training.held_out),
+    ):
+        for name in names:
+            yield TrainedOn(*training.data.origin_of(name), role)
 
 
 def save(model: Model[Any], path: Path, *, overwrite: bool = False) -> None:
@@ -291,7 +294,7 @@ def load_opened(
     model.steps_done = _whole_number(artifact, f"{BEST}step" if best else "step")
     preprocessing = TrainingRecord.from_parameters(artifact.parameters, kind.name).preprocessing
     if preprocessing is None:
-        raise DamagedArtifactError(f"{artifact.path} does not say how its GEIs were made.")
+        raise DamagedArtifactError(f"{artifact.path} does not say how its input was made.")
     model.preprocessing = preprocessing
     return model
 

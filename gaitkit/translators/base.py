@@ -101,6 +101,11 @@ class Translator(Model[ConfigT]):
         """Whether it learns from people with a target only."""
         return True
 
+    @classmethod
+    def open_data(cls, path: Path | str) -> GeiSet:
+        """Measured GEIs; those that a translator has generated are refused."""
+        return GeiSet.open(path)
+
     def used_networks(self) -> tuple[str, ...]:
         """Those that translate."""
         return self.translating()

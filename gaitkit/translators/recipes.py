@@ -3,45 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gaitkit.errors import OptionError, did_you_mean
+from gaitkit.errors import OptionError
+from gaitkit.training.recipes import Recipe, named_recipe
 
 if TYPE_CHECKING:
     from gaitkit.translators.config import TranslatorConfig
 
 __all__ = ["DEFAULT_RECIPE", "RECIPES", "Recipe", "choose_recipe", "get_recipe", "recipe_of"]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Where a training departs from the defaults of its system and of `TranslatorOptions`.
-
-    Attributes
-    ----------
-    name, summary : str
-        What the command line takes, and one line on what it is.
-    system : str
-        A name of `gaitkit.translators.registry`.
-    config, training : mapping
-        Fields of the system's config, and of `TranslatorOptions`.
-    """
-
-    name: str
-    summary: str
-    system: str = "gaitgan"
-    config: Mapping[str, Any] = field(default_factory=dict)
-    training: Mapping[str, Any] = field(default_factory=dict)
-
-    def as_parameters(self) -> dict[str, Any]:
-        """What it changes, as JSON-able values."""
-        return {
-            "system": self.system,
-            "config": dict(self.config),
-            "training": dict(self.training),
-        }
 
 
 DEFAULT_RECIPE = "gaitgan"
@@ -50,16 +21,18 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         recipe.name: recipe
         for recipe in (
-            Recipe("gaitgan", "GaitGAN as published, targets over all normal takes"),
+            Recipe("gaitgan", "GaitGAN as published, targets over all normal takes", "gaitgan"),
             Recipe(
                 "gaitgan-v2",
                 "as GaitGANv2: softmax and centre loss, balanced conditions; weights of our own",
+                "gaitgan",
                 config={"identity_weight": 1.0, "centre_weight": 0.003},
                 training={"balanced": True},
             ),
             Recipe(
                 "best",
                 "best in our sweep: people told apart by pixels and by a network, no critics",
+                "gaitgan",
                 config={
                     "learning_rate_g": 4e-4,
                     "betas": (0.5, 0.999),
@@ -86,14 +59,7 @@ def get_recipe(name: Recipe | str) -> Recipe:
     OptionError
         There is none of that name.
     """
-    if isinstance(name, Recipe):
-        return name
-    if not isinstance(name, str) or name not in RECIPES:
-        raise OptionError(
-            f"there is no recipe {name!r}; known: {', '.join(RECIPES)}",
-            hint=did_you_mean(str(name), RECIPES).strip() or None,
-        )
-    return RECIPES[name]
+    return named_recipe(RECIPES, name)
 
 
 def recipe_of(system: str, config: TranslatorConfig) -> str:

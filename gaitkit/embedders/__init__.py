@@ -1,0 +1,29 @@
+"""Embedders: GEIs and sets of silhouettes become vectors that tell who it is.
+
+Names are looked up when they are first used, so that importing this package does not import torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gaitkit._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from gaitkit.embedders.base import Embedder as Embedder
+    from gaitkit.embedders.base import load as load
+    from gaitkit.embedders.registry import embedder_class as embedder_class
+    from gaitkit.embedders.registry import embedder_names as embedder_names
+    from gaitkit.embedders.systems.gei_parts import GeiParts as GeiParts
+    from gaitkit.embedders.systems.gei_parts import GeiPartsConfig as GeiPartsConfig
+    from gaitkit.training.geis import GeiSet as GeiSet
+else:
+    __all__, __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "gaitkit.embedders.base": ["Embedder", "load"],
+            "gaitkit.embedders.registry": ["embedder_class", "embedder_names"],
+            "gaitkit.embedders.systems.gei_parts": ["GeiParts", "GeiPartsConfig"],
+            "gaitkit.training.geis": ["GeiSet"],
+        },
+    )

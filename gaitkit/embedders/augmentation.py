@@ -1,0 +1,133 @@
+"""How a training varies what it shows: few people teach a network, and it soon knows them by heart.
+
+Every variation is drawn once for an example and is the same for all frames of a set, as a body does
+not change while it walks by. Images are resampled once, whatever is asked for. All numbers are
+drawn on the CPU from the generator that draws the batch: a seed draws the same on every device.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+from gaitkit.training.images import warp_grid
+
+__all__ = ["Augmentation", "augmented"]
+
+_BOX_HEIGHT, _BOX_WIDTH = (0.1, 0.4), (0.2, 0.7)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is varied, and how far; 0 leaves a thing as it is.
+
+    Attributes
+    ----------
+    shear : float
+        Lean sideways by up to this share of the height, as a camera that is not level shows it.
+    stretch : float
+        Widths by a factor of up to exp(±stretch), heights by one of up to exp(±stretch / 2): a
+        body cut out less well.
+    shift : float
+        Move both ways by up to so many pixels.
+    rotate : float
+        Turn by up to so many degrees.
+    erase : float
+        Probability that a box is blanked: a tenth to four tenths of the height, a fifth to seven
+        tenths of the width (random erasing: Zhong et al., AAAI 2020).
+    warp : float
+        Strength of other proportions of the body; see `gaitkit.training.images.warp_grid`.
+    """
+
+    shear: float = 0.0
+    stretch: float = 0.0
+    shift: float = 0.0
+    rotate: float = 0.0
+    erase: float = 0.0
+    warp: float = 0.0
+
+
+def augmented(
+    images: torch.Tensor, how: Augmentation, generator: torch.Generator | None = None
+) -> torch.Tensor:
+    """Images varied at random.
+
+    Parameters
+    ----------
+    images : Tensor, shape (n, frames, height, width)
+        In [0, 1], 0 the background; on any device.
+    how : Augmentation
+        What to vary.
+    generator : torch.Generator, optional
+        On the CPU.
+
+    Returns
+    -------
+    Tensor
+        Of the same shape.
+
+    Examples
+    --------
+    >>> images = torch.zeros(2, 1, 8, 8)
+    >>> images[:, :, 2:6, 3:5] = 1.0
+    >>> torch.equal(augmented(images, Augmentation()), images)
+    True
+    >>> varied = augmented(images, Augmentation(shear=0.2), torch.Generator().manual_seed(0))
+    >>> torch.equal(varied[0], varied[1])
+    False
+    """
+    count, _, height, width = images.shape
+    if any((how.shear, how.stretch, how.shift, how.rotate, how.warp)):
+        grid = _grid(count, (height, width), how, generator).to(images.device, images.dtype)
+        images = functional.grid_sample(images, grid, mode="bilinear", align_corners=True)
+    if how.erase:
+        kept = _kept(count, (height, width), how.erase, generator).to(images.device, images.dtype)
+        images = images * kept[:, None]
+    return images
+
+
+def _grid(
+    count: int, size: tuple[int, int], how: Augmentation, generator: torch.Generator | None
+) -> torch.Tensor:
+    """Where each pixel is taken from, shape (count, height, width, 2)."""
+    height, width = size
+
+    def between(limit: float) -> torch.Tensor:
+        drawn = torch.rand(count, generator=generator)
+        return ((2.0 * drawn - 1.0) * limit)[:, None, None]
+
+    # Always the same draws, so that one variation does not change what another one draws.
+    lean, wide, tall = between(how.shear), between(how.stretch), between(how.stretch / 2)
+    across, along, turn = between(how.shift), between(how.shift), between(how.rotate)
+    if how.warp:
+        grid = warp_grid(count, size, how.warp, generator=generator)
+        x, y = grid[..., 0], grid[..., 1]
+    else:
+        y = torch.linspace(-1.0, 1.0, height)[None, :, None].expand(count, height, width)
+        x = torch.linspace(-1.0, 1.0, width)[None, None, :].expand(count, height, width)
+    # In pixels from the middle, where turning does not bend what is not square.
+    x, y = x * torch.exp(wide) * (width - 1) / 2, y * torch.exp(tall) * (height - 1) / 2
+    angle = turn * (math.pi / 180.0)
+    x, y = x * torch.cos(angle) - y * torch.sin(angle), x * torch.sin(angle) + y * torch.cos(angle)
+    x, y = x + lean * y + across, y + along
+    return torch.stack([x / max(1.0, (width - 1) / 2), y / max(1.0, (height - 1) / 2)], dim=-1)
+
+
+def _kept(
+    count: int, size: tuple[int, int], probability: float, generator: torch.Generator | None
+) -> torch.Tensor:
+    """1 where a pixel stays and 0 where it is blanked, shape (count, height, width)."""
+    drawn = torch.rand((5, count), generator=generator)
+    inside = []
+    for side, (low, high), share, place in zip(
+        size, (_BOX_HEIGHT, _BOX_WIDTH), drawn[:2], drawn[2:4], strict=True
+    ):
+        long = side * (low + (high - low) * share)
+        start = (place * (side - long))[:, None]
+        at = torch.arange(side)
+        inside.append((at >= start) & (at < start + long[:, None]))
+    blank = inside[0][:, :, None] & inside[1][:, None, :] & (drawn[4] < probability)[:, None, None]
+    return (~blank).float()

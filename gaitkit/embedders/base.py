@@ -1,0 +1,284 @@
+"""What every embedder is: a model that turns GEIs, or sets of silhouettes, into vectors.
+
+A vector tells who somebody is: those of one person are near each other, whatever the view and the
+clothes. It has parts, one for each strip of the body, which are compared strip by strip. The loop,
+device, precision, checkpoints and history are those of all models (`gaitkit.training`).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from gaitkit.artifacts import Artifact
+from gaitkit.embedders.augmentation import Augmentation
+from gaitkit.embedders.config import EmbedderConfig
+from gaitkit.embedders.losses import batch_all_triplets, softmax_over_people
+from gaitkit.embedders.networks.parts import EmbeddingNet, PartMatrices, PartNeck
+from gaitkit.embedders.options import EmbedderOptions
+from gaitkit.embedders.registry import EMBEDDER
+from gaitkit.embedders.sampling import PeopleSampler, SetBatch
+from gaitkit.embedders.validation import Validation, hold_out
+from gaitkit.errors import TrainingError
+from gaitkit.identification.metrics import Metric, get_metric
+from gaitkit.training import store
+from gaitkit.training.data import TrainingData
+from gaitkit.training.history import History
+from gaitkit.training.model import Model
+from gaitkit.training.options import TrainingOptions
+from gaitkit.training.registry import ModelKind
+from gaitkit.training.schedules import average_of, average_weight, update_average
+
+__all__ = ["ConfigT", "Embedder", "load", "load_opened", "varied_by"]
+
+ConfigT = TypeVar("ConfigT", bound=EmbedderConfig)
+
+_COLLAPSED_ROWS = 5
+_COLLAPSED_SHARE = 0.02
+_SETTLING_STEPS = 200
+
+
+class Embedder(Model[ConfigT]):
+    """Base of all embedders; see `Model` for the parameters and attributes.
+
+    Networks: ``E``; with the setting `ema_decay` also ``E_average``, which then embeds.
+    """
+
+    kind: ClassVar[ModelKind] = EMBEDDER
+    config_class: ClassVar[type[EmbedderConfig]]
+    options_class: ClassVar[type[TrainingOptions]] = EmbedderOptions
+    reads: ClassVar[str] = "gei"
+    """Kind of the artefact that it embeds: ``gei`` or ``silhouettes``."""
+    each: int = 2
+    """Examples of each person in a batch, as the sampler makes them up."""
+
+    @staticmethod
+    @abstractmethod
+    def build_network(config: Any) -> EmbeddingNet:
+        """The network with arbitrary weights, on torch's default device."""
+
+    @classmethod
+    @abstractmethod
+    def open_data(cls, path: Path | str) -> TrainingData:
+        """What it embeds, from an artefact.
+
+        Raises
+        ------
+        ArtifactError
+            The file is damaged, or of another kind.
+        """
+
+    @abstractmethod
+    def embed(self, data: Any) -> NDArray[np.float32]:
+        """The embeddings of images.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, parts, values)
+        """
+
+    @abstractmethod
+    def pieces_of(self, source: Artifact) -> Iterator[slice]:
+        """Which rows of an artefact are embedded together, one after the other."""
+
+    @abstractmethod
+    def embed_rows(self, source: Artifact, rows: slice) -> NDArray[np.float32]:
+        """The embeddings of some rows of an artefact, shape (n, parts, values)."""
+
+    @abstractmethod
+    def rate_at(self, step: int, iterations: int) -> float:
+        """Step size of the optimiser after so many of all iterations, as a share of the largest."""
+
+    @classmethod
+    def build_networks(cls, config: EmbedderConfig) -> dict[str, nn.Module]:
+        """E, and its average where the config asks for it."""
+        network: nn.Module = cls.build_network(config)
+        networks = {"E": network}
+        if config.ema_decay > 0:
+            networks["E_average"] = average_of(network)
+        return networks
+
+    def init_weights(self, generator: torch.Generator) -> None:
+        """Kaiming's normal numbers for convolutions, Xavier's for the parts' matrices.
+
+        The average starts as the network.
+        """
+        for module in self.networks["E"].modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(
+                    module.weight, a=0.1, nonlinearity="leaky_relu", generator=generator
+                )
+            elif isinstance(module, PartMatrices):
+                for matrix in module.weight:
+                    nn.init.xavier_uniform_(matrix, generator=generator)
+            elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+                module.reset_parameters()
+        if "E_average" in self.networks:
+            self.networks["E_average"].load_state_dict(self.networks["E"].state_dict())
+
+    def used_networks(self) -> tuple[str, ...]:
+        """The one that embeds."""
+        return ("E_average" if "E_average" in self.networks else "E",)
+
+    @property
+    def network(self) -> EmbeddingNet:
+        """The network that embeds."""
+        return cast(EmbeddingNet, self.networks[self.used_networks()[0]])
+
+    @property
+    def distance(self) -> Metric:
+        """How its embeddings, each laid out as one row of values, are compared."""
+        return get_metric(self.config.metric)
+
+    @property
+    @abstractmethod
+    def parts(self) -> int:
+        """Into how many parts its embeddings are divided."""
+
+    def before_step(self) -> None:
+        """The step size, which changes over a training, and the weight of the newest state."""
+        factor = self.rate_at(self.steps_done, self.iterations)
+        self.set_learning_rate("E", self.config.learning_rate * factor)
+        if self.config.ema_decay > 0:
+            self.schedule("average", average_weight(self.config.ema_decay, self.steps_done + 1))
+
+    def train_step(self, batch: SetBatch) -> dict[str, torch.Tensor]:
+        """One step down the losses that the config asks for.
+
+        E minimises the batch-all triplet loss of each part, and the cross-entropy of telling the
+        training people apart by the batch-normalised embedding, the mean over the parts of each.
+        """
+        network = cast(EmbeddingNet, self.networks["E"])
+        with self.runtime.autocast():
+            embedding = network(batch.images)
+        embedding = embedding.to(self.runtime.dtype)
+        config, values = self.config, {}
+        # A process has its own part of the people, and compares them with each other.
+        people = len(batch) // self.each
+        triplets = batch_all_triplets(embedding, people, config.margin)
+        loss = torch.zeros((), dtype=self.runtime.dtype, device=embedding.device)
+        if config.triplet_weight > 0:
+            loss = loss + config.triplet_weight * triplets.loss
+            values["E.triplet"] = triplets.loss.detach()
+        if network.neck is not None:
+            softmax = softmax_over_people(
+                network.neck(embedding), batch.subject, config.smoothing
+            )
+            loss = loss + config.softmax_weight * softmax
+            values["E.softmax"] = softmax.detach()
+        values["gradient.E"] = self.update("E", loss)
+        values["triplets.nonzero"] = triplets.nonzero
+        values["distance.same"], values["distance.others"] = triplets.same, triplets.others
+        if config.ema_decay > 0:
+            update_average(self.networks["E_average"], network, self.schedules["average"])
+        return values
+
+    def meet(self, sampler: PeopleSampler, iterations: int) -> None:
+        """Keep how batches are made up; refuse a part of one that has no two people."""
+        super().meet(sampler, iterations)
+        self.each = sampler.each
+        if sampler.people % self.world.size or sampler.people < 2 * self.world.size:
+            raise TrainingError(
+                f"{self.world.size} processes cannot share batches of {sampler.people} people: "
+                "each needs whole people, at least two.",
+                hint=f"Give a number of `people` that is a multiple of {self.world.size}, from "
+                f"{2 * self.world.size} on.",
+            )
+
+    def check_course(self, history: History) -> None:
+        """Stop a training in which all embeddings have become one.
+
+        Raises
+        ------
+        TrainingError
+            In each of the last rows nearly every triplet term was the margin itself, and different
+            people lay a small part of it apart.
+        """
+        steps, names = history.steps, history.names
+        if len(steps) < _COLLAPSED_ROWS or steps[-_COLLAPSED_ROWS] <= _SETTLING_STEPS:
+            return
+        column = names.index("distance.others")
+        apart = [row[column] for row in history.losses[-_COLLAPSED_ROWS:]]
+        if self.config.triplet_weight and max(apart) < _COLLAPSED_SHARE * self.config.margin:
+            raise TrainingError(
+                f"Training has collapsed by iteration {steps[-1]:,}: embeddings of different people "
+                f"lie {apart[-1]:.2g} apart, where the margin is {self.config.margin:g}; all are "
+                "the same.",
+                hint="Train again (`restart=True`) with a lower learning_rate, more people in a "
+                "batch (`people`), or softmax_weight above 0; gaitkit models NAME lists the "
+                "settings.",
+            )
+
+    def warn_at_end(self, values: Mapping[str, float]) -> None:
+        """Nothing: a collapse is an error at any time."""
+
+    def scorer_for(self, data: TrainingData, options: EmbedderOptions) -> Validation | None:
+        """Held-out people, identified by their embeddings."""
+        if not options.validation_subjects:
+            return None
+        condition = options.normal_condition
+        held_out = hold_out(
+            data.labels, options.validation_subjects, condition=condition, seed=options.seed
+        )
+        return Validation(data, held_out, condition)
+
+    def pooled_batches(
+        self, batches: Iterable[torch.Tensor], most: int
+    ) -> Iterator[tuple[torch.Tensor, ...]]:
+        """Maps of frames on the device, for the network in eval mode.
+
+        Parameters
+        ----------
+        batches : iterable of Tensor of uint8, shape (n, height, width)
+            Grey values 0..255 on the host, up to `most` at a time.
+        most : int
+            Frames computed at once, always; a smaller batch is filled up with blanks, so that the
+            bytes of an embedding do not depend on what stands beside it.
+
+        Yields
+        ------
+        tuple of Tensor, shape (n, channels, rows, columns) each
+        """
+        with self.runtime.active(), self._evaluating():
+            for frames in batches:
+                filled = torch.zeros((most, 1, *frames.shape[1:]), dtype=torch.uint8)
+                filled[: len(frames), 0] = frames
+                images = filled.to(self.runtime.device).to(self.runtime.dtype) / 255.0
+                yield tuple(one[: len(frames)] for one in self.network.maps(images))
+
+
+def varied_by(options: EmbedderOptions) -> Augmentation:
+    """How a training's examples are varied."""
+    return Augmentation(**{item.name: vars(options)[item.name] for item in fields(Augmentation)})
+
+
+def load(
+    path: Path | str,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    weights: str | None = None,
+) -> Embedder[Any]:
+    """Read an embedder of any name; see `gaitkit.training.store.load`."""
+    found = store.load(path, EMBEDDER, device=device, threads=threads, weights=weights)
+    return cast(Embedder[Any], found)
+
+
+def load_opened(
+    artifact: Artifact,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    weights: str | None = None,
+) -> Embedder[Any]:
+    """`load`, from an artefact that is open (guarded) because more of it is needed."""
+    found = store.load_opened(artifact, EMBEDDER, device=device, threads=threads, weights=weights)
+    return cast(Embedder[Any], found)

@@ -1,0 +1,87 @@
+"""Settings of an embedder: what all embedders have in common, the size of what they see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gaitkit.errors import OptionError
+from gaitkit.training.config import Config, choice, setting
+
+if TYPE_CHECKING:
+    from gaitkit.embedders.options import EmbedderOptions
+    from gaitkit.training.data import TrainingData
+
+__all__ = ["MAX_PEOPLE", "EmbedderConfig"]
+
+MAX_PEOPLE = 50_000
+"""Training people at most; GREW has 20,000."""
+
+MAX_IMAGE_SIDE = 512
+"""Largest height or width of an image, in pixels, that a network is built for."""
+
+
+@dataclass(frozen=True)
+class EmbedderConfig(Config):
+    """What every embedder's settings have in common.
+
+    Subclasses add fields made by `setting`.
+
+    Raises
+    ------
+    OptionError
+        When a value has the wrong type or lies outside its bounds.
+    """
+
+    image_size: tuple[int, int] = setting(
+        (64, 64), 16, MAX_IMAGE_SIDE, "height and width of the images, pixels", by_data=True
+    )
+    people: int = setting(2, 2, MAX_PEOPLE, "training people", by_data=True)
+    values: int = setting(128, 1, 4096, "values of each part's embedding")
+    triplet_weight: float = setting(1.0, 0, 1e3, "weight of the triplet loss; 0: left out")
+    margin: float = setting(0.2, 0, 100, "how much nearer one's own are to be than others")
+    softmax_weight: float = setting(
+        1.0, 0, 1e3, "weight of telling the training people apart (BNNeck); 0: left out"
+    )
+    smoothing: float = setting(0.1, 0, 0.99, "label smoothing of the softmax")
+    learning_rate: float = setting(3e-3, 0, 10, "largest step size", open_ends=(True, False))
+    weight_decay: float = setting(5e-4, 0, 1, "how strongly weights are drawn towards 0")
+    ema_decay: float = setting(
+        0.0, 0, 1, "embed with a moving average of the network; 0: off", open_ends=(False, True)
+    )
+    metric: str = choice(
+        "parts", ("parts", "euclidean", "cosine"), "by what distance embeddings are compared"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.triplet_weight and not self.softmax_weight:
+            raise OptionError(
+                "triplet_weight or softmax_weight must be above 0: there is nothing to learn from"
+            )
+
+    @classmethod
+    def of_data(cls, data: TrainingData, options: EmbedderOptions) -> dict[str, Any]:
+        """The size of the images and the number of people, by name."""
+        return {"image_size": data.image_size, "people": max(2, len(data.labels.subjects()))}
+
+    def check_data(self, data: TrainingData, options: EmbedderOptions) -> None:
+        """Refuse images or people that networks built for these settings cannot learn from.
+
+        Raises
+        ------
+        OptionError
+            The images have another size, or there are other people.
+        """
+        if data.image_size != self.image_size:
+            raise OptionError(
+                f"The networks take images of {self.image_size} pixels, these have "
+                f"{data.image_size}.",
+                hint="Give the config the images' size: image_size=(height, width).",
+            )
+        people = len(data.labels.subjects())
+        if people > self.people:
+            raise OptionError(
+                f"The networks tell {self.people} people apart, these are {people}.",
+                hint="Leave `people` out: the training's data decide it.",
+            )

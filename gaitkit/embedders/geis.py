@@ -1,0 +1,174 @@
+"""Embedders of gait energy images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from gaitkit.artifacts import Artifact
+from gaitkit.embedders.base import ConfigT, Embedder, varied_by
+from gaitkit.embedders.options import EmbedderOptions
+from gaitkit.embedders.sampling import GeiSampler
+from gaitkit.errors import OptionError
+from gaitkit.parallel import Progress
+from gaitkit.training.callbacks import Callbacks
+from gaitkit.training.geis import GeiSet, grey_values
+
+__all__ = ["EMBEDDING_BATCH", "GeiEmbedder"]
+
+EMBEDDING_BATCH = 64
+"""GEIs embedded at once, always; the last batch is filled up with blanks."""
+
+_GEIS_PER_PIECE = 4096
+
+
+class GeiEmbedder(Embedder[ConfigT]):
+    """Base of the embedders of GEIs; see `Embedder`."""
+
+    reads: ClassVar[str] = "gei"
+    offers: ClassVar[frozenset[str]] = frozenset({"data sets"})
+
+    @classmethod
+    def open_data(cls, path: Path | str) -> GeiSet:
+        """GEIs, measured or translated."""
+        return GeiSet.open(path, translated=True)
+
+    def sampler_for(
+        self, learned: GeiSet, everybody: GeiSet, options: EmbedderOptions
+    ) -> GeiSampler:
+        """GEIs of several people, several of each."""
+        return GeiSampler(
+            learned.images,
+            learned.labels,
+            everybody.labels.subjects(),
+            people=options.people,
+            each=options.batch_size // options.people,
+            balanced=options.balanced,
+            augmentation=varied_by(options),
+            seed=options.seed,
+            device=self.runtime.device,
+            dtype=self.runtime.dtype,
+        )
+
+    def fit(
+        self,
+        images: GeiSet | Path | str | ArrayLike,
+        subjects: Sequence[str] | None = None,
+        *,
+        views: Sequence[float | None] | None = None,
+        conditions: Sequence[str] | None = None,
+        takes: Sequence[int] | None = None,
+        callbacks: Callbacks | None = None,
+        progress: bool | Progress | None = None,
+        **options: Any,
+    ) -> Self:
+        """Train on GEIs.
+
+        Parameters
+        ----------
+        images : array of shape (n, height, width), GeiSet or path
+            The training people's GEIs: grey values 0..255, or floats 0..1 (see
+            `gaitkit.training.geis.grey_values`); or a GEI artefact. An array needs `subjects`.
+        subjects : sequence of str, optional
+            Who each GEI shows.
+        views, conditions, takes : sequence, optional
+            See `gaitkit.training.geis.GeiSet.from_arrays`.
+        callbacks : Callbacks, optional
+            What the caller wants to be told.
+        progress : bool or callable, optional
+            Whether there is a progress bar; by default where somebody sees it. A function is
+            called with the number of finished iterations and their total.
+        **options
+            Fields of `gaitkit.embedders.options.EmbedderOptions`.
+
+        Returns
+        -------
+        GeiEmbedder
+            Itself; the history is in `training`.
+
+        Raises
+        ------
+        OptionError
+            An option is unknown or out of its range, or the images are no GEIs.
+        TrainingError
+            Too few people or sequences, or the training goes wrong.
+        DeviceError
+            The device fails.
+        """
+        if isinstance(images, str | os.PathLike):
+            images = self.open_data(images)
+        if isinstance(images, GeiSet) and any(
+            column is not None for column in (subjects, views, conditions, takes)
+        ):
+            raise OptionError(
+                "`subjects`, `views`, `conditions` and `takes` label an array of GEIs",
+                hint="A GEI set or artefact has labels of its own.",
+            )
+        data = (
+            GeiSet.of(images)
+            if subjects is None
+            else GeiSet.from_arrays(
+                images, subjects, views=views, conditions=conditions, takes=takes
+            )
+        )
+        return self.fit_data(data, options, callbacks, progress)
+
+    def embed(self, data: GeiSet | Path | str | ArrayLike) -> NDArray[np.float32]:
+        """The embeddings of GEIs.
+
+        Always computed in float32 (or fp64 when so built).
+
+        Parameters
+        ----------
+        data : array of shape (n, height, width), GeiSet or path
+            Grey values 0..255, or floats 0..1 (see `gaitkit.training.geis.grey_values`).
+
+        Returns
+        -------
+        ndarray of float32, shape (n, parts, values)
+
+        Raises
+        ------
+        OptionError
+            When the images have another size than the networks.
+        """
+        if isinstance(data, str | os.PathLike):
+            data = self.open_data(data)
+        images = data.images if isinstance(data, GeiSet) else grey_values(data)
+        return self._embedded(images)
+
+    def pieces_of(self, source: Artifact) -> Iterator[slice]:
+        """Some thousand GEIs each."""
+        total = len(source.labels)
+        for start in range(0, total, _GEIS_PER_PIECE):
+            yield slice(start, min(start + _GEIS_PER_PIECE, total))
+
+    def embed_rows(self, source: Artifact, rows: slice) -> NDArray[np.float32]:
+        """The embeddings of some GEIs of an artefact."""
+        return self._embedded(source.read_rows("gei", rows.start, rows.stop))
+
+    def _embedded(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        if images.ndim != 3 or images.shape[1:] != self.config.image_size:
+            height, width = self.config.image_size
+            raise OptionError(
+                f"expected GEIs of shape (n, {height}, {width}), got {images.shape}",
+                hint="Give the config the GEIs' size: image_size=(height, width).",
+            )
+        # Those of a translator are learned from as whole grey values.
+        whole = images if images.dtype == np.uint8 else np.rint(images.clip(0.0, 255.0))
+        grey = torch.from_numpy(np.ascontiguousarray(whole, dtype=np.uint8))
+        size = EMBEDDING_BATCH
+        batches = (grey[start : start + size] for start in range(0, len(grey), size))
+        found = [
+            self.network.embedding(maps).float().cpu().numpy()
+            for maps in self.pooled_batches(batches, size)
+        ]
+        if not found:
+            return np.empty((0, self.parts, self.config.values), dtype=np.float32)
+        return np.concatenate(found)

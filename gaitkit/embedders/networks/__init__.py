@@ -1,0 +1,1 @@
+"""Networks of embedders and what they are built from."""

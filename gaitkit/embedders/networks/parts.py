@@ -1,0 +1,160 @@
+"""What the networks of all embedders share: frames, sets of frames, horizontal parts, and a neck.
+
+A network sees frames one by one, takes the maximum of a sequence's maps over its frames (set
+pooling: Chao et al., AAAI 2019, section 3.2), and cuts the result into horizontal parts, each of
+which has a matrix of its own. A GEI is a set of one frame.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+__all__ = ["EmbeddingNet", "PartMatrices", "PartNeck", "crop_width", "strips"]
+
+ASPECT = 44 / 64
+"""Width of what networks see, as a share of the height: where a walker never is is cut off."""
+
+
+class EmbeddingNet(nn.Module):
+    """Base of all networks.
+
+    Parameters
+    ----------
+    neck : PartNeck or None
+        What tells the training people apart, where the loss asks that.
+    """
+
+    def __init__(self, neck: PartNeck | None = None) -> None:
+        super().__init__()
+        self.neck = neck
+
+    @abstractmethod
+    def maps(self, frames: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """What is made of single frames, to be pooled over each set.
+
+        Parameters
+        ----------
+        frames : Tensor, shape (n, 1, height, width)
+            In [0, 1].
+
+        Returns
+        -------
+        tuple of Tensor, shape (n, channels, rows, columns) each
+        """
+
+    @abstractmethod
+    def embedding(self, pooled: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """The embedding of sets, from the maxima of their frames' maps.
+
+        Parameters
+        ----------
+        pooled : tuple of Tensor, shape (s, channels, rows, columns) each
+
+        Returns
+        -------
+        Tensor, shape (s, parts, values)
+        """
+
+    def forward(self, sets: torch.Tensor) -> torch.Tensor:
+        """The embedding of sets of equally many frames, shape (s, frames, height, width)."""
+        count, frames = sets.shape[:2]
+        maps = self.maps(sets.reshape(count * frames, 1, *sets.shape[2:]))
+        if frames > 1:
+            maps = tuple(one.unflatten(0, (count, frames)).amax(dim=1) for one in maps)
+        return self.embedding(maps)
+
+
+class PartMatrices(nn.Module):
+    """One matrix a part: ``out[:, p] = in[:, p] @ weight[p]``.
+
+    Parameters
+    ----------
+    parts, channels, values : int
+        Parts; values of each before and after.
+    """
+
+    def __init__(self, parts: int, channels: int, values: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(parts, channels, values))
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Features of shape (n, parts, channels) to (n, parts, values)."""
+        return torch.einsum("npc,pcv->npv", features, self.weight)
+
+
+class PartNeck(nn.Module):
+    """BNNeck of each part (Luo et al., CVPR Workshops 2019; as in GaitBase): scores of people.
+
+    The score is `scale` times the cosine between the batch-normalised embedding and each person's
+    weight. The triplet loss sees the embedding itself.
+
+    Parameters
+    ----------
+    parts, values : int
+        Of the embedding.
+    people : int
+        Training people.
+    scale : float
+        Largest score.
+    """
+
+    def __init__(self, parts: int, values: int, people: int, scale: float = 16.0) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(parts * values)
+        self.people = PartMatrices(parts, values, people)
+        self.scale = scale
+
+    def forward(self, embedding: torch.Tensor) -> torch.Tensor:
+        """Scores of each person, shape (n, parts, people)."""
+        normed = self.norm(embedding.flatten(1)).view_as(embedding)
+        towards = functional.normalize(self.people.weight, dim=1)
+        aimed = functional.normalize(normed, dim=2)
+        return self.scale * torch.einsum("npv,pvk->npk", aimed, towards)
+
+
+def strips(maps: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:
+    """Horizontal parts of maps: the mean and the maximum of each, added.
+
+    Parameters
+    ----------
+    maps : Tensor, shape (n, channels, rows, columns)
+        Rows that each of `counts` divides.
+    counts : sequence of int
+        Into how many strips the rows are cut, one after the other.
+
+    Returns
+    -------
+    Tensor, shape (n, sum of counts, channels)
+
+    Examples
+    --------
+    >>> maps = torch.tensor([[[[0.0, 2.0], [4.0, 4.0]]]])
+    >>> strips(maps, [1, 2]).squeeze().tolist()
+    [6.5, 3.0, 8.0]
+    """
+    found = []
+    for count in counts:
+        parts = maps.unflatten(2, (count, -1)).flatten(3)
+        found.append(parts.mean(dim=3) + parts.amax(dim=3))
+    return torch.cat(found, dim=2).transpose(1, 2)
+
+
+def crop_width(frames: torch.Tensor) -> torch.Tensor:
+    """Frames without the columns at both sides that are further out than `ASPECT` allows.
+
+    Examples
+    --------
+    >>> crop_width(torch.zeros(1, 1, 64, 64)).shape
+    torch.Size([1, 1, 64, 44])
+    >>> crop_width(torch.zeros(1, 1, 8, 4)).shape
+    torch.Size([1, 1, 8, 4])
+    """
+    height, width = frames.shape[-2:]
+    wanted = min(width, max(4, round(height * ASPECT)))
+    start = (width - wanted) // 2
+    return frames[..., start : start + wanted]

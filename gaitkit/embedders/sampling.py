@@ -1,0 +1,171 @@
+"""What an embedder learns from: batches of several people, each with several sequences.
+
+All draws are made on the CPU, so that a seed draws the same on every device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gaitkit.embedders.augmentation import Augmentation, augmented
+from gaitkit.errors import TrainingError
+from gaitkit.labels import Labels
+from gaitkit.training.sampling import Sampler, TensorBatch
+
+__all__ = ["GeiSampler", "PeopleSampler", "SetBatch"]
+
+
+@dataclass(frozen=True)
+class SetBatch(TensorBatch):
+    """Sequences of several people, equally many of each, person by person.
+
+    Attributes
+    ----------
+    images : Tensor, shape (n, frames, height, width)
+        In [0, 1], varied at random; a GEI is a set of one frame.
+    subject : Tensor of int64, shape (n,)
+        Who it is: a row of `PeopleSampler.subjects`.
+    """
+
+    images: torch.Tensor
+    subject: torch.Tensor
+
+
+class PeopleSampler(Sampler):
+    """Draws people, and sequences of each.
+
+    Parameters
+    ----------
+    labels : Labels
+        Key columns of the sequences of those who are learned from.
+    everybody : sequence of str
+        All training people, those who are held out as well: what `SetBatch.subject` counts.
+    people, each : int
+        Different people in a batch, and sequences of each.
+    balanced : bool
+        Draw every condition of a person equally often, otherwise every sequence.
+    seed : int
+        Of the draws.
+
+    Attributes
+    ----------
+    subjects : tuple of str
+        Who is drawn.
+    people, each : int
+        As given.
+
+    Raises
+    ------
+    TrainingError
+        There are fewer than two people with two sequences each, or fewer than a batch wants.
+    """
+
+    def __init__(
+        self,
+        labels: Labels,
+        everybody: Sequence[str],
+        *,
+        people: int,
+        each: int,
+        balanced: bool = False,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(seed, "cpu")
+        self.people, self.each = people, each
+        named = labels.subject.astype(str)
+        rows = {name: np.flatnonzero(named == name) for name in labels.subjects()}
+        self.subjects = tuple(rows)
+        several = sum(len(its) > 1 for its in rows.values())
+        if several < 2:
+            raise TrainingError(
+                f"An embedding learns from pairs: at least two people with two sequences each. "
+                f"Found {len(rows)} people, {several} of whom have two.",
+                hint="Check who is trained on; a protocol with more training people, or fewer "
+                "`validation_subjects`, leaves more to learn from.",
+            )
+        if len(rows) < people:
+            raise TrainingError(
+                f"A batch of {people} people cannot be drawn from {len(rows)}.",
+                hint=f"Give `people={len(rows)}` and a `batch_size` that is a multiple of it.",
+            )
+        number = {name: index for index, name in enumerate(everybody)}
+        self._number = torch.tensor([number[name] for name in self.subjects])
+        condition = labels.condition.astype(str)
+        # Of each person the rows in groups, of which each is equally likely.
+        self._groups = [
+            [its[condition[its] == name] for name in np.unique(condition[its])]
+            if balanced
+            else [its]
+            for its in rows.values()
+        ]
+
+    def draw_rows(self) -> tuple[NDArray[np.int64], torch.Tensor]:
+        """Rows of the labels, person by person, and whose they are."""
+        chosen = torch.randperm(len(self.subjects), generator=self._generator)[: self.people]
+        drawn = [self._of_person(self._groups[person], self.each) for person in chosen.tolist()]
+        return np.concatenate(drawn), self._number[chosen].repeat_interleave(self.each)
+
+    def _of_person(self, groups: list[NDArray[np.int64]], count: int) -> NDArray[np.int64]:
+        """Rows of one person; none twice before all of its group have been drawn."""
+        random = self._generator
+        turns = torch.randperm(len(groups), generator=random).tolist()
+        wanted = [len(range(turn, count, len(groups))) for turn in range(len(groups))]
+        found = []
+        for group, some in zip(turns, wanted, strict=True):
+            rows = groups[group]
+            rounds = [torch.randperm(len(rows), generator=random) for _ in range(0, some, len(rows))]
+            if rounds:
+                found.append(rows[torch.cat(rounds)[:some].numpy()])
+        return np.concatenate(found)
+
+
+class GeiSampler(PeopleSampler):
+    """Draws GEIs.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (n, height, width)
+        The GEIs of those who are learned from.
+    labels, everybody, people, each, balanced, seed
+        See `PeopleSampler`.
+    augmentation : Augmentation
+        How they are varied.
+    device : str or torch.device
+        Where the batches are to lie.
+    dtype : torch.dtype
+        Of the images in a batch.
+    """
+
+    def __init__(
+        self,
+        images: NDArray[np.uint8],
+        labels: Labels,
+        everybody: Sequence[str],
+        *,
+        people: int,
+        each: int,
+        balanced: bool = False,
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__(
+            labels, everybody, people=people, each=each, balanced=balanced, seed=seed
+        )
+        self._images = torch.from_numpy(np.ascontiguousarray(images)).to(device)
+        self._augmentation = augmentation or Augmentation()
+        self._dtype = dtype
+
+    def draw(self, size: int) -> SetBatch:
+        """A batch of GEIs, which moves the state on; its size is `people` times `each`."""
+        rows, subject = self.draw_rows()
+        device = self._images.device
+        images = self._images[torch.from_numpy(rows).to(device)].to(self._dtype) / 255.0
+        images = augmented(images[:, None], self._augmentation, self._generator)
+        return SetBatch(images, subject.to(device))
