@@ -103,9 +103,9 @@ def command(
 
     For each pair of views the probes of one are matched against the gallery of the other alone;
     the headline is the mean without identical views. A probe whose person is absent from a
-    gallery view counts as an error. People whom a model has seen are refused. Several GEI
-    artefacts (gei.h5 translated.h5) are evaluated side by side, or together with --fuse. Intervals
-    are of 95 % over people, by bootstrap.
+    gallery view counts as an error. People whom a model has seen are refused. GEIS are GEI
+    artefacts or identity embeddings; several (gei.h5 translated.h5 embedded.h5) are evaluated side
+    by side, or together with --fuse. Intervals are of 95 % over people, by bootstrap.
     """
     from gaitkit.identification.evaluation import EvaluationResults
     from gaitkit.identification.formats import FORMATS, to_json
@@ -131,8 +131,8 @@ def command(
             rounding=rounding,
             rank_by=rank_by,
             protocol=protocol,
-            features=features,
-            metrics=metrics,
+            features=features or None,
+            metrics=metrics or None,
             probe_view=probe_view,
             truth=truth,
             output=output,

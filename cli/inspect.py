@@ -54,6 +54,8 @@ def _lines(path: Path, summary: dict[str, Any]) -> list[str]:
             ("conditions", conditions),
             ("views", views + (f" (and {unknown:,} sequences of unknown view)" if unknown else "")),
         ]
+    if "embedding" in summary:
+        rows += _embedding_lines(summary["embedding"])
     for name, array in summary["arrays"].items():
         if not name.startswith(
             ("dropped/", "trained_on/", "weights/", "best/weights/", "optimizer/")
@@ -76,6 +78,17 @@ def _lines(path: Path, summary: dict[str, Any]) -> list[str]:
         lines.append(f"  {'' if name == previous else name:<11} {text}")
         previous = name
     return lines
+
+
+def _embedding_lines(told: dict[str, Any]) -> list[tuple[str, str]]:
+    model = told["model"] or "no digest of a model"
+    weights = f", {told['weights']} weights" if told["weights"] else ""
+    return [
+        ("vectors", f"{told['parts']:,} parts × {told['values']:,} values"),
+        ("embedder", f"{told['embedder'] or 'not named'}: {model}{weights}"),
+        ("metric", told["metric"]),
+        *([("trained on", "nobody knows whom")] if told["trained_on"] == "unknown" else []),
+    ]
 
 
 def _dropped_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:

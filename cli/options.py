@@ -335,17 +335,16 @@ feature = click.option(
     "features",
     type=_FeatureName(),
     multiple=True,
-    default=("pixels",),
     help="What is compared: pixels; pca or lda (PCA + LDA), fitted on the training people; or a "
-    "vector column of the artefact. May be repeated.",
+    "vector column of the artefact. May be repeated.  [default: pixels; vectors of an embedding]",
 )
 metric = click.option(
     "--metric",
     "metrics",
     type=METRIC,
     multiple=True,
-    default=("euclidean",),
-    help="Distance of the nearest neighbour; may be repeated.",
+    help="Distance of the nearest neighbour; may be repeated.  [default: euclidean; of an "
+    "embedding the one that its embedder names]",
 )
 alignment = click.option(
     "--alignment",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gaitkit.arguments import MAX_NAME, as_path
 from gaitkit.artifacts.arrays import ArrayFile, ArrayInfo, H5Arrays, MalformedError
+from gaitkit.artifacts.embeddings import vectors_problem
 from gaitkit.artifacts.envelope import verify
 from gaitkit.artifacts.guard import GuardedArrays
 from gaitkit.artifacts.schema import (
@@ -188,6 +189,8 @@ class Artifact:
                 f"{self.path} holds {KINDS[self.kind][0]}; this step reads {wanted}.",
                 hint=f"Make one with: {command_for(kinds[0], kinds[0] + '.h5')}",
             )
+        if self.kind == "embedding" and (problem := vectors_problem(self._datasets)):
+            raise self._malformed(problem)
 
     def ref(self) -> InputRef:
         """How a later artefact names this one among its inputs."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gaitkit.artifacts.embeddings import VECTORS, EmbedderInfo
 from gaitkit.artifacts.reader import Artifact
 from gaitkit.artifacts.schema import KINDS
 from gaitkit.dropped import DroppedRow
@@ -37,7 +38,8 @@ def describe(artifact: Artifact) -> dict[str, Any]:
     -------
     dict
         Kind, provenance, arrays with shape and dtype; for artefacts with key columns also the
-        counts of subjects, conditions and views; what was dropped, by reason; who trained.
+        counts of subjects, conditions and views; what was dropped, by reason; who trained. Of
+        identity embeddings parts, values, and what is known of their embedder.
     """
     summary: dict[str, Any] = {
         "kind": artifact.kind,
@@ -54,6 +56,18 @@ def describe(artifact: Artifact) -> dict[str, Any]:
             for name in artifact.names()
         },
     }
+    if artifact.kind == "embedding":
+        _, parts, values = artifact.shape(VECTORS)
+        embedder = EmbedderInfo.of(artifact.parameters) or EmbedderInfo("", known=False)
+        summary["embedding"] = {
+            "parts": parts,
+            "values": values,
+            "embedder": embedder.name,
+            "model": embedder.content_sha256,
+            "weights": embedder.weights,
+            "metric": embedder.metric,
+            "trained_on": "known" if embedder.known else "unknown",
+        }
     if "subject" in artifact:
         labels = artifact.labels
         summary["sequences"] = len(labels)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.arguments import whole_number
+from gaitkit.artifacts.embeddings import EmbedderInfo
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import OptionError
 from gaitkit.identification.comparison_scores import ScoreKeeper
@@ -102,6 +103,8 @@ class EvaluationResult:
         averaging.
     rank_by : str
         What ranks count: ``people``, or gallery ``rows``.
+    embedders : tuple of EmbedderInfo
+        Those that made the vectors, each once; none where images were compared.
     """
 
     source: str
@@ -120,6 +123,7 @@ class EvaluationResult:
     failed: Mapping[str, Labels] = field(default_factory=dict)
     rounding: str = "none"
     rank_by: str = "people"
+    embedders: tuple[EmbedderInfo, ...] = ()
 
     @property
     def protocol(self) -> Protocol:
@@ -155,7 +159,11 @@ class EvaluationResult:
         return "equal views" if only else "different views"
 
     def remarks(self) -> list[str]:
-        """Why there is no mean over different views, where there is none; one sentence each."""
+        """What one must know to read the figures; one sentence each.
+
+        Why there is no mean over different views, where there is none; which probes are in no rate;
+        by whom the vectors were embedded.
+        """
         if self.over == "all pairs":
             used = self.split.gallery | self.split.probe
             unknown = int(np.isnan(self.labels.view[used]).sum())
@@ -183,7 +191,7 @@ class EvaluationResult:
         nameless = 0 if self.split.nameless is None else int(self.split.nameless.sum())
         if nameless:
             told.append(f"{nameless} probes of people nobody knows are not counted.")
-        return told
+        return [*told, *(embedder.remark for embedder in self.embedders)]
 
     def by_camera(self, probe_set: str) -> dict[str, tuple[float, int]]:
         """Rank-1 of the probes of each camera, where walks are called after cameras.

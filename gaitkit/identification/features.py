@@ -25,8 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact
+from gaitkit.artifacts.embeddings import VECTORS, EmbedderInfo
 from gaitkit.errors import ArtifactError, DamagedArtifactError, OptionError, ProtocolError
 from gaitkit.identification.crossview import mean_rank1
+from gaitkit.identification.metrics import DEFAULT_METRIC, METRICS
 from gaitkit.labels import Labels
 from gaitkit.protocols import Split
 
@@ -44,6 +46,10 @@ __all__ = [
     "fit_lda",
     "fit_pca",
     "get_feature",
+    "main_column",
+    "own_feature",
+    "own_metric",
+    "parts_of",
     "pixels",
     "vector_columns",
 ]
@@ -71,6 +77,9 @@ CANDIDATES = (25, 50, 100, LDA_COMPONENTS)
 _BLOCK_ROWS = 1024
 _VARYING = 1e-9
 _COLUMNS = "features/"
+
+IMAGES = "gei"
+"""The array of a GEI artefact; an embedding has `VECTORS`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +149,7 @@ def check_finite(vectors: NDArray[Any], what: str) -> None:
         raise ArtifactError(
             f"{what} contains NaN or infinity in {bad} of {len(vectors)} rows; distances to them "
             f"mean nothing.",
-            hint="Translate again with a model whose training did not diverge.",
+            hint="Translate or embed again with a model whose training did not diverge.",
         )
 
 
@@ -345,7 +354,8 @@ class Feature:
         Whether fitting has learned to tell the training people apart, who then cannot say which of
         several inputs is the better one.
     column : str
-        Array of the artefact that holds the vectors.
+        Array of the artefact that holds the vectors; empty for its images, or what an embedding has
+        in their place.
     summary : str
         What it is, in a few words.
     name : str
@@ -354,7 +364,7 @@ class Feature:
 
     fit: Callable[[NDArray[Any], Labels, int | None], LinearProjection] | None = None
     learns_people: bool = False
-    column: str = "gei"
+    column: str = ""
     summary: str = ""
     name: str = ""
 
@@ -401,10 +411,18 @@ def get_feature(name: str | Feature, columns: Collection[str], where: Path) -> F
     """
     if isinstance(name, Feature):
         return name if name.name else replace(name, name="own")
-    if name in FEATURES:
+    if name == VECTORS in columns:
+        return Feature(column=VECTORS, name=name)
+    if name in FEATURES and not (name == "pixels" and VECTORS in columns):
         return replace(FEATURES[name], name=name)
     if name in columns:
         return Feature(column=_COLUMNS + name, name=name)
+    if VECTORS in columns:
+        able = [VECTORS, *(name for name, item in FEATURES.items() if item.fit), *columns]
+        raise OptionError(
+            f"{where} holds identity embeddings, which have no feature {name!r}.",
+            hint=f"Choose one of {', '.join(dict.fromkeys(able))}.",
+        )
     raise OptionError(
         f"{where} has no feature {name!r}.",
         hint=f"Choose one of {', '.join([*FEATURES, *columns])}. GEIs have an embedding when "
@@ -413,8 +431,45 @@ def get_feature(name: str | Feature, columns: Collection[str], where: Path) -> F
 
 
 def vector_columns(artifact: Artifact) -> list[str]:
-    """Names of the vectors that a translator added: arrays ``features/NAME``."""
-    return [name.removeprefix(_COLUMNS) for name in artifact.names(_COLUMNS)]
+    """Names of vectors: those of an embedding, and those that a translator added."""
+    added = [name.removeprefix(_COLUMNS) for name in artifact.names(_COLUMNS)]
+    return [VECTORS, *added] if artifact.kind == "embedding" else added
+
+
+def main_column(artifact: Artifact) -> str:
+    """The array that an artefact is about: its images, or its vectors."""
+    return VECTORS if artifact.kind == "embedding" else IMAGES
+
+
+def own_feature(artifact: Artifact) -> str:
+    """What is compared where nobody asks for something else: the images or vectors themselves."""
+    return VECTORS if artifact.kind == "embedding" else "pixels"
+
+
+def own_metric(artifact: Artifact, feature: Feature) -> str:
+    """The metric by which an artefact's feature is compared where nobody asks for another.
+
+    That of the embedder; what is fitted on vectors of parts has none any more, so that its mean
+    over parts becomes Euclid's.
+    """
+    embedder = EmbedderInfo.of(artifact.parameters) if artifact.kind == "embedding" else None
+    if embedder is None:
+        return DEFAULT_METRIC
+    if embedder.metric not in METRICS:
+        raise OptionError(
+            f"{artifact.path} is to be compared by the metric {embedder.metric!r:.60}, which there "
+            "is not.",
+            hint=f"Choose a `metric`: one of {', '.join(METRICS)}.",
+        )
+    has_parts = METRICS[embedder.metric].of_parts is not None
+    return DEFAULT_METRIC if has_parts and feature.fit is not None else embedder.metric
+
+
+def parts_of(artifact: Artifact, feature: Feature) -> int:
+    """Of how many parts a feature's vectors consist; 1 of anything but an embedding itself."""
+    if artifact.kind != "embedding" or feature.fit is not None or feature.column != VECTORS:
+        return 1
+    return artifact.shape(VECTORS)[1]
 
 
 def feature_vectors(
@@ -430,7 +485,7 @@ def feature_vectors(
     Parameters
     ----------
     artifact : Artifact
-        Gait energy images.
+        Gait energy images, or an embedding.
     feature : Feature
         From `get_feature`.
     split : Split
@@ -452,10 +507,11 @@ def feature_vectors(
     ArtifactError
         NaN in a row that is used, or a column that does not fit the sequences.
     """
-    vectors = artifact.read(feature.column)
+    column = feature.column or main_column(artifact)
+    vectors = artifact.read(column)
     if len(vectors) != len(artifact.labels) or vectors.ndim < 2 or vectors.dtype.kind not in "uif":
         raise DamagedArtifactError(
-            f"{artifact.path} is not a well-formed artefact: {feature.column} is {vectors.dtype} "
+            f"{artifact.path} is not a well-formed artefact: {column} is {vectors.dtype} "
             f"of shape {vectors.shape} for {len(artifact.labels)} sequences."
         )
     vectors = pixels(vectors)

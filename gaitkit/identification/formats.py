@@ -316,6 +316,11 @@ def _result_json(result: EvaluationResult) -> dict[str, Any]:
         data["remarks"] = result.remarks()
         for name, condition in data["conditions"].items():
             condition["headline"] = result.headline(name)
+    if result.embedders:
+        data["embedders"] = [
+            item.as_parameters() | {"trained_on": "known" if item.known else "unknown"}
+            for item in result.embedders
+        ]
     if result.fusion is not None:
         data["fusion"] = asdict(result.fusion)
     if result.quality is not None:

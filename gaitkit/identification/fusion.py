@@ -3,7 +3,8 @@
 Distances are added in the metric's comparing scale (squares, for Euclid), each divided by its mean
 over pairs of different training people and multiplied by a weight. Such a sum is itself a distance
 of the same metric between the scaled vectors laid end to end, so the exact search needs nothing
-new. The weights are those with which the training people are told apart best; nobody else has an
+new. Where each artefact has a metric of its own, an embedding beside images, the sum is a metric
+(`gaitkit.identification.metrics.sum_of_metrics`). The weights are those with which the training people are told apart best; nobody else has an
 influence on them. A translator has seen the training people, so that its share tends to be
 flattered; and LDA has learned to tell just them apart, so that its parts get equal weights.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from gaitkit.artifacts import Artifact
 from gaitkit.errors import MixtureError, OptionError, ProtocolError
 from gaitkit.identification.crossview import mean_rank1
-from gaitkit.identification.metrics import METRICS, Metric
+from gaitkit.identification.metrics import METRICS, Metric, sum_of_metrics
 from gaitkit.labels import Labels
 from gaitkit.protocols import Split
 
@@ -70,7 +71,7 @@ def check_same_sequences(one: Artifact, other: Artifact) -> None:
     raise MixtureError(
         f"{one.path} and {other.path} do not hold the same sequences: {len(ours)} of "
         f"{one.dataset} and {len(theirs)} of {other.dataset}{where}.",
-        hint="Fuse a GEI artefact with its own translations.",
+        hint="Fuse a GEI artefact with its own translations and embeddings.",
     )
 
 
@@ -79,7 +80,7 @@ def fit_fusion(
     labels: Labels,
     gallery: NDArray[np.bool_],
     *,
-    metric: Metric,
+    metric: Metric | Sequence[Metric],
     weigh: bool = True,
     seed: int = 0,
     threads: int | None = None,
@@ -97,8 +98,8 @@ def fit_fusion(
         Their key columns.
     gallery : ndarray of bool, shape (n,)
         Rows that are enrolled for the comparison; the others are searched.
-    metric : Metric
-        How distance is measured.
+    metric : Metric or sequence of Metric
+        How distance is measured; of several, that of each artefact.
     weigh : bool
         Choose the weights; otherwise all are equal.
     seed : int
@@ -115,6 +116,7 @@ def fit_fusion(
     ProtocolError
         Fewer than two training people, or an artefact in which they are all equal.
     """
+    metrics = _each(metric, len(parts))
     random = np.random.default_rng(seed)
     if len(labels.subjects()) < 2:
         raise ProtocolError(
@@ -125,7 +127,10 @@ def fit_fusion(
     one, other = random.integers(0, len(labels), (2, 4 * _PAIRS))
     different = np.flatnonzero(labels.subject[one] != labels.subject[other])[:_PAIRS]
     one, other = one[different], other[different]
-    scales = tuple(float(metric.direct(part[one], part[other]).mean()) for part in parts)
+    scales = tuple(
+        float(measured.direct(part[one], part[other]).mean())
+        for measured, part in zip(metrics, parts, strict=True)
+    )
     if not all(np.isfinite(scale) and scale > 0 for scale in scales):
         raise ProtocolError("The training people are all equal in one of the fused artefacts.")
     count = len(parts)
@@ -137,10 +142,10 @@ def fit_fusion(
     gallery = gallery & ~np.isnan(labels.view)
     if not weigh or not gallery.any() or not len(probe):
         return even
-    best, best_rate = even, _rate(parts, even, labels, gallery, searched, metric, threads)
+    best, best_rate = even, _rate(parts, even, labels, gallery, searched, metrics, threads)
     for weights in _candidates(count):
         fusion = Fusion(weights, scales)
-        rate = _rate(parts, fusion, labels, gallery, searched, metric, threads)
+        rate = _rate(parts, fusion, labels, gallery, searched, metrics, threads)
         if rate > best_rate:
             best, best_rate = fusion, rate
     return best
@@ -183,17 +188,42 @@ def fuse(parts: Sequence[NDArray[Any]], fusion: Fusion, metric: Metric) -> NDArr
     return np.concatenate(scaled, axis=1)
 
 
+def _each(metric: Metric | Sequence[Metric], count: int) -> list[Metric]:
+    return [metric] * count if isinstance(metric, Metric) else list(metric)
+
+
+def _joined(
+    parts: Sequence[NDArray[Any]], fusion: Fusion, metrics: Sequence[Metric]
+) -> tuple[NDArray[Any], Metric]:
+    """Vectors and the metric that measures the fused distance between them.
+
+    One metric for all stays what it is. Metrics that differ, or depend on what a vector is made up
+    of, become a sum, and the vectors stay what they are.
+    """
+    if len({metric.name for metric in metrics}) == 1 and metrics[0].of_parts is None:
+        return fuse(parts, fusion, metrics[0]), metrics[0]
+    kept = [place for place, weight in enumerate(fusion.weights) if weight]
+    edges = np.cumsum([0, *(parts[place].shape[1] for place in kept)]).tolist()
+    summed = sum_of_metrics(
+        [metrics[place] for place in kept],
+        [fusion.weights[place] / fusion.scales[place] for place in kept],
+        [slice(*span) for span in zip(edges[:-1], edges[1:], strict=True)],
+    )
+    names = "+".join(dict.fromkeys(metric.name for metric in metrics))
+    return np.concatenate([parts[place] for place in kept], axis=1), replace(summed, name=names)
+
+
 def for_metric(
     parts: Sequence[NDArray[Any]],
     labels: Labels,
     split: Split,
-    metric: Metric,
+    metric: Metric | Sequence[Metric],
     *,
     used: NDArray[np.bool_],
     weigh: bool = True,
     seed: int = 0,
     threads: int | None = None,
-) -> tuple[NDArray[Any], Fusion | None]:
+) -> tuple[NDArray[Any], Fusion | None, Metric]:
     """One artefact's vectors as they are; those of several fused for a metric.
 
     Parameters
@@ -204,8 +234,8 @@ def for_metric(
         Their key columns.
     split : Split
         Scales and weights come from its training people.
-    metric : Metric
-        How distance will be measured.
+    metric : Metric or sequence of Metric
+        How distance will be measured; of several, that of each artefact.
     used : ndarray of bool, shape (n,)
         Rows that are compared or fitted on.
     weigh, seed, threads
@@ -216,26 +246,29 @@ def for_metric(
     vectors : ndarray, shape (n, d)
     fusion : Fusion or None
         How they were fused.
+    metric : Metric
+        That which measures the fused distance.
     """
+    metrics = _each(metric, len(parts))
     if len(parts) == 1:
-        return parts[0], None
+        return parts[0], None, metrics[0]
     learned = labels.select(split.train)
     gallery = np.logical_or.reduce([walks.mask(learned) for walks in split.protocol.gallery])
     fusion = fit_fusion(
         [part[split.train] for part in parts],
         learned,
         np.asarray(gallery, dtype=bool),
-        metric=metric,
+        metric=metrics,
         weigh=weigh,
         seed=seed,
         threads=threads,
     )
     shares = ", ".join(f"{weight:g}" for weight in fusion.weights)
     _log.info("fused with the weights %s%s", shares, weigh * ", chosen on the training people")
-    fused = fuse([part[used] for part in parts], fusion, metric)
+    fused, measured = _joined([part[used] for part in parts], fusion, metrics)
     out = np.zeros((len(labels), fused.shape[1]), dtype=fused.dtype)
     out[used] = fused
-    return out, fusion
+    return out, fusion, measured
 
 
 def _candidates(count: int) -> list[tuple[float, ...]]:
@@ -252,9 +285,9 @@ def _rate(
     labels: Labels,
     gallery: NDArray[np.bool_],
     probe: NDArray[np.bool_],
-    metric: Metric,
+    metrics: Sequence[Metric],
     threads: int | None,
 ) -> float:
-    fused = fuse(parts, fusion, metric)
+    fused, metric = _joined(parts, fusion, metrics)
     rate = mean_rank1(fused, labels, gallery, probe, metric=metric, threads=threads)
     return -1.0 if np.isnan(rate) else rate

@@ -18,7 +18,7 @@ function and one line, after which the command line, the errors and the results 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,9 +36,17 @@ from gaitkit.identification.distances import (
     get_product,
     of_length_1,
 )
+from gaitkit.identification.parts import PartsProduct, SumOfApproximations, mean_of_parts
 from gaitkit.printable import quoted
 
-__all__ = ["DEFAULT_METRIC", "METRICS", "Metric", "get_metric", "metric_names"]
+__all__ = [
+    "DEFAULT_METRIC",
+    "METRICS",
+    "Metric",
+    "get_metric",
+    "metric_names",
+    "sum_of_metrics",
+]
 
 DEFAULT_METRIC = "euclidean"
 """What is measured where nobody asks for something else."""
@@ -76,6 +84,9 @@ class Metric:
         ``weighted(vectors, weight, dtype)`` gives vectors whose distances, in the comparing scale,
         are `weight` times those of `vectors`, and add up when the vectors of several inputs are
         laid end to end. Without it inputs cannot be fused by this metric.
+    of_parts : callable, optional
+        ``of_parts(count)`` gives the metric of vectors that consist of so many parts, each as long
+        as any other; see `for_parts`. Without it the parts of a vector are nothing of its own.
     summary : str
         What it is, in a few words.
     name : str
@@ -87,11 +98,31 @@ class Metric:
     finish: Callable[[NDArray[np.float64]], NDArray[np.float64]] = _as_is
     largest: float = np.inf
     weighted: Weighted | None = None
+    of_parts: Callable[[int], Metric] | None = None
     summary: str = ""
     name: str = ""
 
     def __repr__(self) -> str:
         return f"<{' '.join(filter(None, ('Metric', self.name)))}: {self.summary or 'of your own'}>"
+
+    def for_parts(self, count: int) -> Metric:
+        """The same metric for vectors of so many parts.
+
+        Parameters
+        ----------
+        count : int
+            Parts, at least 1; images and anything that was projected are one part.
+
+        Examples
+        --------
+        >>> whole = get_metric("parts")
+        >>> a, b = np.zeros((1, 4)), np.array([[3.0, 4.0, 0.0, 0.0]])
+        >>> whole.direct(a, b).tolist(), whole.for_parts(2).direct(a, b).tolist()
+        ([5.0], [2.5])
+        """
+        if self.of_parts is None:
+            return self
+        return replace(self.of_parts(count), name=self.name)
 
     def approximation(
         self, probes: NDArray[Any], dtype: np.dtype[Any], device: str
@@ -180,6 +211,70 @@ def _not_below_0(distances: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.maximum(distances, 0.0)
 
 
+def _of_parts(count: int) -> Metric:
+    def direct(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
+        return mean_of_parts(a, b, count)
+
+    def prepare(probes: NDArray[Any], dtype: np.dtype[Any], device: str) -> Approximation:
+        return PartsProduct(probes, dtype, count, device)
+
+    return Metric(
+        direct,
+        prepare,
+        of_parts=_of_parts,
+        summary="mean over the parts of an embedding of their Euclidean distances",
+    )
+
+
+def sum_of_metrics(
+    metrics: Sequence[Metric], weights: Sequence[float], columns: Sequence[slice]
+) -> Metric:
+    """The weighted sum of several distances, each of some columns of vectors laid end to end.
+
+    Parameters
+    ----------
+    metrics : sequence of Metric
+        Their comparing scales are what is added.
+    weights : sequence of float
+        Above 0.
+    columns : sequence of slice
+        Whose columns each one measures.
+
+    Examples
+    --------
+    Two values by Manhattan, and half of the squared distance of the third:
+
+    >>> both = [get_metric("manhattan"), get_metric("euclidean")]
+    >>> summed = sum_of_metrics(both, [1.0, 0.5], [slice(0, 2), slice(2, 3)])
+    >>> summed.direct(np.zeros((1, 3)), np.array([[1.0, 2.0, 4.0]])).tolist()
+    [11.0]
+    >>> summed.name
+    'manhattan+euclidean'
+    """
+    added = list(zip(metrics, weights, columns, strict=True))
+
+    def direct(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
+        parts = [weight * metric.direct(a[:, some], b[:, some]) for metric, weight, some in added]
+        return np.asarray(sum(parts[1:], parts[0]))
+
+    def prepare(probes: NDArray[Any], dtype: np.dtype[Any], device: str) -> Approximation:
+        return SumOfApproximations(
+            [
+                (
+                    some,
+                    weight,
+                    metric.approximation(np.ascontiguousarray(probes[:, some]), dtype, device),
+                )
+                for metric, weight, some in added
+            ]
+        )
+
+    names = "+".join(dict.fromkeys(metric.name for metric in metrics))
+    return Metric(
+        direct, prepare, finish=_not_below_0, summary="a weighted sum of distances", name=names
+    )
+
+
 METRICS: dict[str, Metric] = {
     "euclidean": Metric(
         _direct_euclidean,
@@ -202,6 +297,7 @@ METRICS: dict[str, Metric] = {
         weighted=_weighted_angle,
         summary="1 less the cosine of the angle between the two",
     ),
+    "parts": _of_parts(1),
 }
 """All metrics, by name. A new one is one line here, or one assignment in a program."""
 

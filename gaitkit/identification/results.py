@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from gaitkit.arguments import as_path
 from gaitkit.artifacts import Artifact, InputRef, TrainedOn, open_artifact, write_artifact
+from gaitkit.artifacts.embeddings import EmbedderInfo
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import DamagedArtifactError, OptionError, ProtocolError
 from gaitkit.identification.crossview import RANKED, CrossViewTable, ViewMatches
@@ -68,7 +69,7 @@ _QUALITY = ("views", "ssim", "mae", "sequences", "conditions", "without_truth")
 
 @dataclass(frozen=True)
 class ResultsProvenance:
-    """What a results artefact says about its making."""
+    """What a results artefact says about its making; `behind` are the inputs of embeddings."""
 
     inputs: Sequence[InputRef]
     input_parameters: Mapping[str, Any]
@@ -76,6 +77,7 @@ class ResultsProvenance:
     trained_on: Sequence[TrainedOn] = ()
     seed: int | None = None
     ignored: Mapping[str, int] = field(default_factory=dict)
+    behind: Sequence[InputRef] = ()
 
 
 def write_results(
@@ -138,6 +140,9 @@ def write_results(
         "rounding": first.rounding,
         "fusion": [None if item.fusion is None else asdict(item.fusion) for item in results],
     }
+    if first.embedders:
+        parameters["embedders"] = [item.as_parameters() for item in first.embedders]
+        parameters["behind"] = [list(ref) for ref in dict.fromkeys(provenance.behind)]
     if first.rank_by != "people":
         parameters["rank_by"] = first.rank_by
     if first.quality is not None:
@@ -299,6 +304,7 @@ def _read_result(
         failed={name: _read_failed(artifact, f"failed/{name}") for name in split.probes},
         rounding=str(artifact.parameters.get("rounding", "none")),
         rank_by=_ranked(artifact),
+        embedders=_embedders(artifact),
     )
 
 
@@ -307,6 +313,12 @@ def _ranked(artifact: Artifact) -> str:
     if rank_by not in RANKED:
         raise ValueError(f"ranks by {rank_by!r:.40}")
     return str(rank_by)
+
+
+def _embedders(artifact: Artifact) -> tuple[EmbedderInfo, ...]:
+    described = artifact.parameters.get("embedders", [])
+    found = (EmbedderInfo.of({"embedder": item}) for item in described)
+    return tuple(item for item in found if item is not None)
 
 
 def _read_failed(artifact: Artifact, place: str) -> Labels:

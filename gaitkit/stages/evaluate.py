@@ -1,4 +1,4 @@
-"""The stage `evaluate`: a GEI artefact, measured or translated, becomes identification results."""
+"""The stage `evaluate`: GEIs, measured or translated, or embeddings become identification results."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from gaitkit.arguments import as_path, names_told, number, whole_number
 from gaitkit.artifacts import Artifact, open_artifact
+from gaitkit.artifacts.embeddings import EmbedderInfo
 from gaitkit.errors import (
     ArtifactError,
     MixtureError,
@@ -31,18 +32,24 @@ from gaitkit.identification.features import (
     Feature,
     feature_vectors,
     get_feature,
+    own_feature,
+    own_metric,
+    parts_of,
     vector_columns,
 )
 from gaitkit.identification.fusion import check_same_sequences, for_metric
-from gaitkit.identification.metrics import DEFAULT_METRIC, Metric, get_metric
+from gaitkit.identification.metrics import Metric, get_metric
 from gaitkit.identification.quality import QualityTable, translation_quality
 from gaitkit.identification.results import ResultsProvenance, write_results
 from gaitkit.outputs import Output
 from gaitkit.protocols import Protocol, Split
 
-__all__ = ["artifact_path", "evaluate"]
+__all__ = ["COMPARED", "artifact_path", "evaluate"]
 
 _log = logging.getLogger(__name__)
+
+COMPARED = ("gei", "embedding")
+"""Kinds of artefact whose sequences can be compared."""
 
 Chosen = TypeVar("Chosen", Feature, Metric)
 
@@ -52,8 +59,8 @@ def evaluate(
     path: Path | str,
     *,
     protocol: Protocol | str | Path | None = None,
-    features: Sequence[Feature | str] | Feature | str = ("pixels",),
-    metrics: Sequence[Metric | str] | Metric | str = (DEFAULT_METRIC,),
+    features: Sequence[Feature | str] | Feature | str | None = None,
+    metrics: Sequence[Metric | str] | Metric | str | None = None,
     probe_view: float | None = None,
     gallery_view: float | None = None,
     truth: Path | str | None = None,
@@ -68,20 +75,21 @@ def evaluate(
     seed: int = 0,
     threads: int | None = None,
 ) -> EvaluationResults:
-    """Identify the tested people of a GEI artefact across views.
+    """Identify the tested people of GEIs or embeddings across views.
 
     Parameters
     ----------
     path : path-like
-        A `gei` artefact.
+        A `gei` or `embedding` artefact.
     protocol : Protocol, str, path-like or None
         Who trains, what is enrolled, what is searched: an object, a name, or a TOML file; by
         default `default_protocol` chooses.
-    features : sequence of str or Feature
-        Of `FEATURES`, or vector columns that the artefact has. ``pca`` and ``lda`` are fitted on
-        the protocol's training people, who must be in the artefact.
-    metrics : sequence of str or Metric
-        Of `METRICS`.
+    features : sequence of str or Feature, optional
+        Of `FEATURES`, or vector columns that the artefact has; by default the images themselves
+        (``pixels``), or an embedding's ``vectors``. ``pca`` and ``lda`` are fitted on the
+        protocol's training people, who must be in the artefact.
+    metrics : sequence of str or Metric, optional
+        Of `METRICS`; by default Euclid's, and of an embedding the one that its embedder names.
     probe_view, gallery_view : float, optional
         Only this column, or row, of the tables; degrees.
     truth : path-like, optional
@@ -89,7 +97,7 @@ def evaluate(
         with each tested person's true normal 90° GEIs.
     fuse_with : path-like or sequence of path-like
         Artefacts of the same sequences, whose normalised distances are added, see
-        `gaitkit.identification.fusion`.
+        `gaitkit.identification.fusion`; by default each by its own feature and metric.
     k : int
         Nearest gallery rows that vote, 1 to 1000; 1 is the nearest neighbour.
     count_failures : bool
@@ -153,8 +161,10 @@ def evaluate(
     for role, view in (("probe_view", probe_view), ("gallery_view", gallery_view)):
         if view is not None:
             number(view, role)
-    chosen_features = _distinct(features, "features")
-    chosen_metrics = [get_metric(name) for name in _distinct(metrics, "metrics")]
+    chosen_features = [None] if features is None else _distinct(features, "features")
+    chosen_metrics = (
+        [None] if metrics is None else list(map(get_metric, _distinct(metrics, "metrics")))
+    )
     check_search_options(k, rounding, rank_by)
     if sheet is not None and (len(chosen_features) > 1 or len(chosen_metrics) > 1):
         raise OptionError("`answers` are of one feature and one metric; there are several.")
@@ -163,7 +173,7 @@ def evaluate(
             stack.enter_context(claim)
         if sheet is not None:
             stack.enter_context(sheet)
-        artifacts = [stack.enter_context(open_artifact(item, kind="gei")) for item in paths]
+        artifacts = [stack.enter_context(open_artifact(item, COMPARED)) for item in paths]
         if claim is not None and claim.taken:
             _refuse_other_results(claim, artifacts)
         artifact, labels = artifacts[0], artifacts[0].labels
@@ -192,30 +202,30 @@ def evaluate(
             rank_by,
         )
         quality = None if truth is None else _quality(artifact, truth, split)
+        found_embedders = [EmbedderInfo.of(item.parameters) for item in artifacts]
+        embedders = tuple(dict.fromkeys(filter(None, found_embedders)))
         results = EvaluationResults()
         for name in chosen_features:
-            columns = [
-                (item, get_feature(name, vector_columns(item), item.path)) for item in artifacts
-            ]
-            feature = columns[0][1]
+            columns = [(item, _feature_of(item, name)) for item in artifacts]
+            fitted = any(its.fit is not None for _, its in columns)
             used = split.gallery | split.probe
             if split.nameless is not None and sheet is not None:
                 used = used | split.nameless
-            if feature.fit is not None or len(artifacts) > 1:
+            if fitted or len(artifacts) > 1:
                 used = used | split.train
             loaded = [
                 feature_vectors(item, its, split, used=used, threads=threads)
                 for item, its in columns
             ]
             parts = [vectors for vectors, _ in loaded]
-            for metric in chosen_metrics:
-                vectors, fusion = for_metric(
+            for chosen in chosen_metrics:
+                vectors, fusion, metric = for_metric(
                     parts,
                     labels,
                     split,
-                    metric,
+                    [_metric_of(item, its, chosen) for item, its in columns],
                     used=used,
-                    weigh=not feature.learns_people,
+                    weigh=not any(its.learns_people for _, its in columns),
                     seed=seed,
                     threads=threads,
                 )
@@ -229,11 +239,12 @@ def evaluate(
                 result = EvaluationResult(
                     source=" + ".join(item.name for item in paths),
                     dataset=artifact.dataset,
-                    feature=feature.name,
+                    feature="+".join(dict.fromkeys(its.name for _, its in columns)),
                     metric=metric.name,
                     projection=loaded[0][1] if len(loaded) == 1 else None,
                     quality=quality,
                     fusion=fusion,
+                    embedders=embedders,
                     **found,
                 )
                 results.append(result)
@@ -245,6 +256,7 @@ def evaluate(
                 trained_on=list(dict.fromkeys(row for a in artifacts for row in a.trained_on)),
                 seed=seed,
                 ignored=artifact.ignored,
+                behind=[ref for a in artifacts if a.kind == "embedding" for ref in a.inputs],
             )
             write_results(claim, results, provenance)
     return results
@@ -279,8 +291,18 @@ def artifact_path(value: Any, function: str) -> Path:
         return as_path(value)
     raise OptionError(
         f"{function} expected the path of a GEI artefact; found a {type(value).__name__}.",
-        hint="Give the name of a file that make-gei or translate has written.",
+        hint="Give the name of a file that make-gei, translate or embed has written.",
     )
+
+
+def _feature_of(artifact: Artifact, name: Feature | str | None) -> Feature:
+    chosen = own_feature(artifact) if name is None else name
+    return get_feature(chosen, vector_columns(artifact), artifact.path)
+
+
+def _metric_of(artifact: Artifact, feature: Feature, chosen: Metric | None) -> Metric:
+    metric = get_metric(own_metric(artifact, feature)) if chosen is None else chosen
+    return metric.for_parts(parts_of(artifact, feature))
 
 
 def _distinct(names: Iterable[Chosen | str] | Chosen | str, what: str) -> list[Chosen | str]:
@@ -325,7 +347,7 @@ def _say_answered(probes: int, sheet: Output) -> None:
 
 
 def _refuse_untrained(
-    artifacts: Sequence[Artifact], features: Iterable[Feature | str], split: Split
+    artifacts: Sequence[Artifact], features: Iterable[Feature | str | None], split: Split
 ) -> None:
     """Refuse what is fitted on the training people where there are none.
 
@@ -341,11 +363,12 @@ def _refuse_untrained(
         else f"The artefact has none of the training people of protocol {name}"
     )
     for chosen in features:
-        feature = get_feature(chosen, vector_columns(artifacts[0]), artifacts[0].path)
+        feature = _feature_of(artifacts[0], chosen)
+        own = own_feature(artifacts[0])
         if feature.fit is not None:
             raise ProtocolError(
                 f"{who}, and the feature {feature.name} is fitted on training people.",
-                hint="Compare pixels (`features=['pixels']`), which need nobody, or use a protocol "
+                hint=f"Compare {own} (`features=['{own}']`), which need nobody, or use a protocol "
                 "whose training people are in the artefact; gaitkit protocol list names some.",
             )
     if len(artifacts) > 1:
@@ -372,6 +395,12 @@ def _check_unseen(artifact: Artifact, split: Split) -> None:
 
 
 def _quality(artifact: Artifact, truth: Path, split: Split) -> QualityTable:
+    if artifact.kind == "embedding":
+        raise OptionError(
+            f"{artifact.path} holds identity embeddings: there are no images that could be compared "
+            "with the `truth`.",
+            hint="Evaluate the GEIs with `truth`, and the embeddings without.",
+        )
     with open_artifact(truth, kind="gei") as measured:
         itself = measured.content_sha256 == artifact.content_sha256
         if not itself and measured.ref() not in artifact.inputs:
