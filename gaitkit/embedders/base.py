@@ -22,7 +22,7 @@ from gaitkit.artifacts import Artifact
 from gaitkit.embedders.augmentation import Augmentation
 from gaitkit.embedders.config import EmbedderConfig
 from gaitkit.embedders.losses import batch_all_triplets, softmax_over_people
-from gaitkit.embedders.networks.parts import EmbeddingNet, PartMatrices, PartNeck
+from gaitkit.embedders.networks.parts import EmbeddingNet, PartMatrices
 from gaitkit.embedders.options import EmbedderOptions
 from gaitkit.embedders.registry import EMBEDDER
 from gaitkit.embedders.sampling import PeopleSampler, SetBatch
@@ -136,7 +136,7 @@ class Embedder(Model[ConfigT]):
     @property
     def distance(self) -> Metric:
         """How its embeddings, each laid out as one row of values, are compared."""
-        return get_metric(self.config.metric)
+        return get_metric(self.config.metric).for_parts(self.parts)
 
     @property
     @abstractmethod
@@ -169,9 +169,7 @@ class Embedder(Model[ConfigT]):
             loss = loss + config.triplet_weight * triplets.loss
             values["E.triplet"] = triplets.loss.detach()
         if network.neck is not None:
-            softmax = softmax_over_people(
-                network.neck(embedding), batch.subject, config.smoothing
-            )
+            softmax = softmax_over_people(network.neck(embedding), batch.subject, config.smoothing)
             loss = loss + config.softmax_weight * softmax
             values["E.softmax"] = softmax.detach()
         values["gradient.E"] = self.update("E", loss)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from gaitkit.embedders.registry import EMBEDDERS
 from gaitkit.errors import OptionError
 from gaitkit.training.recipes import Recipe, named_recipe
 

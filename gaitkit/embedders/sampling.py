@@ -118,7 +118,9 @@ class PeopleSampler(Sampler):
         found = []
         for group, some in zip(turns, wanted, strict=True):
             rows = groups[group]
-            rounds = [torch.randperm(len(rows), generator=random) for _ in range(0, some, len(rows))]
+            rounds = [
+                torch.randperm(len(rows), generator=random) for _ in range(0, some, len(rows))
+            ]
             if rounds:
                 found.append(rows[torch.cat(rounds)[:some].numpy()])
         return np.concatenate(found)
@@ -155,9 +157,7 @@ class GeiSampler(PeopleSampler):
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        super().__init__(
-            labels, everybody, people=people, each=each, balanced=balanced, seed=seed
-        )
+        super().__init__(labels, everybody, people=people, each=each, balanced=balanced, seed=seed)
         self._images = torch.from_numpy(np.ascontiguousarray(images)).to(device)
         self._augmentation = augmentation or Augmentation()
         self._dtype = dtype

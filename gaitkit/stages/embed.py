@@ -142,9 +142,7 @@ def embed(
             return writer.content_sha256
 
 
-def _blocks(
-    pieces: Pieces, count: int, embedder: Embedder[Any]
-) -> Iterator[NDArray[np.float32]]:
+def _blocks(pieces: Pieces, count: int, embedder: Embedder[Any]) -> Iterator[NDArray[np.float32]]:
     if not count:
         yield np.empty((0, embedder.parts, embedder.config.values), dtype=np.float32)
     for index in range(count):

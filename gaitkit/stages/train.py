@@ -28,8 +28,8 @@ from gaitkit.translators.registry import TRANSLATOR
 if TYPE_CHECKING:
     from gaitkit.training.callbacks import Callbacks
     from gaitkit.training.config import Config
-    from gaitkit.training.distributed import World
     from gaitkit.training.data import TrainingData
+    from gaitkit.training.distributed import World
     from gaitkit.training.loop import Training
     from gaitkit.training.model import Model
     from gaitkit.training.options import TrainingOptions

@@ -12,8 +12,8 @@ from gaitkit.embedders.recipes import choose_embedder
 from gaitkit.embedders.registry import EMBEDDER, EMBEDDERS, describe_embedder
 from gaitkit.errors import OptionError, WrongKindError
 from gaitkit.stages.train import TrainingPlan, carry_out, training_people
-from gaitkit.training.record import recorded_training
 from gaitkit.training.recipes import Recipe
+from gaitkit.training.record import recorded_training
 
 if TYPE_CHECKING:
     from gaitkit.protocols import Protocol
@@ -69,7 +69,9 @@ def plan_embedding(
         The protocol has nobody to train on.
     """
     source, output = as_path(source, "source"), as_path(output, "output")
-    with open_artifact(source, tuple(sorted({describe_embedder(n).reads for n in EMBEDDERS}))) as it:
+    with open_artifact(
+        source, tuple(sorted({describe_embedder(n).reads for n in EMBEDDERS}))
+    ) as it:
         kind = it.kind
     named = choose_embedder(system, recipe, kind)
     name, settings, options = named.system, named.config, named.training

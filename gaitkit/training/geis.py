@@ -426,9 +426,7 @@ def refuse_translated(path: Path, parameters: Mapping[str, Any], dtype: np.dtype
         )
 
 
-def preprocessing_of(
-    parameters: Mapping[str, Any], *, translated: bool = False
-) -> dict[str, Any]:
+def preprocessing_of(parameters: Mapping[str, Any], *, translated: bool = False) -> dict[str, Any]:
     """The sections of an artefact's parameters that say how its GEIs were made.
 
     Parameters

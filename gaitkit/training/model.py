@@ -29,8 +29,8 @@ from gaitkit.parallel import Progress
 from gaitkit.training import state, store
 from gaitkit.training.callbacks import Callbacks, with_progress
 from gaitkit.training.config import Config
-from gaitkit.training.distributed import World
 from gaitkit.training.data import TrainingData
+from gaitkit.training.distributed import World
 from gaitkit.training.health import check_spread, warn_of_equal_images
 from gaitkit.training.history import History, Samples
 from gaitkit.training.images import to_network

@@ -34,6 +34,7 @@ __all__ = ["Score", "Validation", "cross_view_rates", "enrolled_rows", "hold_out
 
 _log = logging.getLogger(__name__)
 
+
 def hold_out(
     labels: Labels, count: int, *, target_view: float, target_condition: str, seed: int
 ) -> tuple[str, ...]:

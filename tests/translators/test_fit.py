@@ -230,7 +230,7 @@ def test_numbers_of_numpy_and_floats_of_any_kind_are_as_good() -> None:
 def test_nobody_whom_a_model_has_seen_is_forgotten(tmp_path: Path) -> None:
     model = fitted()
     others = [name.upper() for name in SUBJECTS]
-    with pytest.raises(OptionError, match="has learned from other GEIs"):
+    with pytest.raises(OptionError, match="has learned from other images"):
         model.fit(IMAGES, others, views=VIEWS, **QUICK)
     model.fit(IMAGES, SUBJECTS, views=VIEWS, conditions=CONDITIONS, **{**QUICK, "iterations": 3})
     assert model.steps_done == 3
