@@ -16,7 +16,7 @@ def keys_of(people: str, walks: tuple[tuple[str, int], ...] = WALKS) -> list[Seq
 
 
 def drawn_geis(people: str = "abcdef", size: tuple[int, int] = (16, 16), seed: int = 5) -> GeiSet:
-    """Bodies that are wide here and narrow there, each in its own way, with noise over them."""
+    """Bodies that are wide here and narrow there, each in its own way, with noise over them, in any light."""
     generator = np.random.default_rng(seed)
     keys = keys_of(people)
     height, width = size
@@ -24,6 +24,10 @@ def drawn_geis(people: str = "abcdef", size: tuple[int, int] = (16, 16), seed: i
     own = {}
     for name in people:
         half = np.repeat(generator.uniform(0.5, width / 2, 4), height // 4)
-        own[name] = 60 * (across < half[:, None])
-    images = [own[key.subject] + generator.integers(0, 195, size) for key in keys]
+        own[name] = across < half[:, None]
+    # How bright somebody is says nothing of who it is.
+    images = [
+        generator.uniform(30, 200) * own[key.subject] + generator.integers(0, 50, size)
+        for key in keys
+    ]
     return GeiSet(np.array(images, dtype=np.uint8), Labels.from_keys(keys), "drawn")
