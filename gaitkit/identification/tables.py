@@ -116,13 +116,17 @@ def _rules(result: EvaluationResult) -> str:
             "mean.) A probe\nwhose person is not enrolled at the gallery view counts as an error. "
             f"{_EMPTY}: no probe or no gallery."
         )
-        return "\n".join([text, *result.remarks()])
+        return "\n".join([text, *_remark_lines(result)])
     text = "Per cent. Row: gallery view; column: probe view. "
     if result.over == "all views":
         text += "Equal views count in the means, as the protocol says. "
     text += " ".join([*result.remarks(), ""])
     text += "A probe whose person is not enrolled at the gallery view counts as an error. "
     return textwrap.fill(f"{text}{_EMPTY}: no probe or no gallery.", WIDTH)
+
+
+def _remark_lines(result: EvaluationResult) -> list[str]:
+    return [line for remark in result.remarks() for line in textwrap.wrap(remark, WIDTH)]
 
 
 def _camera_lines(result: EvaluationResult, name: str) -> list[str]:
@@ -266,7 +270,7 @@ def probe_view_text(
         f"Rank-1 in per cent at probe view {format_view(probe_view)} against each gallery view; "
         f"last line: mean"
         + (f" without {format_view(probe_view)}." if mean_of != "mean" else " over all of them."),
-        *result.remarks(),
+        *_remark_lines(result),
     ]
     counts = ", ".join(
         f"{printable(name)} {_span(table.probes[:, column])}"
