@@ -22,7 +22,12 @@ from gaitkit.identification.evaluation import EvaluationResult, name_of, rank1_o
 from gaitkit.identification.figures.bootstrap import NOTHING, Interval
 from gaitkit.identification.figures.numbers import figures_of
 from gaitkit.identification.figures.paired import paired_difference
-from gaitkit.identification.published import MARK, PublishedSystem, published_system
+from gaitkit.identification.published import (
+    MARK,
+    PublishedSystem,
+    means_told,
+    published_system,
+)
 from gaitkit.identification.quality import QualityTable
 from gaitkit.labels import format_view
 from gaitkit.printable import fitted, padded, printable, width_of
@@ -281,6 +286,8 @@ def probe_view_text(
         protocol = systems[0].protocol
         notes.append(f"{MARK}: the papers' own figures under {protocol}, not computed here:")
         notes += [f"  {system.label}: {system.title}" for system in systems]
+        head, means = means_told()
+        notes += textwrap.wrap(f"{head}: {', '.join(means)}.", WIDTH, subsequent_indent="  ")
     if any("?" in line for group in groups for line in group):
         notes.append("  ?: transcription in doubt")
     return "\n".join([title(result), "", *text, *notes])
