@@ -115,7 +115,7 @@ def _import(
         console.print_json({"output": str(output), **done})
         return
     wrote(
-        f": {done['sequences']:,} sequences of {done['subjects']:,} people, {done['parts']} parts × "
-        f"{done['values']} values, compared by {done['metric']}. Nobody knows whom the model behind "
-        "them was trained on."
+        f": {done['sequences']:,} sequences of {done['subjects']:,} people, {done['parts']} parts "
+        f"× {done['values']} values, compared by {done['metric']}. Nobody knows whom the model "
+        "behind them was trained on."
     )

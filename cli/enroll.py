@@ -18,8 +18,8 @@ def command(gallery: Path, new: Path, as_json: bool) -> None:
     """Add all sequences of NEW to GALLERY: GEI artefacts, or identity embeddings.
 
     Both must have been made by the same options and, when translated or embedded, by the same
-    model. A sequence that is enrolled already is refused. GALLERY is replaced when everything is written;
-    where there is none it is made, readable by its owner alone.
+    model. A sequence that is enrolled already is refused. GALLERY is replaced when everything is
+    written; where there is none it is made, readable by its owner alone.
     """
     from gaitkit.stages.enroll import enrol
 

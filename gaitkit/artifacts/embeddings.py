@@ -138,7 +138,9 @@ def vectors_problem(names: Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]]) 
         return "it has no vectors"
     dtype, shape = names[VECTORS]
     if dtype != np.float32 or len(shape) != 3:
-        return f"its vectors are {dtype} of shape {shape}, not float32 of (sequences, parts, values)"
+        return (
+            f"its vectors are {dtype} of shape {shape}, not float32 of (sequences, parts, values)"
+        )
     _, parts, values = shape
     if not (1 <= parts <= MAX_PARTS and 1 <= values and parts * values <= MAX_VALUES):
         return f"its vectors have the unlikely shape {shape}"

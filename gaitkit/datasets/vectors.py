@@ -274,7 +274,9 @@ def _labels(path: Path, members: _Members, count: int) -> Labels:
             f"{path} does not say what its rows are: it lacks {lacking}.", hint=_SAVE
         )
     columns = {
-        part: _column(path, members, name, count) for part, name in found.items() if name is not None
+        part: _column(path, members, name, count)
+        for part, name in found.items()
+        if name is not None
     }
     subjects = [clean_text(_as_text(value)) for value in columns["subject"]]
     conditions = [clean_text(_as_text(value)) for value in columns["condition"]]
@@ -314,7 +316,13 @@ def _column(path: Path, members: _Members, name: str, count: int) -> list[Any]:
 
 
 def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
+    return (
+        value
+        if isinstance(value, str)
+        else f"{value:g}"
+        if isinstance(value, float)
+        else str(value)
+    )
 
 
 def _take(path: Path, value: Any) -> int:

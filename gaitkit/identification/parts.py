@@ -92,9 +92,7 @@ class PartsProduct:
         Where matrices are multiplied.
     """
 
-    def __init__(
-        self, probes: NDArray[Any], dtype: np.dtype[Any], parts: int, device: str
-    ) -> None:
+    def __init__(self, probes: NDArray[Any], dtype: np.dtype[Any], parts: int, device: str) -> None:
         get_product(device)  # Refuses what is not there.
         self._raw, self._parts, self._device = probes, parts, device
         self._single = dtype in (np.uint8, np.float16, np.float32)

@@ -140,7 +140,9 @@ def published_means() -> tuple[PublishedMeans, ...]:
     rows = []
     for row in data["rows"]:
         by_paper = row["paper"] is not None
-        rates = dict(zip(("nm", "bg", "cl"), map(float, row["paper"] or row["model_zoo"]), strict=True))
+        rates = dict(
+            zip(("nm", "bg", "cl"), map(float, row["paper"] or row["model_zoo"]), strict=True)
+        )
         rows.append(
             PublishedMeans(
                 row["title"].partition(" (")[0],

@@ -108,7 +108,9 @@ def export_csv(
             vector = artifact.read_rows(VECTORS, row, row + 1).ravel()
             # As float32 writes itself, shortest: reading it back gives the same number.
             numbers = [str(value) for value in vector]
-            writer.writerow([printable(key.subject), printable(key.condition), key.take, view, *numbers])
+            writer.writerow(
+                [printable(key.subject), printable(key.condition), key.take, view, *numbers]
+            )
         text.detach()
 
 
