@@ -142,6 +142,6 @@ def vectors_problem(names: Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]]) 
             f"its vectors are {dtype} of shape {shape}, not float32 of (sequences, parts, values)"
         )
     _, parts, values = shape
-    if not (1 <= parts <= MAX_PARTS and 1 <= values and parts * values <= MAX_VALUES):
+    if not (1 <= parts <= MAX_PARTS and values >= 1 and parts * values <= MAX_VALUES):
         return f"its vectors have the unlikely shape {shape}"
     return ""

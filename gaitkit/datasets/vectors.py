@@ -158,8 +158,8 @@ class _Members:
             ) from error
         if dtype.hasobject:
             raise DatasetError(
-                f"{self._path}: {quoted(name)} is an array of Python objects, which are not opened: "
-                "they could run anything.",
+                f"{self._path}: {quoted(name)} is an array of Python objects, which are not "
+                "opened: they could run anything.",
                 hint="Save arrays of numbers and text: numpy.array(vectors, dtype='float32'), "
                 "numpy.array(names, dtype=str).",
             )
@@ -254,8 +254,8 @@ def _with_parts(
     _, parts, values = table.shape
     if parts > MAX_PARTS or parts * values > MAX_VALUES:
         raise DatasetError(
-            f"{path}: {quoted(name)} has {parts} parts of {values} values; an embedding has at most "
-            f"{MAX_PARTS} parts and {MAX_VALUES:,} values."
+            f"{path}: {quoted(name)} has {parts} parts of {values} values; an embedding has at "
+            f"most {MAX_PARTS} parts and {MAX_VALUES:,} values."
         )
     return table, used
 
@@ -348,7 +348,7 @@ def _view(path: Path, value: Any) -> float | None:
                 f"{path}: a view is a number of degrees, found {quoted(value)}.",
                 hint="Leave the column out where views are not known, or write NaN.",
             )
-    if view is None or isinstance(view, float) and view != view:
+    if view is None or (isinstance(view, float) and view != view):
         return None
     if isinstance(view, bool) or not isfinite(view):
         raise DatasetError(f"{path}: a view is a number of degrees, found {quoted(value)}.")

@@ -1,4 +1,4 @@
-"""The stage `import_embedding`: somebody else's vectors become an embedding that can be compared."""
+"""The stage `import_embedding`: somebody else's vectors become an `embedding` artefact."""
 
 from __future__ import annotations
 
