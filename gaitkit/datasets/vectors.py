@@ -223,7 +223,7 @@ def _floats(path: Path, name: str, table: NDArray[Any]) -> NDArray[np.float32]:
         found = table.astype(np.float32, copy=False)
     bad = sum(
         int(np.count_nonzero(~np.isfinite(rows).reshape(len(rows), -1).all(axis=1)))
-        for rows in np.array_split(found, max(1, found.nbytes // _BLOCK_BYTES))
+        for rows in np.array_split(found, min(len(found), 1 + found.nbytes // _BLOCK_BYTES))
     )
     if bad:
         raise DatasetError(
