@@ -73,6 +73,23 @@ def test_other_vectors_are_no_embedding(
         open_artifact(path, guarded=guarded)
 
 
+def test_every_vector_has_its_key(tmp_path: Path) -> None:
+    keys = [SequenceKey("a", "nm", 1, 90.0)]
+    write_artifact(
+        tmp_path / "a.h5",
+        kind="embedding",
+        arrays={"vectors": np.zeros((2, 1, 4), np.float32)},
+        labels=Labels.from_keys(keys),
+        parameters={},
+        dataset="",
+    )
+    with (
+        open_artifact(tmp_path / "a.h5") as artifact,
+        pytest.raises(DamagedArtifactError, match="it has 2 vectors and 1 sequences"),
+    ):
+        len(artifact.labels)
+
+
 def test_without_vectors_it_is_none(tmp_path: Path) -> None:
     write_artifact(tmp_path / "a.h5", kind="embedding", arrays={}, parameters={}, dataset="")
     with pytest.raises(DamagedArtifactError, match="it has no vectors"):

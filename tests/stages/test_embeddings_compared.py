@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,9 @@ from gaitkit.errors import (
     ProtocolError,
     SeenPeopleError,
 )
-from gaitkit.identification.metrics import get_metric
 from gaitkit.identification.results import read_results
 from gaitkit.labels import Labels
+from gaitkit.protocols import PROTOCOLS
 from gaitkit.reporting.page.document import write_report
 from gaitkit.stages.enroll import enrol
 from gaitkit.stages.evaluate import evaluate
@@ -34,6 +35,8 @@ LABELS = people_labels(PEOPLE, walks=[("nm", 1), ("nm", 5), ("bg", 1)], views=(0
 MADE = {"silhouettes": {"alignment": "person"}, "gei": {"min_frames": 5}}
 EMBEDDER = {"name": "gei-parts", "content_sha256": "ab" * 32, "weights": "best", "metric": "parts"}
 ELSEWHERE = {"name": "theirs", "metric": "parts", "trained_on": "unknown"}
+
+EVERYBODY = replace(PROTOCOLS["halves"], name="everybody", train=())
 
 Write = Callable[..., Path]
 
@@ -332,17 +335,15 @@ def test_other_models_and_preprocessing_are_not_mixed(
 
 
 def test_embeddings_are_not_mixed_with_images(write: Write, write_images: Write) -> None:
+    embedded, images = write(), write_images()
     for mix in (identify, enrol):
         with pytest.raises(MixtureError, match="only what is of one kind can be compared"):
-            mix(write(), write_images())
+            mix(embedded, images)
 
 
-def test_training_people_are_needed_by_what_is_fitted(write: Write) -> None:
+def test_what_is_fitted_wants_training_people_and_vectors_do_not(write: Write) -> None:
     tested = write(labels=LABELS.select(np.isin(LABELS.subject.astype(str), PEOPLE[4:])))
-    everybody = {"protocol": "everybody"}
-    with pytest.raises((ProtocolError, OptionError)):
-        evaluate(tested, features="lda", **everybody)
-
-
-def test_the_registry_offers_it() -> None:
-    assert "parts" in repr(get_metric("parts"))
+    with pytest.raises(ProtocolError, match="fitted on training people") as refused:
+        evaluate(tested, protocol=EVERYBODY, features="lda")
+    assert "features=['vectors']" in (refused.value.hint or "")
+    assert len(evaluate(tested, protocol=EVERYBODY)) == 1

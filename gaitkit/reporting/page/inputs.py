@@ -370,7 +370,8 @@ def read_geis(paths: Sequence[str | Path], entries: Sequence[Entry]) -> list[Gei
 def images_behind(file: ResultsFile) -> list[InputRef]:
     """The GEIs of which evaluated embeddings were made, as far as the results say."""
     found = []
-    for item in file.parameters.get("behind", []):
+    behind = file.parameters.get("behind")
+    for item in behind if isinstance(behind, list) else []:
         match item:
             case ["gei", str() as digest]:
                 found.append(InputRef("gei", digest))

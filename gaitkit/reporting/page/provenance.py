@@ -137,5 +137,6 @@ def _seen(file: ResultsFile) -> str:
 
 
 def _embedders(file: ResultsFile) -> list[dict[str, Any]]:
-    described = file.parameters.get("embedders", [])
-    return [item for item in described if isinstance(item, dict)]
+    described = file.parameters.get("embedders")
+    several = described if isinstance(described, list) else []
+    return [item for item in several if isinstance(item, dict)]
