@@ -187,6 +187,17 @@ def test_damaged_vectors_are_refused_where_they_are_used(write: Write) -> None:
         evaluate(path, protocol="halves", features="pca")
 
 
+def test_only_rows_that_are_used_are_held(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    # An embedding of OU-MVLP has 18 GB; no single read may ask for so much.
+    monkeypatch.setattr("gaitkit.artifacts.reader.MAX_READ_BYTES", 4096)
+    monkeypatch.setattr("gaitkit.identification.features._BLOCK_ROWS", 5)
+    (result,) = evaluate(write(), protocol="halves")
+    monkeypatch.undo()
+    (whole,) = evaluate(write("again.h5"), protocol="halves")
+    assert result.matches.nearest_row.tolist() == whole.matches.nearest_row.tolist()
+    assert result.matches.distance.tolist() == whole.matches.distance.tolist()
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
