@@ -35,6 +35,7 @@ COMMANDS = {
     "train-gan": "train_gan",
     "models": "models",
     "translate": "translate",
+    "embed": "embed",
     "evaluate": "evaluate",
     "enroll": "enroll",
     "identify": "identify",

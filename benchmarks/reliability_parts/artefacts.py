@@ -34,7 +34,7 @@ from reliability_parts.mutants import changed_bytes, changed_text
 from reliability_parts.record import Record
 
 PART = "artefacts"
-KINDS = ("gei", "silhouettes", "identification", "translator")
+KINDS = ("gei", "silhouettes", "identification", "translator", "embedding")
 _BLOCK = 512
 _MUTANT = "mutant.h5"
 _MARKS = (
@@ -69,6 +69,16 @@ def make_tiny(folder: Path) -> None:
         ("train-gan", "gei.h5", "-o", "translator.h5", *training, "--device", "cpu"),
     ):
         import_what_it_needs(command, folder)
+    _make_vectors(folder / "vectors.npz")
+    import_what_it_needs(("embed", "--from", "vectors.npz", "-o", "embedding.h5"), folder)
+
+
+def _make_vectors(path: Path) -> None:
+    keys = [(f"00{person}", take) for person in range(1, 5) for take in (1, 5)]
+    values = np.random.default_rng(0).normal(0.0, 1.0, (len(keys), 3, 4))
+    subjects, takes = (np.array(column) for column in zip(*keys, strict=True))
+    conditions = np.array(["nm"] * len(keys))
+    np.savez(path, vectors=values, subject=subjects, condition=conditions, take=takes)
 
 
 def _try_kind(out: Path, record: Record, kind: str, base: Path, seed: int, count: int) -> None:
@@ -152,11 +162,13 @@ def read_by_all(path: Path, kind: str) -> Attempt:
     from gaitkit.artifacts import open_artifact
     from gaitkit.errors import GaitkitError
     from gaitkit.identification.results import read_results
+    from gaitkit.stages.identify import identify
     from gaitkit.translators.base import load
 
     readers: dict[str, Callable[[Path], Any]] = {
         "identification": read_results,
         "translator": lambda path: load(path, device="cpu", threads=1),
+        "embedding": lambda path: identify(path, path, threads=1),
     }
     texts = []
     try:

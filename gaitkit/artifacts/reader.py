@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gaitkit.arguments import MAX_NAME, as_path
 from gaitkit.artifacts.arrays import ArrayFile, ArrayInfo, H5Arrays, MalformedError
-from gaitkit.artifacts.embeddings import vectors_problem
+from gaitkit.artifacts.embeddings import VECTORS, vectors_problem
 from gaitkit.artifacts.envelope import verify
 from gaitkit.artifacts.guard import GuardedArrays
 from gaitkit.artifacts.schema import (
@@ -265,6 +265,10 @@ class Artifact:
         kinds = [column.dtype.kind for column in columns]
         if kinds != ["O", "O", "i", "f"] or any(column.ndim != 1 for column in columns):
             raise self._malformed("its key columns are not columns of text and numbers")
+        if self.kind == "embedding" and len(columns[0]) != self.shape(VECTORS)[0]:
+            raise self._malformed(
+                f"it has {self.shape(VECTORS)[0]} vectors and {len(columns[0])} sequences"
+            )
         try:
             return Labels(*columns)
         except ValueError as error:

@@ -50,7 +50,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "gei": ("gait energy images", "gaitkit make-gei silhouettes.h5 -o {path}"),
     "translator": ("a trained translator", "gaitkit train-gan gei.h5 -o {path}"),
     "embedder": ("a trained embedder", "gaitkit train-embedding gei.h5 -o {path}"),
-    "embedding": ("identity embeddings", "gaitkit embed gei.h5 --model embedder.h5 -o {path}"),
+    "embedding": ("identity embeddings", "gaitkit embed gei.h5 `model='embedder.h5'` -o {path}"),
     "identification": (
         "identification results",
         "gaitkit evaluate gei.h5 -o {path}",

@@ -131,8 +131,8 @@ def pixels(images: NDArray[Any]) -> NDArray[Any]:
     return images.reshape(len(images), -1)
 
 
-def check_finite(vectors: NDArray[Any], what: str) -> None:
-    """Refuse NaN and infinity.
+def check_finite(vectors: NDArray[Any], what: str, used: NDArray[np.bool_] | None = None) -> None:
+    """Refuse NaN and infinity, in some rows or in all of them.
 
     Raises
     ------
@@ -141,13 +141,15 @@ def check_finite(vectors: NDArray[Any], what: str) -> None:
     """
     if vectors.dtype.kind != "f":
         return
-    bad = 0
+    bad, checked = 0, len(vectors) if used is None else int(np.count_nonzero(used))
     for rows in _blocks(len(vectors)):
-        finite = np.isfinite(vectors[rows].reshape(len(vectors[rows]), -1)).all(axis=1)
+        # A few rows at a time: there may be many gigabytes of them.
+        some = vectors[rows] if used is None else vectors[rows][used[rows]]
+        finite = np.isfinite(some.reshape(len(some), some[:1].size)).all(axis=1)
         bad += int(np.count_nonzero(~finite))
     if bad:
         raise ArtifactError(
-            f"{what} contains NaN or infinity in {bad} of {len(vectors)} rows; distances to them "
+            f"{what} contains NaN or infinity in {bad} of {checked} rows; distances to them "
             f"mean nothing.",
             hint="Translate or embed again with a model whose training did not diverge.",
         )
@@ -508,7 +510,8 @@ def feature_vectors(
         NaN in a row that is used, or a column that does not fit the sequences.
     """
     column = feature.column or main_column(artifact)
-    vectors = artifact.read(column)
+    is_embedding = artifact.kind == "embedding" and column == VECTORS
+    vectors = _used_rows(artifact, used) if is_embedding else artifact.read(column)
     if len(vectors) != len(artifact.labels) or vectors.ndim < 2 or vectors.dtype.kind not in "uif":
         raise DamagedArtifactError(
             f"{artifact.path} is not a well-formed artefact: {column} is {vectors.dtype} "
@@ -518,7 +521,7 @@ def feature_vectors(
     what = str(artifact.path)
     if feature.column.startswith(_COLUMNS):
         what += f": the column {feature.column}"
-    check_finite(vectors[used], what)
+    check_finite(vectors, what, used)
     if feature.fit is None:
         return vectors, None
     learned = artifact.labels.select(split.train)
@@ -526,6 +529,17 @@ def feature_vectors(
     out = np.zeros((len(vectors), projection.matrix.shape[1]))
     out[used] = projection.transform(vectors[used])
     return out, projection
+
+
+def _used_rows(artifact: Artifact, used: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The vectors of an embedding, those that are not used as zeros, which take no memory."""
+    out = np.zeros(artifact.shape(VECTORS), dtype=np.float32)
+    if len(out) != len(used):
+        return out
+    for rows in _blocks(len(out)):
+        if used[rows].any():
+            out[rows][used[rows]] = artifact.read_rows(VECTORS, rows.start, rows.stop)[used[rows]]
+    return out
 
 
 def _blocks(rows: int) -> Iterator[slice]:

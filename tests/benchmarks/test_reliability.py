@@ -68,9 +68,8 @@ def test_mutants_are_read_or_told(tmp_path: Path) -> None:
         if "outcome" in record:
             assert record["outcome"] in ("read", "told")
             counted[record["what"]] = counted.get(record["what"], 0) + record["count"]
-    assert {counted[kind] for kind in ("gei", "silhouettes", "identification", "translator")} == {
-        50
-    }
+    kinds = ("gei", "silhouettes", "identification", "translator", "embedding")
+    assert {counted[kind] for kind in kinds} == {50}
     assert {"picture-png", "archive-packed.zip", "protocol", "manifest", "piece"} <= counted.keys()
 
 

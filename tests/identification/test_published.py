@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gaitkit.errors import OptionError
-from gaitkit.identification.published import published_system, published_systems
+from gaitkit.identification.published import published_means, published_system, published_systems
 
 
 def test_every_system_has_121_percentages_per_condition():
@@ -75,3 +75,15 @@ def test_the_tables_cannot_be_changed():
 def test_an_unknown_system_is_refused_with_the_known_ones():
     with pytest.raises(OptionError, match="gaitganv2"):
         published_system("gaitgan3")
+
+
+def test_systems_that_embed_are_means_under_another_protocol():
+    rows = published_means()
+    assert [row.label for row in rows] == ["GaitSet", "GaitPart", "GLN", "GaitGL", "GaitBase"]
+    assert {row.protocol for row in rows} == {"casia-b-74-50"}
+    assert {row.kind for row in rows} == {"embeddings of silhouette sets"}
+    rates = {row.label: tuple(row.rank1.values()) for row in rows}
+    assert rates["GaitSet"] == (95.0, 87.2, 70.4)
+    assert rates["GaitBase"] == (97.6, 94.0, 77.4)
+    # No paper of GaitBase's states the three means; those of its authors' toolkit do.
+    assert [row.label for row in rows if row.source != "the paper"] == ["GaitBase"]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gaitkit.errors import OptionError
 from gaitkit.identification.results import EvaluationResult
 from gaitkit.labels import SequenceKey, format_view, sequence_name
-from gaitkit.reporting.page.inputs import Entry, GeiFile, true_image
+from gaitkit.reporting.page.inputs import Entry, GeiFile, images_behind, true_image
 from gaitkit.translators.aim import USUAL_TARGET
 
 __all__ = [
@@ -226,7 +226,8 @@ def people_cards(
         for entry in entries
         if entry.result.matches.neighbours is not None
         for file in files
-        if file.ref in entry.file.inputs
+        # An embedding has no pictures; the images that it was made of have.
+        if file.ref in (*entry.file.inputs, *images_behind(entry.file))
     ]
     if not shown:
         return None
