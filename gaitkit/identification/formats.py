@@ -316,6 +316,8 @@ def _result_json(result: EvaluationResult) -> dict[str, Any]:
         data["remarks"] = result.remarks()
         for name, condition in data["conditions"].items():
             condition["headline"] = result.headline(name)
+    if result.protocol.leave_one_out:
+        data["remarks"] = result.remarks()
     if result.fusion is not None:
         data["fusion"] = asdict(result.fusion)
     if result.quality is not None:

@@ -40,6 +40,7 @@ _FLAGS = {
 _MORE_FLAGS = {
     "absent_people": "whether people who are named one by one may be missing in the data",
     "skip_unmated": "whether probes whose person is not enrolled are left out and counted",
+    "leave_one_out": "whether each walk is searched among all the others, itself left out",
     "fits_data": "whether names and walks are fitted to the data set",
 }
 _VIEWS = ("gallery_views", "probe_views")
