@@ -63,6 +63,11 @@ _GEI_NAMES = (
     "gaitkit make-gei reads GEIs that are named 001/nm-01/001-nm-01-090.png, 001/nm-01/090.png or "
     "001-nm-01-090.png: subject, sequence and view."
 )
+_PEOPLE_OR_RECORDINGS = (
+    "If each folder holds one recording of another person, read them with `layout='folders'`. If "
+    "they are recordings of one person, put them in a folder of that person's name and give the "
+    "folder above it; or list them in a manifest."
+)
 _UNREAD_ARCHIVES = frozenset({".rar", ".7z", ".zst", ".lz4", ".gz", ".bz2", ".xz"})
 
 
@@ -313,7 +318,10 @@ def misplaced(root: Path, seen: Glimpse) -> LayoutError:
             f"{start}; it looks {_levels(-extra)} too shallow: its first {_noun(seen)} is {where}",
             hint=hint,
         )
-    return LayoutError(f"{start}; its first {_noun(seen)} is {where}", hint=_other_layouts())
+    told = f"{start}; its first {_noun(seen)} is {where}"
+    if len(folders) == 1 and seen.image is not None:
+        return LayoutError(told, hint=_PEOPLE_OR_RECORDINGS)
+    return LayoutError(told, hint=_other_layouts())
 
 
 def _is_gei_of_a_view(parts: tuple[str, ...]) -> bool:

@@ -395,7 +395,7 @@ class NamedLayout(Layout):
         key = self._key(parts) if parts else None
         known = MARKER if not parts else ""
         strays = walked.strays
-        if key is not None and (names or not folders):
+        if key is not None and self._is_sequence(parts, names, folders, others):
             chosen = self.choose(sorted(names), str(folder))
             strays[OTHERS] += len(names) - len(chosen)
             walked.sequences.append(Located(key, "/".join(parts)))
@@ -418,6 +418,12 @@ class NamedLayout(Layout):
                 strays["links to a folder above"] += 1
                 continue
             self._look(path, (*parts, name), walked, packed, [*above, real or str(path)])
+
+    def _is_sequence(
+        self, parts: Folders, names: list[str], folders: list[str], others: list[str]
+    ) -> bool:
+        """Whether a folder that has a key is a sequence, by what is in it."""
+        return bool(names or not folders)
 
     def _file(
         self,
@@ -587,6 +593,9 @@ class NamedLayout(Layout):
             self.__dict__["_last_expanded"] = (archive, data)
         return data
 
+    def _keep(self, contents: Contents) -> None:
+        """Leave out of an archive's sequences what is none, by what else is there."""
+
     def _contents(self, container: Container, archive: _Archive) -> Contents:
         """What an archive holds; the last one is kept, since units are cut within it."""
         last: tuple[_Archive, Contents] | None = self.__dict__.get("_last_contents")
@@ -600,6 +609,7 @@ class NamedLayout(Layout):
             suffixes=self.suffixes,
             key_of=lambda folders: self._key((*above, *folders)),
         )
+        self._keep(contents)
         keys = self.settled([Located(one.key, one.folder) for one in contents.sequences])
         sequences: list[PackedSequence] = [
             one._replace(key=key) for one, key in zip(contents.sequences, keys, strict=True)

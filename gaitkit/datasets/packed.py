@@ -38,6 +38,7 @@ from gaitkit.datasets.naming import (
     clean_text,
     in_natural_order,
     is_hidden,
+    is_view,
     noun_of,
     parse_view,
     sequence_key,
@@ -409,7 +410,7 @@ def list_contents(
     for member in visible_members(container, limits, contents, suffixes=suffixes):
         if member.is_folder:
             # An empty view folder is a sequence without frames, as it is on the disk.
-            if key_of is not None or parse_view(member.parts[-1]) is not None:
+            if key_of is not None or is_view(member.parts[-1]):
                 frames.setdefault(member.parts, _Frames())
             continue
         found = frames.setdefault(member.parts[:-1], _Frames())
@@ -453,11 +454,11 @@ def _keys_of_casia_b(
     """Keys of the folders that are views of a sequence of a subject, below any folders."""
     with_images = {folder for folder, found in frames.items() if found.names}
     deep = {folder: folder for folder in frames if len(folder) > 2}
-    good = {f for f in deep if f in with_images and parse_view(f[-1]) is not None}
+    good = {f for f in deep if f in with_images and is_view(f[-1])}
     if not good and subject is not None:
         # The archive of one subject may begin with the sequences.
         deep = {folder: (subject, *folder) for folder in frames if len(folder) == 2}
-        good = {f for f in deep if f in with_images and parse_view(f[-1]) is not None}
+        good = {f for f in deep if f in with_images and is_view(f[-1])}
     roots = {deep[folder][:-3] for folder in good}
     beside = [folder for folder in deep if deep[folder][:-3] in roots and folder not in good]
     for folder in sorted(beside):
