@@ -14,6 +14,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gaitkit.arguments import canonical_name
 from gaitkit.errors import OptionError, did_you_mean
 from gaitkit.printable import quoted
 
@@ -32,7 +33,7 @@ __all__ = [
 
 LAYOUTS: dict[str, str] = {
     "manifest": "gaitkit.datasets.manifest:ManifestSource",
-    "oumvlp": "gaitkit.datasets.field:OuMvlp",
+    "ou-mvlp": "gaitkit.datasets.field:OuMvlp",
     "casia-a": "gaitkit.datasets.field:CasiaA",
     "casia-c": "gaitkit.datasets.field:CasiaC",
     "grew": "gaitkit.datasets.field:Grew",
@@ -63,7 +64,7 @@ def get_layout(name: str) -> type[Layout]:
     Parameters
     ----------
     name : str
-        A key of `LAYOUTS`.
+        A key of `LAYOUTS`; hyphens and capitals do not matter.
 
     Raises
     ------
@@ -75,6 +76,7 @@ def get_layout(name: str) -> type[Layout]:
     >>> get_layout("casia-b").__name__
     'TreeSource'
     """
+    name = canonical_name(name, LAYOUTS)
     if name not in LAYOUTS:
         guess = did_you_mean(name, LAYOUTS)
         raise OptionError(f"There is no layout {quoted(name)}.", hint=guess + describe_layouts())
@@ -182,7 +184,7 @@ def open_source(
 
     path = Path(path)
     limits = limits or LIMITS
-    chosen = layout or recognise(path, holds=holds)
+    chosen = canonical_name(layout, LAYOUTS) if layout else recognise(path, holds=holds)
     if chosen not in ("npz", "npz-geis"):
         # A single file of arrays is read only where it says of whom each is.
         require_readable(path)

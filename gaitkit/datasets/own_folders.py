@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -46,6 +47,8 @@ __all__ = ["OwnFolders"]
 _NAMED_TAKE = re.compile(r"[^\W\d_]+[-_ ]?\d{1,4}")
 _DIRECT = ""
 """What a recording is called whose frames lie in the person's folder itself: it has no name."""
+_LINE = 220
+"""Letters of a path in a line to be given as it is."""
 _STEPS = (15.0, 18.0)
 _FULL_CIRCLE = 360.0
 _EXAMPLES = 2
@@ -110,6 +113,18 @@ class OwnFolders(NamedLayout):
         return bool(names) and not folders and not videos
 
     def _keep(self, contents: Contents) -> None:
+        video = contents.seen.video
+        if video is not None and self._key((*video[:-1], PurePosixPath(video[-1]).stem)):
+            # A decoder reads files, and nobody is to miss these recordings.
+            shown = printable(str(self.path), LETTERS)
+            unpack = "unzip" if self.path.suffix.lower() == ".zip" else "tar -xf"
+            option = "-d" if unpack == "unzip" else "-C"
+            raise LayoutError(
+                f"{shown} holds videos, which are not read within archives: "
+                f"{printable('/'.join(video), LETTERS)}.",
+                hint=f"Unpack it, and give the folder: mkdir people && {unpack} "
+                f"{shlex.quote(printable(str(self.path), _LINE))} {option} people",
+            )
         above = {
             str(folder)
             for one in contents.sequences

@@ -163,3 +163,11 @@ def test_folders_of_frames_alone_may_be_people_or_recordings(make_tree, contents
     source = open_source(some, layout="folders")
     assert set(contents(source)) == {"monday/nm-01/unknown", "tuesday/nm-01/unknown"}
     assert "directly in monday, tuesday are one recording" in source.recognised
+
+
+@pytest.mark.parametrize(("form", "line"), [("zip", "unzip "), ("tar", "tar -xf ")])
+def test_videos_in_an_archive_are_not_passed_over(colleagues, tmp_path, form, line):
+    packed = shutil.make_archive(str(tmp_path / "packed"), form, colleagues)
+    with pytest.raises(LayoutError, match="videos, which are not read within archives") as error:
+        open_source(packed).units()
+    assert f"{line}{packed}" in error.value.hint
