@@ -77,6 +77,8 @@ class Glimpse:
         data), the least deep archive, the first video.
     array : tuple of str or None
         The deepest file that holds an array of numbers.
+    unread : tuple of str or None
+        The first archive of a kind that is not read.
     files : int
         Files seen.
     """
@@ -85,6 +87,7 @@ class Glimpse:
     archive: tuple[str, ...] | None = None
     video: tuple[str, ...] | None = None
     array: tuple[str, ...] | None = None
+    unread: tuple[str, ...] | None = None
     files: int = 0
 
     def add(self, parts: tuple[str, ...]) -> None:
@@ -99,9 +102,10 @@ class Glimpse:
                 self.array = parts
         elif suffix in VIDEO_SUFFIXES:
             self.video = self.video or parts
-        elif archive_stem(parts[-1]) is not None and (
-            self.archive is None or len(parts) < len(self.archive)
-        ):
+        elif archive_stem(parts[-1]) is None:
+            if suffix in _UNREAD_ARCHIVES:
+                self.unread = self.unread or parts
+        elif self.archive is None or len(parts) < len(self.archive):
             self.archive = parts
 
 
@@ -328,6 +332,12 @@ def misplaced_in_archive(label: str, seen: Glimpse) -> LayoutError:
     if seen.image is None and seen.array is None:
         if seen.video is not None:
             return LayoutError(f"{start}; it holds videos: {'/'.join(seen.video)}", hint=_SEGMENT)
+        if seen.unread is not None:
+            return LayoutError(
+                f"{start}; it holds an archive of a kind that gaitkit does not read: "
+                f"{'/'.join(seen.unread)}",
+                hint="Unpack both and give the folder.",
+            )
         return LayoutError(f"{start}; there is no image in it")
     found = seen.image or seen.array or ()
     where = "/".join(found)
@@ -380,6 +390,12 @@ def _without_images(text: str, start: str, seen: Glimpse) -> LayoutError:
         return LayoutError(
             f"{start}; it holds videos: {_join(text, *seen.video)}",
             hint=_SEGMENT,
+        )
+    if seen.unread is not None:
+        return LayoutError(
+            f"{start}; it holds archives of a kind that gaitkit does not read: "
+            f"{_join(text, *seen.unread)}",
+            hint="Unpack them and give the folder.",
         )
     if seen.files:
         found = f"there is no image in it, only {seen.files:,} other files"
