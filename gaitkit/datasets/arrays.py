@@ -39,9 +39,7 @@ _HEADER = re.compile(
 )
 
 
-def read_npy(
-    data: bytes, label: str = "the file", *, text: bool = False
-) -> NDArray[np.generic]:
+def read_npy(data: bytes, label: str = "the file", *, text: bool = False) -> NDArray[np.generic]:
     """The array of numbers in a ``.npy`` file.
 
     Parameters

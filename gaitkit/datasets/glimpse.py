@@ -64,6 +64,10 @@ _GEI_NAMES = (
     "001-nm-01-090.png: subject, sequence and view."
 )
 _UNREAD_ARCHIVES = frozenset({".rar", ".7z", ".zst", ".lz4", ".gz", ".bz2", ".xz"})
+_UNREAD_PICTURES = frozenset(
+    {".gif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".jfif", ".ppm", ".pnm", ".tga", ".psd"}
+    | {".exr", ".svg", ".dcm"}
+)
 
 
 @dataclass
@@ -78,7 +82,7 @@ class Glimpse:
     array : tuple of str or None
         The deepest file that holds an array of numbers.
     unread : tuple of str or None
-        The first archive of a kind that is not read.
+        The first archive or picture of a kind that is not read.
     files : int
         Files seen.
     """
@@ -103,7 +107,7 @@ class Glimpse:
         elif suffix in VIDEO_SUFFIXES:
             self.video = self.video or parts
         elif archive_stem(parts[-1]) is None:
-            if suffix in _UNREAD_ARCHIVES:
+            if suffix in _UNREAD_ARCHIVES | _UNREAD_PICTURES:
                 self.unread = self.unread or parts
         elif self.archive is None or len(parts) < len(self.archive):
             self.archive = parts
@@ -333,11 +337,7 @@ def misplaced_in_archive(label: str, seen: Glimpse) -> LayoutError:
         if seen.video is not None:
             return LayoutError(f"{start}; it holds videos: {'/'.join(seen.video)}", hint=_SEGMENT)
         if seen.unread is not None:
-            return LayoutError(
-                f"{start}; it holds an archive of a kind that gaitkit does not read: "
-                f"{'/'.join(seen.unread)}",
-                hint="Unpack both and give the folder.",
-            )
+            return _unread(start, "/".join(seen.unread))
         return LayoutError(f"{start}; there is no image in it")
     found = seen.image or seen.array or ()
     where = "/".join(found)
@@ -353,6 +353,19 @@ def misplaced_in_archive(label: str, seen: Glimpse) -> LayoutError:
     return LayoutError(
         f"{start}; its first {_noun(seen)} is {where}: it looks {_levels(missing)} too shallow",
         hint="Pack the folder that holds the subjects' folders.",
+    )
+
+
+def _unread(start: str, where: str) -> LayoutError:
+    """The error where nothing but archives or pictures of unread kinds was found."""
+    if suffix_of(where) in _UNREAD_PICTURES:
+        return LayoutError(
+            f"{start}; it holds pictures of a kind that gaitkit does not read: {where}",
+            hint="Convert them to PNG.",
+        )
+    return LayoutError(
+        f"{start}; it holds archives of a kind that gaitkit does not read: {where}",
+        hint="Unpack them and give the folder.",
     )
 
 
@@ -392,11 +405,7 @@ def _without_images(text: str, start: str, seen: Glimpse) -> LayoutError:
             hint=_SEGMENT,
         )
     if seen.unread is not None:
-        return LayoutError(
-            f"{start}; it holds archives of a kind that gaitkit does not read: "
-            f"{_join(text, *seen.unread)}",
-            hint="Unpack them and give the folder.",
-        )
+        return _unread(start, _join(text, *seen.unread))
     if seen.files:
         found = f"there is no image in it, only {seen.files:,} other files"
         return LayoutError(f"{start}; {found}", hint=_other_layouts())

@@ -144,3 +144,9 @@ def test_archives_of_an_unread_kind_are_named(tmp_path, name):
     error = refusal(tmp_path)
     assert f"archives of a kind that gaitkit does not read: {tmp_path}/{name}" in error.message
     assert error.hint == "Unpack them and give the folder."
+
+
+def test_pictures_of_an_unread_kind_are_named(make_tree):
+    error = refusal(make_tree("gifs", "001/nm-01/090/1.gif"))
+    assert "pictures of a kind that gaitkit does not read" in error.message
+    assert error.hint == "Convert them to PNG."

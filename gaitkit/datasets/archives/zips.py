@@ -94,7 +94,9 @@ class ZipContainer(Container):
     def _go_to(self, place: int) -> None:
         """Seek; a file has no such places as 64 bits can name."""
         if place > self._packed_bytes:
-            raise damaged(self.label, f"it ends before byte {place:,}, to which its directory leads")
+            raise damaged(
+                self.label, f"it ends before byte {place:,}, to which its directory leads"
+            )
         self._file.seek(place)
 
     def _start_of(self, member: Member) -> int:
