@@ -124,3 +124,11 @@ def test_plain_numbers_are_takes_in_their_order(make_tree):
 def test_no_folder_no_key():
     assert OwnFolders.settled([]) == []
     assert OwnFolders.key_of(("x", "alice")) is None
+
+
+def test_a_link_to_a_folder_above_is_no_other_layout(make_tree):
+    root = make_tree(
+        "own", *(f"{who}/monday/{n:03d}.png" for who in ("anna", "bob") for n in (1, 2))
+    )
+    (root / "anna" / "up").symlink_to("..")
+    assert recognise(root) == "folders"
