@@ -153,7 +153,7 @@ def _shaded(
     """How the parts that are neither background nor bright are shaded, where they are many."""
     white = _white(counts)
     if white < _LABELS:
-        return None
+        return _numbered(frame)
     near = round(_NEAR * white) if white >= 100 else max(2, min(6, white // 8))
     darkest = counts[: max(1, round(_DARK * white))]
     # Of the videos that have 16 for black, black is 16.
@@ -164,10 +164,7 @@ def _shaded(
     inside = cv2.bitwise_not(cv2.bitwise_or(ground, bright))
     if int(cv2.countNonZero(inside)) < _MOST_BETWEEN * figure:
         return None
-    reach = max(9, 2 * (min(frame.shape) // 24) + 1)
-    around = np.ones((reach, reach), np.uint8)
-    edge = cv2.bitwise_and(cv2.dilate(ground, around), cv2.dilate(bright, around))
-    core = cv2.bitwise_and(inside, cv2.bitwise_not(edge))
+    core = _without_edges(frame, ground, bright)
     levels = np.bincount(frame[core > 0], minlength=256)
     if white >= 240:
         levels[_HALF_WHITE] = 0
@@ -176,6 +173,27 @@ def _shaded(
         return None
     flat = int(np.sort(levels)[-_FEW:].sum()) >= _FLAT * total
     return "levels" if flat and not _is_one_figure(frame, ground, core) else "photo"
+
+
+def _numbered(frame: NDArray[np.uint8]) -> Literal["photo", "levels"] | None:
+    """As `_shaded`, of labels: those of at most half the highest would count as background."""
+    half = int(frame.max()) // 2
+    ground, bright = cv2.inRange(frame, 0, 0), cv2.inRange(frame, half + 1, 255)
+    core = _without_edges(frame, ground, bright)
+    if int(np.count_nonzero(core)) < _MOST_BETWEEN * int(np.count_nonzero(frame)):
+        return None
+    return "photo" if _is_one_figure(frame, ground, core) else "levels"
+
+
+def _without_edges(
+    frame: NDArray[np.uint8], ground: NDArray[Any], bright: NDArray[Any]
+) -> NDArray[Any]:
+    """What is neither ground nor bright, save where both are near."""
+    reach = max(9, 2 * (min(frame.shape) // 24) + 1)
+    around = np.ones((reach, reach), np.uint8)
+    edge = cv2.bitwise_and(cv2.dilate(ground, around), cv2.dilate(bright, around))
+    inside = cv2.bitwise_not(cv2.bitwise_or(ground, bright))
+    return np.asarray(cv2.bitwise_and(inside, cv2.bitwise_not(edge)))
 
 
 def _is_blurred(

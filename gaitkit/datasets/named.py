@@ -270,7 +270,7 @@ class NamedLayout(Layout):
                 everything += located
                 keys += [one.key for one in located]
                 units += self._spans(within, located, len(units))
-                if not within.compressed:
+                if not _is_read_whole(within):
                     self.strays.update(contents.ignored)
         for archive in unopened[1:]:
             units.append(Unit(0, self._label(archive), (_Span(archive, 0, None),)))
@@ -534,7 +534,7 @@ class NamedLayout(Layout):
 
     def _spans(self, archive: _Archive, located: list[Located], before: int) -> list[Unit]:
         label = self._label(archive)
-        if archive.compressed and (archive.path or archive.inner is not None):
+        if _is_read_whole(archive):
             return [Unit(before, label, (_Span(archive, 0, None),))]
         units = []
         for unit in cut_into_units(located, SEQUENCES_PER_UNIT, lambda item: item.folder):
@@ -620,6 +620,11 @@ class NamedLayout(Layout):
             choose_in_archive(contents, container.label)
         self.__dict__["_last_contents"] = (archive, contents)
         return contents
+
+
+def _is_read_whole(archive: _Archive) -> bool:
+    """Whether it is one unit, and its strays are told with its sequences."""
+    return archive.compressed and bool(archive.path or archive.inner is not None)
 
 
 def _names_of(path: Path) -> Folders:

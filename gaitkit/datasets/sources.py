@@ -355,7 +355,15 @@ class Layout(ABC):
             if not os.path.exists(self.path):
                 raise LayoutError(f"There is no file or folder {printable(str(self.path), 200)}.")
             self._identity = None if self.path.is_dir() else file_identity(self.path)
-            self._units = self.list_units()
+            try:
+                self._units = self.list_units()
+            except OSError as error:
+                shown = printable(str(error.filename or self.path), 200)
+                raise LayoutError(
+                    f"{shown} cannot be looked at: {error.strerror or error}.",
+                    hint="It may be a link that leads elsewhere: remove it, or give yourself the "
+                    "right to read it.",
+                ) from error
             try:
                 if self.by_depth:
                     refuse_implausible(self.known_keys(), self.path, self._first_place())

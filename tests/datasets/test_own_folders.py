@@ -171,3 +171,11 @@ def test_videos_in_an_archive_are_not_passed_over(colleagues, tmp_path, form, li
     with pytest.raises(LayoutError, match="videos, which are not read within archives") as error:
         open_source(packed).units()
     assert f"{line}{packed}" in error.value.hint
+
+
+def test_a_link_to_a_folder_above_is_no_other_layout(make_tree):
+    root = make_tree(
+        "own", *(f"{who}/monday/{n:03d}.png" for who in ("anna", "bob") for n in (1, 2))
+    )
+    (root / "anna" / "up").symlink_to("..")
+    assert recognise(root) == "folders"
