@@ -193,7 +193,7 @@ class NamedLayout(Layout):
         """Endings of images where a sample of the files has any in their places, or of arrays."""
         found = {
             file.suffix
-            for file in Place(self.path).sample
+            for file in (self.place or Place(self.path)).sample
             if self._key(file.folders) is not None or file.suffix in VIDEO_SUFFIXES
         }
         arrays = bool(found & ARRAY_SUFFIXES) and not found & IMAGE_SUFFIXES

@@ -12,9 +12,9 @@ from gaitkit.errors import LayoutError
 
 
 @pytest.mark.parametrize("form", ["geis", "geis.npz"])
-def test_exported_geis(gaitkit: Callable, tiny_tree: Path, tmp_path: Path, form: str) -> None:
+def test_exported_geis(gaitkit: Callable, tiniest_tree: Path, tmp_path: Path, form: str) -> None:
     first, again = tmp_path / "first.h5", tmp_path / "again.h5"
-    assert gaitkit("make-gei", tiny_tree, "-o", first, "--workers", 1).code == 0
+    assert gaitkit("make-gei", tiniest_tree, "-o", first, "--workers", 1).code == 0
     assert gaitkit("export", first, "-o", tmp_path / form).code == 0
     ran = gaitkit("make-gei", tmp_path / form, "-o", again)
     assert ran.code == 0, ran.stderr
@@ -26,10 +26,10 @@ def test_exported_geis(gaitkit: Callable, tiny_tree: Path, tmp_path: Path, form:
 
 @pytest.mark.parametrize(("form", "options"), [("sil.npz", ()), ("pkl", ("--format", "opengait"))])
 def test_exported_silhouettes(
-    gaitkit: Callable, tiny_tree: Path, tmp_path: Path, form: str, options: tuple[str, ...]
+    gaitkit: Callable, tiniest_tree: Path, tmp_path: Path, form: str, options: tuple[str, ...]
 ) -> None:
     first, again = tmp_path / "first.h5", tmp_path / "again.h5"
-    assert gaitkit("normalize", tiny_tree, "-o", first, "--workers", 1).code == 0
+    assert gaitkit("normalize", tiniest_tree, "-o", first, "--workers", 1).code == 0
     assert gaitkit("export", first, "-o", tmp_path / form, *options).code == 0
     ran = gaitkit("normalize", tmp_path / form, "-o", again, "--workers", 1)
     assert ran.code == 0, ran.stderr
