@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gaitkit._opencv import cv2
 
-__all__ = ["Likeness", "flipped", "is_mask", "likeness"]
+__all__ = ["Likeness", "flipped", "is_mask", "is_numbered", "likeness"]
 
 Likeness = Literal["mask", "levels", "photo", "inverted", "blank"]
 
@@ -24,6 +24,7 @@ _SAMPLES = 40
 """Rows, or columns, of pixels that are looked at first."""
 _LABELS = 16
 """A picture whose brightest grey is below it is numbered, not shaded."""
+_LEAST_PART = 0.02
 _BRIGHT, _DARK = 0.82, 0.25
 _WHITE_LEAST = 208
 _NEAR = 0.06
@@ -65,6 +66,46 @@ def flipped(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     [[0, 0, 1]]
     """
     return np.asarray(frame.max(initial=0) - frame, np.uint8)
+
+
+def is_numbered(frame: NDArray[np.uint8]) -> bool:
+    """Whether a frame numbers its people or their parts, and is not shaded from 0 up.
+
+    Parameters
+    ----------
+    frame : ndarray of uint8, shape (height, width)
+        Greys of any scale.
+
+    Returns
+    -------
+    bool
+        True where several small numbers each cover an area, 0 being the background: 1 and 2 for
+        two people, 1 for a person and 2 for a bag. Soft edges of a mask that has few greys are
+        narrow and no numbers.
+
+    Examples
+    --------
+    >>> frame = np.zeros((60, 40), np.uint8)
+    >>> frame[10:50, 15:25] = 1
+    >>> frame[30:40, 25:35] = 2
+    >>> is_numbered(frame), is_numbered(np.minimum(frame, 1))
+    (True, False)
+    """
+    top = int(frame.max(initial=0))
+    if not 1 < top < _LABELS:
+        return False
+    corners = (frame[0, 0], frame[0, -1], frame[-1, 0], frame[-1, -1])
+    if sum(corner > 0 for corner in corners) >= _CORNERS:
+        return False  # The background has a number, too.
+    figure = int(cv2.countNonZero(frame))
+    around = np.ones((3, 3), np.uint8)
+    for number in range(1, top):
+        here = cv2.inRange(frame, number, number)
+        if int(cv2.countNonZero(here)) < _LEAST_PART * figure:
+            continue
+        if int(cv2.countNonZero(cv2.erode(here, around))) >= _LEAST_PART * figure:
+            return True
+    return False
 
 
 def likeness(frame: NDArray[np.uint8]) -> Likeness:
