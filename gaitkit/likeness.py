@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from gaitkit._opencv import cv2
 
-__all__ = ["Likeness", "flipped", "is_mask", "is_numbered", "likeness"]
+__all__ = ["NUMBERS", "Likeness", "flipped", "is_mask", "is_numbered", "likeness"]
 
 Likeness = Literal["mask", "levels", "photo", "inverted", "blank"]
 
 _SAMPLES = 40
 """Rows, or columns, of pixels that are looked at first."""
-_LABELS = 16
+NUMBERS = 16
 """A picture whose brightest grey is below it is numbered, not shaded."""
 _LEAST_PART = 0.02
 _BRIGHT, _DARK = 0.82, 0.25
@@ -92,7 +92,7 @@ def is_numbered(frame: NDArray[np.uint8]) -> bool:
     (True, False)
     """
     top = int(frame.max(initial=0))
-    if not 1 < top < _LABELS:
+    if not 1 < top < NUMBERS:
         return False
     corners = (frame[0, 0], frame[0, -1], frame[-1, 0], frame[-1, -1])
     if sum(corner > 0 for corner in corners) >= _CORNERS:
@@ -164,7 +164,7 @@ def _looked_at_closely(frame: NDArray[np.uint8], bright_corners: bool) -> Likene
     if dark < _LEAST_DARK * frame.size:
         # All grey is a wall, rather; all white, or all of one label, may be a mask.
         white = _white(counts)
-        flat = (white >= _WHITE_LEAST or white < _LABELS) and not _shaded(frame, counts)
+        flat = (white >= _WHITE_LEAST or white < NUMBERS) and not _shaded(frame, counts)
         return "blank" if flat else "photo"
     border = np.concatenate([frame[0], frame[-1], frame[:, 0], frame[:, -1]])
     if dark > _MOST_PERSON * frame.size or (border > half).mean() < _LEAST_BORDER:
@@ -193,7 +193,7 @@ def _shaded(
 ) -> Literal["photo", "levels"] | None:
     """How the parts that are neither background nor bright are shaded, where they are many."""
     white = _white(counts)
-    if white < _LABELS:
+    if white < NUMBERS:
         return None
     near = round(_NEAR * white) if white >= 100 else max(2, min(6, white // 8))
     darkest = counts[: max(1, round(_DARK * white))]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.datasets.sources import Frame, Unreadable
-from gaitkit.likeness import flipped, is_numbered, likeness
+from gaitkit.likeness import flipped, likeness
 from gaitkit.png import MOST_OPEN, Decoded, DecodeError, as_bytes, decode
 from gaitkit.silhouettes.options import SilhouetteOptions
 
@@ -49,17 +49,12 @@ class SequencePictures:
         self._options = options
         self._kinds: Counter[str] = Counter()
         self._brightest = 0
-        self._numbered = 0
         self.dropped: list[tuple[str, str, str]] = []
 
     def __iter__(self) -> Iterator[tuple[str, NDArray[Any]]]:
         for name, greys, is_aligned in self._decoded():
-            if is_aligned:
+            if is_aligned or self._is_usable(name, greys):
                 yield name, greys
-                continue
-            mask = self._without_numbers(greys)
-            if self._is_usable(name, mask):
-                yield name, mask
 
     @property
     def verdict(self) -> tuple[str, str] | None:
@@ -86,11 +81,6 @@ class SequencePictures:
                 f"{kinds['levels']} of {shown} frames have several flat greys; those of at most "
                 "half the brightest count as background"
             )
-        if self._numbered:
-            told.append(
-                f"{self._numbered} of {shown} frames number people or parts (1, 2, ...); all but "
-                "0 counts as foreground"
-            )
         return told
 
     @property
@@ -100,13 +90,6 @@ class SequencePictures:
     @property
     def _other_way(self) -> str:
         return _BRIGHT_ON_DARK if self._options.invert else _DARK_ON_BRIGHT
-
-    def _without_numbers(self, greys: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The foreground of a map of numbers: number 2 is no brighter than number 1."""
-        if self._options.alignment != "person" or self._options.invert or not is_numbered(greys):
-            return greys
-        self._numbered += 1
-        return np.minimum(greys, 1)
 
     def _is_usable(self, name: str, greys: NDArray[np.uint8]) -> bool:
         kind = likeness(flipped(greys) if self._options.invert else greys)
