@@ -36,7 +36,7 @@ _SOFT, _DIM, _BRIGHT = 0.5, 0.1, 0.9
 _HALF_WHITE = (120, 135)
 _LOST = 0.2
 _HALF = 0.1
-_WIDEST, _FULLEST = 0.55, 0.25
+_WIDEST, _FULLEST = 0.55, 0.3
 _LEAP, _LEAST_LEAP_PX, _MANY_LEAPS = 0.07, 3, 0.3
 _STEP, _BESIDE = 0.1, 7
 # Of the mean of the silhouette: those of a walker differ by more within half a gait cycle.
