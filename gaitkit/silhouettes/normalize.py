@@ -310,7 +310,8 @@ def _see(frames: Iterable[tuple[str, NDArray[Any]]], options: SilhouetteOptions)
         return [_Seen(name, normalize_silhouette(frame, options)) for name, frame in frames]
     if options.alignment == "opengait":
         return [_see_window(place, *frame, options) for place, frame in enumerate(frames)]
-    seen, room = [], _ROOM
+    seen: list[_Seen] = []
+    room = _ROOM
     for name, picture in frames:
         frame = _turned(picture, options)
         seen.append(_see_person(len(seen), name, frame, options, room))
