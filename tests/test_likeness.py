@@ -123,18 +123,3 @@ def test_all_black_and_all_bright_say_nothing() -> None:
     assert likeness(np.full((40, 30), 255, np.uint8)) == "blank"
     assert likeness(np.ones((40, 30), np.uint8)) == "blank"
     assert likeness(np.full((40, 30), 128, np.uint8)) == "photo"
-
-
-def test_labels_of_parts_are_no_mask_of_the_highest():
-    # 1 above the hips, 2 below: half of the highest would leave the legs alone.
-    frame = walker()
-    parts = np.minimum(frame, 1)
-    parts[len(parts) // 2 :] *= 2
-    assert likeness(parts) == "photo"
-    assert likeness(np.minimum(frame, 1) * 2) == "mask"
-
-
-def test_labels_of_a_thing_beside_the_person_are_told():
-    frame = np.minimum(walker(), 1) * 2
-    frame[-60:, :50] = 1
-    assert likeness(frame) == "levels"
