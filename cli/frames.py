@@ -43,14 +43,15 @@ class _LayoutName(click.ParamType):  # type: ignore[type-arg]  # generic in the 
     name = "layout"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from gaitkit.datasets.layouts import get_layout
+        from gaitkit.arguments import canonical_name
+        from gaitkit.datasets.layouts import LAYOUTS, get_layout
         from gaitkit.errors import OptionError
 
         try:
             get_layout(value)
         except OptionError as error:
             self.fail(str(error), param, ctx)
-        return str(value)
+        return canonical_name(str(value), LAYOUTS)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
         from gaitkit.datasets.layouts import layout_names

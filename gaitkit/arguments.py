@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import inf, isfinite
 from numbers import Integral, Real
 from pathlib import Path
@@ -21,6 +21,7 @@ from gaitkit.printable import quoted
 __all__ = [
     "MAX_NAME",
     "as_path",
+    "canonical_name",
     "check_name",
     "names_told",
     "number",
@@ -31,8 +32,37 @@ __all__ = [
 MAX_NAME = 500
 """Letters of the name of a data set, person, condition or frame."""
 
+_JOINTS = str.maketrans("", "", "-_ ")
+
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
+
+
+def canonical_name(name: str, known: Iterable[str]) -> str:
+    """The known name that differs in nothing but hyphens, underscores, spaces and capitals.
+
+    Parameters
+    ----------
+    name : str
+        As somebody writes it.
+    known : iterable of str
+        Names that there are.
+
+    Returns
+    -------
+    str
+        That one, or `name` where there is none like it.
+
+    Examples
+    --------
+    >>> canonical_name("OUMVLP", ["casia-b", "ou-mvlp"]), canonical_name("mine", ["ou-mvlp"])
+    ('ou-mvlp', 'mine')
+    """
+    plain = name.translate(_JOINTS).lower()
+    names = list(known)
+    if name in names:
+        return name
+    return next((one for one in names if one.translate(_JOINTS).lower() == plain), name)
 
 
 def as_path(value: Any, name: str = "path") -> Path:

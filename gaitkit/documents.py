@@ -238,6 +238,9 @@ def read_csv(
     yield from parse_csv(text, label=_shown(path), error=error)
 
 
+_NUL = "it contains NUL"
+
+
 def parse_csv(
     text: str, *, label: str, error: type[GaitkitError] = DatasetError
 ) -> Iterator[tuple[int, list[str]]]:
@@ -263,11 +266,16 @@ def parse_csv(
             if not any(cells) or (separator and not count):
                 continue
             if any("\0" in cell for cell in cells):
-                raise ValueError("it contains NUL")
+                raise ValueError(_NUL)
             yield reader.line_num, cells
     except (csv.Error, ValueError) as found:
         told = fitted(str(found), 2 * LETTERS)
-        raise error(f"line {reader.line_num} of {label} is not CSV: {told}") from None
+        raise error(
+            f"line {reader.line_num} of {label} is not CSV: {told}",
+            hint="Save it as CSV UTF-8: a spreadsheet of another kind is no text."
+            if told == _NUL
+            else None,
+        ) from None
 
 
 def _read(

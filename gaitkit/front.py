@@ -22,7 +22,7 @@ from gaitkit.errors import DatasetError, MixtureError, OptionError, refuse_unkno
 from gaitkit.gei.energy import mean_silhouette
 from gaitkit.likeness import likeness
 from gaitkit.silhouettes.masks import as_array, as_mask_stack, refuse_colours
-from gaitkit.silhouettes.normalize import NormalizedSequence, normalize_sequence
+from gaitkit.silhouettes.normalize import TIGHT, NormalizedSequence, normalize_sequence
 from gaitkit.silhouettes.options import SilhouetteOptions
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def normalize_silhouettes(masks: ArrayLike, **options: Any) -> NormalizedSequenc
     if not len(found):
         _refuse_empty(found, chosen, stack)
     for text in found.warnings:
-        _log.warning("%s", text)
+        _log.log(logging.INFO if text == TIGHT else logging.WARNING, "%s", text)
     return found
 
 

@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 
 from gaitkit._opencv import cv2
 
-__all__ = ["Likeness", "flipped", "is_mask", "likeness"]
+__all__ = ["NUMBERS", "Likeness", "flipped", "is_mask", "is_numbered", "likeness"]
 
 Likeness = Literal["mask", "levels", "photo", "inverted", "blank"]
 
 _SAMPLES = 40
 """Rows, or columns, of pixels that are looked at first."""
-_LABELS = 16
+NUMBERS = 16
 """A picture whose brightest grey is below it is numbered, not shaded."""
+_LEAST_PART = 0.02
 _BRIGHT, _DARK = 0.82, 0.25
 _WHITE_LEAST = 208
 _NEAR = 0.06
@@ -65,6 +66,46 @@ def flipped(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     [[0, 0, 1]]
     """
     return np.asarray(frame.max(initial=0) - frame, np.uint8)
+
+
+def is_numbered(frame: NDArray[np.uint8]) -> bool:
+    """Whether a frame numbers its people or their parts, and is not shaded from 0 up.
+
+    Parameters
+    ----------
+    frame : ndarray of uint8, shape (height, width)
+        Greys of any scale.
+
+    Returns
+    -------
+    bool
+        True where several small numbers each cover an area, 0 being the background: 1 and 2 for
+        two people, 1 for a person and 2 for a bag. Soft edges of a mask that has few greys are
+        narrow and no numbers.
+
+    Examples
+    --------
+    >>> frame = np.zeros((60, 40), np.uint8)
+    >>> frame[10:50, 15:25] = 1
+    >>> frame[30:40, 25:35] = 2
+    >>> is_numbered(frame), is_numbered(np.minimum(frame, 1))
+    (True, False)
+    """
+    top = int(frame.max(initial=0))
+    if not 1 < top < NUMBERS:
+        return False
+    corners = (frame[0, 0], frame[0, -1], frame[-1, 0], frame[-1, -1])
+    if sum(corner > 0 for corner in corners) >= _CORNERS:
+        return False  # The background has a number, too.
+    figure = int(cv2.countNonZero(frame))
+    around = np.ones((3, 3), np.uint8)
+    for number in range(1, top):
+        here = cv2.inRange(frame, number, number)
+        if int(cv2.countNonZero(here)) < _LEAST_PART * figure:
+            continue
+        if int(cv2.countNonZero(cv2.erode(here, around))) >= _LEAST_PART * figure:
+            return True
+    return False
 
 
 def likeness(frame: NDArray[np.uint8]) -> Likeness:
@@ -123,7 +164,7 @@ def _looked_at_closely(frame: NDArray[np.uint8], bright_corners: bool) -> Likene
     if dark < _LEAST_DARK * frame.size:
         # All grey is a wall, rather; all white, or all of one label, may be a mask.
         white = _white(counts)
-        flat = (white >= _WHITE_LEAST or white < _LABELS) and not _shaded(frame, counts)
+        flat = (white >= _WHITE_LEAST or white < NUMBERS) and not _shaded(frame, counts)
         return "blank" if flat else "photo"
     border = np.concatenate([frame[0], frame[-1], frame[:, 0], frame[:, -1]])
     if dark > _MOST_PERSON * frame.size or (border > half).mean() < _LEAST_BORDER:
@@ -152,7 +193,7 @@ def _shaded(
 ) -> Literal["photo", "levels"] | None:
     """How the parts that are neither background nor bright are shaded, where they are many."""
     white = _white(counts)
-    if white < _LABELS:
+    if white < NUMBERS:
         return None
     near = round(_NEAR * white) if white >= 100 else max(2, min(6, white // 8))
     darkest = counts[: max(1, round(_DARK * white))]
@@ -164,10 +205,7 @@ def _shaded(
     inside = cv2.bitwise_not(cv2.bitwise_or(ground, bright))
     if int(cv2.countNonZero(inside)) < _MOST_BETWEEN * figure:
         return None
-    reach = max(9, 2 * (min(frame.shape) // 24) + 1)
-    around = np.ones((reach, reach), np.uint8)
-    edge = cv2.bitwise_and(cv2.dilate(ground, around), cv2.dilate(bright, around))
-    core = cv2.bitwise_and(inside, cv2.bitwise_not(edge))
+    core = _without_edges(frame, ground, bright)
     levels = np.bincount(frame[core > 0], minlength=256)
     if white >= 240:
         levels[_HALF_WHITE] = 0
@@ -176,6 +214,17 @@ def _shaded(
         return None
     flat = int(np.sort(levels)[-_FEW:].sum()) >= _FLAT * total
     return "levels" if flat and not _is_one_figure(frame, ground, core) else "photo"
+
+
+def _without_edges(
+    frame: NDArray[np.uint8], ground: NDArray[Any], bright: NDArray[Any]
+) -> NDArray[Any]:
+    """What is neither ground nor bright, save where both are near."""
+    reach = max(9, 2 * (min(frame.shape) // 24) + 1)
+    around = np.ones((reach, reach), np.uint8)
+    edge = cv2.bitwise_and(cv2.dilate(ground, around), cv2.dilate(bright, around))
+    inside = cv2.bitwise_not(cv2.bitwise_or(ground, bright))
+    return np.asarray(cv2.bitwise_and(inside, cv2.bitwise_not(edge)))
 
 
 def _is_blurred(

@@ -39,6 +39,7 @@ A progressive JPEG takes the coefficients of all its pixels at once, two bytes e
 
 _MAX_SCANS = 100  # Of a JPEG; each goes over the whole picture, and some ten are usual.
 _MAX_PAGES = 1000  # Of a TIFF; they are only counted.
+_MAX_FIELDS = 50_000  # Of all of them; pages may share the bytes of their fields.
 
 # Marker codes that may come before the first scan of a JPEG.
 _JPEG_SCAN = 0xDA
@@ -324,11 +325,15 @@ def _tiff_pages(data: bytes, order: str) -> Iterator[dict[int, int]]:
     number, entry = Struct(f"{order}I"), Struct(f"{order}HHI")
     (offset,) = number.unpack_from(data, 4)
     seen: set[int] = set()
+    fields = 0
     while offset:
         if offset in seen or len(seen) > _MAX_PAGES:
             raise ValueError("pages without end")
         seen.add(offset)
         (count,) = Struct(f"{order}H").unpack_from(data, offset)
+        fields += count
+        if fields > _MAX_FIELDS:
+            raise ValueError("fields without end")
         page = dict(_TIFF_FIELDS)
         for place in range(offset + 2, offset + 2 + 12 * count, 12):
             tag, kind, length = entry.unpack_from(data, place)

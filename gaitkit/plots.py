@@ -17,6 +17,7 @@ from gaitkit.arguments import names_told, values_of, whole_number
 from gaitkit.errors import OptionError
 from gaitkit.printable import quoted
 from gaitkit.reporting.figures import draw_cmc, draw_matrix
+from gaitkit.reporting.fonts import legible
 from gaitkit.silhouettes.masks import as_array, refuse_colours
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def plot_geis(
         axes.text(
             middle, top - 1.5, str(name), ha="center", va="bottom", fontsize=8, parse_math=False
         )
+    legible(axes)
     return axes
 
 
@@ -149,7 +151,7 @@ def plot_matrix(result: Any, probe_set: str | None = None, *, ax: Axes | None = 
         )
     (one,) = found
     name = _probe_set(one, probe_set)
-    return draw_matrix(
+    drawn = draw_matrix(
         one.tables[name].rate,
         *(
             ["all" if np.isnan(view) else f"{view:g}" for view in views]
@@ -158,6 +160,8 @@ def plot_matrix(result: Any, probe_set: str | None = None, *, ax: Axes | None = 
         title=f"{name}: rank-1, per cent",
         ax=ax,
     )
+    legible(drawn)
+    return drawn
 
 
 @names_told
@@ -206,7 +210,9 @@ def plot_cmc(
                 label = f"{one.source}, {one.feature}, {one.metric}: {name}"
                 label = f"{label} ({number + 1})" if label in curves else label
             curves[label] = one.numbers[name].cmc
-    return draw_cmc(curves, ranks=ranks, ax=ax)
+    drawn = draw_cmc(curves, ranks=ranks, ax=ax)
+    legible(drawn)
+    return drawn
 
 
 def _results(value: Any) -> list[EvaluationResult]:

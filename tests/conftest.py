@@ -48,14 +48,12 @@ def draw_person(subject: int, walk: str, view: int, frame: int) -> NDArray[np.ui
     return image
 
 
-@pytest.fixture(scope="session")
-def tiny_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four drawn people, all ten walks of CASIA-B, three views, twelve frames each."""
+def draw_tree(root: Path, people: range, walks: list[str]) -> Path:
+    """People in CASIA-B's layout: three views and twelve frames of each walk."""
     from gaitkit._opencv import cv2
 
-    root = tmp_path_factory.mktemp("data") / "tiny"
-    for subject in range(1, 5):
-        for walk in WALKS:
+    for subject in people:
+        for walk in walks:
             for view in VIEWS:
                 folder = root / f"{subject:03d}" / walk / f"{view:03d}"
                 folder.mkdir(parents=True)
@@ -64,6 +62,20 @@ def tiny_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     picture = draw_person(subject, walk, view, frame)
                     (folder / name).write_bytes(cv2.imencode(".png", picture)[1].tobytes())
     return root
+
+
+@pytest.fixture(scope="session")
+def tiny_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four drawn people, all ten walks of CASIA-B: 120 sequences, eight units of work."""
+    return draw_tree(tmp_path_factory.mktemp("data") / "tiny", range(1, 5), WALKS)
+
+
+@pytest.fixture(scope="session")
+def tiniest_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two drawn people, one walk of each kind: 18 sequences, two units of work."""
+    return draw_tree(
+        tmp_path_factory.mktemp("data") / "tiniest", range(1, 3), ["nm-01", "bg-01", "cl-01"]
+    )
 
 
 @dataclass(frozen=True)

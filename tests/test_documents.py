@@ -238,3 +238,9 @@ def test_a_mutated_document_is_read_or_told(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(2, 6))
 def test_many_mutated_documents_are_read_or_told(kind: str, seed: int, tmp_path: Path) -> None:
     try_mutants(kind, 2500, seed, tmp_path)
+
+
+def test_a_spreadsheet_under_the_name_of_a_csv_file_says_what_to_do():
+    with pytest.raises(GaitkitError, match="contains NUL") as caught:
+        list(parse_csv("PK\3\4\0\0\0", label="people.csv"))
+    assert "Save it as CSV UTF-8" in caught.value.hint

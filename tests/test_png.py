@@ -533,3 +533,15 @@ def test_an_animation_counts_as_its_first_picture(capfd):
     )
     assert decode_grey(animated).tolist() == [[1, 2]]
     assert capfd.readouterr().err == ""
+
+
+def test_a_tiff_whose_pages_share_their_fields_is_not_read_for_ever():
+    fields = 5_000
+    data = bytearray(12 * fields + 100)
+    data[:8] = b"II*\0" + struct.pack("<I", 8)
+    for page in range(20):
+        struct.pack_into("<H", data, 8 + 2 * page, fields)
+    for page in range(20):
+        struct.pack_into("<I", data, 8 + 2 * page + 2 + 12 * fields, 10 + 2 * page)
+    with pytest.raises(DecodeError):
+        decode_grey(bytes(data))

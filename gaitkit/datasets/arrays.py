@@ -33,13 +33,13 @@ _MAGIC = b"\x93NUMPY"
 _MAX_HEADER = 10_000
 # What NumPy writes, and nothing else that the format would allow: no records, no objects.
 _HEADER = re.compile(
-    r"\{'descr': '(?P<order>[<>|=])(?P<code>b1|[ui][1248]|f[248])', "
+    r"\{'descr': '(?P<order>[<>|=])(?P<code>b1|[ui][1248]|f[248]|U[1-9]\d{0,5})', "
     r"'fortran_order': (?P<fortran>True|False), "
     r"'shape': \((?P<shape>(?:\d{1,19}L?, ?)*(?:\d{1,19}L?)?)\), ?\} *\n?"
 )
 
 
-def read_npy(data: bytes, label: str = "the file") -> NDArray[np.generic]:
+def read_npy(data: bytes, label: str = "the file", *, text: bool = False) -> NDArray[np.generic]:
     """The array of numbers in a ``.npy`` file.
 
     Parameters
@@ -48,6 +48,8 @@ def read_npy(data: bytes, label: str = "the file") -> NDArray[np.generic]:
         The whole file.
     label : str
         The file, for messages.
+    text : bool
+        Whether it may hold text instead.
 
     Returns
     -------
@@ -72,12 +74,12 @@ def read_npy(data: bytes, label: str = "the file") -> NDArray[np.generic]:
     end = start + int.from_bytes(data[8:start], "little")
     if data[:6] != _MAGIC or data[6:7] not in (b"\1", b"\2", b"\3") or end > len(data):
         raise DamagedArrayError(f"{label} is no whole .npy file.", hint="Copy or make it again.")
-    text = data[start : min(end, start + _MAX_HEADER)].decode("latin-1")
-    header = _HEADER.fullmatch(text)
-    if header is None:
+    head = data[start : min(end, start + _MAX_HEADER)].decode("latin-1")
+    header = _HEADER.fullmatch(head)
+    if header is None or (header["code"].startswith("U") and not text):
         raise DamagedArrayError(
             f"{label} holds something else than an array of numbers: "
-            f"{printable(text.strip(), LETTERS)}",
+            f"{printable(head.strip(), LETTERS)}",
             hint="Save one array of silhouettes, uint8 of shape (frames, height, width).",
         )
     dtype = np.dtype(header["order"].replace("|", "=") + header["code"])

@@ -12,6 +12,7 @@ from gaitkit.datasets.glimpse import glimpse, misplaced, view_is_no_number
 from gaitkit.datasets.naming import (
     clean_text,
     is_hidden,
+    is_view,
     noun_of,
     parse_view,
     sequence_key,
@@ -106,9 +107,9 @@ class TreeSource(Layout):
                 names = list_images(root / folder, strays, self)
                 count = len(self.choose(names, str(root / folder)))
                 strays[OTHERS] += len(names) - count
-                view = parse_view(view_name)
                 images += count
-                if view is not None:
+                if is_view(view_name):
+                    view = parse_view(view_name)
                     key = sequence_key(subject, above.rpartition("/")[2], view)
                     sequences.append(Located(key, folder))
                 elif count:

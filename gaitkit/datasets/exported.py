@@ -5,19 +5,21 @@ Nothing in the file is run: each array is of plain numbers or text, and its byte
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from gaitkit.datasets.archives import open_container
-from gaitkit.datasets.pickled import MAX_ARRAY_BYTES
+from gaitkit.datasets.arrays import read_npy
+from gaitkit.datasets.casia_b import Located
+from gaitkit.datasets.named import key_named
+from gaitkit.datasets.pickled import MAX_ARRAY_BYTES, DamagedArrayError
 from gaitkit.datasets.sources import Layout, SequenceFrames, Unit
 from gaitkit.errors import DatasetError, LayoutError
-from gaitkit.labels import Labels
+from gaitkit.labels import SequenceKey
 from gaitkit.printable import printable
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["ExportedGeis", "ExportedSilhouettes"]
 
 _KEYS = ("subject", "condition", "take", "view")
+_MOST_DEGREES = 1e6
 
 
 class _Exported(Layout):
@@ -49,8 +52,20 @@ class _Exported(Layout):
         return found == {f"{name}.npy" for name in (*_KEYS, cls.images, *cls.columns)}
 
     def list_units(self) -> list[Unit]:
-        """One unit: whoever wrote the file had its images in memory."""
-        return [Unit(0, self.path.name)]
+        """One unit: whoever wrote the file had its images in memory.
+
+        Raises
+        ------
+        LayoutError
+            Two rows are of one sequence, or a column holds what no key is made of.
+        """
+        keys = self._keys(self._arrays())
+        rows = [Located(key, f"row {row + 1}") for row, key in enumerate(keys)]
+        rows.sort(key=lambda row: row.key.order)
+        for first, second in pairwise(rows):
+            if first.key == second.key:
+                raise self._broken(f"{first.folder} and {second.folder} are both {first.key}")
+        return [Unit(0, self.path.name, tuple(rows))]
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         with open_container(self.path, str(self.path), limits=self.limits) as container:
@@ -60,24 +75,40 @@ class _Exported(Layout):
                     f"{self.path} expands to more than {MAX_ARRAY_BYTES:,} bytes.",
                     hint="Export fewer people into one file, or a folder.",
                 )
-            return {
-                member.parts[-1].removesuffix(".npy"): _read(container.read(member), self.path.name)
-                for member in members
-            }
+            try:
+                return {
+                    member.parts[-1].removesuffix(".npy"): read_npy(
+                        container.read(member), member.parts[-1], text=True
+                    )
+                    for member in members
+                }
+            except DamagedArrayError as error:
+                raise self._broken(error.message.removesuffix(".")) from error
 
-    def _labels(self, arrays: dict[str, NDArray[Any]]) -> Labels:
+    def _keys(self, arrays: dict[str, NDArray[Any]]) -> list[SequenceKey]:
+        columns = [arrays[name] for name in _KEYS]
+        kinds = zip(_KEYS, columns, ("Uiu", "U", "iu", "iuf"), strict=True)
+        for name, column, kind in kinds:
+            if column.ndim != 1 or column.dtype.kind not in kind:
+                raise self._broken(
+                    f"its column {name} is of shape {column.shape} and type {column.dtype}"
+                )
+        lengths = {len(column) for column in columns}
+        if len(lengths) != 1 or lengths == {0}:
+            raise self._broken("its key columns are of different lengths, or empty")
+        subject, condition, take, view = columns
+        if int(take.min()) < 0 or int(take.max()) > np.iinfo(np.int64).max:
+            raise self._broken("a take is no whole number from 0")
+        known = view[~np.isnan(view)]
+        if not (np.abs(known) < _MOST_DEGREES).all():
+            raise self._broken("a view is no number of degrees; unknown ones are nan")
         try:
-            columns = [arrays[name] for name in _KEYS]
-            if len({len(column) for column in columns}) != 1:
-                raise ValueError("columns of different lengths")
-            return Labels(
-                columns[0].astype(str).astype(object),
-                columns[1].astype(str).astype(object),
-                columns[2].astype(np.int64),
-                columns[3].astype(np.float64),
-            )
-        except (LookupError, TypeError, ValueError) as error:
-            raise self._broken("its key columns are broken") from error
+            return [
+                key_named(str(who), str(how), int(number), None if np.isnan(seen) else float(seen))
+                for who, how, number, seen in zip(subject, condition, take, view, strict=True)
+            ]
+        except ValueError as error:  # A letter that is none.
+            raise self._broken("a name is no text") from error
 
     def _broken(self, why: str) -> LayoutError:
         return LayoutError(
@@ -86,38 +117,26 @@ class _Exported(Layout):
         )
 
 
-def _read(data: bytes, label: str) -> NDArray[Any]:
-    """The array in a ``.npy`` file, of numbers or text, not an object among them."""
-    file = io.BytesIO(data)
-    try:
-        version = npy.read_magic(file)
-        reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, fortran, dtype = reader(file)
-        rest = data[file.tell() :]
-        size = int(np.prod([int(side) for side in shape], dtype=object)) * dtype.itemsize
-        if dtype.kind not in "biufU" or size != len(rest) or not dtype.itemsize:
-            raise ValueError("another kind or size of array")
-        return np.frombuffer(rest, dtype).reshape(shape, order="F" if fortran else "C")
-    except (ValueError, TypeError, OverflowError) as error:
-        raise LayoutError(f"{label} holds an array that is damaged or none of numbers.") from error
-
-
 class ExportedGeis(_Exported):
     """GEIs in one ``.npz`` file. See `Layout` for the parameters."""
 
     summary = "exported"
+    title = "exported GEIs"
     holds = "geis"
     images = "gei"
 
     def read(self, unit: Unit) -> Iterator[SequenceFrames]:
         """Each GEI as a sequence of one frame, in order of key."""
         arrays = self._arrays()
-        labels, geis = self._labels(arrays), arrays["gei"]
-        if geis.ndim != 3 or len(geis) != len(labels) or 0 in geis.shape:
+        keys, geis = self._keys(arrays), arrays["gei"]
+        if geis.ndim != 3 or len(geis) != len(keys) or 0 in geis.shape:
             raise self._broken(f"its array of GEIs has the shape {geis.shape}")
         # Translated GEIs are real numbers.
-        greys = np.clip(np.rint(np.nan_to_num(geis)), 0, 255).astype(np.uint8)
-        keys = labels.keys()
+        if geis.dtype.kind not in "iuf" or not np.isfinite(geis).all():
+            raise self._broken("its GEIs are no numbers")
+        if geis.dtype.kind == "f" and 0 < geis.max() <= 1:
+            raise self._broken("its GEIs are of numbers from 0 to 1; expected are greys to 255")
+        greys = np.clip(np.rint(geis), 0, 255).astype(np.uint8)
         for row in sorted(range(len(keys)), key=lambda row: keys[row].order):
             yield SequenceFrames(keys[row], [(f"{row + 1}", greys[row])])
 
@@ -126,6 +145,7 @@ class ExportedSilhouettes(_Exported):
     """Normalised silhouettes in one ``.npz`` file. See `Layout` for the parameters."""
 
     summary = "exported"
+    title = "exported silhouettes"
     aligned = True
     images = "frames"
     columns = ("length", "start")
@@ -133,17 +153,15 @@ class ExportedSilhouettes(_Exported):
     def read(self, unit: Unit) -> Iterator[SequenceFrames]:
         """Each sequence, in order of key."""
         arrays = self._arrays()
-        labels, frames = self._labels(arrays), arrays["frames"]
-        starts, lengths = arrays["start"].tolist(), arrays["length"].tolist()
-        if (
-            frames.ndim != 3
-            or frames.dtype != np.uint8
-            or not (len(starts) == len(lengths) == len(labels))
-        ):
+        keys, frames = self._keys(arrays), arrays["frames"]
+        starts, lengths = arrays["start"], arrays["length"]
+        for column in (starts, lengths):
+            if column.shape != (len(keys),) or column.dtype.kind not in "iu":
+                raise self._broken("its columns start and length are no rows of frames")
+        if frames.ndim != 3 or frames.dtype != np.uint8 or 0 in frames.shape:
             raise self._broken(f"its array of frames has the shape {frames.shape}")
-        keys = labels.keys()
         for row in sorted(range(len(keys)), key=lambda row: keys[row].order):
-            start, stop = starts[row], starts[row] + lengths[row]
+            start, stop = int(starts[row]), int(starts[row]) + int(lengths[row])
             if not 0 <= start <= stop <= len(frames):
                 raise self._broken("a sequence lies outside of its frames")
             named = [(f"{n:03d}", frames[start + n - 1]) for n in range(1, stop - start + 1)]

@@ -63,7 +63,16 @@ _GEI_NAMES = (
     "gaitkit make-gei reads GEIs that are named 001/nm-01/001-nm-01-090.png, 001/nm-01/090.png or "
     "001-nm-01-090.png: subject, sequence and view."
 )
+_PEOPLE_OR_RECORDINGS = (
+    "If each folder holds one recording of another person, read them with `layout='folders'`. If "
+    "they are recordings of one person, put them in a folder of that person's name and give the "
+    "folder above it; or list them in a manifest."
+)
 _UNREAD_ARCHIVES = frozenset({".rar", ".7z", ".zst", ".lz4", ".gz", ".bz2", ".xz"})
+_UNREAD_PICTURES = frozenset(
+    {".gif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".jfif", ".ppm", ".pnm", ".tga", ".psd"}
+    | {".exr", ".svg", ".dcm"}
+)
 
 
 @dataclass
@@ -77,6 +86,8 @@ class Glimpse:
         data), the least deep archive, the first video.
     array : tuple of str or None
         The deepest file that holds an array of numbers.
+    unread : tuple of str or None
+        The first archive or picture of a kind that is not read.
     files : int
         Files seen.
     """
@@ -85,6 +96,7 @@ class Glimpse:
     archive: tuple[str, ...] | None = None
     video: tuple[str, ...] | None = None
     array: tuple[str, ...] | None = None
+    unread: tuple[str, ...] | None = None
     files: int = 0
 
     def add(self, parts: tuple[str, ...]) -> None:
@@ -99,9 +111,10 @@ class Glimpse:
                 self.array = parts
         elif suffix in VIDEO_SUFFIXES:
             self.video = self.video or parts
-        elif archive_stem(parts[-1]) is not None and (
-            self.archive is None or len(parts) < len(self.archive)
-        ):
+        elif archive_stem(parts[-1]) is None:
+            if suffix in _UNREAD_ARCHIVES | _UNREAD_PICTURES:
+                self.unread = self.unread or parts
+        elif self.archive is None or len(parts) < len(self.archive):
             self.archive = parts
 
 
@@ -313,7 +326,10 @@ def misplaced(root: Path, seen: Glimpse) -> LayoutError:
             f"{start}; it looks {_levels(-extra)} too shallow: its first {_noun(seen)} is {where}",
             hint=hint,
         )
-    return LayoutError(f"{start}; its first {_noun(seen)} is {where}", hint=_other_layouts())
+    told = f"{start}; its first {_noun(seen)} is {where}"
+    if len(folders) == 1 and seen.image is not None:
+        return LayoutError(told, hint=_PEOPLE_OR_RECORDINGS)
+    return LayoutError(told, hint=_other_layouts())
 
 
 def _is_gei_of_a_view(parts: tuple[str, ...]) -> bool:
@@ -328,6 +344,8 @@ def misplaced_in_archive(label: str, seen: Glimpse) -> LayoutError:
     if seen.image is None and seen.array is None:
         if seen.video is not None:
             return LayoutError(f"{start}; it holds videos: {'/'.join(seen.video)}", hint=_SEGMENT)
+        if seen.unread is not None:
+            return _unread(start, "/".join(seen.unread))
         return LayoutError(f"{start}; there is no image in it")
     found = seen.image or seen.array or ()
     where = "/".join(found)
@@ -343,6 +361,19 @@ def misplaced_in_archive(label: str, seen: Glimpse) -> LayoutError:
     return LayoutError(
         f"{start}; its first {_noun(seen)} is {where}: it looks {_levels(missing)} too shallow",
         hint="Pack the folder that holds the subjects' folders.",
+    )
+
+
+def _unread(start: str, where: str) -> LayoutError:
+    """The error where nothing but archives or pictures of unread kinds was found."""
+    if suffix_of(where) in _UNREAD_PICTURES:
+        return LayoutError(
+            f"{start}; it holds pictures of a kind that gaitkit does not read: {where}",
+            hint="Convert them to PNG.",
+        )
+    return LayoutError(
+        f"{start}; it holds archives of a kind that gaitkit does not read: {where}",
+        hint="Unpack them and give the folder.",
     )
 
 
@@ -381,6 +412,8 @@ def _without_images(text: str, start: str, seen: Glimpse) -> LayoutError:
             f"{start}; it holds videos: {_join(text, *seen.video)}",
             hint=_SEGMENT,
         )
+    if seen.unread is not None:
+        return _unread(start, _join(text, *seen.unread))
     if seen.files:
         found = f"there is no image in it, only {seen.files:,} other files"
         return LayoutError(f"{start}; {found}", hint=_other_layouts())

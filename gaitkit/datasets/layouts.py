@@ -14,11 +14,13 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gaitkit.arguments import canonical_name
 from gaitkit.errors import OptionError, did_you_mean
 from gaitkit.printable import quoted
 
 if TYPE_CHECKING:
     from gaitkit.datasets.archives import Limits
+    from gaitkit.datasets.glimpse import Place
     from gaitkit.datasets.sources import Holds, Layout
 
 __all__ = [
@@ -32,7 +34,7 @@ __all__ = [
 
 LAYOUTS: dict[str, str] = {
     "manifest": "gaitkit.datasets.manifest:ManifestSource",
-    "oumvlp": "gaitkit.datasets.field:OuMvlp",
+    "ou-mvlp": "gaitkit.datasets.field:OuMvlp",
     "casia-a": "gaitkit.datasets.field:CasiaA",
     "casia-c": "gaitkit.datasets.field:CasiaC",
     "grew": "gaitkit.datasets.field:Grew",
@@ -63,7 +65,7 @@ def get_layout(name: str) -> type[Layout]:
     Parameters
     ----------
     name : str
-        A key of `LAYOUTS`.
+        A key of `LAYOUTS`; hyphens and capitals do not matter.
 
     Raises
     ------
@@ -75,6 +77,7 @@ def get_layout(name: str) -> type[Layout]:
     >>> get_layout("casia-b").__name__
     'TreeSource'
     """
+    name = canonical_name(name, LAYOUTS)
     if name not in LAYOUTS:
         guess = did_you_mean(name, LAYOUTS)
         raise OptionError(f"There is no layout {quoted(name)}.", hint=guess + describe_layouts())
@@ -118,7 +121,10 @@ def recognise(path: Path | str, *, holds: Holds | None = None) -> str | None:
     """
     from gaitkit.datasets.glimpse import Place
 
-    place = Place(Path(path))
+    return _recognised(Place(Path(path)), holds)
+
+
+def _recognised(place: Place, holds: Holds | None) -> str | None:
     for name in LAYOUTS:
         layout = get_layout(name)
         if holds in (None, layout.holds) and layout.recognise(place):
@@ -178,11 +184,12 @@ def open_source(
     ['001/nm-01/090']
     """
     from gaitkit.datasets.archives import LIMITS
-    from gaitkit.datasets.glimpse import require_readable
+    from gaitkit.datasets.glimpse import Place, require_readable
 
     path = Path(path)
     limits = limits or LIMITS
-    chosen = layout or recognise(path, holds=holds)
+    place = Place(path)
+    chosen = canonical_name(layout, LAYOUTS) if layout else _recognised(place, holds)
     if chosen not in ("npz", "npz-geis"):
         # A single file of arrays is read only where it says of whom each is.
         require_readable(path)
@@ -194,7 +201,9 @@ def open_source(
                 "here.",
                 hint=describe_layouts(holds),
             )
-        return found(path, name=name, limits=limits)
+        source = found(path, name=name, limits=limits)
+        source.place = place
+        return source
     # Nothing recognises it: the usual layouts say best what is wrong, and where to look.
     usual = "geis" if holds == "geis" else "casia-b" if path.is_dir() else "casia-b-packed"
     return get_layout(usual)(path, name=name, limits=limits)

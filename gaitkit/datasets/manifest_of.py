@@ -6,18 +6,22 @@ import csv
 import io
 import os
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from gaitkit.datasets.casia_b import Located
-from gaitkit.datasets.manifest import COLUMNS, ManifestRow
+from gaitkit.datasets.manifest import COLUMNS, ManifestRow, parse_manifest
 from gaitkit.datasets.naming import IMAGE_SUFFIXES
 from gaitkit.datasets.sources import Layout, list_images
 from gaitkit.errors import DatasetError, OptionError
 from gaitkit.labels import SequenceKey
-from gaitkit.printable import printable
+from gaitkit.printable import printable, quoted
 
 __all__ = ["ManifestOf", "manifest_of"]
+
+
+_Row = tuple[str, str, str, int, str]
 
 
 class ManifestOf(NamedTuple):
@@ -96,11 +100,9 @@ def manifest_of(source: Layout, folder: Path | str = ".") -> ManifestOf:
                     "it is.",
                 )
     found.sort(key=lambda item: (item[0].order, str(item[1])))
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(COLUMNS)
     start = os.path.realpath(folder)
-    rows = empty = 0
+    empty = 0
+    rows: list[_Row] = []
     for key, place in found:
         if place.is_dir() and not list_images(place, Counter()):
             empty += 1
@@ -108,11 +110,11 @@ def manifest_of(source: Layout, folder: Path | str = ".") -> ManifestOf:
         path = _relative(place, start)
         _refuse_unlistable(path, key)
         view = "" if key.view is None else f"{key.view:.6f}".rstrip("0").rstrip(".")
-        writer.writerow((path, key.subject, key.condition, key.take, view))
-        rows += 1
+        rows.append((path, key.subject, key.condition, key.take, view))
     if not rows:
         raise DatasetError(f"Not one sequence in {shown} has a frame: there is nothing to list.")
-    return ManifestOf(file.getvalue(), rows, empty)
+    _refuse_other_names(rows)
+    return ManifestOf(_csv([COLUMNS, *rows]), len(rows), empty)
 
 
 def _relative(place: Path, start: str) -> str:
@@ -124,6 +126,32 @@ def _relative(place: Path, start: str) -> str:
         return Path(os.path.relpath(whole, start)).as_posix()
     except ValueError:
         return Path(whole).as_posix()
+
+
+def _refuse_other_names(rows: list[_Row]) -> None:
+    """Raise where a reader would take a name for something else: ``nan`` for a missing one."""
+    if _are_read_back(rows):
+        return
+    path, subject, condition, *_ = next((row for row in rows if not _are_read_back([row])), rows[0])
+    raise DatasetError(
+        f"{printable(path, 200)} has a name that would be read as another one, or as none, in a "
+        f"CSV file: {quoted(subject)} or {quoted(condition)}.",
+        hint="Rename the folder.",
+    )
+
+
+def _are_read_back(rows: list[_Row]) -> bool:
+    try:
+        found = parse_manifest(_csv([COLUMNS, *rows]))
+    except DatasetError:
+        return False
+    return [(row.path, *row.key[:3]) for row in found] == [row[:4] for row in rows]
+
+
+def _csv(rows: Iterable[Iterable[object]]) -> str:
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows(rows)
+    return file.getvalue()
 
 
 def _refuse_unlistable(path: str, key: SequenceKey) -> None:

@@ -193,7 +193,7 @@ class NamedLayout(Layout):
         """Endings of images where a sample of the files has any in their places, or of arrays."""
         found = {
             file.suffix
-            for file in Place(self.path).sample
+            for file in (self.place or Place(self.path)).sample
             if self._key(file.folders) is not None or file.suffix in VIDEO_SUFFIXES
         }
         arrays = bool(found & ARRAY_SUFFIXES) and not found & IMAGE_SUFFIXES
@@ -270,7 +270,7 @@ class NamedLayout(Layout):
                 everything += located
                 keys += [one.key for one in located]
                 units += self._spans(within, located, len(units))
-                if not within.compressed:
+                if not _is_read_whole(within):
                     self.strays.update(contents.ignored)
         for archive in unopened[1:]:
             units.append(Unit(0, self._label(archive), (_Span(archive, 0, None),)))
@@ -395,7 +395,7 @@ class NamedLayout(Layout):
         key = self._key(parts) if parts else None
         known = MARKER if not parts else ""
         strays = walked.strays
-        if key is not None and (names or not folders):
+        if key is not None and self._is_sequence(parts, names, folders, others):
             chosen = self.choose(sorted(names), str(folder))
             strays[OTHERS] += len(names) - len(chosen)
             walked.sequences.append(Located(key, "/".join(parts)))
@@ -418,6 +418,12 @@ class NamedLayout(Layout):
                 strays["links to a folder above"] += 1
                 continue
             self._look(path, (*parts, name), walked, packed, [*above, real or str(path)])
+
+    def _is_sequence(
+        self, parts: Folders, names: list[str], folders: list[str], others: list[str]
+    ) -> bool:
+        """Whether a folder that has a key is a sequence, by what is in it."""
+        return bool(names or not folders)
 
     def _file(
         self,
@@ -528,7 +534,7 @@ class NamedLayout(Layout):
 
     def _spans(self, archive: _Archive, located: list[Located], before: int) -> list[Unit]:
         label = self._label(archive)
-        if archive.compressed and (archive.path or archive.inner is not None):
+        if _is_read_whole(archive):
             return [Unit(before, label, (_Span(archive, 0, None),))]
         units = []
         for unit in cut_into_units(located, SEQUENCES_PER_UNIT, lambda item: item.folder):
@@ -587,6 +593,9 @@ class NamedLayout(Layout):
             self.__dict__["_last_expanded"] = (archive, data)
         return data
 
+    def _keep(self, contents: Contents) -> None:
+        """Leave out of an archive's sequences what is none, by what else is there."""
+
     def _contents(self, container: Container, archive: _Archive) -> Contents:
         """What an archive holds; the last one is kept, since units are cut within it."""
         last: tuple[_Archive, Contents] | None = self.__dict__.get("_last_contents")
@@ -600,6 +609,7 @@ class NamedLayout(Layout):
             suffixes=self.suffixes,
             key_of=lambda folders: self._key((*above, *folders)),
         )
+        self._keep(contents)
         keys = self.settled([Located(one.key, one.folder) for one in contents.sequences])
         sequences: list[PackedSequence] = [
             one._replace(key=key) for one, key in zip(contents.sequences, keys, strict=True)
@@ -610,6 +620,11 @@ class NamedLayout(Layout):
             choose_in_archive(contents, container.label)
         self.__dict__["_last_contents"] = (archive, contents)
         return contents
+
+
+def _is_read_whole(archive: _Archive) -> bool:
+    """Whether it is one unit, and its strays are told with its sequences."""
+    return archive.compressed and bool(archive.path or archive.inner is not None)
 
 
 def _names_of(path: Path) -> Folders:

@@ -6,7 +6,7 @@ The rules, in one place for trees, archives and ready-made GEIs:
 - *sequence*: text, separator and number: ``nm-01``, ``nm_1``, ``nm01`` are take 1 of condition
   ``nm``. A name without a number (``normal``) is take 1 of the condition of that name. A name that
   is only a number (``00``, ``01`` in OU-MVLP) is a take of the condition ``walk``.
-- *view*: a number of degrees: ``000``, ``18``, ``22.5``, ``-30``.
+- *view*: a number of degrees: ``000``, ``18``, ``22.5``, ``-30``; or ``unknown``.
 - Text is brought to Unicode's composed form (NFC), since macOS stores names decomposed.
 """
 
@@ -25,11 +25,13 @@ __all__ = [
     "ARRAY_SUFFIXES",
     "IMAGE_SUFFIXES",
     "NAMELESS_CONDITION",
+    "UNKNOWN_VIEW",
     "VIDEO_SUFFIXES",
     "archive_stem",
     "clean_text",
     "in_natural_order",
     "is_hidden",
+    "is_view",
     "natural_order",
     "noun_of",
     "parse_gei_name",
@@ -47,6 +49,9 @@ ARRAY_SUFFIXES = frozenset({".pkl", ".pickle", ".npy", ".npz"})
 """Files that hold all frames of a sequence as one array."""
 ARCHIVE_SUFFIXES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".tbz2", ".txz", ".tar", ".zip")
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"})
+
+UNKNOWN_VIEW = "unknown"
+"""What the folder of a view is called where nobody knows it; exports write it."""
 
 NAMELESS_CONDITION = "walk"
 """Condition of sequences that are only numbered."""
@@ -103,6 +108,17 @@ def parse_view(name: str) -> float | None:
     """
     # The sum turns -0.0 into 0.0: one view must not have two names.
     return float(name) + 0.0 if _VIEW.fullmatch(name) else None
+
+
+def is_view(name: str) -> bool:
+    """Whether a folder is named as that of a view, known or not (`UNKNOWN_VIEW`).
+
+    Examples
+    --------
+    >>> is_view("018"), is_view("unknown"), is_view("left")
+    (True, True, False)
+    """
+    return name == UNKNOWN_VIEW or parse_view(name) is not None
 
 
 def sequence_key(subject: str, sequence: str, view: float | None) -> SequenceKey:

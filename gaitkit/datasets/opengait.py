@@ -8,10 +8,11 @@ name.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from gaitkit.datasets.archives import Container, Member, archive_kind, open_container
 from gaitkit.datasets.arrays import array_frames
@@ -23,7 +24,13 @@ from gaitkit.datasets.naming import (
     is_hidden,
     suffix_of,
 )
-from gaitkit.datasets.packed import Contents, InnerArchive, PackedSequence, PackedSource
+from gaitkit.datasets.packed import (
+    Contents,
+    InnerArchive,
+    PackedSequence,
+    PackedSource,
+    packed_frames,
+)
 from gaitkit.datasets.sources import Frame, Layout, SequenceFrames, Unit
 from gaitkit.errors import DatasetError, LayoutError
 from gaitkit.printable import LETTERS, printable
@@ -108,7 +115,7 @@ def choose_silhouettes(names: list[str], folder: str) -> list[str]:
 def choose_in_archive(contents: Contents, label: str) -> None:
     """Leave of the arrays of each sequence in an archive the one that holds its silhouettes."""
     for number, sequence in enumerate(contents.sequences):
-        names = sequence.names.split("/")
+        names = sequence.names
         if len(names) > 1:
             (chosen,) = choose_silhouettes(names, f"{label}/{sequence.folder}")
             contents.sequences[number] = _only(sequence, chosen)
@@ -182,8 +189,8 @@ class PackedArrays(_Arrays, PackedSource):
 def _only(sequence: PackedSequence, name: str) -> PackedSequence:
     """A sequence of one of its files."""
     ((_, member),) = [item for item in sequence.members() if item[0] == name]
-    place = array("Q", (member.offset, member.size, member.packed, member.check))
-    return sequence._replace(names=name, places=place.tobytes())
+    place = np.array([(member.offset, member.size, member.packed, member.check)], np.uint64)
+    return sequence._replace(frames=packed_frames([name], place))
 
 
 def _first_files(container: Container) -> tuple[bool, Member | None]:

@@ -4,12 +4,17 @@
 named as those of data sets are, text and number (``nm-01``, ``bg_2``), is that take of that
 condition; any other is a take of the condition ``nm``, counted from 1 in natural order. The view is
 unknown. Where all recordings are named as views are (000, 018, 036), they are views.
+
+Frames that lie in a person's folder itself, without other folders or videos beside them, are one
+recording of that person. Where all folders are like that, nothing tells whether they are people or
+the recordings of one person: then the layout must be named.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -23,6 +28,7 @@ from gaitkit.datasets.naming import (
     VIDEO_SUFFIXES,
     archive_stem,
     natural_order,
+    noun_of,
     parse_sequence,
     parse_view,
     suffix_of,
@@ -33,11 +39,16 @@ from gaitkit.printable import LETTERS, printable
 
 if TYPE_CHECKING:
     from gaitkit.datasets.glimpse import Place
+    from gaitkit.datasets.packed import Contents
     from gaitkit.datasets.sampling import Sampled
 
 __all__ = ["OwnFolders"]
 
 _NAMED_TAKE = re.compile(r"[^\W\d_]+[-_ ]?\d{1,4}")
+_DIRECT = ""
+"""What a recording is called whose frames lie in the person's folder itself: it has no name."""
+_LINE = 220
+"""Letters of a path in a line to be given as it is."""
 _STEPS = (15.0, 18.0)
 _FULL_CIRCLE = 360.0
 _EXAMPLES = 2
@@ -87,8 +98,47 @@ class OwnFolders(NamedLayout):
 
     @classmethod
     def key_of(cls, folders: Folders) -> SequenceKey | None:
-        """Of ``colleagues/alice/monday``, whose take is not known yet."""
+        """Of ``colleagues/alice/monday``, whose take is not known yet, or ``colleagues/alice``."""
+        if len(folders) == 2:
+            return key_named(folders[1], "nm", -1, None)._replace(condition=_DIRECT)
         return key_named(folders[1], folders[2], -1, None) if len(folders) == 3 else None
+
+    def _is_sequence(
+        self, parts: Folders, names: list[str], folders: list[str], others: list[str]
+    ) -> bool:
+        if len(parts) > 1:
+            return super()._is_sequence(parts, names, folders, others)
+        # A preview may lie above or beside the recordings.
+        videos = any(suffix_of(name) in VIDEO_SUFFIXES for name in others)
+        return bool(names) and not folders and not videos
+
+    def _keep(self, contents: Contents) -> None:
+        video = contents.seen.video
+        if video is not None and self._key((*video[:-1], PurePosixPath(video[-1]).stem)):
+            # A decoder reads files, and nobody is to miss these recordings.
+            shown = printable(str(self.path), LETTERS)
+            unpack = "unzip" if self.path.suffix.lower() == ".zip" else "tar -xf"
+            option = "-d" if unpack == "unzip" else "-C"
+            raise LayoutError(
+                f"{shown} holds videos, which are not read within archives: "
+                f"{printable('/'.join(video), LETTERS)}.",
+                hint=f"Unpack it, and give the folder: mkdir people && {unpack} "
+                f"{shlex.quote(printable(str(self.path), _LINE))} {option} people",
+            )
+        above = {
+            str(folder)
+            for one in contents.sequences
+            for folder in PurePosixPath(one.folder).parents
+        }
+        kept = []
+        for one in contents.sequences:
+            # An empty folder, or a preview above the recordings.
+            if one.key.condition == _DIRECT and (not one.names or one.folder in above):
+                noun = f"{noun_of(self.suffixes)} at another depth"
+                contents.ignored[noun] += one.names.count("/") + 1 if one.names else 0
+            else:
+                kept.append(one)
+        contents.sequences = kept
 
     @classmethod
     def settled(cls, sequences: Sequence[Located]) -> list[SequenceKey]:
@@ -124,8 +174,18 @@ class OwnFolders(NamedLayout):
                 keys[number] = key_named(subject, "nm", take, None)
         return keys
 
+    def _below(self, folder: str) -> Folders:
+        """Person and recording of a folder, below one of the name of all."""
+        parts = PurePosixPath(folder).parts
+        return parts[1:] if parts[0] in self._names else parts
+
     def _line(self, sequences: list[Located], unopened: int) -> str:
         told = super()._line(sequences, unopened)
+        direct = [one for one in sequences if len(self._below(one.folder)) == 1]
+        if direct:
+            names = ", ".join(printable(one.folder, LETTERS // 2) for one in direct[:_EXAMPLES])
+            more = f" and {len(direct) - _EXAMPLES:,} more" if len(direct) > _EXAMPLES else ""
+            told += f"; the frames directly in {names}{more} are one recording of that person"
         shown = [
             f"{printable(one.folder, LETTERS // 2)} as {printable(_short(one.key), LETTERS // 2)}"
             for one in sequences[:_EXAMPLES]

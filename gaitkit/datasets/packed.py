@@ -6,6 +6,8 @@ expanded in memory, one at a time and within a stated bound; nothing is written 
 
 from __future__ import annotations
 
+import sys
+import zlib
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,6 +15,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gaitkit.arguments import MAX_NAME
 from gaitkit.datasets.archives import (
@@ -38,6 +43,7 @@ from gaitkit.datasets.naming import (
     clean_text,
     in_natural_order,
     is_hidden,
+    is_view,
     noun_of,
     parse_view,
     sequence_key,
@@ -69,17 +75,20 @@ __all__ = [
     "PackedSequence",
     "PackedSource",
     "list_contents",
+    "packed_frames",
     "read_sequences",
     "visible_members",
 ]
 
 _READ_AHEAD_BYTES = 64 * 2**20
 _COLUMNS = 4
+_OPEN_MEMBERS = 10_000
+"""Frames that may be known at length while an archive is listed; more are made small."""
 Folder = tuple[str, ...]
 
 
 class PackedSequence(NamedTuple):
-    """A sequence in an archive: about 60 bytes for each frame.
+    """A sequence in an archive: about 12 bytes for each frame, since a data set has millions.
 
     Attributes
     ----------
@@ -87,32 +96,116 @@ class PackedSequence(NamedTuple):
         Its key.
     folder : str
         The folder of its frames.
-    names : str
-        Names of the frames in natural order, joined by ``/``.
-    places : bytes
-        Offset, size, packed size and check of each frame, as unsigned 64-bit integers.
+    frames : bytes
+        Names and places of the frames in natural order, as `packed_frames` makes them.
     """
 
     key: SequenceKey
     folder: str
-    names: str
-    places: bytes
+    frames: bytes
+
+    @property
+    def names(self) -> list[str]:
+        """Name of each frame."""
+        return _unpacked_frames(self.frames)[0]
 
     def members(self) -> Iterator[tuple[str, Member]]:
         """Name and member of each frame."""
-        if not self.names:
-            return
-        numbers = array("Q", self.places)
+        names, places = _unpacked_frames(self.frames)
         folder = tuple(self.folder.split("/"))
-        for index, name in enumerate(self.names.split("/")):
-            offset, size, packed, check = numbers[index * _COLUMNS : (index + 1) * _COLUMNS]
+        for name, (offset, size, packed, check) in zip(names, places.tolist(), strict=True):
             yield name, Member((*folder, name), False, offset, size, packed, check)
 
 
-@dataclass
+def packed_frames(names: list[str], places: NDArray[np.uint64]) -> bytes:
+    """Names and places of the frames of a sequence, compressed.
+
+    Parameters
+    ----------
+    names : list of str
+        Without a slash.
+    places : (n, 4) array of uint64
+        Offset, size, packed size and check of each.
+
+    Returns
+    -------
+    bytes
+        Nothing where there is no frame.
+
+    Examples
+    --------
+    >>> len(packed_frames(["001.png"] * 100, np.zeros((100, 4), np.uint64))) < 100
+    True
+    """
+    if not names:
+        return b""
+    columns = places.T.copy()
+    # As a rule a member begins where the one before ends, after a header of the same length.
+    columns[0, 1:] -= places[:-1, 0] + places[:-1, 2]
+    # Like bytes stand together: those of high value are zeros.
+    numbers = columns.view(np.uint8).reshape(_COLUMNS, len(names), 8).transpose(0, 2, 1).tobytes()
+    text = "/".join(names).encode("utf-8", "surrogatepass")
+    return zlib.compress(len(names).to_bytes(8, "little") + numbers + text)
+
+
+def _unpacked_frames(frames: bytes) -> tuple[list[str], NDArray[np.uint64]]:
+    if not frames:
+        return [], np.empty((0, _COLUMNS), np.uint64)
+    data = zlib.decompress(frames)
+    count = int.from_bytes(data[:8], "little")
+    end = 8 + 8 * _COLUMNS * count
+    numbers = np.frombuffer(data[8:end], np.uint8).reshape(_COLUMNS, 8, count).transpose(0, 2, 1)
+    columns = numbers.copy().view(np.uint64)[:, :, 0]
+    columns[0, 1:] += columns[2, :-1]
+    columns[0] = np.cumsum(columns[0], dtype=np.uint64)
+    return data[end:].decode("utf-8", "surrogatepass").split("/"), columns.T
+
+
 class _Frames:
-    names: list[str] = field(default_factory=list)
-    places: array[int] = field(default_factory=lambda: array("Q"))
+    """The frames of a folder in the order of the archive; `close` makes what is known small."""
+
+    __slots__ = ("_closed", "names", "places")
+
+    def __init__(self) -> None:
+        self.names: list[str] | None = None
+        self.places: array[int] | None = None
+        self._closed: tuple[bytes, ...] = ()
+
+    def add(self, member: Member) -> bool:
+        """Whether it is the first since the folder was closed."""
+        first = self.names is None
+        if self.names is None or self.places is None:
+            self.names, self.places = [], array("Q")
+        self.names.append(clean_text(member.parts[-1]))
+        self.places.extend((member.offset, member.size, member.packed, member.check))
+        return first
+
+    def close(self) -> None:
+        if self.names is not None and self.places is not None:
+            places = np.frombuffer(self.places, np.uint64).reshape(-1, _COLUMNS)
+            self._closed += (packed_frames(self.names, places),)
+            self.names = self.places = None
+
+    def __len__(self) -> int:
+        return sum(len(_unpacked_frames(one)[0]) for one in self._closed)
+
+    @property
+    def is_empty(self) -> bool:
+        return self.names is None and not self._closed
+
+    def in_order(self, ignored: Counter[str]) -> bytes:
+        """Packed in natural order; of members with one name the last counts."""
+        if not self._closed:
+            return b""
+        parts = [_unpacked_frames(one) for one in self._closed]
+        names = [name for part, _ in parts for name in part]
+        last = {name: index for index, name in enumerate(names)}
+        ignored["members that a later one replaces"] += len(names) - len(last)
+        ordered = in_natural_order(last)
+        if len(parts) == 1 and ordered == names:
+            return self._closed[0]
+        places = np.concatenate([part for _, part in parts])
+        return packed_frames(ordered, places[[last[name] for name in ordered]])
 
 
 @dataclass
@@ -406,33 +499,49 @@ def list_contents(
     """
     contents = Contents()
     frames: dict[Folder, _Frames] = {}
+    still_open: list[_Frames] = []
+    waiting = 0
     for member in visible_members(container, limits, contents, suffixes=suffixes):
         if member.is_folder:
             # An empty view folder is a sequence without frames, as it is on the disk.
-            if key_of is not None or parse_view(member.parts[-1]) is not None:
+            if key_of is not None or is_view(member.parts[-1]):
                 frames.setdefault(member.parts, _Frames())
             continue
-        found = frames.setdefault(member.parts[:-1], _Frames())
-        found.names.append(clean_text(member.parts[-1]))
-        found.places.extend((member.offset, member.size, member.packed, member.check))
+        folder = member.parts[:-1]
+        found = frames.get(folder)
+        if found is None:
+            found = frames[tuple(map(sys.intern, folder))] = _Frames()
+        if found.add(member):
+            still_open.append(found)
+        waiting += 1
+        if waiting == _OPEN_MEMBERS:
+            _close(still_open)
+            waiting = 0
+    _close(still_open)
     keys = (
         _keys_of_casia_b(frames, container.label, subject)
         if key_of is None
         else _keys_of(frames, key_of)
     )
-    for folder, found in sorted(frames.items()):
-        key = keys.get(folder)
+    for folder in sorted(frames):
+        found, key = frames.pop(folder), keys.pop(folder, None)
         if key is None:
-            contents.ignored[f"{noun_of(suffixes)} at another depth"] += len(found.names)
+            contents.ignored[f"{noun_of(suffixes)} at another depth"] += len(found)
             continue
-        names, numbers = _in_order(found, contents.ignored)
-        contents.sequences.append(PackedSequence(key, "/".join(folder), names, numbers))
+        ordered = found.in_order(contents.ignored)
+        contents.sequences.append(PackedSequence(key, "/".join(folder), ordered))
     contents.ignored = +contents.ignored
     contents.sequences.sort(key=lambda item: (item.key.order, item.folder))
     refuse_duplicates(
         [Located(item.key, item.folder) for item in contents.sequences], container.label
     )
     return contents
+
+
+def _close(still_open: list[_Frames]) -> None:
+    for found in still_open:
+        found.close()
+    still_open.clear()
 
 
 def _keys_of(
@@ -443,7 +552,7 @@ def _keys_of(
     return {
         folder: key
         for folder, found in frames.items()
-        if (found.names or folder not in above) and (key := key_of(folder)) is not None
+        if (not found.is_empty or folder not in above) and (key := key_of(folder)) is not None
     }
 
 
@@ -451,13 +560,13 @@ def _keys_of_casia_b(
     frames: dict[Folder, _Frames], label: str, subject: str | None
 ) -> dict[Folder, SequenceKey]:
     """Keys of the folders that are views of a sequence of a subject, below any folders."""
-    with_images = {folder for folder, found in frames.items() if found.names}
+    with_images = {folder for folder, found in frames.items() if not found.is_empty}
     deep = {folder: folder for folder in frames if len(folder) > 2}
-    good = {f for f in deep if f in with_images and parse_view(f[-1]) is not None}
+    good = {f for f in deep if f in with_images and is_view(f[-1])}
     if not good and subject is not None:
         # The archive of one subject may begin with the sequences.
         deep = {folder: (subject, *folder) for folder in frames if len(folder) == 2}
-        good = {f for f in deep if f in with_images and parse_view(f[-1]) is not None}
+        good = {f for f in deep if f in with_images and is_view(f[-1])}
     roots = {deep[folder][:-3] for folder in good}
     beside = [folder for folder in deep if deep[folder][:-3] in roots and folder not in good]
     for folder in sorted(beside):
@@ -467,18 +576,6 @@ def _keys_of_casia_b(
         folder: sequence_key(deep[folder][-3], deep[folder][-2], parse_view(folder[-1]))
         for folder in (*good, *beside)
     }
-
-
-def _in_order(found: _Frames, ignored: Counter[str]) -> tuple[str, bytes]:
-    """Names joined and places, in natural order; of members with one name the last counts."""
-    last = {name: index for index, name in enumerate(found.names)}
-    ignored["members that a later one replaces"] += len(found.names) - len(last)
-    names = in_natural_order(last)
-    places = array("Q")
-    for name in names:
-        start = last[name] * _COLUMNS
-        places.extend(found.places[start : start + _COLUMNS])
-    return "/".join(names), places.tobytes()
 
 
 def read_sequences(

@@ -282,6 +282,12 @@ class _Reader:
             would = _WOULD.get(code)
             if would is not None:
                 raise _refused(self._label, f"it would {would}")
+            if self._view[0] == _GLOBAL:
+                raise _damaged(
+                    self._label,
+                    "it is a pickle of protocol 0 or 1, as Python 2 writes it; 2 to 5 are read: "
+                    "load it and write it with pickle.dump(array, file, 4)",
+                )
             raise _damaged(self._label, f"byte {self._place - 1:,} is no instruction for an array")
 
     def _pop(self) -> Any:

@@ -140,7 +140,7 @@ def refuse_implausible(keys: Iterable[SequenceKey], path: Path, place: str) -> N
         raise LayoutError(
             f"{shown} looks like OU-MVLP as it is distributed: {archive} is no subject, but a view "
             "and a sequence.",
-            hint="Read it with `layout='oumvlp'`.",
+            hint="Read it with `layout='ou-mvlp'`.",
         )
     far = max(views, key=abs, default=0.0)
     if abs(far) > _FULL_CIRCLE or len(views) > MAX_VIEWS:

@@ -62,7 +62,7 @@ class Sampled(NamedTuple):
 def sample_folder(root: Path) -> list[Sampled]:
     """Files of frames in a folder: of each sort one a folder, from a few folders of each level."""
     found: list[Sampled] = []
-    _look(root, (), found)
+    _look(root, (), found, (os.path.realpath(root),))
     return found
 
 
@@ -88,7 +88,9 @@ def sample_archive(path: Path, folders: tuple[str, ...] = ()) -> list[Sampled]:
     return found
 
 
-def _look(folder: Path, parts: tuple[str, ...], found: list[Sampled]) -> None:
+def _look(
+    folder: Path, parts: tuple[str, ...], found: list[Sampled], above: tuple[str, ...]
+) -> None:
     folders: list[str] = []
     files: dict[str, str] = {}
     archives: list[str] = []
@@ -110,8 +112,10 @@ def _look(folder: Path, parts: tuple[str, ...], found: list[Sampled]) -> None:
     found += [Sampled(parts, name) for _, name in sorted(files.items())]
     if len(parts) < _MAX_DEPTH:
         for name in _some(folders):
-            if len(found) < _FOUND:
-                _look(folder / name, (*parts, name), found)
+            real = os.path.realpath(folder / name)
+            # A link to a folder above would show all of it once more, deeper.
+            if len(found) < _FOUND and real not in above:
+                _look(folder / name, (*parts, name), found, (*above, real))
     for name in sorted(archives)[:_ARCHIVES]:
         stem = archive_stem(name)
         if stem is not None and len(found) < _FOUND and _is_archive(folder / name):

@@ -260,6 +260,8 @@ class Layout(ABC):
         self._name = None if name is None else check_name(name, "`name`")
         self._units: list[Unit] | None = None
         self._output: Path | None = None
+        # Who recognised the layout has looked at the place, which may be much work.
+        self.place: Place | None = None
         self._identity: FileIdentity | None = None
         # States of a decompressor: they cannot travel, and each process makes its own.
         self._checkpoints: list[Checkpoint] = []
@@ -268,7 +270,7 @@ class Layout(ABC):
 
     def __reduce__(self) -> tuple[object, ...]:
         # What was listed stays here: a worker is told by its unit what to read.
-        kept = (self._identity, self._expanded)
+        kept = (self._identity, self._expanded, self.__dict__.get("suffixes"))
         return _reopened, (type(self), self.path, self._name, self.limits, *kept)
 
     def __repr__(self) -> str:
@@ -355,7 +357,15 @@ class Layout(ABC):
             if not os.path.exists(self.path):
                 raise LayoutError(f"There is no file or folder {printable(str(self.path), 200)}.")
             self._identity = None if self.path.is_dir() else file_identity(self.path)
-            self._units = self.list_units()
+            try:
+                self._units = self.list_units()
+            except OSError as error:
+                shown = printable(str(error.filename or self.path), 200)
+                raise LayoutError(
+                    f"{shown} cannot be looked at: {error.strerror or error}.",
+                    hint="It may be a link that leads elsewhere: remove it, or give yourself the "
+                    "right to read it.",
+                ) from error
             try:
                 if self.by_depth:
                     refuse_implausible(self.known_keys(), self.path, self._first_place())
@@ -518,9 +528,12 @@ def _reopened(
     limits: Limits,
     identity: FileIdentity | None = None,
     expanded: Path | None = None,
+    suffixes: frozenset[str] | None = None,
 ) -> Layout:
     source = kind(path, name=name, limits=limits)
     source._identity, source._expanded = identity, expanded
+    if suffixes is not None:
+        source.__dict__["suffixes"] = suffixes  # Where they depend on what is there.
     return source
 
 

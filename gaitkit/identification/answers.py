@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from gaitkit.identification.gallery import nearest_people
 from gaitkit.identification.metrics import Metric
-from gaitkit.labels import Labels, sequence_name
+from gaitkit.labels import Labels, format_view, sequence_name
 from gaitkit.outputs import Output
 from gaitkit.protocols import Split
 from gaitkit.protocols.model import ANY
+from gaitkit.protocols.splitting import walk_numbers
 
 __all__ = ["PLACES", "answers_text", "write_answers"]
 
@@ -54,11 +55,16 @@ def answers_text(
     gallery, probes = np.flatnonzero(split.gallery), np.flatnonzero(asked)
     people, whose = np.unique(labels.subject[gallery].astype(str), return_inverse=True)
     top = min(PLACES, len(people))
-    rows, _ = nearest_people(vectors[gallery], whose, vectors[probes], top, metric)
+    apart = None
+    if split.protocol.leave_one_out:
+        walks = walk_numbers(labels)
+        apart = walks[gallery], walks[probes]
+    rows, _ = nearest_people(vectors[gallery], whose, vectors[probes], top, metric, apart=apart)
     lines = []
-    for probe, found in zip(probes.tolist(), rows.tolist(), strict=True):
-        names = [_number(str(people[whose[row]])) for row in found]
-        lines.append([_video(labels, probe, split), *names, *[""] * (PLACES - top)])
+    videos = _videos(labels, probes, split)
+    for video, found in zip(videos, rows.tolist(), strict=True):
+        names = [_number(str(people[whose[row]])) for row in found if row >= 0]
+        lines.append([video, *names, *[""] * (PLACES - len(names))])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["videoId", *(f"rank{place}" for place in range(1, PLACES + 1))])
@@ -80,9 +86,17 @@ def _number(name: str) -> str:
     return str(int(name)) if name.isdecimal() and name.isascii() else name
 
 
-def _video(labels: Labels, row: int, split: Split) -> str:
-    """What a probe is called: its condition where every sequence has its own, else its key."""
-    key = labels.key(row)
-    of_its_own = any(walks.condition == ANY for one in split.protocol.probes for walks in one.walks)
-    walk = sequence_name(key.condition, key.take)
-    return key.condition if of_its_own else f"{key.subject}-{walk}"
+def _videos(labels: Labels, rows: NDArray[np.int64], split: Split) -> list[str]:
+    """What probes are called: the condition where every sequence has its own, else the key."""
+    keys = [labels.key(row) for row in rows.tolist()]
+    any_condition = any(w.condition == ANY for one in split.protocol.probes for w in one.walks)
+    if any_condition and len({key.condition for key in keys}) == len(keys):
+        return [key.condition for key in keys]
+    names = [f"{key.subject}-{sequence_name(key.condition, key.take)}" for key in keys]
+    if len(set(names)) == len(names):
+        return names
+    # Cameras that see one walk need names of their own: a sheet has a line for each probe.
+    views = [None if key.view is None else format_view(key.view) for key in keys]
+    return [
+        name if view is None else f"{name}-{view}" for name, view in zip(names, views, strict=True)
+    ]

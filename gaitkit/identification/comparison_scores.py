@@ -75,6 +75,8 @@ class ScoreKeeper:
         How distance is measured.
     gallery_views : ndarray of float64, shape (g,)
         Views that are enrolled, one gallery each.
+    walks : ndarray of int64, shape (n,), optional
+        A number for each walk: rows of the same one are not compared with each other.
     most : int
         Comparisons that are kept; with more, only average precision is.
     """
@@ -87,6 +89,7 @@ class ScoreKeeper:
         *,
         metric: Metric,
         gallery_views: NDArray[np.float64],
+        walks: NDArray[np.int64] | None = None,
         most: int = MOST,
     ) -> None:
         people = np.unique(labels.subject.astype(str), return_inverse=True)[1].astype(np.int64)
@@ -114,6 +117,7 @@ class ScoreKeeper:
             np.full(shape, np.nan),
         )
         self._metric, self._whose = metric, enrolled
+        self._walks = None if walks is None else (walks[gallery], walks[probe])
         self._sizes = [int(at_view(views, view).sum()) for view in gallery_views]
         self._held: list[tuple[NDArray[np.int64], slice, NDArray[np.float32]]] = []
 
@@ -122,6 +126,9 @@ class ScoreKeeper:
         values = np.maximum(estimate.values + estimate.offset[:, None], 0.0)
         distance = self._metric.finish(values).astype(np.float32)
         whose = self._whose[rows]
+        if self._walks is not None:
+            # As far as can be, and no mate (see `_rank`): the list of rows ends before it.
+            distance[self._walks[1][part, None] == self._walks[0][rows]] = np.inf
         if len(self.scores.people):
             starts = np.flatnonzero(np.diff(whose, prepend=whose[0] - 1))
             columns = np.searchsorted(self.scores.people, whose[starts])
@@ -130,17 +137,19 @@ class ScoreKeeper:
             at_view = self.scores.distance[part, view]
             at_view[:, columns] = np.minimum(at_view[:, columns], nearest)
         if len(rows) == self._sizes[view]:
-            self._rank(view, part, distance, whose)
+            self._rank(view, part, distance, rows)
             return
         # Precision needs all rows of the gallery, and this one comes in several blocks.
-        self._held.append((whose, part, distance))
+        self._held.append((rows, part, distance))
         if part.stop == len(self.scores.probe_people):
             self._rank_held(view)
 
     def _rank(
-        self, view: int, part: slice, distance: NDArray[np.float32], whose: NDArray[np.int64]
+        self, view: int, part: slice, distance: NDArray[np.float32], rows: NDArray[np.int64]
     ) -> None:
-        mates = self.scores.probe_people[part, None] == whose
+        mates = self.scores.probe_people[part, None] == self._whose[rows]
+        if self._walks is not None:
+            mates &= self._walks[1][part, None] != self._walks[0][rows]
         self.scores.average_precision[part, view] = average_precision(distance, mates)
         penalty = inverse_negative_penalty(distance, mates)
         self.scores.inverse_negative_penalty[part, view] = penalty
@@ -154,7 +163,7 @@ class ScoreKeeper:
         if any(sum(len(item[0]) for item in p) < self._sizes[view] for p in pieces.values()):
             return
         for edges, blocks in pieces.items():
-            whose = np.concatenate([item[0] for item in blocks])
+            rows = np.concatenate([item[0] for item in blocks])
             distance = np.concatenate([item[2] for item in blocks], axis=1)
-            self._rank(view, slice(*edges), distance, whose)
+            self._rank(view, slice(*edges), distance, rows)
         self._held.clear()

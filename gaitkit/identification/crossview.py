@@ -206,6 +206,7 @@ def match_views(
     top: int = 1,
     k: int = 1,
     rank_by: str = "people",
+    walks: NDArray[np.int64] | None = None,
     observe: Observer | None = None,
     threads: int | None = None,
 ) -> ViewMatches:
@@ -229,6 +230,8 @@ def match_views(
         How many of them vote, see `vote`.
     rank_by : {"people", "rows"}
         What `rank` counts: people by their nearest row, or gallery rows.
+    walks : ndarray of int64, shape (n,), optional
+        A number for each walk: rows of the same one are not compared with each other.
     observe : callable, optional
         Told of all distances, by place among the gallery's and the probes' rows.
     threads : int, optional
@@ -253,6 +256,7 @@ def match_views(
         groups=groups,
         top=max(top, k),
         rank_by=rank_by,
+        apart=None if walks is None else (walks[gallery_rows], walks[probe_rows]),
         observe=observe,
         threads=threads,
     )

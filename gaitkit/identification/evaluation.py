@@ -42,7 +42,7 @@ from gaitkit.identification.quality import QualityTable
 from gaitkit.labels import Labels, format_view
 from gaitkit.printable import printable, quoted
 from gaitkit.protocols import Protocol, Split, default_protocol, get_protocol, resolve
-from gaitkit.protocols.splitting import absent_people
+from gaitkit.protocols.splitting import absent_people, walk_numbers
 
 __all__ = [
     "NEIGHBOURS",
@@ -183,11 +183,23 @@ class EvaluationResult:
 
     def _left_out(self) -> list[str]:
         """Probes that are in no rate."""
-        told = [
-            f"{count} probes of {name} have no mate in the gallery and are not counted."
-            for name, count in self.split.skipped.items()
-            if count
-        ]
+        if self.protocol.leave_one_out:
+            told = [
+                f"Protocol {printable(self.protocol.name)}: each walk is searched among all the "
+                "others, itself left out."
+            ]
+            told += [
+                f"{_without_second(self.split, self.labels, count)[0].upper()}"
+                f"{_without_second(self.split, self.labels, count)[1:]}."
+                for count in self.split.skipped.values()
+                if count
+            ]
+        else:
+            told = [
+                f"{count} probes of {name} have no mate in the gallery and are not counted."
+                for name, count in self.split.skipped.items()
+                if count
+            ]
         nameless = 0 if self.split.nameless is None else int(self.split.nameless.sum())
         if nameless:
             told.append(f"{nameless} probes of people nobody knows are not counted.")
@@ -326,8 +338,14 @@ class ProtocolSearch:
         """The fields of an `EvaluationResult` that come from searching some vectors."""
         labels, split = self.labels, self.split
         probe = split.probe & in_views(labels.view, self.probe_views)
+        walks = walk_numbers(labels) if split.protocol.leave_one_out else None
         keeper = ScoreKeeper(
-            labels, split.gallery, probe, metric=metric, gallery_views=self.gallery_views
+            labels,
+            split.gallery,
+            probe,
+            metric=metric,
+            gallery_views=self.gallery_views,
+            walks=walks,
         )
         matches = match_views(
             vectors,
@@ -339,6 +357,7 @@ class ProtocolSearch:
             top=NEIGHBOURS,
             k=self.k,
             rank_by=self.rank_by,
+            walks=walks,
             observe=keeper,
             threads=threads,
         )
@@ -575,7 +594,9 @@ def apply_protocol(labels: Labels, protocol: Protocol | str | Path | None) -> Sp
     if absent:
         _log.info("protocol %s: not in the data: %s", split.protocol.name, absent)
     for name, count in split.skipped.items():
-        if count:
+        if count and split.protocol.leave_one_out:
+            _log.warning("%s", _without_second(split, labels, count))
+        elif count:
             _log.warning("%d probes of %s have no mate in the gallery: skipped", count, name)
     empty = [name for name, rows in split.probes.items() if not rows.any()]
     if empty and split.probe.any():
@@ -641,6 +662,15 @@ def rank1_of(result: EvaluationResult, probe_set: str) -> Interval | None:
         return None
     rate = result.headline(probe_set)
     return Interval(nan if rate is None else rate, nan, nan)
+
+
+def _without_second(split: Split, labels: Labels, count: int) -> str:
+    """Who is enrolled and not searched, for want of a second walk: how many, and the first few."""
+    alone = sorted(set(labels.subject[split.gallery & ~split.probe].tolist()))
+    names = ", ".join(printable(name, 40) for name in alone[:3]) + (", …" if alone[3:] else "")
+    people = f"{len(alone)} people have" if len(alone) != 1 else "1 person has"
+    rows = f"{count} sequences are" if count != 1 else "1 sequence is"
+    return f"{people} one walk only and so no mate ({names}): {rows} enrolled and not searched"
 
 
 def _natural(name: str) -> tuple[int, str]:

@@ -321,6 +321,8 @@ def _result_json(result: EvaluationResult) -> dict[str, Any]:
             item.as_parameters() | {"trained_on": "known" if item.known else "unknown"}
             for item in result.embedders
         ]
+    if result.protocol.leave_one_out:
+        data["remarks"] = result.remarks()
     if result.fusion is not None:
         data["fusion"] = asdict(result.fusion)
     if result.quality is not None:

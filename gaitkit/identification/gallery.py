@@ -317,6 +317,7 @@ def nearest_people(
     top: int,
     metric: Metric,
     *,
+    apart: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
     device: str = "cpu",
     threads: int | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -334,6 +335,8 @@ def nearest_people(
         How many people are wanted.
     metric : Metric
         How distance is measured.
+    apart : tuple of ndarray of int64, shapes (n,) and (p,), optional
+        As for `search`; then there may be fewer people, and the last places are -1 and NaN.
     device, threads
         Where to compute; no influence on the result.
 
@@ -362,6 +365,7 @@ def nearest_people(
             None,
             metric=metric,
             top=kept,
+            apart=None if apart is None else (apart[0], apart[1][left]),
             device=device,
             threads=threads,
         )
@@ -372,10 +376,11 @@ def nearest_people(
             near = near[near >= 0]
             _, first = np.unique(people[near], return_index=True)
             first = np.sort(first)[:top]
-            if len(first) < top:
+            if len(first) < top and not (apart is not None and kept == gallery.shape[0]):
                 lacking.append(probe)
             else:
-                rows[probe], distances[probe] = near[first], far[first]
+                rows[probe, : len(first)] = near[first]
+                distances[probe, : len(first)] = far[first]
         if lacking and kept == gallery.shape[0]:
             raise ArtifactError("Some distances are too large for a number.")
         left, kept = np.array(lacking, dtype=np.int64), 4 * kept

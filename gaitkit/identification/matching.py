@@ -99,6 +99,7 @@ def search(
     groups: Sequence[NDArray[np.int64]] | None = None,
     top: int = 1,
     rank_by: str = "people",
+    apart: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
     observe: Observer | None = None,
     block_entries: int = _BLOCK_ENTRIES,
     block_rows: int | None = None,
@@ -124,6 +125,9 @@ def search(
         How many nearest rows are wanted.
     rank_by : {"people", "rows"}
         What `Matches.rank` counts.
+    apart : tuple of ndarray of int64, shapes (n,) and (p,), optional
+        A number for each gallery row and each probe: those of equal numbers are not compared, as
+        if the row were not there for this probe.
     observe : callable, optional
         For who needs all distances and not only the nearest.
     block_entries : int
@@ -170,9 +174,11 @@ def search(
                 gallery, rows, gallery_subjects, probes, metric, approximation, held, pool
             )
             one.by_rows = rank_by == "rows"
+            one.apart = apart
             whose = None if gallery_subjects is None else probe_subjects
             watch = None if observe is None else partial(observe, column)
-            if whose is None and watch is None and len(rows) == gallery.shape[0]:
+            plain = whose is None and watch is None and apart is None
+            if plain and len(rows) == gallery.shape[0]:
                 nearest = _on_device(gallery, probes, metric, approximation, top, device)
                 if nearest is not None:
                     found.neighbours[:, column], distances = nearest
@@ -251,6 +257,7 @@ class _OneGallery:
         self._metric, self._approximation, self._pool = metric, approximation, pool
         self._held = held
         self.by_rows = False
+        self.apart: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
         self.width = min(held, len(rows))
         self._subjects: NDArray[np.int64] = np.zeros(1, dtype=np.int64)
         self._people = np.zeros(len(rows), dtype=np.int64)
@@ -280,22 +287,36 @@ class _OneGallery:
                 estimate, direct = block.estimate(part), self._direct(block, part)
                 if watch is not None:
                     watch(block.rows, part, estimate)
-                best.update(part, estimate, block.rows, direct)
+                compared = self._compared(block, part)
+                best.update(part, estimate, block.rows, direct, compared)
                 if own is None or ahead is None:
                     continue
                 same = own[part, None] == block.people
+                if compared is not None:
+                    same &= compared
                 mates.update(part, estimate, block.rows, direct, same)
                 if at_once:
-                    ahead.update(part, estimate, block.rows, block.people, direct)
+                    ahead.update(part, estimate, block.rows, block.people, direct, compared)
             if own is None or ahead is None:
                 continue
             if not at_once:
                 # Who is ahead of the nearest mate can be told when that is known.
                 for block, part in self._pieces(batch, step):
                     estimate, direct = block.estimate(part), self._direct(block, part)
-                    ahead.update(part, estimate, block.rows, block.people, direct)
-            rank[batch] = ahead.ranks(own[batch], by_rows=self.by_rows)
+                    compared = self._compared(block, part)
+                    ahead.update(part, estimate, block.rows, block.people, direct, compared)
+            # Who has no row but those that are not compared is not in this gallery.
+            enrolled = np.where(mates.row[batch, 0] >= 0, own[batch], -1)
+            rank[batch] = ahead.ranks(enrolled, by_rows=self.by_rows)
         return best, mates, rank
+
+    def _compared(self, block: _Block, part: slice) -> NDArray[np.bool_] | None:
+        """Which pairs of a block count, shape (p, r); `None` where all do."""
+        if self.apart is None:
+            return None
+        rows, probes = self.apart
+        different: NDArray[np.bool_] = probes[part, None] != rows[block.rows]
+        return different
 
     def _numbers(self, whose: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
         """The gallery's numbers of the probes' subjects; -1 for those who are not enrolled."""
@@ -439,6 +460,7 @@ class PeopleAhead:
         rows: NDArray[np.int64],
         people: NDArray[np.int64],
         direct: Direct,
+        eligible: NDArray[np.bool_] | None = None,
     ) -> None:
         """Look at one block, whose columns are sorted by person; see `Best.update`.
 
@@ -446,14 +468,18 @@ class PeopleAhead:
         ----------
         people : ndarray of int64, shape (r,)
             Who the columns are.
-        part, estimate, rows, direct
+        part, estimate, rows, direct, eligible
             As there.
         """
         values, offset, bound = estimate
         distance, row = self._mates.distance[part, 0], self._mates.row[part, 0]
         gap = values - (distance - offset)[:, None]
         ahead = gap < -bound[:, None]
-        probe, column = np.nonzero(np.abs(gap) <= bound[:, None])
+        still_open = np.abs(gap) <= bound[:, None]
+        if eligible is not None:
+            ahead &= eligible
+            still_open &= eligible
+        probe, column = np.nonzero(still_open)
         # A mate's own column is among the open ones, and needs no computing.
         other = rows[column] != row[probe]
         probe, column = probe[other], column[other]

@@ -12,6 +12,8 @@ import re
 from dataclasses import replace
 from typing import Any, Literal
 
+import numpy as np
+
 from gaitkit.errors import ProtocolError
 from gaitkit.labels import Labels
 from gaitkit.protocols.model import (
@@ -143,6 +145,18 @@ _GAIT3D = Protocol(
     probe_sequences=(),
 )
 
+_LEAVE_ONE_OUT = Protocol(
+    "leave-one-out",
+    "nobody trains; all takes against all: each walk is searched among all the others, itself left "
+    "out; who has one walk only is enrolled and not searched",
+    (),
+    "rest",
+    (Walks(ANY),),
+    (ProbeSet("all", (Walks(ANY),)),),
+    skip_unmated=True,
+    leave_one_out=True,
+)
+
 PROTOCOLS: dict[str, Protocol] = {
     "casia-b-62-62": _casia_b("062", "063", "GaitGAN, SPAE"),
     "casia-b-74-50": _casia_b("074", "075", "GaitSet and later"),
@@ -152,6 +166,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "grew": _GREW,
     "gait3d": _GAIT3D,
     "everybody": _EVERYBODY,
+    "leave-one-out": _LEAVE_ONE_OUT,
     "halves": _HALVES,
 }
 """The protocols that come with gaitkit, by name. A new one is one line here."""
@@ -162,7 +177,9 @@ def default_protocol(labels: Labels, *, trains: bool = False) -> Protocol:
 
     Up to a tenth of the 124 may be missing; one other name, and it is not CASIA-B. Of fewer than
     three people no half can be tested: then it is `everybody`, unless somebody has to train. Data
-    of another kind whose walks tell what they are (see `looks_like`) get its protocol.
+    of another kind whose walks tell what they are (see `looks_like`) get its protocol. Where
+    nobody has walks of both gallery and probes, as in folders of one's own, it is
+    `leave-one-out`, unless somebody has to train.
 
     Parameters
     ----------
@@ -175,10 +192,21 @@ def default_protocol(labels: Labels, *, trains: bool = False) -> Protocol:
     kind = looks_like(labels)
     if kind not in (None, "casia-b") and (PROTOCOLS[kind].train or not trains):
         return PROTOCOLS[kind]
-    if len(subjects) < 3 and not trains:
-        return PROTOCOLS["everybody"]
     casia_b = all(subject in _CASIA_B_SUBJECTS for subject in subjects)
-    return PROTOCOLS["casia-b-62-62" if casia_b and len(subjects) >= 112 else "halves"]
+    if casia_b and len(subjects) >= 112:
+        return PROTOCOLS["casia-b-62-62"]
+    if not trains and not _has_mates(_EVERYBODY, labels):
+        return _LEAVE_ONE_OUT
+    return PROTOCOLS["everybody" if len(subjects) < 3 and not trains else "halves"]
+
+
+def _has_mates(protocol: Protocol, labels: Labels) -> bool:
+    """Whether anybody has both a walk that would be enrolled and one that would be searched."""
+    enrolled = np.logical_or.reduce([walks.mask(labels) for walks in protocol.gallery])
+    searched = np.logical_or.reduce(
+        [walks.mask(labels) for probe in protocol.probes for walks in probe.walks]
+    )
+    return bool(set(labels.subject[enrolled]) & set(labels.subject[searched]))
 
 
 def looks_like(labels: Labels) -> str | None:

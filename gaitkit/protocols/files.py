@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from gaitkit.arguments import as_path
+from gaitkit.arguments import as_path, canonical_name
 from gaitkit.documents import read_json, read_toml
 from gaitkit.errors import OptionError, ProtocolError, did_you_mean
 from gaitkit.printable import LETTERS, harmless_in_json, printable, quoted
@@ -40,6 +40,7 @@ _FLAGS = {
 _MORE_FLAGS = {
     "absent_people": "whether people who are named one by one may be missing in the data",
     "skip_unmated": "whether probes whose person is not enrolled are left out and counted",
+    "leave_one_out": "whether each walk is searched among all the others, itself left out",
     "fits_data": "whether names and walks are fitted to the data set",
 }
 _VIEWS = ("gallery_views", "probe_views")
@@ -55,7 +56,8 @@ def get_protocol(name: Protocol | str | Path) -> Protocol:
     Parameters
     ----------
     name : Protocol, str or path-like
-        Of `PROTOCOLS`, or a file; a protocol is given back as it is.
+        Of `PROTOCOLS` (hyphens and capitals do not matter), or a file; a protocol is given back
+        as it is.
 
     Raises
     ------
@@ -81,6 +83,9 @@ def get_protocol(name: Protocol | str | Path) -> Protocol:
         return PROTOCOLS[text]
     if Path(text).suffix in (".toml", ".json"):
         return load_protocol(Path(text))
+    called = canonical_name(text, PROTOCOLS)
+    if called in PROTOCOLS:
+        return PROTOCOLS[called]
     raise OptionError(
         f"There is no protocol {quoted(text)}.",
         hint=f"{did_you_mean(text, PROTOCOLS)}Choose one of {', '.join(PROTOCOLS)}, or give a "

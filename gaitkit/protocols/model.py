@@ -187,6 +187,9 @@ class Protocol:
     probe_sequences : tuple of (str, str, int), or None
         Subject, condition and take of each probe; what else passes `gallery` is enrolled. `None`
         where the walks alone say it. Empty where a list is needed that is not here.
+    leave_one_out : bool
+        Whether each walk is searched among all the others: what is both enrolled and searched is
+        left out of its own search, with the same walk as other views show it.
     fits_data : bool
         Whether names are matched with or without leading zeros, and the walks are those of the data
         set that the labels look like; `gallery` and `probes` are for data that look like none.
@@ -209,6 +212,7 @@ class Protocol:
     unknown_people: tuple[str, ...] = ()
     probe_sequences: tuple[tuple[str, str, int], ...] | None = None
     fits_data: bool = False
+    leave_one_out: bool = False
 
     def __post_init__(self) -> None:
         names = [probe.name for probe in self.probes]
@@ -303,7 +307,7 @@ class Protocol:
         )
 
 
-_MORE_FLAGS = ("absent_people", "skip_unmated", "fits_data")
+_MORE_FLAGS = ("absent_people", "skip_unmated", "leave_one_out", "fits_data")
 
 
 def sequence_text(subject: str, condition: str, take: int) -> str:

@@ -23,6 +23,7 @@ __all__ = [
     "describe_labels",
     "resolve",
     "split_subjects",
+    "walk_numbers",
 ]
 
 _MORE_PEOPLE = (
@@ -284,13 +285,61 @@ def resolve(protocol: Protocol | Path | str, labels: Labels | Any) -> Split:
     probes = {name: rows & ~unknown for name, rows in probes.items()}
     skipped = {}
     if protocol.skip_unmated:
-        mated = np.isin(labels.subject.astype(str), labels.subject[gallery].astype(str))
+        mated = _mated(protocol, gallery, labels)
         skipped = {name: int((rows & ~mated).sum()) for name, rows in probes.items()}
         probes = {name: rows & mated for name, rows in probes.items()}
+    if protocol.leave_one_out and skipped and not any(rows.any() for rows in probes.values()):
+        raise ProtocolError(
+            f"Protocol {protocol.name} searches each walk among the others, and nobody of the "
+            f"{len(people.test)} tested people has a second one. There are "
+            f"{describe_labels(labels.select(test))}.",
+            hint="Add a second recording of somebody: whoever is searched must be enrolled with "
+            "another walk. Several views of one walk count as one.",
+        )
     if not nameless.any():
         _refuse_empty_probes(protocol, probes, test & ~unknown, labels)
     answered = nameless if nameless.any() else None
     return Split(protocol, people, train, gallery, probes, answered, skipped)
+
+
+def walk_numbers(labels: Labels) -> NDArray[np.int64]:
+    """A number for each walk: rows of several views that show the same one have the same.
+
+    Parameters
+    ----------
+    labels : Labels
+        Key columns, n rows.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Counted from 0 in the order of the rows.
+
+    Examples
+    --------
+    >>> from gaitkit.labels import SequenceKey
+    >>> keys = [SequenceKey("ann", "nm", take, view) for take in (1, 2) for view in (0.0, 90.0)]
+    >>> walk_numbers(Labels.from_keys(keys)).tolist()
+    [0, 0, 1, 1]
+    """
+    numbers: dict[tuple[str, str, int], int] = {}
+    keys = zip(labels.subject, labels.condition, labels.take.tolist(), strict=True)
+    return np.fromiter(
+        (numbers.setdefault(key, len(numbers)) for key in keys), dtype=np.int64, count=len(labels)
+    )
+
+
+def _mated(protocol: Protocol, gallery: NDArray[np.bool_], labels: Labels) -> NDArray[np.bool_]:
+    """Rows whose person is enrolled (with another walk, where each is left out), shape (n,)."""
+    subjects = labels.subject.astype(str)
+    if not protocol.leave_one_out:
+        return np.isin(subjects, subjects[gallery])
+    walks = walk_numbers(labels)
+    enrolled = np.unique(walks[gallery], return_index=True)[1]
+    people, counts = np.unique(subjects[gallery][enrolled], return_counts=True)
+    own = np.isin(walks, walks[gallery])
+    once = np.isin(subjects, people[counts == 1])
+    return np.isin(subjects, people) & ~(own & once)
 
 
 def _listed_probes(protocol: Protocol, labels: Labels) -> NDArray[np.bool_] | None:

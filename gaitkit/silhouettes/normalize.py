@@ -10,10 +10,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.likeness import flipped
+from gaitkit.likeness import NUMBERS, flipped, is_numbered
 from gaitkit.silhouettes.align import align_person
 from gaitkit.silhouettes.body import Body, Rejected, everybody, find_body, judged, look
-from gaitkit.silhouettes.doubts import several_doubt, shape_doubt, walk_doubts
+from gaitkit.silhouettes.doubts import (
+    Texture,
+    height_doubts,
+    several_doubt,
+    shape_doubt,
+    still_doubts,
+    texture_doubts,
+    texture_of,
+    walk_doubts,
+    width_doubts,
+)
 from gaitkit.silhouettes.given import given_silhouette
 from gaitkit.silhouettes.masks import as_frame
 from gaitkit.silhouettes.opengait import opengait_silhouette
@@ -143,7 +153,7 @@ def normalize_silhouette(
     if options.alignment == "given":
         same = given_silhouette(frame, options.height, options.width)
         return same if isinstance(same, Rejected) else NormalizedFrame(*same, 0)
-    body = find_body(frame, options)
+    body = find_body(_as_one(frame), options)
     return body if isinstance(body, Rejected) else _aligned(body, options)
 
 
@@ -210,8 +220,10 @@ def normalize_sequence(
         doubt = shape_doubt([_box(one, frame) for one, frame, _ in kept], _shapes(kept))
         if doubt is not None:
             return _nothing_of(doubt, options)
+        warnings += _person_doubts(seen, kept)
     if options.alignment == "person" and options.drop_off_trend:
-        details = _off_trend_details(kept, options)
+        details, low = _off_trend_details(kept, options)
+        warnings += _height_doubts(kept, low)
         dropped += [(kept[i][0].name, "off-trend", detail) for i, detail in details.items()]
         kept = [item for i, item in enumerate(kept) if i not in details]
     if options.alignment != "given" and len(set(_shapes(kept))) < 2:
@@ -219,6 +231,8 @@ def normalize_sequence(
         warnings += walk_doubts([one.name for one, _, _ in kept], [t for *_, t in kept], boxes)
     shape = (len(kept), options.height, options.width)
     silhouettes = np.array([f.silhouette for _, f, _ in kept], np.uint8).reshape(shape)
+    if options.alignment == "person":
+        warnings += still_doubts([one.name for one, _, _ in kept], silhouettes)
     if options.alignment == "given" and kept and silhouettes.max() == 1:
         silhouettes *= np.uint8(255)  # Masks of 0 and 1; told by all frames, not by a faint one.
     names = tuple(one.name for one, _, _ in kept)
@@ -233,6 +247,29 @@ def normalize_sequence(
         dropped=sorted(dropped),
         warnings=[*warnings, *_warnings(dropped, len(seen))],
     )
+
+
+def _person_doubts(seen: list[_Seen], kept: list[tuple[_Seen, NormalizedFrame, int]]) -> list[str]:
+    """What to say of the masks of a sequence and of the body in them."""
+    told = []
+    numbered = sum(one.numbered for one in seen)
+    if numbered:
+        told.append(
+            f"{numbered} of {len(seen)} frames number people or parts (1, 2, ...); all but 0 "
+            "counts as foreground"
+        )
+    told += texture_doubts([one.texture for one in seen if one.texture is not None])
+    told += width_doubts(
+        [_box(one, frame)._replace(area=float(frame.area_px)) for one, frame, _ in kept]
+    )
+    return told
+
+
+def _height_doubts(kept: list[tuple[_Seen, NormalizedFrame, int]], low: set[int]) -> list[str]:
+    if len(set(_shapes(kept))) != 1:
+        return []
+    heights = [frame.height_px for _, frame, _ in kept]
+    return height_doubts([one.name for one, _, _ in kept], [t for *_, t in kept], heights, low)
 
 
 def _nothing_of(reason: Rejected, options: SilhouetteOptions) -> NormalizedSequence:
@@ -264,6 +301,8 @@ class _Seen:
     second: float | None = None
     aside: NormalizedFrame | None = None
     fit: Fit | None = None
+    texture: Texture | None = None
+    numbered: bool = False
 
 
 def _see(frames: Iterable[tuple[str, NDArray[Any]]], options: SilhouetteOptions) -> list[_Seen]:
@@ -271,10 +310,11 @@ def _see(frames: Iterable[tuple[str, NDArray[Any]]], options: SilhouetteOptions)
         return [_Seen(name, normalize_silhouette(frame, options)) for name, frame in frames]
     if options.alignment == "opengait":
         return [_see_window(place, *frame, options) for place, frame in enumerate(frames)]
-    seen, room = [], _ROOM
+    seen: list[_Seen] = []
+    room = _ROOM
     for name, picture in frames:
         frame = _turned(picture, options)
-        seen.append(_see_person(name, frame, options, room))
+        seen.append(_see_person(len(seen), name, frame, options, room))
         remembered = seen[-1].glance
         room -= len(remembered.opened) if remembered is not None else 0
     return seen
@@ -287,6 +327,20 @@ def _turned(frame: NDArray[Any], options: SilhouetteOptions) -> NDArray[Any]:
     return flipped(as_frame(frame, threshold=options.threshold))
 
 
+def _as_one(frame: NDArray[Any]) -> NDArray[Any]:
+    """A frame in which people and parts have numbers with one number for all of them.
+
+    Number 2 is no brighter than number 1.
+    """
+    if not isinstance(frame, np.ndarray) or frame.dtype.kind not in "iu" or frame.ndim != 2:
+        return frame
+    # Of bytes and words that are greys the brightest is far above any number; nearly always.
+    if not frame.size or not 1 < frame.max() < NUMBERS or frame.min() < 0:
+        return frame
+    numbers = frame.astype(np.uint8, copy=False)
+    return np.minimum(numbers, 1) if is_numbered(numbers) else frame
+
+
 def _see_window(place: int, name: str, frame: NDArray[Any], options: SilhouetteOptions) -> _Seen:
     """A frame by OpenGait's rule, which asks not how many bodies there are; some are looked at."""
     seen = _Seen(name, normalize_silhouette(frame, options))
@@ -296,14 +350,21 @@ def _see_window(place: int, name: str, frame: NDArray[Any], options: SilhouetteO
     return seen
 
 
-def _see_person(name: str, frame: NDArray[Any], options: SilhouetteOptions, room: int) -> _Seen:
+def _see_person(
+    place: int, name: str, frame: NDArray[Any], options: SilhouetteOptions, room: int
+) -> _Seen:
+    whole = _as_one(frame)
+    numbered = whole is not frame
+    frame = as_frame(whole, threshold=options.threshold)
     sight = look(frame, options)
     if isinstance(sight, Rejected):
         return _Seen(name, sight)
     body = judged(sight.body, sight.shape, options)
     result = body if isinstance(body, Rejected) else _aligned(body, options)
     area_px = None if isinstance(result, Rejected) else result.area_px
-    seen = _Seen(name, result, glance(sight, room, area_px))
+    seen = _Seen(name, result, glance(sight, room, area_px), numbered=numbered)
+    if place % _LOOKED_AT == 0:
+        seen.texture = texture_of(frame, sight, options.threshold)
     if options.drop_cut and fills(len(sight.opened), sight.shape):
         everything = everybody(sight, options)
         rows = len(everything.mask)
@@ -375,8 +436,8 @@ def _box(one: _Seen, frame: NormalizedFrame) -> Box:
 
 def _off_trend_details(
     kept: list[tuple[_Seen, NormalizedFrame, int]], options: SilhouetteOptions
-) -> dict[int, str]:
-    """Which of the kept frames are off the trend, and by how much.
+) -> tuple[dict[int, str], set[int]]:
+    """Which of the kept frames are off the trend, and by how much; and which are too low.
 
     Where frames differ in size, a person twice as high may be the same person in a frame of twice
     the size. Then a frame is off only if it is so in pixels and in parts of the frame as well.
@@ -386,19 +447,26 @@ def _off_trend_details(
     frame_rows = np.array([shape[0] for shape in shapes], np.float64)
     frame_px = frame_rows * [shape[1] for shape in shapes]
     details: dict[int, str] = {}
-    for what, sizes, whole, tolerance in (
-        ("height", [f.height_px for _, f, _ in kept], frame_rows, options.height_tolerance),
-        ("area", [f.area_px for _, f, _ in kept], frame_px, options.area_tolerance),
+    low: set[int] = set()
+    for what, sizes, whole, tolerance, power in (
+        ("height", [f.height_px for _, f, _ in kept], frame_rows, options.height_tolerance, 1.0),
+        ("area", [f.area_px for _, f, _ in kept], frame_px, options.area_tolerance, 0.5),
     ):
         values = np.array(sizes, np.float64)
-        off, ratio, limit = off_trend(position, values, options.trend_frames, tolerance)
+        off, ratio, limit = off_trend(
+            position, values, options.trend_frames, tolerance, power=power
+        )
         if off.any() and (whole != whole[0]).any():
-            also, *_ = off_trend(position, values / whole, options.trend_frames, tolerance)
+            also, *_ = off_trend(
+                position, values / whole, options.trend_frames, tolerance, power=power
+            )
             off &= also
         for i in np.flatnonzero(off).tolist():
             text = f"{what} {ratio[i]:.3f} of the trend, accepted {1 / limit:.3f} to {limit:.3f}"
             details[i] = f"{details[i]}; {text}" if i in details else text
-    return details
+            if what == "height" and ratio[i] < 1:
+                low.add(i)
+    return details, low
 
 
 def _warnings(dropped: list[tuple[str, str, str]], count: int) -> list[str]:

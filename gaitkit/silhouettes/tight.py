@@ -25,6 +25,10 @@ _HEAD_PART = 0.08
 # the median over a sequence was at most 0.62. A cut trunk has 1.
 _WIDEST_CROWN = 0.85
 _WIDER_THAN_HIGH = 1.2
+# Where noise was cut out together with the person, the person is smaller in such frames; in the
+# others it has the whole height, which a camera does not give to most of its frames.
+_WHOLE = 0.98
+_MOST = 0.6
 
 
 class Fit(NamedTuple):
@@ -96,18 +100,21 @@ def are_tight(fits: Sequence[Fit], people: int) -> bool:
     -------
     bool
         In nearly all frames (90 %) the person fills the height, and the frames' sizes vary as only
-        cut ones' do; or they are of one size, not much wider than high, and begin with a head.
+        cut ones' do; or they are of one size, not much wider than high, and begin with a head. Of
+        one size, it is enough that the person has the whole height in most frames (60 %).
 
     Examples
     --------
     >>> are_tight([Fit((64, 64), 1.0, 0.5)] * 10, 10), are_tight([Fit((64, 64), 1.0, 1.0)] * 10, 10)
     (True, False)
-    >>> are_tight([Fit((64, 64), 1.0, 0.5)] * 10, 20)
-    False
+    >>> are_tight([Fit((64, 64), 1.0, 0.5)] * 10, 16), are_tight([Fit((64, 64), 1.0, 0.5)] * 10, 20)
+    (True, False)
     """
-    if not fits or len(fits) < _NEARLY_ALL * people:
-        return False
+    nearly_all = len(fits) >= _NEARLY_ALL * people
     shapes = {fit.shape for fit in fits}
+    whole = sum(fit.filled >= _WHOLE for fit in fits)
+    if not fits or not (nearly_all or (len(shapes) == 1 and whole >= _MOST * people)):
+        return False
     if len(shapes) > 1 and len(shapes) > len(fits) / 4:
         return True
     wide = np.median([shape[1] / shape[0] for shape, _, _ in fits])

@@ -53,6 +53,9 @@ _NEAR_ENOUGH = 0.5
 _WITH_OTHERS = 1.5
 _PART_OF_IT = 0.9
 _LITTLE_WIDER = 1.2
+# Of the height: a walker who is seen from the side changes width by 0.2 to 0.4.
+_LEAST_SWING = 0.12
+_AS_MUCH = 0.8
 
 
 _NO_ROOM = (
@@ -312,8 +315,11 @@ def follow(
     count = sum(len(track.things) for track in main)
     for track, shared in rivals:
         if shared > count / 2:
-            return Followed({}, _several(main, track, shared, len(there)))
+            return Followed({}, _several(main, track, shared, count))
     still = [t for t in people if t not in main and t not in candidates and _like(main, t) > 0]
+    in_place = _walks_in_place(main, [_near(things, blob) for blob in fixtures] + still)
+    if in_place is not None:
+        return Followed({}, in_place)
     along = [t for t in long if t not in people and _like(main, t, of_any_height=True) > count / 2]
     if not (fixtures or rivals or still or along or jumps):
         return None
@@ -523,13 +529,58 @@ def _like(main: list[_Track], other: _Track, *, of_any_height: bool = False) -> 
     return count
 
 
-def _several(main: list[_Track], other: _Track, shared: int, frames: int) -> Rejected:
+def _several(main: list[_Track], other: _Track, shared: int, count: int) -> Rejected:
     heights = sorted([round(main[0].height), round(other.height)], reverse=True)
     return Rejected(
         "several-people",
-        f"two bodies of like size, {heights[0]} and {heights[1]} px high, in {shared} of {frames} "
-        f"frames, and both move alike; at most half of the frames may show two",
+        f"two bodies of like size, {heights[0]} and {heights[1]} px high, in {shared} of the "
+        f"{count} frames that show the first, and both move alike; at most half of them may show "
+        "two",
     )
+
+
+def _near(things: list[_Thing], blob: Box) -> _Track:
+    """What is where a fixture is, whatever it does there with its legs."""
+    return _Track(
+        [
+            thing
+            for thing in things
+            if abs(thing.box.middle[0] - blob.middle[0]) < blob.columns / 2
+            and _ratio(thing.box.rows, blob.rows) * _SAME_PLACE <= 1
+            and thing.box.columns <= thing.box.rows
+        ]
+    )
+
+
+def _walks_in_place(main: list[_Track], still: list[_Track]) -> Rejected | None:
+    """Why it is not told who walks: something that stays in its place swings its legs as well.
+
+    So it is on a treadmill with somebody who passes, and where the camera turns with the walker.
+    """
+    mine = [thing.box for track in main for thing in track.things]
+    height = float(np.median([box.rows for box in mine]))
+    if np.ptp([box.middle[0] for box in mine]) < _SHORTEST_WAY * height:
+        return None  # Somebody who comes nearer shows no swing.
+    least = max(_LEAST_SWING, _AS_MUCH * _swing(mine))
+    for track in still:
+        boxes = [thing.box for thing in track.things]
+        if (
+            len(boxes) >= max(_FEWEST, _LEAST_PART * len(mine))
+            and _ratio(track.height, height) * _LIKE_HEIGHT <= 1
+            and _swing(boxes) >= least
+        ):
+            return Rejected(
+                "several-people",
+                f"something {round(track.height)} px high stays in its place and swings its legs, "
+                f"something {round(height)} px high goes by: which of them walks?",
+            )
+    return None
+
+
+def _swing(boxes: list[Box]) -> float:
+    """By how much the width changes, in heights."""
+    low, high = np.quantile([box.columns / box.rows for box in boxes], [0.1, 0.9])
+    return float(high - low)
 
 
 def _changed(

@@ -3,7 +3,8 @@
 One median for the whole sequence would not do: people who approach the camera grow steadily. Nor
 would the frame before: area swings with the legs. So a straight line is fitted to the logarithms
 within a window of about one gait cycle around each frame, robustly, so that outliers do not bend
-the line by which they are judged.
+the line by which they are judged. Somebody who walks up to the camera grows faster and faster, and
+then no line through logarithms fits; but 1 over the height falls along a line, whatever the speed.
 
 References
 ----------
@@ -97,6 +98,8 @@ def off_trend(
     sizes: NDArray[np.floating],
     window: int,
     tolerance: float,
+    *,
+    power: float | None = None,
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64], float]:
     """Which frames are too far from the running trend.
 
@@ -110,6 +113,9 @@ def off_trend(
         As in `deviations`. Fewer than five frames have no trend; none of them is off it.
     tolerance : float
         Deviation that is always accepted, as a fraction.
+    power : float, optional
+        Of sizes that this power makes proportional to a height, 1 for heights and 0.5 for areas,
+        also the trend of 1 over the height is asked; a frame is off only if it is off both.
 
     Returns
     -------
@@ -135,4 +141,11 @@ def off_trend(
     limit = float(
         np.clip(_OUTLIER_SIGMAS * sigma, np.log1p(tolerance), np.log1p(_WIDEST * tolerance))
     )
-    return np.abs(deviation) > limit, np.exp(deviation), float(np.exp(limit))
+    off = np.abs(deviation) > limit
+    if power is not None and off.any():
+        inverse = np.asarray(sizes, np.float64) ** -power
+        nearing = running_trend(position, inverse, window)
+        there = nearing > 0
+        apart = np.abs(np.log(inverse[there] / nearing[there])) / power
+        off[there] &= apart > limit
+    return off, np.exp(deviation), float(np.exp(limit))

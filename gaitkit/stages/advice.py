@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 
+from gaitkit.datasets.naming import ARRAY_SUFFIXES, suffix_of
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import DatasetError
 from gaitkit.outputs import Output
@@ -60,6 +61,8 @@ HINTS: Mapping[str, str] = {
     "not-a-gei": "Ready-made GEIs are of one size, and named 001-nm-01-090.png.",
 }
 """Reason and what to do where it left nothing over."""
+
+_ARRAYS = "Copy or make these files again: one array each, uint8 of shape (frames, height, width)."
 
 
 class NothingUsableError(DatasetError):
@@ -145,6 +148,8 @@ def hint_for(dropped: Sequence[DroppedRow]) -> str:
     reason = ranked[0][0]
     row = next(row for row in dropped if row.reason == reason)
     hint = HINTS.get(reason, HINTS["no-frames"])
+    if reason == "undecodable" and suffix_of(row.frame) in ARRAY_SUFFIXES:
+        hint = _ARRAYS
     if reason == "inverted" and "`invert" in row.detail:
         hint = "Leave `invert` out: these people are bright on dark."
     if not row.detail:

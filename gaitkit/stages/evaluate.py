@@ -386,11 +386,19 @@ def _check_unseen(artifact: Artifact, split: Split) -> None:
     both = sorted(seen & tested)
     if both:
         names = ", ".join(both[:5]) + (", …" if len(both) > 5 else "")
+        hint = (
+            "Evaluate with the protocol with which the model was trained, or train one with "
+            f"`protocol={split.protocol.name!r}`."
+        )
+        if split.protocol.leave_one_out:
+            hint = (
+                "Write a protocol whose train names the people whom the model has seen: gaitkit "
+                "protocol show leave-one-out prints one to edit."
+            )
         raise SeenPeopleError(
             f"{artifact.path} comes from a model that has seen {len(both)} of the {len(tested)} "
             f"people whom protocol {split.protocol.name} tests: {names}.",
-            hint="Evaluate with the protocol with which the model was trained, or train one with "
-            f"`protocol={split.protocol.name!r}`.",
+            hint=hint,
         )
 
 

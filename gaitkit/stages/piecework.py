@@ -39,6 +39,7 @@ from gaitkit.labels import Labels, SequenceKey
 from gaitkit.outputs import Output
 from gaitkit.parallel import Progress, map_unordered
 from gaitkit.printable import printable
+from gaitkit.silhouettes.normalize import TIGHT
 from gaitkit.stages.key_table import KeyTable
 
 __all__ = [
@@ -479,7 +480,8 @@ def finish_pieces(
             yield from ((record.key, text) for record in records for text in record.warnings)
 
     for text in told_once(warnings()):
-        _log.warning("%s", text)
+        # Tight frames are read as they should be; all else is to be looked at.
+        _log.log(logging.INFO if text.endswith(TIGHT) else logging.WARNING, "%s", text)
     return found
 
 

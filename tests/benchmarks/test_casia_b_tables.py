@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
+import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import Ran
 
 SCRIPTS = Path(__file__).parents[2] / "benchmarks" / "casia_b"
 SMALL = ["--protocol", "halves", "--width", "2", "--batch-size", "4", "--iterations", "4"]
 SMALL += ["--device", "cpu", "--threads", "1", "--workers", "1"]
+TINY = ({"width": 2, "residual_blocks": 1, "depth": 2, "pair_width": 2}, {"batch_size": 16})
 
 pytestmark = pytest.mark.slow
 
@@ -33,11 +35,28 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(walkers: Path, work: Path) -> Callable[..., str]:
+def start(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Ran]:
+    """Run a script in this process, as a shell would: to load torch takes longer than its work."""
+
+    def start(script: str, *arguments: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", [script, *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(SCRIPTS / script), run_name="__main__")
+        captured = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Ran(ended.value.code, captured.out, captured.err)
+
+    monkeypatch.syspath_prepend(SCRIPTS)
+    return start
+
+
+@pytest.fixture
+def run(start: Callable[..., Ran], walkers: Path, work: Path) -> Callable[..., str]:
     def run(script: str, data: Path = walkers, out: Path = work) -> str:
-        command = [sys.executable, str(SCRIPTS / script), str(data), "--out", str(out), *SMALL]
-        ran = subprocess.run(command, capture_output=True, text=True)
-        assert ran.returncode == 0, ran.stderr
+        ran = start(script, data, "--out", out, *SMALL)
+        assert ran.code == 0, ran.stderr
         assert max(map(len, ran.stdout.splitlines())) <= 100
         return ran.stdout
 
@@ -86,13 +105,24 @@ def test_measured_geis_are_trained_on(run: Callable[..., str], work: Path, tmp_p
     ).read_bytes()
 
 
-def test_translators_are_compared_and_finished_rows_skipped(walkers: Path, tmp_path: Path) -> None:
+def test_translators_are_compared_and_finished_rows_skipped(
+    start: Callable[..., Ran],
+    gaitkit: Callable[..., Ran],
+    walkers: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import small_settings
+
     out = tmp_path / "out"
-    command = [sys.executable, str(SCRIPTS / "compare_translators.py"), str(walkers)]
-    command += ["--out", str(out), "--protocol", "halves", "--minutes", "0.02"]
-    command += ["--only", "stargan", "--modes", "paired", "--device", "cpu"]
-    ran = subprocess.run(command, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
+    monkeypatch.setitem(small_settings.SMALL["stargan"], "paired", TINY)
+    options = ["--minutes", "0.01", "--only", "stargan", "--modes", "paired", "--device", "cpu"]
+
+    def compare(data: Path, protocol: object, out: Path) -> Ran:
+        return start("compare_translators.py", data, "--out", out, "--protocol", protocol, *options)
+
+    ran = compare(walkers, "halves", out)
+    assert ran.code == 0, ran.stderr
     lines = ran.stdout.splitlines()
     assert max(len(line) for line in lines if not line.startswith("Wrote ")) <= 100
     assert {"== paired ==", "pixels, first seed", "embedding, first seed"} <= set(lines)
@@ -100,32 +130,25 @@ def test_translators_are_compared_and_finished_rows_skipped(walkers: Path, tmp_p
     assert note["samples"] == 16 * note["iterations"]
     assert (out / "report-paired.html").stat().st_size > 10_000
     made = (out / "results-stargan-paired-0.h5").stat().st_mtime_ns
-    again = subprocess.run(command, capture_output=True, text=True)
-    assert again.returncode == 0, again.stderr
+    again = compare(walkers, "halves", out)
+    assert again.code == 0, again.stderr
     assert again.stdout in ran.stdout
     assert (out / "results-stargan-paired-0.h5").stat().st_mtime_ns == made
     mine = tmp_path / "mine.toml"
-    told = subprocess.run(
-        [sys.executable, "-m", "gaitkit", "protocol", "show", "halves"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    told = gaitkit("protocol", "show", "halves").stdout
     mine.write_text(told.replace('name = "halves"', 'name = "mine"'), encoding="utf-8")
-    command[command.index("halves")] = str(mine)
-    other = subprocess.run(command, capture_output=True, text=True)
-    assert other.returncode == 2
+    other = compare(walkers, mine, out)
+    assert other.code == 2
     assert f"{out} holds results of another protocol, says data.json." in other.stderr
     assert other.stdout == ""
-    command[command.index(str(out))] = str(tmp_path / "by-mine")
-    by_mine = subprocess.run(command, capture_output=True, text=True)
-    assert by_mine.returncode == 0, by_mine.stderr
+    by_mine = compare(out / "gei.h5", mine, tmp_path / "by-mine")
+    assert by_mine.code == 0, by_mine.stderr
     assert "pixels, first seed" in by_mine.stdout
 
 
-def test_people_whom_the_protocol_does_not_know(walkers: Path, tmp_path: Path) -> None:
-    command = [sys.executable, str(SCRIPTS / "summary_74_50.py"), str(walkers)]
-    options = [*SMALL[2:], "--out", str(tmp_path / "out")]
-    ran = subprocess.run([*command, *options], capture_output=True, text=True)
-    assert ran.returncode == 1
+def test_people_whom_the_protocol_does_not_know(
+    start: Callable[..., Ran], walkers: Path, tmp_path: Path
+) -> None:
+    ran = start("summary_74_50.py", walkers, *SMALL[2:], "--out", tmp_path / "out")
+    assert ran.code == 1
     assert "casia-b-74-50" in ran.stderr

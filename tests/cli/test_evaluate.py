@@ -90,3 +90,102 @@ def test_other_people_are_not_fused(gaitkit: Callable, tmp_path: Path) -> None:
     assert ran.code == 1
     assert "do not hold the same sequences" in ran.stderr
     assert not (tmp_path / "results.h5").exists()
+
+
+def write_own(path: Path, takes: dict[str, int], size: int = 12) -> Path:
+    """People with a few recordings each, of unknown view."""
+    labels = Labels.from_keys(
+        SequenceKey(who, "nm", take, None)
+        for who, count in takes.items()
+        for take in range(1, count + 1)
+    )
+    random = np.random.default_rng(1)
+    person = {who: random.integers(0, 256, (size, size)) for who in takes}
+    noise = random.integers(0, 200, (len(labels), size, size))
+    images = [(person[who] + some) // 2 for who, some in zip(labels.subject, noise, strict=True)]
+    write_artifact(
+        path,
+        kind="gei",
+        arrays={"gei": np.array(images, np.uint8), "frames_used": np.full(len(labels), 30)},
+        labels=labels,
+        parameters={},
+        dataset="colleagues",
+        dropped=[],
+    )
+    return path
+
+
+def test_own_people_with_few_takes_need_no_option(gaitkit: Callable, tmp_path: Path) -> None:
+    path = write_own(tmp_path / "own.h5", {"alice": 3, "bob": 2, "王小明": 2, "dave": 1})
+    output, page = tmp_path / "results.h5", tmp_path / "page.html"
+    ran = gaitkit("evaluate", path, "-o", output, "--json")
+    assert ran.code == 0
+    data = json.loads(ran.stdout)
+    assert data["protocol"] == "leave-one-out"
+    assert data["conditions"]["all"]["probes"] == [[7]]
+    assert any("(dave): 1 sequence is enrolled and not searched" in one for one in data["remarks"])
+    assert ran.stderr.count("protocol leave-one-out: ") == 1
+    (result,) = read_results(output)
+    assert result.protocol.leave_one_out
+    assert result.split.skipped == {"all": 1}
+    # It is the same by name.
+    assert gaitkit("evaluate", path, "--protocol", "leave-one-out", "--json").stdout == ran.stdout
+    assert gaitkit("report", output, "-o", page).code == 0
+    assert "leave-one-out" in page.read_text(encoding="utf-8")
+    for form in ("text", "csv", "markdown", "latex"):
+        assert "leave-one-out" in gaitkit("evaluate", path, "--format", form).stdout
+
+
+def test_answers_are_a_sheet_with_a_line_for_each_probe(gaitkit: Callable, tmp_path: Path) -> None:
+    path = write_own(tmp_path / "own.h5", {"alice": 2, "bob": 2, "007": 1})
+    sheet = tmp_path / "answers.csv"
+    ran = gaitkit("evaluate", path, "--answers", sheet)
+    assert ran.code == 0
+    head, *lines = [line.split(",") for line in sheet.read_text(encoding="utf-8").splitlines()]
+    assert head == ["videoId", *(f"rank{place}" for place in range(1, 21))]
+    assert [line[0] for line in lines] == ["alice-nm-01", "alice-nm-02", "bob-nm-01", "bob-nm-02"]
+    for line in lines:
+        # Each person once; the last places are empty, and numbers have no leading zeros.
+        assert sorted(line[1:4]) == ["7", "alice", "bob"]
+        assert line[4:] == [""] * 17
+    before = sheet.read_bytes()
+    again = gaitkit("evaluate", path, "--answers", sheet)
+    assert (again.code, sheet.read_bytes()) == (0, before)
+    sheet.write_bytes(b"of somebody else")
+    other = gaitkit("evaluate", path, "--answers", sheet)
+    assert other.code == 2
+    assert "--overwrite" in other.stderr
+    assert sheet.read_bytes() == b"of somebody else"
+    assert gaitkit("evaluate", path, "--answers", sheet, "--overwrite").code == 0
+    assert sheet.read_bytes() == before
+
+
+def test_answers_are_of_one_input_and_one_metric(gaitkit: Callable, tmp_path: Path) -> None:
+    path = write_own(tmp_path / "own.h5", {"alice": 2, "bob": 2})
+    sheet = tmp_path / "answers.csv"
+    several = gaitkit("evaluate", path, path, "--answers", sheet)
+    assert (several.code, sheet.exists()) == (2, False)
+    two = gaitkit(
+        "evaluate", path, "--metric", "cosine", "--metric", "euclidean", "--answers", sheet
+    )
+    assert (two.code != 0, sheet.exists()) == (True, False)
+    assert "--answers" in two.stderr
+
+
+def test_ranks_by_rows_stand_in_the_file(gaitkit: Callable, tmp_path: Path) -> None:
+    path = write_own(tmp_path / "own.h5", dict.fromkeys("abcdefgh", 3), size=2)
+    found = {}
+    for by in ("people", "rows"):
+        output = tmp_path / f"{by}.h5"
+        ran = gaitkit("evaluate", path, "-o", output, "--rank-by", by, "--json")
+        data = json.loads(ran.stdout)
+        (found[by],) = read_results(output)
+        assert data["rank_by"] == found[by].rank_by == by
+        printed = data["conditions"]["all"]["numbers"]["rank5"]
+        assert printed == found[by].numbers["all"].rank5._asdict()
+    people, rows = found["people"], found["rows"]
+    assert people.headline("all") == rows.headline("all")
+    # Several rows of one person fill the places of a list of rows.
+    assert rows.numbers["all"].rank5.estimate < people.numbers["all"].rank5.estimate
+    assert np.all(rows.matches.rank >= people.matches.rank)
+    assert gaitkit("evaluate", path, "--rank-by", "rows", "--k", 3).code != 0

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gaitkit.artifacts import open_artifact
-from gaitkit.labels import SequenceKey
+from gaitkit.artifacts import open_artifact, write_artifact
+from gaitkit.labels import Labels, SequenceKey
 
 
 @pytest.fixture(scope="module")
@@ -223,3 +223,40 @@ def test_a_manifest_of_images_is_of_ready_made_geis(
     ran = gaitkit("normalize", "--manifest", tmp_path / "people.csv", "-o", tmp_path / "s.h5")
     assert ran.code != 0
     assert "is of ready-made GEIs; frames are wanted here" in ran.stderr
+
+
+OWN = ("Dr. Eve S.", "王小明", "alice")
+
+
+@pytest.mark.parametrize("form", ["npz", "png", "opengait"])
+def test_an_export_of_unknown_views_is_read_back(
+    gaitkit: Callable, tmp_path: Path, form: str
+) -> None:
+    keys = [SequenceKey(who, "nm", take, None) for who in sorted(OWN) for take in (1, 2)]
+    frames = np.zeros((2 * len(keys), 64, 64), np.uint8)
+    for number, frame in enumerate(frames):
+        frame[8:56, 24 : 38 + number % 5] = 255
+    write_artifact(
+        made := tmp_path / "made.h5",
+        kind="silhouettes",
+        arrays={
+            "frames": frames,
+            "start": np.arange(0, len(frames), 2),
+            "length": np.full(len(keys), 2),
+        },
+        labels=Labels.from_keys(keys),
+        parameters={"alignment": "unknown"},
+        dataset="own",
+        dropped=[],
+    )
+    exported = tmp_path / ("own.npz" if form == "npz" else "own")
+    options = () if form == "npz" else ("--format", form)
+    assert gaitkit("export", made, "-o", exported, *options).code == 0
+    back = tmp_path / "back.h5"
+    ran = gaitkit("normalize", exported, "-o", back)
+    assert ran.code == 0, ran.stderr
+    with open_artifact(back) as artifact:
+        assert artifact.labels.keys() == keys
+        # Pictures are aligned once more; arrays stay as they are.
+        if form != "png":
+            np.testing.assert_array_equal(artifact.read("frames"), frames)

@@ -119,3 +119,22 @@ def test_sequences_without_frames_are_left_out_and_counted(
     ran = gaitkit("manifest", tmp_path / "t")
     assert len(ran.stdout.splitlines()) == 4
     assert "Left out 1 sequences without a frame." in ran.stderr
+
+
+@pytest.mark.parametrize("name", ["nan", "None", "a\rb"])
+def test_names_that_no_table_gives_back_are_told(
+    gaitkit: Callable, people: Path, name: str
+) -> None:
+    (people / "alice").rename(people / name)
+    ran = gaitkit("manifest", people)
+    assert ran.code == 1
+    assert "has a name that would be read as another one" in ran.stderr
+    assert "Rename the folder." in ran.stderr
+
+
+def test_names_that_are_all_numbers_as_pandas_writes_them_are_told(
+    gaitkit: Callable, people: Path
+) -> None:
+    for number, name in enumerate(("alice", "bob")):
+        (people / name).rename(people / f"{number}.0")
+    assert "has a name that would be read as another one" in gaitkit("manifest", people).stderr

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from forked import ended, run_command, start_command
 
 from gaitkit.artifacts import open_artifact
 
@@ -175,23 +176,22 @@ def test_a_killed_make_gei_continues_to_the_same_bytes(
 def test_a_stopped_training_continues_to_the_same_bytes(
     geis: Path, tmp_path: Path, stop: signal.Signals
 ) -> None:
-    root = Path(__file__).parents[2]
     options = ["--width", 4, "--batch-size", 8, "--iterations", 60, "--device", "cpu"]
     options += ["--threads", 1, "--checkpoint-every", 5, "--protocol", "halves", "-q"]
-    whole, broken = tmp_path / "whole.h5", tmp_path / "broken.h5"
-    subprocess.run(command("train-gan", geis, "-o", whole, *options), cwd=root, check=True)
-    arguments = command("train-gan", geis, "-o", broken, *options)
-    running = subprocess.Popen(arguments, cwd=root, stderr=subprocess.PIPE, text=True)
+    whole, broken, said = (tmp_path / name for name in ("whole.h5", "broken.h5", "said.txt"))
+    assert run_command(["train-gan", geis, "-o", whole, *options]) == 0
+    arguments = ["train-gan", geis, "-o", broken, *options]
+    running = start_command(arguments, said)
     checkpoint = tmp_path / "broken.h5.parts" / "checkpoint.h5"
-    while not checkpoint.exists() and running.poll() is None:
+    while not checkpoint.exists() and running.is_alive():
         time.sleep(0.02)
-    running.send_signal(stop)
-    _, said = running.communicate()
+    assert running.pid is not None
+    os.kill(running.pid, stop)
+    assert ended(running) == (130 if stop == signal.SIGTERM else -stop)
     assert not broken.exists()
     if stop == signal.SIGTERM:
-        assert running.returncode == 130
-        assert "Give the same command again to continue." in said
-    subprocess.run(arguments, cwd=root, check=True)
+        assert "Give the same command again to continue." in said.read_text(encoding="utf-8")
+    assert run_command(arguments) == 0
     assert broken.read_bytes() == whole.read_bytes()
 
 

@@ -59,7 +59,7 @@ _CASIA_C = {
 
 DRAWN = {
     "oumvlp": Drawn(
-        "oumvlp",
+        "ou-mvlp",
         {f"Silhouette_{view}-{take:02d}/{who}": key for (view, take, who), key in _OUMVLP.items()},
         "OU-MVLP, 3 subjects, views 0 and 90, sequences 00 and 01",
         {f"{who}/{take:02d}/{view}": key for (view, take, who), key in _OUMVLP.items()},
@@ -67,7 +67,7 @@ DRAWN = {
         pattern="{:04d}.png",
     ),
     "oumvlp rearranged": Drawn(
-        "oumvlp",
+        "ou-mvlp",
         {f"{who}/{take:02d}/{view}": key for (view, take, who), key in _OUMVLP.items()},
         "OU-MVLP, 3 subjects, views 0 and 90, sequences 00 and 01",
         {f"{who}/{take:02d}/{view}": key for (view, take, who), key in _OUMVLP.items()},

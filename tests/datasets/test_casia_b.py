@@ -127,3 +127,15 @@ def test_linked_folders_are_followed(tree, tmp_path, contents):
     (tmp_path / "linked").mkdir()
     (tmp_path / "linked/001").symlink_to(tree / "001")
     assert len(contents(TreeSource(tmp_path / "linked"))) == 3
+
+
+def test_what_nobody_may_look_at_is_an_error_that_names_it(make_tree, monkeypatch):
+    root = make_tree("tree", "001/nm-01/000/1.png")
+    source = TreeSource(root)
+
+    def refuse():
+        raise PermissionError(13, "Permission denied", str(root / "link"))
+
+    monkeypatch.setattr(source, "list_units", refuse)
+    with pytest.raises(LayoutError, match=r"link cannot be looked at: Permission denied"):
+        source.units()

@@ -12,9 +12,9 @@ from gaitkit.errors import LayoutError
 
 
 @pytest.mark.parametrize("form", ["geis", "geis.npz"])
-def test_exported_geis(gaitkit: Callable, tiny_tree: Path, tmp_path: Path, form: str) -> None:
+def test_exported_geis(gaitkit: Callable, tiniest_tree: Path, tmp_path: Path, form: str) -> None:
     first, again = tmp_path / "first.h5", tmp_path / "again.h5"
-    assert gaitkit("make-gei", tiny_tree, "-o", first, "--workers", 1).code == 0
+    assert gaitkit("make-gei", tiniest_tree, "-o", first, "--workers", 1).code == 0
     assert gaitkit("export", first, "-o", tmp_path / form).code == 0
     ran = gaitkit("make-gei", tmp_path / form, "-o", again)
     assert ran.code == 0, ran.stderr
@@ -26,10 +26,10 @@ def test_exported_geis(gaitkit: Callable, tiny_tree: Path, tmp_path: Path, form:
 
 @pytest.mark.parametrize(("form", "options"), [("sil.npz", ()), ("pkl", ("--format", "opengait"))])
 def test_exported_silhouettes(
-    gaitkit: Callable, tiny_tree: Path, tmp_path: Path, form: str, options: tuple[str, ...]
+    gaitkit: Callable, tiniest_tree: Path, tmp_path: Path, form: str, options: tuple[str, ...]
 ) -> None:
     first, again = tmp_path / "first.h5", tmp_path / "again.h5"
-    assert gaitkit("normalize", tiny_tree, "-o", first, "--workers", 1).code == 0
+    assert gaitkit("normalize", tiniest_tree, "-o", first, "--workers", 1).code == 0
     assert gaitkit("export", first, "-o", tmp_path / form, *options).code == 0
     ran = gaitkit("normalize", tmp_path / form, "-o", again, "--workers", 1)
     assert ran.code == 0, ran.stderr
@@ -59,6 +59,18 @@ def columns(**changes: object) -> dict[str, object]:
         {"take": np.array([1])},
         {"take": np.array(["a", "b"])},
         {"subject": np.array([{}, {}], dtype=object)},
+        {"subject": np.array([["001"], ["002"]])},
+        {"subject": np.array(["001", ""])},
+        {"subject": np.array(["001", "002" * 500])},
+        {"subject": np.array(["001", "001"]), "view": np.array([90.0, 90.0])},
+        {"take": np.array([-1, 1])},
+        {"take": np.array([1.5, np.nan])},
+        {"take": np.array([2**64 - 1, 1], np.uint64)},
+        {"view": np.array([np.inf, 90.0])},
+        {"gei": np.full((2, 16, 16), np.nan)},
+        {"gei": np.full((2, 16, 16), "x")},
+        {"gei": np.full((2, 16, 16), 0.5)},
+        {key: np.zeros((0,), np.int64) for key in ("subject", "take")},
     ],
 )
 def test_what_does_not_fit_together_is_refused(tmp_path: Path, changes: dict) -> None:
@@ -66,6 +78,39 @@ def test_what_does_not_fit_together_is_refused(tmp_path: Path, changes: dict) ->
     with pytest.raises(LayoutError):
         source = open_source(tmp_path / "a.npz", holds=None)
         list(source.read(source.units()[0]))
+
+
+def silhouettes(**changes: object) -> dict[str, object]:
+    found = columns(frames=np.zeros((4, 16, 16), np.uint8), start=np.array([0, 2])) | {
+        "length": np.array([2, 2])
+    }
+    del found["gei"]
+    return found | changes
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"start": np.array([[0], [2]])},
+        {"start": np.array([0.5, 2.0])},
+        {"start": np.array(["0", "2"])},
+        {"start": np.array(0)},
+        {"length": np.array([-1, 2])},
+        {"length": np.array([2**62, 2])},
+        {"frames": np.zeros((4, 16, 16))},
+    ],
+)
+def test_silhouettes_that_do_not_fit_together_are_refused(tmp_path: Path, changes: dict) -> None:
+    np.savez(tmp_path / "a.npz", **silhouettes(**changes))
+    source = open_source(tmp_path / "a.npz", holds=None)
+    with pytest.raises(LayoutError, match="is no export of gaitkit"):
+        list(source.read(source.units()[0]))
+
+
+def test_what_it_holds_is_told(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **columns())
+    told = open_source(tmp_path / "a.npz", holds=None).recognised
+    assert told == "exported GEIs, 2 subjects, view 90, some unknown, sequence nm-01"
 
 
 def test_another_npz_is_none(tmp_path: Path) -> None:

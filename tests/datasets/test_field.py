@@ -98,7 +98,7 @@ def test_names_may_be_in_capitals_and_strays_are_counted(drawn, tmp_path, conten
     expected = {key.lower() for key in contents(open_source(tree))}
     for path in sorted(tree.rglob("*.png")):
         path.rename(path.with_suffix(".PNG"))
-    if drawn.layout in ("oumvlp", "gait3d", "casia-c"):
+    if drawn.layout in ("ou-mvlp", "gait3d", "casia-c"):
         for path in sorted(tree.rglob("*"), key=lambda item: -len(item.parts)):
             if path.is_dir():
                 path.rename(path.with_name(path.name.upper()))
@@ -159,7 +159,7 @@ def test_oumvlp_in_archives_as_it_is_distributed(tmp_path, contents, inside, kin
     for part in sorted(tree.iterdir()):
         pack(part, folder / f"{part.name}.{kind}", kind, inside.format(part.name))
     source = open_source(folder)
-    assert recognise(folder) == "oumvlp"
+    assert recognise(folder) == "ou-mvlp"
     assert contents(source) == expected
     if kind != "tar.gz":
         assert source.recognised == DRAWN["oumvlp"].told
@@ -276,7 +276,7 @@ def test_a_damaged_archive_is_an_error(tmp_path):
 
 def test_oumvlp_by_subject_and_view(make_tree):
     root = make_tree("x", "00001/000-00/1.png", "00001/090-01/1.png", "00002/270-00/1.png")
-    assert recognise(root) == "oumvlp"
+    assert recognise(root) == "ou-mvlp"
     assert {str(key) for key in keys_of(open_source(root))} == {
         "00001/walk-00/000",
         "00001/walk-01/090",

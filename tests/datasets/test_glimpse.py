@@ -135,3 +135,18 @@ def test_files_that_are_no_archives(tmp_path, name, part):
 
 def test_nothing_there(tmp_path):
     assert refusal(tmp_path / "gone").message == f"There is no file or folder {tmp_path}/gone."
+
+
+@pytest.mark.parametrize("name", ["001.rar", "more/001.7z"])
+def test_archives_of_an_unread_kind_are_named(tmp_path, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(b"x")
+    error = refusal(tmp_path)
+    assert f"archives of a kind that gaitkit does not read: {tmp_path}/{name}" in error.message
+    assert error.hint == "Unpack them and give the folder."
+
+
+def test_pictures_of_an_unread_kind_are_named(make_tree):
+    error = refusal(make_tree("gifs", "001/nm-01/090/1.gif"))
+    assert "pictures of a kind that gaitkit does not read" in error.message
+    assert error.hint == "Convert them to PNG."

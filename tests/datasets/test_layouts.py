@@ -19,6 +19,7 @@ from gaitkit.datasets.layouts import (
 from gaitkit.datasets.sources import Layout, SequenceFrames, Unit
 from gaitkit.errors import LayoutError, OptionError
 from gaitkit.labels import SequenceKey
+from gaitkit.protocols import get_protocol
 from gaitkit.stages.make_gei import open_input
 
 
@@ -128,3 +129,9 @@ def test_a_manifest_is_an_input_like_any_other(gaitkit, tree, tmp_path):
 
 def test_a_source_is_told_in_a_line(tree):
     assert repr(open_source(tree)) == f"TreeSource({str(tree)!r})"
+
+
+@pytest.mark.parametrize("name", ["ou-mvlp", "oumvlp", "OU-MVLP", "ou_mvlp"])
+def test_a_data_set_has_one_name_and_its_other_spellings(name):
+    assert get_layout(name) is get_layout("ou-mvlp")
+    assert get_protocol(name).name == "ou-mvlp"

@@ -123,4 +123,59 @@ def test_plain_numbers_are_takes_in_their_order(make_tree):
 
 def test_no_folder_no_key():
     assert OwnFolders.settled([]) == []
-    assert OwnFolders.key_of(("x", "alice")) is None
+    assert OwnFolders.key_of(("x",)) is None
+
+
+@pytest.fixture
+def with_direct(make_tree):
+    return make_tree(
+        "people",
+        *(f"{who}/{day}/1.png" for who in ("alice", "bob") for day in ("monday", "tuesday")),
+        "zoe/1.png",
+        "zoe/2.png",
+        "bob/preview.png",
+        "notes/read.txt",
+    )
+
+
+def test_frames_directly_in_a_persons_folder_are_one_recording(with_direct, contents, tmp_path):
+    source = open_source(with_direct)
+    found = contents(source)
+    assert set(found) == {
+        *(f"{who}/nm-0{take}/unknown" for who in ("alice", "bob") for take in (1, 2)),
+        "zoe/nm-01/unknown",
+    }
+    assert len(found["zoe/nm-01/unknown"]) == 2
+    # A preview above the recordings is none of them.
+    assert source.ignored == {"files that are not images": 1, "images at another depth": 1}
+    assert "the frames directly in zoe are one recording of that person" in source.recognised
+    packed = shutil.make_archive(str(tmp_path / "packed"), "zip", with_direct)
+    assert contents(open_source(packed)) == found
+
+
+def test_folders_of_frames_alone_may_be_people_or_recordings(make_tree, contents):
+    some = make_tree("some", *(f"{day}/{n}.png" for day in ("monday", "tuesday") for n in (1, 2)))
+    with pytest.raises(LayoutError) as error:
+        open_source(some).units()
+    assert "`layout='folders'`" in error.value.hint
+    with pytest.raises(LayoutError):
+        open_source(some / "monday").units()
+    source = open_source(some, layout="folders")
+    assert set(contents(source)) == {"monday/nm-01/unknown", "tuesday/nm-01/unknown"}
+    assert "directly in monday, tuesday are one recording" in source.recognised
+
+
+@pytest.mark.parametrize(("form", "line"), [("zip", "unzip "), ("tar", "tar -xf ")])
+def test_videos_in_an_archive_are_not_passed_over(colleagues, tmp_path, form, line):
+    packed = shutil.make_archive(str(tmp_path / "packed"), form, colleagues)
+    with pytest.raises(LayoutError, match="videos, which are not read within archives") as error:
+        open_source(packed).units()
+    assert f"{line}{packed}" in error.value.hint
+
+
+def test_a_link_to_a_folder_above_is_no_other_layout(make_tree):
+    root = make_tree(
+        "own", *(f"{who}/monday/{n:03d}.png" for who in ("anna", "bob") for n in (1, 2))
+    )
+    (root / "anna" / "up").symlink_to("..")
+    assert recognise(root) == "folders"

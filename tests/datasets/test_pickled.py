@@ -247,3 +247,10 @@ def test_what_is_written_names_what_every_numpy_has_and_can_be_changed():
     found[0, 0, 0] = 7  # OpenGait cuts and scales in place.
     with pytest.raises(ValueError, match="expected an array of uint8"):
         pickled_array(FRAMES.astype(np.float32))
+
+
+@pytest.mark.parametrize("protocol", [0, 1])
+def test_protocols_of_python_2_are_told_with_what_to_do(protocol):
+    data = pickle.dumps(np.ones((2, 3, 4), np.uint8), protocol)
+    with pytest.raises(DamagedArrayError, match=r"protocol 0 or 1.*pickle.dump\(array, file, 4\)"):
+        read_pickled_array(data)

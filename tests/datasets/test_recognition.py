@@ -70,8 +70,8 @@ def test_archives_of_oumvlp_are_no_people(make_tree, tmp_path, layout):
     assert (
         "looks like OU-MVLP as it is distributed: Silhouette_000-00 is no subject" in error.message
     )
-    assert error.hint == "Read it with `layout='oumvlp'`."
-    assert recognise(path) == "oumvlp"
+    assert error.hint == "Read it with `layout='ou-mvlp'`."
+    assert recognise(path) == "ou-mvlp"
 
 
 def test_what_is_beyond_the_circle_is_no_view(make_tree, tmp_path):

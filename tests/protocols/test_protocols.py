@@ -291,7 +291,8 @@ def test_training_and_tested_people_may_not_overlap():
     ],
 )
 def test_the_default_protocol(subjects, expected):
-    assert default_protocol(make_labels(subjects, walks=[("nm", 1)])).name == expected
+    labels = make_labels(subjects, walks=[("nm", 1), ("nm", 5)])
+    assert default_protocol(labels).name == expected
 
 
 def test_who_wants_to_train_gets_a_protocol_that_trains_somebody():

@@ -31,7 +31,15 @@ def test_sizes_that_follow_the_person_are_cut():
 
 @pytest.mark.parametrize(("people", "tight"), [(20, True), (22, True), (23, False), (40, False)])
 def test_nearly_all_frames_with_somebody_have_to_be_filled(people, tight):
-    assert are_tight(fits(20, HEAD), people) is tight
+    not_quite = [Fit((128, 88), 0.95, HEAD)] * 20
+    assert are_tight(not_quite, people) is tight
+
+
+def test_specks_that_were_cut_out_together_with_the_person_make_the_person_smaller_in_some_frames():
+    """As in frames of 64x64 of which a shred in a corner is a part: the others are still tight."""
+    assert are_tight(fits(20, HEAD), 33)
+    assert not are_tight(fits(20, HEAD), 34)
+    assert not are_tight(fits(20, TRUNK), 33)
 
 
 def test_nobody_is_not_tight():

@@ -46,6 +46,17 @@ def test_walkers_are_on_their_trend(height):
     assert not off_trend(FRAMES, swinging(height), 25, 0.5)[0].any()
 
 
+def test_somebody_who_comes_near_fast_is_on_the_trend_of_one_over_the_height():
+    """From 9 to 1.5 m, ten frames a second: no line fits logarithms at the end."""
+    height = 540 / (9 - 0.14 * np.arange(54))
+    position = np.arange(54)
+    assert off_trend(position, height, 25, 0.1)[0].any()
+    assert not off_trend(position, height, 25, 0.1, power=1)[0].any()
+    assert not off_trend(position, 0.2 * height**2, 25, 0.1, power=0.5)[0].any()
+    height[[20, 50]] *= 0.75
+    assert np.flatnonzero(off_trend(position, height, 25, 0.1, power=1)[0]).tolist() == [20, 50]
+
+
 @given(
     st.sets(st.integers(0, 79), min_size=1, max_size=5),
     st.sampled_from([0.5, 0.8, 0.87, 1.15, 1.3, 2.0]),

@@ -154,3 +154,21 @@ def test_parameters_of_before_are_those_of_now() -> None:
         options = SilhouetteOptions(alignment, invert=True)  # type: ignore[arg-type]
         assert options.as_parameters()["invert"] is True
         assert SilhouetteOptions.from_parameters(options.as_parameters()).invert
+
+
+def test_numbers_of_people_and_parts_all_count_as_foreground():
+    """Of a bag that has number 2 the person is the background, if numbers are brightness."""
+    numbered = [mask // 255 for mask in MASKS]
+    for image in numbered:
+        image[40:60] *= 2
+    found, plain = read(numbered), read(MASKS)
+    assert np.array_equal(found.normalized.silhouettes, plain.normalized.silhouettes)
+    assert found.normalized.warnings == [
+        "12 of 12 frames number people or parts (1, 2, ...); all but 0 counts as foreground"
+    ]
+
+
+@pytest.mark.parametrize("white", [2, 3, 15])
+def test_soft_edges_of_few_greys_are_no_numbers(white: int):
+    soft = [cv2.GaussianBlur(mask // 255 * white, (0, 0), 1) for mask in MASKS]
+    assert read(soft).normalized.warnings == []

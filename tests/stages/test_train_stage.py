@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from forked import ended, start
 
 from gaitkit.artifacts import TrainedOn, open_artifact
 from gaitkit.errors import DeviceError, OptionError, OutputError, OutputExistsError, StoppedError
@@ -339,18 +337,22 @@ def test_a_full_disk_leaves_the_last_checkpoint(
     assert output.read_bytes() == whole.read_bytes()
 
 
-CHILD = """
-import sys
-from pathlib import Path
-from gaitkit.translators import train
-from gaitkit.training.loop import Callbacks
-from gaitkit.translators.options import TranslatorOptions
-options = TranslatorOptions(iterations=60, batch_size=4, log_every=10, validation_subjects=2,
-                          validate_every=15)
-train(Path(sys.argv[1]), Path(sys.argv[2]), subjects=("001", "002", "003", "004"), refit=True,
-      config={"width": 2}, options=options, device="cpu", precision="fp32", threads=1,
-      callbacks=Callbacks(checkpoint_every=4))
-"""
+def refit_with_checkpoints(geis: Path, output: Path) -> None:
+    options = TranslatorOptions(
+        iterations=60, batch_size=4, log_every=10, validation_subjects=2, validate_every=15
+    )
+    train(
+        geis,
+        output,
+        subjects=("001", "002", "003", "004"),
+        refit=True,
+        config={"width": 2},
+        options=options,
+        device="cpu",
+        precision="fp32",
+        threads=1,
+        callbacks=Callbacks(checkpoint_every=4),
+    )
 
 
 @pytest.mark.slow
@@ -358,29 +360,27 @@ def test_a_refit_killed_in_both_phases_continues_to_the_same_bytes(
     tmp_path: Path, write_geis: Write
 ) -> None:
     geis, output = write_geis(), tmp_path / "model.h5"
-    command = [sys.executable, "-c", CHILD, str(geis)]
-    subprocess.run([*command, str(tmp_path / "whole.h5")], check=True)
+    assert ended(start(refit_with_checkpoints, geis, tmp_path / "whole.h5")) == 0
     folder = tmp_path / "model.h5.parts"
     generator = np.random.default_rng(3)
     killed: set[str] = set()
     for name in ("checkpoint.h5", "checkpoint.h5", "refit.h5", "refit.h5"):
         checkpoint = folder / name
         before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
-        child = subprocess.Popen([*command, str(output)])
+        child = start(refit_with_checkpoints, geis, output)
         # Let it write at least one more checkpoint of this phase, so that every round gets further.
-        while child.poll() is None:
+        while child.is_alive():
             if checkpoint.exists() and checkpoint.stat().st_mtime_ns > before:
                 time.sleep(generator.uniform(0.0, 0.15))
                 break
             time.sleep(0.005)
-        if child.poll() is None:
-            os.kill(child.pid, signal.SIGKILL)
+        child.kill()
+        if ended(child) == -signal.SIGKILL:
             killed.add(name)
-        child.wait()
         if output.exists():
             break
     assert killed == {"checkpoint.h5", "refit.h5"}
     if not output.exists():
-        subprocess.run([*command, str(output)], check=True)
+        assert ended(start(refit_with_checkpoints, geis, output)) == 0
     assert output.read_bytes() == (tmp_path / "whole.h5").read_bytes()
     assert sorted(item.name for item in tmp_path.glob("model*")) == ["model.h5"]

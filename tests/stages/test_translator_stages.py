@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from forked import ended, start
 
 from gaitkit.artifacts import TrainedOn, open_artifact, write_artifact
 from gaitkit.errors import (
@@ -354,42 +352,41 @@ def test_arrays_that_are_not_geis_are_refused(images: Any, error: str) -> None:
         GeiSet(images, labels)
 
 
-CHILD = """
-import sys
-from pathlib import Path
-from gaitkit.translators import train
-from gaitkit.training.loop import Callbacks, TrainingOptions
-train(Path(sys.argv[1]), Path(sys.argv[2]), subjects=("001", "002", "003"),
-      config={"width": 2}, options=TrainingOptions(iterations=120, batch_size=4, log_every=10),
-      device="cpu", threads=1, callbacks=Callbacks(checkpoint_every=7))
-"""
+def train_with_checkpoints(geis: Path, output: Path) -> None:
+    train(
+        geis,
+        output,
+        subjects=("001", "002", "003"),
+        config={"width": 2},
+        options=TrainingOptions(iterations=120, batch_size=4, log_every=10),
+        device="cpu",
+        threads=1,
+        callbacks=Callbacks(checkpoint_every=7),
+    )
 
 
 @pytest.mark.slow
 def test_a_killed_training_continues_to_the_same_bytes(tmp_path: Path, write_geis: Write) -> None:
     geis, output = write_geis(), tmp_path / "model.h5"
-    command = [sys.executable, "-c", CHILD, str(geis)]
-    subprocess.run([*command, str(tmp_path / "whole.h5")], check=True)
+    assert ended(start(train_with_checkpoints, geis, tmp_path / "whole.h5")) == 0
     checkpoint = tmp_path / "model.h5.parts" / "checkpoint.h5"
     kills = 0
     for pause in np.random.default_rng(0).uniform(0.0, 0.5, 4):
         before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
-        child = subprocess.Popen([*command, str(output)])
+        child = start(train_with_checkpoints, geis, output)
         # Let it write at least one more checkpoint, so that every round gets further.
-        while child.poll() is None:
+        while child.is_alive():
             if checkpoint.exists() and checkpoint.stat().st_mtime_ns > before:
                 time.sleep(pause)
                 break
             time.sleep(0.01)
-        if child.poll() is None:
-            os.kill(child.pid, signal.SIGKILL)
-            kills += 1
-        child.wait()
+        child.kill()
+        kills += ended(child) == -signal.SIGKILL
         if output.exists():
             break
     assert kills >= 1
     if not output.exists():
-        subprocess.run([*command, str(output)], check=True)
+        assert ended(start(train_with_checkpoints, geis, output)) == 0
     assert output.read_bytes() == (tmp_path / "whole.h5").read_bytes()
     assert sorted(item.name for item in tmp_path.glob("model*")) == ["model.h5"]
 

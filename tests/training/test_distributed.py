@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import re
 import signal
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from forked import ended, run_here, start
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -101,13 +101,9 @@ def train_in_two_processes(
     device: str = "cpu",
     part: Callable[[int, int, str, Path], None] = take_part,
 ) -> None:
-    context, port = multiprocessing.get_context("spawn"), free_port()
-    processes = [context.Process(target=part, args=(rank, port, device, folder)) for rank in (0, 1)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(120)
-    assert [process.exitcode for process in processes] == [0, 0]
+    port = free_port()
+    processes = [start(part, rank, port, device, folder) for rank in (0, 1)]
+    assert [ended(process) for process in processes] == [0, 0]
 
 
 def ends(folder: Path, prefix: str = "") -> list[dict[str, Any]]:
@@ -265,12 +261,31 @@ def test_the_rank_is_known_without_torch(
     assert process_rank() == rank
 
 
-def torchrun(geis: Path, output: Path, *options: object, count: int = 2) -> list[str]:
-    launcher = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={count}"]
+def torchrun(geis: Path, output: Path, *options: object) -> list[str]:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
     launcher += ["--master-addr=127.0.0.1", f"--master-port={free_port()}"]
+    command = ["-m", "gaitkit", *train_gan(geis, output, *options)]
+    return [*launcher, *command]
+
+
+def train_gan(geis: Path, output: Path, *options: object) -> list[str]:
     small = ["--width", 2, "--batch-size", 4, "--threads", 1, "--precision", "fp32"]
-    command = ["-m", "gaitkit", "train-gan", geis, "-o", output, "--protocol", "halves"]
-    return [str(item) for item in [*launcher, *command, "--device", "cpu", *small, *options]]
+    command = ["train-gan", geis, "-o", output, "--protocol", "halves", "--device", "cpu"]
+    return [str(item) for item in [*command, *small, *options]]
+
+
+def launched(arguments: list[str], rank: int, count: int, port: int, said: Path) -> None:
+    """What torchrun starts, without torchrun: it takes seconds to begin."""
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(count)}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    run_here(arguments, said)
+
+
+def run_launched(arguments: list[str], folder: Path, count: int = 2) -> tuple[list[int], str]:
+    """The exit codes of all processes, and what the first said."""
+    port, said = free_port(), [folder / f"said-{rank}.txt" for rank in range(count)]
+    processes = [start(launched, arguments, rank, count, port, said[rank]) for rank in range(count)]
+    return [ended(process) for process in processes], said[0].read_text(encoding="utf-8")
 
 
 def run(command: list[str]) -> subprocess.CompletedProcess[str]:
@@ -305,7 +320,7 @@ def test_train_gan_under_torchrun(geis: Path, tmp_path: Path) -> None:
 def test_killed_under_torchrun_it_goes_on_bit_for_bit(geis: Path, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole.h5", tmp_path / "killed.h5"
     options = ("--iterations", 60, "--checkpoint-every", 1)
-    assert run(torchrun(geis, whole, *options)).returncode == 0
+    assert run_launched(train_gan(geis, whole, *options), tmp_path)[0] == [0, 0]
     checkpoint = tmp_path / "killed.h5.parts" / "checkpoint.h5"
     running = subprocess.Popen(
         torchrun(geis, killed, *options), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -316,10 +331,10 @@ def test_killed_under_torchrun_it_goes_on_bit_for_bit(geis: Path, tmp_path: Path
     running.wait()
     assert checkpoint.exists()
     assert not killed.exists()
-    alone = run(torchrun(geis, killed, *options, count=1))
-    assert alone.returncode != 0
-    assert re.search(r"runtime\.processes was 2, now it is 1", alone.stderr)
-    assert run(torchrun(geis, killed, *options)).returncode == 0
+    (alone,), said = run_launched(train_gan(geis, killed, *options), tmp_path, count=1)
+    assert alone != 0
+    assert re.search(r"runtime\.processes was 2, now it is 1", said)
+    assert run_launched(train_gan(geis, killed, *options), tmp_path)[0] == [0, 0]
     assert killed.read_bytes() == whole.read_bytes()
 
 

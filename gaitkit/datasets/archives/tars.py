@@ -38,7 +38,10 @@ def _number(field: bytes) -> int:
     """A number as tar writes it: octal text, or binary where the first bit is set."""
     if field[0] & 0x80:
         return int.from_bytes(bytes([field[0] & 0x7F]) + field[1:], "big")
-    return int(field.partition(b"\0")[0].strip() or b"0", 8)
+    digits = field.partition(b"\0")[0].strip() or b"0"
+    if not digits.isdigit():  # A sign would lead back, to the same header again and again.
+        raise ValueError(digits)
+    return int(digits, 8)
 
 
 def _text(field: bytes) -> bytes:
@@ -164,13 +167,13 @@ class TarContainer(Container):
                 if key == b"path":
                     name = value
                 elif key == b"size":
+                    if not value.isdigit():
+                        raise ValueError(value)
                     size = int(value)
                 elif key.startswith(b"GNU.sparse."):
                     raise refused(self.label, "it has a sparse file")
         except ValueError as error:
             raise damaged(self.label, "it has a broken extended header") from error
-        if size is not None and size < 0:
-            raise damaged(self.label, "it has a broken extended header")
         return name, size
 
 

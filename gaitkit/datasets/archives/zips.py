@@ -76,7 +76,7 @@ class ZipContainer(Container):
     def read(self, member: Member) -> bytes:
         """The bytes of a member, its checksum compared."""
         name = "/".join(member.parts)
-        self._file.seek(self._start_of(member))
+        self._go_to(self._start_of(member))
         data = self._file.read(member.packed)
         checksum, method = divmod(member.check, 2**16)
         if method == _DEFLATED:
@@ -91,9 +91,17 @@ class ZipContainer(Container):
             return None
         return io.BufferedReader(Part(self._file, self._start_of(member), member.size))
 
+    def _go_to(self, place: int) -> None:
+        """Seek; a file has no such places as 64 bits can name."""
+        if place > self._packed_bytes:
+            raise damaged(
+                self.label, f"it ends before byte {place:,}, to which its directory leads"
+            )
+        self._file.seek(place)
+
     def _start_of(self, member: Member) -> int:
         """Where the bytes of a member begin."""
-        self._file.seek(member.offset)
+        self._go_to(member.offset)
         head = self._file.read(_LOCAL.size)
         if len(head) < _LOCAL.size or head[:4] != b"PK\3\4":
             name = "/".join(member.parts)
@@ -130,7 +138,7 @@ class ZipContainer(Container):
         locator = self._file.read(_LOCATOR_64.size)
         if locator[:4] != b"PK\6\7":
             raise damaged(self.label, "the end of its directory is missing")
-        self._file.seek(_LOCATOR_64.unpack(locator)[2])
+        self._go_to(_LOCATOR_64.unpack(locator)[2])
         record = self._file.read(_END_64.size)
         if len(record) < _END_64.size or record[:4] != b"PK\6\6":
             raise damaged(self.label, "the end of its directory is missing")

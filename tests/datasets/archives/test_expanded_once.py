@@ -89,16 +89,20 @@ def test_what_two_workers_inflate_is_at_most_twice_the_archive(
 
 
 def test_the_bytes_of_the_artefact_are_those_of_the_tree(
-    gaitkit: Callable, tiny_tree: Path, tmp_path: Path
+    gaitkit: Callable, tiniest_tree: Path, tmp_path: Path
 ) -> None:
-    with tarfile.open(tmp_path / "tiny.tar.gz", "w:gz") as archive:
-        archive.add(tiny_tree, "tiny")
-    gaitkit("make-gei", tiny_tree, "-o", tmp_path / "tree.h5", "--workers", 1)
-    ran = gaitkit("make-gei", tmp_path / "tiny.tar.gz", "-o", tmp_path / "gz.h5", "--workers", 2)
+    with tarfile.open(tmp_path / "tiniest.tar.gz", "w:gz") as archive:
+        archive.add(tiniest_tree, "tiniest")
+    gaitkit("make-gei", tiniest_tree, "-o", tmp_path / "tree.h5", "--workers", 1)
+    ran = gaitkit("make-gei", tmp_path / "tiniest.tar.gz", "-o", tmp_path / "gz.h5", "--workers", 2)
     assert ran.code == 0, ran.stderr
-    assert "tiny.tar.gz once, to 4 MiB in gz.h5.expanded, which is removed" in ran.stderr
+    assert "tiniest.tar.gz once, to 1 MiB in gz.h5.expanded, which is removed" in ran.stderr
     assert (tmp_path / "gz.h5").read_bytes() == (tmp_path / "tree.h5").read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["gz.h5", "tiny.tar.gz", "tree.h5"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "gz.h5",
+        "tiniest.tar.gz",
+        "tree.h5",
+    ]
 
 
 def test_a_full_disk_is_told_and_nothing_is_left(

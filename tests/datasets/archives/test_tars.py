@@ -160,3 +160,16 @@ def test_a_flipped_bit_is_an_error_or_changes_no_structure(position, bit):
     except ArchiveError:
         return
     assert [name for name, _ in members] == ["a/1.png", "a/2.png"]
+
+
+@pytest.mark.parametrize(
+    "size", [b"-0000001000\0", b"+0000001000\0", b"0o000001000\0", b"1_000000000\0"]
+)
+def test_a_size_that_is_no_octal_number_leads_nowhere(size):
+    # A negative one leads back to the same header, for ever.
+    data = bytearray(tar([("1.png", b"1")]))
+    data[124:136] = size
+    data[148:156] = b" " * 8
+    data[148:156] = b"%06o\0 " % sum(data[:512])
+    good = tar([("0.png", b"0")], tarfile.USTAR_FORMAT)[:1024]
+    assert "no header at byte 1,024" in refusal(good + bytes(data))

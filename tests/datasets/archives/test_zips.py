@@ -204,3 +204,21 @@ def test_a_stored_member_is_a_file_of_its_own(tmp_path):
         assert container.as_file(packed) is None
         file.close()
         assert container.read(stored) == bytes(range(100))
+
+
+@pytest.mark.parametrize("where", ["member", "directory"])
+def test_places_that_no_file_has(where):
+    # Sizes of 64 bits name places to which no system can seek.
+    data = bytearray(pack([("1.png", b"1")], zipfile.ZIP_STORED))
+    end = data.rfind(b"PK\5\6")
+    start = struct.unpack_from("<L", data, end + 16)[0]
+    if where == "member":
+        wide = struct.pack("<HHQ", 1, 8, 2**64 - 1)
+        struct.pack_into("<H", data, start + 30, len(wide))
+        struct.pack_into("<L", data, start + 42, 2**32 - 1)
+        struct.pack_into("<L", data, end + 12, end - start + len(wide))
+        data[end:end] = wide
+    else:
+        struct.pack_into("<HHLL", data, end + 8, 2**16 - 1, 2**16 - 1, 2**32 - 1, 2**32 - 1)
+        data[end:end] = struct.pack("<4sLQL", b"PK\6\7", 0, 2**64 - 5, 1)
+    assert "to which its directory leads" in refusal(bytes(data))

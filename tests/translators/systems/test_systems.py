@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from forked import ended, run_command, start_command
 from small_systems import PEOPLE, SMALL, small_config
 
 from gaitkit.artifacts import open_artifact
@@ -127,24 +126,25 @@ def test_several_data_sets_are_continued_and_none_may_be_exchanged(
 
 @pytest.mark.slow
 def test_killed_it_goes_on_from_its_checkpoint(system: str, geis: Path, tmp_path: Path) -> None:
-    def command(output: Path) -> list[str]:
+    def command(output: Path) -> list[Any]:
         small = [f"{name}={value}" for name, value in SMALL.items() if name in known]
         given = ["train-gan", geis, "-o", output, "--model", system, "--protocol", "halves"]
         given += [word for setting in small for word in ("--set", setting)]
         given += ["--iterations", 30, "--batch-size", 4, "--threads", 1, "--device", "cpu"]
-        return [sys.executable, "-m", "gaitkit", *map(str, given), "--checkpoint-every", "2"]
+        return [*given, "--checkpoint-every", "2"]
 
     known = set(vars(translator_class(system).config_class()))
     whole, killed = tmp_path / "whole.h5", tmp_path / "killed.h5"
-    subprocess.run(command(whole), check=True, capture_output=True)
+    assert run_command(command(whole)) == 0
     checkpoint = tmp_path / "killed.h5.parts" / "checkpoint.h5"
-    with subprocess.Popen(command(killed), stderr=subprocess.DEVNULL) as running:
-        while not checkpoint.exists() and running.poll() is None:
-            time.sleep(0.01)
-        running.kill()
+    running = start_command(command(killed))
+    while not checkpoint.exists() and running.is_alive():
+        time.sleep(0.01)
+    running.kill()
+    assert ended(running) != 0
     assert checkpoint.exists()
     assert not killed.exists()
-    subprocess.run(command(killed), check=True, capture_output=True)
+    assert run_command(command(killed)) == 0
     assert killed.read_bytes() == whole.read_bytes()
 
 
