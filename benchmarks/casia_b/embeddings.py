@@ -20,7 +20,8 @@ import argparse
 import logging
 import statistics
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 
@@ -191,19 +192,13 @@ def _silhouettes(given: argparse.Namespace) -> Path:
     return output
 
 
-class _timed:
+@contextmanager
+def _timed(what: str, output: Path) -> Iterator[None]:
     """Say how long a step took that was not done before."""
-
-    def __init__(self, what: str, output: Path) -> None:
-        self._what, self._was_there = what, output.exists()
-
-    def __enter__(self) -> None:
-        self._began = perf_counter()
-
-    def __exit__(self, *error: object) -> None:
-        if not self._was_there and error[0] is None:
-            minutes = (perf_counter() - self._began) / 60
-            print(f"{self._what}: {minutes:.1f} minutes", file=sys.stderr, flush=True)
+    was_there, began = output.exists(), perf_counter()
+    yield
+    if not was_there:
+        print(f"{what}: {(perf_counter() - began) / 60:.1f} minutes", file=sys.stderr, flush=True)
 
 
 def tables(rows: Rows) -> None:

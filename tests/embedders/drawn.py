@@ -16,7 +16,7 @@ def keys_of(people: str, walks: tuple[tuple[str, int], ...] = WALKS) -> list[Seq
 
 
 def drawn_geis(people: str = "abcdef", size: tuple[int, int] = (16, 16), seed: int = 5) -> GeiSet:
-    """Bodies that are wide here and narrow there, each in its own way, with noise over them, in any light."""
+    """Bodies that are wide here and narrow there, each in its own way, in any light."""
     generator = np.random.default_rng(seed)
     keys = keys_of(people)
     height, width = size
