@@ -155,7 +155,7 @@ def _embedded(
 ) -> Path:
     recipe = name if name in EMBEDDER_RECIPES else None
     system = None if recipe else name
-    reads = describe_embedder(choose_embedder(system, recipe).system).reads
+    reads = describe_embedder(choose_embedder(system, recipe, "gei").system).reads
     source = geis if reads == "gei" else _silhouettes(given)
     model, output = given.out / f"{name}-{seed}.h5", given.out / f"{name}-{seed}-embedded.h5"
     short = {} if given.embedder_iterations is None else {"iterations": given.embedder_iterations}
