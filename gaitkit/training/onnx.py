@@ -180,9 +180,7 @@ def _finished(proto: Any, name: str, free: tuple[str, ...], metadata: Mapping[st
     return content
 
 
-def _metadata(
-    model: Model[Any], artifact: Artifact, weights: str, graph: Graph
-) -> dict[str, str]:
+def _metadata(model: Model[Any], artifact: Artifact, weights: str, graph: Graph) -> dict[str, str]:
     people: dict[str, list[str]] = {}
     for row in artifact.trained_on:
         people.setdefault(f"{row.dataset}, {row.role}", []).append(row.subject)
