@@ -71,8 +71,9 @@ def export_onnx(
 
 
 def onnx_model(embedder: Embedder[Any], metadata: Mapping[str, str]) -> bytes:
-    """An embedder as the bytes of an ONNX file: input ``geis`` or ``silhouettes``, output
-    ``embedding``; see `gaitkit.training.onnx.graph_bytes`.
+    """An embedder as the bytes of an ONNX file; see `gaitkit.training.onnx.graph_bytes`.
+
+    The input is called ``geis`` or ``silhouettes``, the output ``embedding``.
     """
     return graph_bytes(embedder, _graph_of(embedder), metadata)
 

@@ -135,7 +135,7 @@ def graph_bytes(model: Model[Any], graph: Graph, metadata: Mapping[str, str]) ->
     OptionError
         When the system uses an operator that ONNX does not have.
     """
-    free = ({axis: torch.export.Dim.DYNAMIC for axis in range(len(graph.free))},)
+    free = (dict.fromkeys(range(len(graph.free)), torch.export.Dim.DYNAMIC),)
     try:
         with torch.no_grad(), _quiet():
             program = torch.export.export(
