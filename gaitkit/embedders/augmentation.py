@@ -129,5 +129,8 @@ def _kept(
         start = (place * (side - long))[:, None]
         at = torch.arange(side)
         inside.append((at >= start) & (at < start + long[:, None]))
-    blank = inside[0][:, :, None] & inside[1][:, None, :] & (drawn[4] < probability)[:, None, None]
-    return (~blank).float()
+    blank: torch.Tensor = (
+        inside[0][:, :, None] & inside[1][:, None, :] & (drawn[4] < probability)[:, None, None]
+    )
+    kept: torch.Tensor = (~blank).float()
+    return kept

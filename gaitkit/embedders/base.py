@@ -207,9 +207,9 @@ class Embedder(Model[ConfigT]):
         apart = [row[column] for row in history.losses[-_COLLAPSED_ROWS:]]
         if self.config.triplet_weight and max(apart) < _COLLAPSED_SHARE * self.config.margin:
             raise TrainingError(
-                f"Training has collapsed by iteration {steps[-1]:,}: embeddings of different people "
-                f"lie {apart[-1]:.2g} apart, where the margin is {self.config.margin:g}; all are "
-                "the same.",
+                f"Training has collapsed by iteration {steps[-1]:,}: embeddings of different "
+                f"people lie {apart[-1]:.2g} apart, where the margin is {self.config.margin:g}; "
+                "all are the same.",
                 hint="Train again (`restart=True`) with a lower learning_rate, more people in a "
                 "batch (`people`), or softmax_weight above 0; gaitkit models NAME lists the "
                 "settings.",

@@ -36,7 +36,7 @@ class EmbedderConfig(Config):
     image_size: tuple[int, int] = setting(
         (64, 64), 16, MAX_IMAGE_SIDE, "height and width of the images, pixels", by_data=True
     )
-    people: int = setting(2, 2, MAX_PEOPLE, "training people", by_data=True)
+    subjects: int = setting(2, 2, MAX_PEOPLE, "training people", by_data=True)
     values: int = setting(128, 1, 4096, "values of each part's embedding")
     triplet_weight: float = setting(1.0, 0, 1e3, "weight of the triplet loss; 0: left out")
     margin: float = setting(0.2, 0, 100, "how much nearer one's own are to be than others")
@@ -63,7 +63,7 @@ class EmbedderConfig(Config):
     @classmethod
     def of_data(cls, data: TrainingData, options: EmbedderOptions) -> dict[str, Any]:
         """The size of the images and the number of people, by name."""
-        return {"image_size": data.image_size, "people": max(2, len(data.labels.subjects()))}
+        return {"image_size": data.image_size, "subjects": max(2, len(data.labels.subjects()))}
 
     def check_data(self, data: TrainingData, options: EmbedderOptions) -> None:
         """Refuse images or people that networks built for these settings cannot learn from.
@@ -80,8 +80,8 @@ class EmbedderConfig(Config):
                 hint="Give the config the images' size: image_size=(height, width).",
             )
         people = len(data.labels.subjects())
-        if people > self.people:
+        if people > self.subjects:
             raise OptionError(
-                f"The networks tell {self.people} people apart, these are {people}.",
-                hint="Leave `people` out: the training's data decide it.",
+                f"The networks tell {self.subjects} people apart, these are {people}.",
+                hint="Leave `subjects` out: the training's data decide it.",
             )

@@ -101,22 +101,20 @@ class GeiEmbedder(Embedder[ConfigT]):
         DeviceError
             The device fails.
         """
-        if isinstance(images, str | os.PathLike):
-            images = self.open_data(images)
-        if isinstance(images, GeiSet) and any(
-            column is not None for column in (subjects, views, conditions, takes)
-        ):
-            raise OptionError(
-                "`subjects`, `views`, `conditions` and `takes` label an array of GEIs",
-                hint="A GEI set or artefact has labels of its own.",
-            )
-        data = (
-            GeiSet.of(images)
-            if subjects is None
-            else GeiSet.from_arrays(
+        labelled = subjects, views, conditions, takes
+        if subjects is None or isinstance(images, GeiSet | str | os.PathLike):
+            if any(column is not None for column in labelled):
+                raise OptionError(
+                    "`subjects`, `views`, `conditions` and `takes` label an array of GEIs",
+                    hint="A GEI set or artefact has labels of its own; an array needs `subjects`.",
+                )
+            if isinstance(images, str | os.PathLike):
+                images = self.open_data(Path(images))
+            data = GeiSet.of(images)
+        else:
+            data = GeiSet.from_arrays(
                 images, subjects, views=views, conditions=conditions, takes=takes
             )
-        )
         return self.fit_data(data, options, callbacks, progress)
 
     def embed(self, data: GeiSet | Path | str | ArrayLike) -> NDArray[np.float32]:

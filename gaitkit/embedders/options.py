@@ -87,6 +87,7 @@ class EmbedderOptions(TrainingOptions):
             value = vars(self)[name]
             if not isinstance(value, Real) or isinstance(value, bool):
                 raise OptionError(f"{name} must be a number, got {value!r}")
-            if not 0.0 <= value <= largest:
-                raise OptionError(f"{name} must be in [0, {largest:g}], got {value}")
-            object.__setattr__(self, name, float(value))  # JSON has no numbers of numpy's.
+            number = float(value)  # JSON has no numbers of numpy's.
+            if not 0.0 <= number <= largest:
+                raise OptionError(f"{name} must be in [0, {largest:g}], got {number:g}")
+            object.__setattr__(self, name, number)

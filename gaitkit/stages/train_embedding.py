@@ -69,10 +69,8 @@ def plan_embedding(
         The protocol has nobody to train on.
     """
     source, output = as_path(source, "source"), as_path(output, "output")
-    with open_artifact(
-        source, tuple(sorted({describe_embedder(n).reads for n in EMBEDDERS}))
-    ) as it:
-        kind = it.kind
+    with open_artifact(source, tuple(_KINDS)) as artifact:
+        kind = artifact.kind
     named = choose_embedder(system, recipe, kind)
     name, settings, options = named.system, named.config, named.training
     subjects: tuple[str, ...] = ()

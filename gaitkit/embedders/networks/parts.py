@@ -65,7 +65,7 @@ class EmbeddingNet(nn.Module):
         count, frames = sets.shape[:2]
         maps = self.maps(sets.reshape(count * frames, 1, *sets.shape[2:]))
         if frames > 1:
-            maps = tuple(one.unflatten(0, (count, frames)).amax(dim=1) for one in maps)
+            maps = tuple(one.view(count, frames, *one.shape[1:]).amax(dim=1) for one in maps)
         return self.embedding(maps)
 
 
@@ -139,7 +139,8 @@ def strips(maps: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:
     """
     found = []
     for count in counts:
-        parts = maps.unflatten(2, (count, -1)).flatten(3)
+        channels, rows, columns = maps.shape[1:]
+        parts = maps.reshape(len(maps), channels, count, rows // count * columns)
         found.append(parts.mean(dim=3) + parts.amax(dim=3))
     return torch.cat(found, dim=2).transpose(1, 2)
 

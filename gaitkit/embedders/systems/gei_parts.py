@@ -69,7 +69,7 @@ class GeiPartsNet(EmbeddingNet):
         first, second, third = config.width, 2 * config.width, 4 * config.width
         neck = None
         if config.softmax_weight > 0:
-            neck = PartNeck(config.part_count, config.values, config.people)
+            neck = PartNeck(config.part_count, config.values, config.subjects)
         super().__init__(neck)
         self.body = nn.Sequential(
             _convolution(1, first),

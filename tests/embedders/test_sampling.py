@@ -1,0 +1,125 @@
+"""Batches of several people with several sequences each."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gaitkit.embedders.augmentation import Augmentation
+from gaitkit.embedders.sampling import GeiSampler, PeopleSampler
+from gaitkit.errors import TrainingError
+from gaitkit.labels import Labels, SequenceKey
+from tests.embedders.drawn import drawn_geis, keys_of
+
+LABELS = Labels.from_keys(keys_of("abcdef"))
+NAMES = LABELS.subjects()
+
+
+class Drawn(PeopleSampler):
+    """Rows and people, without images."""
+
+    def draw(self, size: int) -> tuple[np.ndarray, torch.Tensor]:
+        return self.draw_rows()
+
+
+def rows_of_batches(count: int, **options: object) -> list[tuple[np.ndarray, torch.Tensor]]:
+    sampler = Drawn(LABELS, NAMES, **options)  # type: ignore[arg-type]
+    return [sampler.draw(0) for _ in range(count)]
+
+
+def test_a_batch_goes_person_by_person() -> None:
+    for rows, subject in rows_of_batches(20, people=3, each=4):
+        drawn = LABELS.subject[rows].reshape(3, 4)
+        assert all(len(set(one)) == 1 for one in drawn)
+        assert len(set(drawn[:, 0])) == 3
+        assert [NAMES[number] for number in subject.tolist()] == list(LABELS.subject[rows])
+
+
+def test_nobody_is_shown_twice_by_one_sequence_where_there_are_enough() -> None:
+    for rows, _ in rows_of_batches(20, people=6, each=12):
+        assert sorted(rows.tolist()) == list(range(len(LABELS)))
+
+
+def test_somebody_with_few_sequences_is_shown_by_all_of_them_in_turn() -> None:
+    labels = Labels.from_keys([*keys_of("ab"), SequenceKey("c", "nm", 1, 0.0)])
+    sampler = Drawn(labels, labels.subjects(), people=3, each=5)
+    rows, subject = sampler.draw(0)
+    assert Counter(subject.tolist()) == {0: 5, 1: 5, 2: 5}
+    assert (rows[subject.numpy() == 2] == len(labels) - 1).all()
+
+
+def test_balanced_draws_show_every_condition_alike() -> None:
+    # Half of everybody's sequences are nm, a quarter each bg and cl.
+    counts: Counter[str] = Counter()
+    for rows, _ in rows_of_batches(60, people=3, each=6, balanced=True):
+        counts.update(LABELS.condition[rows])
+        assert set(Counter(LABELS.condition[rows[:6]]).values()) == {2}
+    assert len(set(counts.values())) == 1
+    counts = Counter()
+    for rows, _ in rows_of_batches(300, people=3, each=4):
+        counts.update(LABELS.condition[rows])
+    assert counts["nm"] / sum(counts.values()) == pytest.approx(0.5, abs=0.04)
+
+
+def test_who_is_held_out_keeps_their_number() -> None:
+    learned = LABELS.select(np.isin(LABELS.subject.astype(str), ["a", "c", "f"]))
+    sampler = Drawn(learned, NAMES, people=2, each=2)
+    assert sampler.subjects == ("a", "c", "f")
+    seen = {number for _ in range(20) for number in sampler.draw(0)[1].tolist()}
+    assert seen == {0, 2, 5}
+
+
+@given(st.integers(0, 10), st.integers(0, 2**31))
+@settings(max_examples=20)
+def test_a_state_goes_on_where_it_was_taken(before: int, seed: int) -> None:
+    geis = drawn_geis()
+    how = Augmentation(shift=2.0, erase=0.5)
+
+    def sampler(number: int) -> GeiSampler:
+        return GeiSampler(
+            geis.images, geis.labels, NAMES, people=2, each=2, augmentation=how, seed=number
+        )
+
+    one, other = sampler(seed), sampler(seed + 1)
+    for _ in range(before):
+        one.draw(4)
+    other.load_state_array(one.state_array())
+    for _ in range(3):
+        here, there = one.draw(4), other.draw(4)
+        assert torch.equal(here.images, there.images)
+        assert torch.equal(here.subject, there.subject)
+
+
+def test_geis_come_between_0_and_1_as_sets_of_one_frame() -> None:
+    geis = drawn_geis()
+    batch = GeiSampler(geis.images, geis.labels, NAMES, people=2, each=3).draw(6)
+    assert batch.images.shape == (6, 1, 16, 16)
+    assert batch.images.dtype == torch.float32
+    grey = (batch.images * 255).round().to(torch.uint8).numpy()[:, 0]
+    held = {image.tobytes() for image in geis.images}
+    assert all(image.tobytes() in held for image in grey)
+
+
+def test_one_person_is_nobody_to_be_told_apart() -> None:
+    labels = Labels.from_keys(keys_of("a"))
+    with pytest.raises(TrainingError, match="at least two people with two sequences each") as told:
+        Drawn(labels, ["a"], people=2, each=2)
+    assert "Found 1 people" in told.value.message
+
+
+def test_people_of_one_sequence_each_are_no_pairs() -> None:
+    labels = Labels.from_keys([SequenceKey(name, "nm", 1, 90.0) for name in "abcd"])
+    with pytest.raises(TrainingError, match="Found 4 people, 0 of whom have two"):
+        Drawn(labels, list("abcd"), people=2, each=2)
+
+
+def test_a_batch_of_more_people_than_there_are() -> None:
+    with pytest.raises(TrainingError, match="A batch of 8 people cannot be drawn from 6") as told:
+        Drawn(LABELS, NAMES, people=8, each=2)
+    assert told.value.hint is not None
+    assert "`people=6`" in told.value.hint
