@@ -15,11 +15,11 @@ from gaitkit.cli import console, options
 @options.json_output
 @options.verbosity
 def command(gallery: Path, new: Path, as_json: bool) -> None:
-    """Add all sequences of the GEI artefact NEW to the GEI artefact GALLERY.
+    """Add all sequences of NEW to GALLERY: GEI artefacts, or identity embeddings.
 
-    Both must have been made by the same options and, when translated, by the same model. A
-    sequence that is enrolled already is refused. GALLERY is replaced when everything is written;
-    where there is none it is made, readable by its owner alone.
+    Both must have been made by the same options and, when translated or embedded, by the same
+    model. A sequence that is enrolled already is refused. GALLERY is replaced when everything is
+    written; where there is none it is made, readable by its owner alone.
     """
     from gaitkit.stages.enroll import enrol
 

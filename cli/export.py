@@ -19,15 +19,15 @@ _MODELS = {"translator": "gaitkit.translators.onnx", "embedder": "gaitkit.embedd
 """Kinds of models, and where each becomes an ONNX file."""
 
 
-@click.command("export", short_help="Write images as PNGs, pickles or .npz, a model as ONNX.")
+@click.command("export", short_help="Write images, vectors or a model for other programs.")
 @click.argument("artifact", type=options.INPUT_FILE)
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     required=True,
-    help="Of images: a folder for PNGs by CASIA-B name, or a file that ends in .npz. Of a "
-    "model: a file that ends in .onnx.",
+    help="Of images: a folder for PNGs by CASIA-B name, or a file that ends in .npz. Of an "
+    "embedding: a file that ends in .npz or .csv. Of a model: a file that ends in .onnx.",
 )
 @selection
 @click.option(
@@ -54,11 +54,14 @@ def command(
     weights: str | None,
     overwrite: bool,
 ) -> None:
-    """Write GEIs or silhouettes as PNGs or .npz, or a model as ONNX.
+    """Write GEIs or silhouettes as PNGs or .npz, vectors as .npz or CSV, a model as ONNX.
 
     GEIs become OUTPUT/001/nm-01/001-nm-01-090.png, silhouettes
     OUTPUT/001/nm-01/090/001-nm-01-090-001.png: folders that gaitkit make-gei reads again. So are
     OpenGait's pickles, which OpenGait reads, too: OUTPUT/001/nm-01/090/090.pkl.
+
+    The vectors of an embedding become one array (n, parts, values) beside its key columns, which
+    gaitkit embed --from reads again, or a line of CSV each.
 
     A translator's ONNX file takes and gives GEIs as float32 of shape (n, height, width), grey
     values 0..255. An embedder's takes those, or silhouettes of shape (n, frames, height, width),
@@ -67,10 +70,15 @@ def command(
     from gaitkit.artifacts import open_artifact
 
     chosen, wrote = (subjects, conditions, views), console.writing(output)
-    kinds = ("gei", "silhouettes", *_MODELS)
+    kinds = ("gei", "silhouettes", "embedding", *_MODELS)
     with open_artifact(artifact, kinds, guarded=True) as opened:
         kind = opened.kind
         _refuse_what_does_not_fit(kind, output, any(chosen), weights)
+        if kind == "embedding":
+            if folder_format is not None:
+                raise OptionError("--format is that of images; these are vectors.")
+            _export_vectors(opened, output, chosen, overwrite=overwrite)
+            return
         if folder_format is not None and output.suffix in (".npz", ".onnx"):
             raise OptionError(f"--format is that of a folder; {output} is a file.")
         if kind not in _MODELS:
@@ -88,11 +96,31 @@ def _refuse_what_does_not_fit(kind: str, output: Path, chosen: bool, weights: st
         if chosen:
             raise OptionError("--subject, --condition and --view choose images; this is a model.")
         if output.suffix != ".onnx":
-            raise OptionError(f"A model becomes a file that ends in .onnx, not {output}.")
+            raise OptionError(f"A {kind} becomes a file that ends in .onnx, not {output}.")
     elif weights is not None:
-        raise OptionError("--weights chooses those of a model; these are images.")
+        what = "vectors" if kind == "embedding" else "images"
+        raise OptionError(f"--weights chooses those of a model; these are {what}.")
+    elif kind == "embedding" and output.suffix not in (".npz", ".csv"):
+        raise OptionError(f"Vectors become a file that ends in .npz or .csv, not {output}.")
     elif output.suffix == ".onnx":
         raise OptionError(f"Only a model becomes an ONNX file; {kind} become PNGs or .npz.")
+
+
+def _export_vectors(
+    opened: Artifact,
+    output: Path,
+    chosen: tuple[tuple[str, ...], tuple[str, ...], tuple[float, ...]],
+    *,
+    overwrite: bool,
+) -> None:
+    from gaitkit.cli.selection import choose
+    from gaitkit.reporting.export import export_csv, export_npz
+
+    wrote = console.writing(output)
+    rows = choose(opened.labels, *chosen)
+    write = export_npz if output.suffix == ".npz" else export_csv
+    write(opened, rows, output, overwrite=overwrite)
+    wrote(f": {len(rows):,} sequences.")
 
 
 def _export_images(

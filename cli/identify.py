@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("identify", short_help="Name the people in GEIs.")
 @click.argument("probe", metavar="PROBE", type=options.INPUT_FILE)
-@click.option("--gallery", type=options.INPUT_FILE, required=True, help="GEIs of known people.")
+@click.option("--gallery", type=options.INPUT_FILE, required=True, help="Known people.")
 @click.option("--top", type=click.IntRange(min=1), default=5, help="People listed for each probe.")
 @click.option(
     "--threshold", type=float, help="A probe that is further than this from everybody is unknown."
@@ -33,11 +33,14 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--feature",
-    default="pixels",
-    help="What is compared: pixels, or one that was fitted for the results of --calibration.",
+    help="What is compared: pixels, or one that was fitted for the results of --calibration.  "
+    "[default: pixels; vectors of an embedding]",
 )
 @click.option(
-    "--metric", type=options.METRIC, default="euclidean", help="How distance is measured."
+    "--metric",
+    type=options.METRIC,
+    help="How distance is measured.  [default: euclidean; of an embedding the one that its "
+    "embedder names]",
 )
 @click.option(
     "--device",
@@ -50,7 +53,8 @@ if TYPE_CHECKING:
 def command(probe: Path, gallery: Path, as_json: bool, **how: Any) -> None:
     """Find the nearest people of GALLERY for each sequence of PROBE.
 
-    Both are GEI artefacts made in the same way (make-gei, and translate with the same model).
+    Both are GEI artefacts or identity embeddings made in the same way (make-gei, and translate or
+    embed with the same model).
     All walks and views of the gallery are searched together.
     """
     from gaitkit.stages.identify import identify
@@ -61,6 +65,8 @@ def command(probe: Path, gallery: Path, as_json: bool, **how: Any) -> None:
         return
     if found.answers:
         console.print_text(found.table())
+    if found.embedder is not None and not found.embedder.known:
+        console.say(f"Embedded by {found.embedder.title}: nobody knows whom it was trained on.")
     if found.threshold is not None:
         unknown = sum(answer.name is None for answer in found.answers)
         console.say(
@@ -75,6 +81,7 @@ def _json(found: Identification) -> dict[str, Any]:
         "metric": found.metric,
         "threshold": found.threshold,
         "people": found.people,
+        **_embedder(found),
         "probes": [
             {
                 **_key(answer.probe),
@@ -87,6 +94,13 @@ def _json(found: Identification) -> dict[str, Any]:
             for answer in found.answers
         ],
     }
+
+
+def _embedder(found: Identification) -> dict[str, Any]:
+    if found.embedder is None:
+        return {}
+    known = "known" if found.embedder.known else "unknown"
+    return {"embedder": found.embedder.as_parameters() | {"trained_on": known}}
 
 
 def _key(key: SequenceKey) -> dict[str, Any]:

@@ -36,6 +36,7 @@ COMMANDS = {
     "train-embedding": "train_embedding",
     "models": "models",
     "translate": "translate",
+    "embed": "embed",
     "evaluate": "evaluate",
     "enroll": "enroll",
     "identify": "identify",

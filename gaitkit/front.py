@@ -217,8 +217,8 @@ def identify(
     top: int = 5,
     *,
     names: Sequence[str] | None = None,
-    feature: str = "pixels",
-    metric: Metric | str = "euclidean",
+    feature: str | None = None,
+    metric: Metric | str | None = None,
     threshold: float | None = None,
     fpir: float | None = None,
     calibration: Path | str | None = None,
@@ -231,7 +231,7 @@ def identify(
     ----------
     probes : array_like, GeiSet or path-like
         Who is searched: gait energy images of shape (p, height, width), or one of shape (height,
-        width), or feature vectors of shape (p, d). Or the path of a `gei` artefact.
+        width), or feature vectors of shape (p, d). Or the path of a `gei` or `embedding` artefact.
     gallery : (array_like, names), array_like, GeiSet or path-like
         Known people, of the same kind and made in the same way: images of shape (g, height, width)
         or vectors of shape (g, d), and who each is. One person may have several.
@@ -239,10 +239,12 @@ def identify(
         How many people are listed for each probe, at least 1.
     names : sequence of str, length g, optional
         Who the gallery's images show, where they are not given beside them.
-    feature : str
-        ``pixels``; for artefacts also one that was fitted in `calibration`.
-    metric : str or Metric
-        How distance is measured: one of `gaitkit.identification.METRICS`.
+    feature : str, optional
+        ``pixels``; for artefacts also one that was fitted in `calibration`, and ``vectors`` of
+        embeddings, whose default that is.
+    metric : str or Metric, optional
+        How distance is measured: one of `gaitkit.identification.METRICS`; by default Euclid's, and
+        of embeddings the one that their embedder names.
     threshold : float, optional
         Whoever's nearest is further away is unknown; in the metric's units.
     fpir, calibration : float, path-like, optional
@@ -301,7 +303,7 @@ def identify(
             device=device,
             threads=threads,
         )
-    if feature != "pixels" or fpir is not None or calibration is not None:
+    if feature not in (None, "pixels") or fpir is not None or calibration is not None:
         raise OptionError(
             "`feature`, `fpir` and `calibration` need artefacts; found arrays.",
             hint="Compute feature vectors first and give them as the arrays, or give the paths "
@@ -337,7 +339,7 @@ def identify(
         _vectors(known),
         [str(name) for name in names],
         top=top,
-        metric=metric,
+        metric="euclidean" if metric is None else metric,
         threshold=threshold,
         device=device,
         threads=threads,

@@ -114,7 +114,9 @@ else:
             "gaitkit.identification.matching": ["Matches", "search"],
             "gaitkit.identification.metrics": ["METRICS", "Metric", "get_metric", "metric_names"],
             "gaitkit.identification.published": [
+                "PublishedMeans",
                 "PublishedSystem",
+                "published_means",
                 "published_system",
                 "published_systems",
             ],

@@ -4,9 +4,10 @@ Distances are added in the metric's comparing scale (squares, for Euclid), each 
 over pairs of different training people and multiplied by a weight. Such a sum is itself a distance
 of the same metric between the scaled vectors laid end to end, so the exact search needs nothing
 new. Where each artefact has a metric of its own, an embedding beside images, the sum is a metric
-(`gaitkit.identification.metrics.sum_of_metrics`). The weights are those with which the training people are told apart best; nobody else has an
-influence on them. A translator has seen the training people, so that its share tends to be
-flattered; and LDA has learned to tell just them apart, so that its parts get equal weights.
+(`gaitkit.identification.metrics.sum_of_metrics`). The weights are those with which the training
+people are told apart best; nobody else has an influence on them. A translator or embedder has seen
+the training people, so that its share tends to be flattered; and LDA has learned to tell just them
+apart, so that its parts get equal weights.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -207,7 +208,7 @@ def _joined(
     summed = sum_of_metrics(
         [metrics[place] for place in kept],
         [fusion.weights[place] / fusion.scales[place] for place in kept],
-        [slice(*span) for span in zip(edges[:-1], edges[1:], strict=True)],
+        [slice(*span) for span in pairwise(edges)],
     )
     names = "+".join(dict.fromkeys(metric.name for metric in metrics))
     return np.concatenate([parts[place] for place in kept], axis=1), replace(summed, name=names)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.arguments import whole_number
+from gaitkit.artifacts.embeddings import EmbedderInfo
 from gaitkit.errors import ArtifactError, OptionError, ProtocolError
 from gaitkit.identification.evaluation import as_vectors
 from gaitkit.identification.matching import Vectors, search
@@ -111,6 +112,8 @@ class Identification:
         Largest distance that counts as known; `None`: everybody does.
     people : int
         In the gallery.
+    embedder : EmbedderInfo or None
+        Which made the vectors; `None` where none did.
     """
 
     answers: tuple[Answer, ...]
@@ -118,6 +121,7 @@ class Identification:
     metric: str
     threshold: float | None
     people: int
+    embedder: EmbedderInfo | None = None
 
     @property
     def names(self) -> list[str | None]:

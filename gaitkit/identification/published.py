@@ -18,10 +18,22 @@ from numpy.typing import NDArray
 
 from gaitkit.errors import OptionError
 
-__all__ = ["MARK", "PublishedSystem", "published_system", "published_systems"]
+__all__ = [
+    "MARK",
+    "SETS",
+    "PublishedMeans",
+    "PublishedSystem",
+    "means_told",
+    "published_means",
+    "published_system",
+    "published_systems",
+]
 
 MARK = "published, CASIA-B"
 """How published figures are labelled everywhere."""
+
+SETS = "embeddings of silhouette sets"
+"""What the systems of `published_means` compare; those of `published_systems` compare GEIs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +94,87 @@ class PublishedSystem:
             return None
         different = ~np.eye(len(self.views), dtype=bool)
         return float(self.rank1[condition][different].mean())
+
+
+@dataclass(frozen=True)
+class PublishedMeans:
+    """A system of which only the means are known.
+
+    Attributes
+    ----------
+    label, title : str
+        A short name, and the paper.
+    kind : str
+        What is compared, `SETS`.
+    protocol : str
+        ``casia-b-74-50``: other and fewer people than those of `PublishedSystem`.
+    rank1 : mapping of str to float
+        Per condition (nm, bg, cl): per cent, mean over different views.
+    source : str
+        Where the numbers are from: the paper, or OpenGait's own training where the paper has none.
+    """
+
+    label: str
+    title: str
+    kind: str
+    protocol: str
+    rank1: Mapping[str, float]
+    source: str
+
+
+@cache
+def published_means() -> tuple[PublishedMeans, ...]:
+    """What systems that learn identity reach under 74/50, by year.
+
+    They have seen who people are in training, most of them in whole sets of silhouettes, and are
+    tested on other people than the systems of `published_systems`: no row of the one table stands
+    beside one of the other.
+
+    Examples
+    --------
+    >>> next(item for item in published_means() if item.label == "GaitSet").rank1["cl"]
+    70.4
+    """
+    text = files("gaitkit.identification").joinpath("published.json").read_text(encoding="utf-8")
+    data = json.loads(text)["summaries_74_50"]
+    rows = []
+    for row in data["rows"]:
+        by_paper = row["paper"] is not None
+        rates = dict(
+            zip(("nm", "bg", "cl"), map(float, row["paper"] or row["model_zoo"]), strict=True)
+        )
+        rows.append(
+            PublishedMeans(
+                row["title"].partition(" (")[0],
+                row["title"],
+                SETS,
+                data["protocol"],
+                MappingProxyType(rates),
+                "the paper" if by_paper else "OpenGait's model zoo",
+            )
+        )
+    return tuple(rows)
+
+
+def means_told() -> tuple[str, list[str]]:
+    """`published_means` for readers: what they are, and one entry for each system.
+
+    Examples
+    --------
+    >>> means_told()[1][0]
+    'GaitSet 95.0 / 87.2 / 70.4'
+    """
+    rows = published_means()
+    head = (
+        f"{MARK}: {SETS} under {rows[0].protocol}, which are compared with other people than "
+        "those of GEIs; mean over all different views, nm / bg / cl"
+    )
+    told = [
+        f"{row.label} {' / '.join(f'{rate:.1f}' for rate in row.rank1.values())}"
+        + ("" if row.source == "the paper" else f" ({row.source})")
+        for row in rows
+    ]
+    return head, told
 
 
 @cache

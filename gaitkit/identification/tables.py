@@ -22,7 +22,12 @@ from gaitkit.identification.evaluation import EvaluationResult, name_of, rank1_o
 from gaitkit.identification.figures.bootstrap import NOTHING, Interval
 from gaitkit.identification.figures.numbers import figures_of
 from gaitkit.identification.figures.paired import paired_difference
-from gaitkit.identification.published import MARK, PublishedSystem, published_system
+from gaitkit.identification.published import (
+    MARK,
+    PublishedSystem,
+    means_told,
+    published_system,
+)
 from gaitkit.identification.quality import QualityTable
 from gaitkit.labels import format_view
 from gaitkit.printable import fitted, padded, printable, width_of
@@ -116,13 +121,17 @@ def _rules(result: EvaluationResult) -> str:
             "mean.) A probe\nwhose person is not enrolled at the gallery view counts as an error. "
             f"{_EMPTY}: no probe or no gallery."
         )
-        return "\n".join([text, *result.remarks()])
+        return "\n".join([text, *_remark_lines(result)])
     text = "Per cent. Row: gallery view; column: probe view. "
     if result.over == "all views":
         text += "Equal views count in the means, as the protocol says. "
     text += " ".join([*result.remarks(), ""])
     text += "A probe whose person is not enrolled at the gallery view counts as an error. "
     return textwrap.fill(f"{text}{_EMPTY}: no probe or no gallery.", WIDTH)
+
+
+def _remark_lines(result: EvaluationResult) -> list[str]:
+    return [line for remark in result.remarks() for line in textwrap.wrap(remark, WIDTH)]
 
 
 def _camera_lines(result: EvaluationResult, name: str) -> list[str]:
@@ -266,7 +275,7 @@ def probe_view_text(
         f"Rank-1 in per cent at probe view {format_view(probe_view)} against each gallery view; "
         f"last line: mean"
         + (f" without {format_view(probe_view)}." if mean_of != "mean" else " over all of them."),
-        *result.remarks(),
+        *_remark_lines(result),
     ]
     counts = ", ".join(
         f"{printable(name)} {_span(table.probes[:, column])}"
@@ -277,6 +286,8 @@ def probe_view_text(
         protocol = systems[0].protocol
         notes.append(f"{MARK}: the papers' own figures under {protocol}, not computed here:")
         notes += [f"  {system.label}: {system.title}" for system in systems]
+        head, means = means_told()
+        notes += textwrap.wrap(f"{head}: {', '.join(means)}.", WIDTH, subsequent_indent="  ")
     if any("?" in line for group in groups for line in group):
         notes.append("  ?: transcription in doubt")
     return "\n".join([title(result), "", *text, *notes])

@@ -1,7 +1,9 @@
-"""Images for other programs: PNGs by CASIA-B name, OpenGait's pickles, or one npz."""
+"""Images and vectors for other programs: PNGs by CASIA-B name, OpenGait's pickles, npz, CSV."""
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -10,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact
+from gaitkit.artifacts.embeddings import VECTORS
 from gaitkit.datasets.pickled import pickled_array
 from gaitkit.errors import OptionError, OutputError
 from gaitkit.labels import SequenceKey, format_view, sequence_name
 from gaitkit.outputs import FolderOutput, Output
+from gaitkit.printable import printable
 from gaitkit.reporting.sheet import grey_picture
 
-__all__ = ["FORMATS", "FolderFormat", "export_folder", "export_npz"]
+__all__ = ["FORMATS", "FolderFormat", "export_csv", "export_folder", "export_npz"]
 
 FolderFormat = Literal["png", "opengait"]
 FORMATS: tuple[FolderFormat, ...] = ("png", "opengait")
@@ -32,12 +36,12 @@ class _File(NamedTuple):
 def export_npz(
     artifact: Artifact, chosen: NDArray[np.intp], output: str | Path, *, overwrite: bool
 ) -> None:
-    """Write images and key columns as one compressed npz, readable without pickle.
+    """Write images or vectors and key columns as one compressed npz, readable without pickle.
 
     Parameters
     ----------
     artifact : Artifact
-        Of kind ``gei`` or ``silhouettes``.
+        Of kind ``gei``, ``silhouettes`` or ``embedding``.
     chosen : ndarray of int, shape (n,)
         Rows to write.
     output : str or Path
@@ -58,7 +62,10 @@ def export_npz(
         "take": labels.take,
         "view": labels.view,
     }
-    if artifact.kind == "gei":
+    if artifact.kind == "embedding":
+        # How they lie is said, for whoever reads them back.
+        columns |= {VECTORS: artifact.read(VECTORS)[chosen], "axes": np.array("npc")}
+    elif artifact.kind == "gei":
         columns["gei"] = artifact.read("gei")[chosen]
     else:
         lengths = artifact.read("length")[chosen]
@@ -69,6 +76,42 @@ def export_npz(
         columns["start"] = np.cumsum(lengths) - lengths
     with claim, claim.writing() as file:
         np.savez_compressed(file, allow_pickle=False, **columns)
+
+
+def export_csv(
+    artifact: Artifact, chosen: NDArray[np.intp], output: str | Path, *, overwrite: bool
+) -> None:
+    """Write vectors as a table: a line per sequence, its key and then its values, part after part.
+
+    Parameters
+    ----------
+    artifact : Artifact
+        Of kind ``embedding``.
+    chosen, output, overwrite
+        As in `export_npz`.
+
+    Raises
+    ------
+    OutputError
+        The file exists or cannot be written.
+    """
+    claim = Output(output, overwrite=overwrite, inputs=[artifact.path])
+    _, parts, values = artifact.shape(VECTORS)
+    names = [f"part{part}_{value}" for part in range(parts) for value in range(values)]
+    with claim, claim.writing() as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["subject", "condition", "take", "view", *names])
+        for row in chosen.tolist():
+            key = artifact.labels.key(row)
+            view = "" if key.view is None else f"{key.view:g}"
+            vector = artifact.read_rows(VECTORS, row, row + 1).ravel()
+            # As float32 writes itself, shortest: reading it back gives the same number.
+            numbers = [str(value) for value in vector]
+            writer.writerow(
+                [printable(key.subject), printable(key.condition), key.take, view, *numbers]
+            )
+        text.detach()
 
 
 def export_folder(

@@ -1,4 +1,4 @@
-"""A gallery of one's own: GEIs of more people, or more walks, put into one artefact."""
+"""A gallery of one's own: more people, or more of their walks, put into one artefact."""
 
 from __future__ import annotations
 
@@ -9,12 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.artifacts import Artifact, ArtifactWriter, Provenance, TrainedOn, open_artifact
+from gaitkit.artifacts import (
+    KINDS,
+    Artifact,
+    ArtifactWriter,
+    Provenance,
+    TrainedOn,
+    open_artifact,
+)
+from gaitkit.artifacts.embeddings import EmbedderInfo
 from gaitkit.errors import MixtureError, ProtocolError
 from gaitkit.gei.making import are_ready_made, making_differences
-from gaitkit.identification.features import check_finite
+from gaitkit.identification.features import check_finite, main_column
 from gaitkit.outputs import Output
-from gaitkit.stages.evaluate import artifact_path
+from gaitkit.stages.evaluate import COMPARED, artifact_path
 
 __all__ = ["enrol", "refuse_mixture"]
 
@@ -25,7 +33,7 @@ _KEYS = {"subject", "condition", "take", "view"}
 
 
 def enrol(gallery: Path | str, new: Path | str) -> dict[str, Any]:
-    """Add the sequences of one GEI artefact to another, which is replaced when all is written.
+    """Add the sequences of one artefact to another, which is replaced when all is written.
 
     A gallery that does not exist is made, for its owner's eyes only. Otherwise its rows come first,
     in their order. What was dropped, whom the models behind the GEIs have seen, and the digests of
@@ -34,9 +42,10 @@ def enrol(gallery: Path | str, new: Path | str) -> dict[str, Any]:
     Parameters
     ----------
     gallery : path-like
-        A `gei` artefact, measured or translated; it keeps its name and its data set's.
+        A `gei` artefact, measured or translated, or an `embedding`; it keeps its name and its data
+        set's.
     new : path-like
-        Another, made by the same options and the same model.
+        Another of that kind, made by the same options and the same model.
 
     Returns
     -------
@@ -57,18 +66,18 @@ def enrol(gallery: Path | str, new: Path | str) -> dict[str, Any]:
     # From before the gallery is read until it is replaced nobody else enrols.
     with (
         Output(gallery, overwrite=True, inputs=[new], private=True) as claim,
-        open_artifact(new, kind="gei") as more,
+        open_artifact(new, COMPARED) as more,
     ):
         if not claim.exists:
             return _made(claim, more)
-        with open_artifact(claim.path, kind="gei") as old:
+        with open_artifact(claim.path, COMPARED) as old:
             return _added(claim, old, more)
 
 
 def _made(claim: Output, new: Artifact) -> dict[str, Any]:
     """A new gallery."""
     provenance = Provenance(
-        "gei", new.parameters, new.dataset, new.seed, [new.ref()], dict(new.ignored)
+        new.kind, new.parameters, new.dataset, new.seed, [new.ref()], dict(new.ignored)
     )
     with ArtifactWriter(claim, provenance) as writer:
         _copy(writer, new)
@@ -90,7 +99,7 @@ def _added(claim: Output, old: Artifact, more: Artifact) -> dict[str, Any]:
         for name in sorted({**old.ignored, **more.ignored})
     }
     provenance = Provenance(
-        "gei", old.parameters, old.dataset, old.seed, [old.ref(), more.ref()], ignored
+        old.kind, old.parameters, old.dataset, old.seed, [old.ref(), more.ref()], ignored
     )
     total = len(old.labels) + len(more.labels)
     with ArtifactWriter(claim, provenance) as writer:
@@ -128,19 +137,33 @@ def _enrolled_before(old: Artifact, more: Artifact) -> bool:
 
 
 def refuse_mixture(one: Artifact, other: Artifact) -> None:
-    """Raise unless two GEI artefacts were made alike, so that distances mean something.
+    """Raise unless two artefacts were made alike, so that distances mean something.
 
     What alike is, `gaitkit.gei.making` says. Of ready-made GEIs nobody can say it: two such of one
-    size pass, with a line of caution.
+    size pass, with a line of caution; and so do vectors from elsewhere that have one name.
 
     Raises
     ------
     MixtureError
         Naming the first parameter that differs, with both values.
     """
+    if one.kind != other.kind:
+        raise MixtureError(
+            f"{one.path} holds {KINDS[one.kind][0]} and {other.path} {KINDS[other.kind][0]}; only "
+            "what is of one kind can be compared.",
+            hint="Embed the GEIs with the model behind the embeddings: gaitkit embed.",
+        )
     differing = making_differences(_how_made(one), _how_made(other))
     if not differing:
-        if are_ready_made(one.parameters):
+        embedder = EmbedderInfo.of(one.parameters)
+        if embedder is not None and not embedder.content_sha256:
+            _log.warning(
+                "%s and %s are vectors from elsewhere, and nobody knows by what they were made: "
+                "distances between them mean something only where it was the same model",
+                one.path,
+                other.path,
+            )
+        elif are_ready_made(one.parameters):
             _log.warning(
                 "%s and %s are ready-made GEIs, and nobody knows how they were aligned: distances "
                 "between them mean something only where both were made in the same way",
@@ -153,16 +176,19 @@ def refuse_mixture(one: Artifact, other: Artifact) -> None:
     raise MixtureError(
         f"{one.path} and {other.path} were made differently: {name} is {here} in the one and "
         f"{there} in the other{more}.",
-        hint="Make both by the same options, and translate both with the same model or neither.",
+        hint="Make both by the same options, and embed both with the same model and weights."
+        if one.kind == "embedding"
+        else "Make both by the same options, and translate both with the same model or neither.",
     )
 
 
 def _how_made(artifact: Artifact) -> dict[str, Any]:
-    _, *size = artifact.shape("gei")
+    column = main_column(artifact)
+    _, *size = artifact.shape(column)
     return {
         **artifact.parameters,
         "size": "×".join(map(str, size)),
-        "values": str(artifact.dtype("gei")),
+        "values": str(artifact.dtype(column)),
     }
 
 
@@ -191,12 +217,12 @@ def _refuse_namesakes(old: Artifact, more: Artifact, both: list[str]) -> None:
 
 def _copy(writer: ArtifactWriter, first: Artifact, *others: Artifact) -> None:
     """Write everything of some artefacts, which go by the data set of the first."""
-    artifacts = (first, *others)
+    artifacts, column = (first, *others), main_column(first)
     for artifact in artifacts:
         for start in range(0, len(artifact.labels), _ROWS):
-            block = artifact.read_rows("gei", start, start + _ROWS)
+            block = artifact.read_rows(column, start, start + _ROWS)
             check_finite(block, str(artifact.path))
-            writer.append("gei", block)
+            writer.append(column, block)
     for name, values in _other_columns(*artifacts).items():
         writer.write(name, values)
     for artifact in artifacts:
@@ -219,13 +245,13 @@ def _other_columns(first: Artifact, *others: Artifact) -> dict[str, NDArray[Any]
 
     def columns(artifact: Artifact) -> list[str]:
         names = (name for name in artifact.names() if "/" not in name)
-        return [name for name in names if name != "gei" and name not in _KEYS]
+        return [name for name in names if name != main_column(artifact) and name not in _KEYS]
 
     for other in others:
         if columns(first) != columns(other):
             raise MixtureError(
                 f"{first.path} has the columns {', '.join(columns(first)) or 'none'} beside its "
-                f"images, and {other.path} has {', '.join(columns(other)) or 'none'}.",
+                f"images or vectors, and {other.path} has {', '.join(columns(other)) or 'none'}.",
                 hint="Make both with the same version of gaitkit.",
             )
     found = {name: [item.read(name) for item in (first, *others)] for name in columns(first)}

@@ -1,4 +1,4 @@
-"""The stage `evaluate`: GEIs, measured or translated, or embeddings become identification results."""
+"""The stage `evaluate`: GEIs, measured or translated, or embeddings become results."""
 
 from __future__ import annotations
 
@@ -397,8 +397,8 @@ def _check_unseen(artifact: Artifact, split: Split) -> None:
 def _quality(artifact: Artifact, truth: Path, split: Split) -> QualityTable:
     if artifact.kind == "embedding":
         raise OptionError(
-            f"{artifact.path} holds identity embeddings: there are no images that could be compared "
-            "with the `truth`.",
+            f"{artifact.path} holds identity embeddings: there are no images that could be "
+            "compared with the `truth`.",
             hint="Evaluate the GEIs with `truth`, and the embeddings without.",
         )
     with open_artifact(truth, kind="gei") as measured:

@@ -12,9 +12,21 @@ from numpy.typing import NDArray
 
 from gaitkit.arguments import as_path, whole_number
 from gaitkit.artifacts import Artifact, open_artifact
+from gaitkit.artifacts.embeddings import VECTORS, EmbedderInfo
 from gaitkit.errors import OptionError, ProtocolError
 from gaitkit.identification.calibration import Calibration, read_calibration
-from gaitkit.identification.features import FEATURES, LinearProjection, check_finite
+from gaitkit.identification.features import (
+    FEATURES,
+    Feature,
+    LinearProjection,
+    check_finite,
+    get_feature,
+    main_column,
+    own_feature,
+    own_metric,
+    parts_of,
+    vector_columns,
+)
 from gaitkit.identification.gallery import (
     Answer,
     Candidate,
@@ -22,9 +34,9 @@ from gaitkit.identification.gallery import (
     check_threshold,
     nearest_people,
 )
-from gaitkit.identification.metrics import DEFAULT_METRIC, Metric, get_metric
+from gaitkit.identification.metrics import Metric, get_metric
 from gaitkit.stages.enroll import refuse_mixture
-from gaitkit.stages.evaluate import artifact_path
+from gaitkit.stages.evaluate import COMPARED, artifact_path
 
 __all__ = ["Answer", "Candidate", "Identification", "identify"]
 
@@ -36,19 +48,20 @@ class _Rows:
 
     def __init__(self, artifact: Artifact, projection: LinearProjection | None) -> None:
         self._artifact, self._projection = artifact, projection
-        count, *size = artifact.shape("gei")
+        self._column = main_column(artifact)
+        count, *size = artifact.shape(self._column)
         columns = int(np.prod(size))
         if projection is not None and len(projection.mean) != columns:
             raise ProtocolError(
-                f"The feature was fitted on {len(projection.mean)} pixels; {artifact.path} has "
+                f"The feature was fitted on {len(projection.mean)} values; {artifact.path} has "
                 f"{columns}."
             )
         self.shape = (count, columns if projection is None else projection.matrix.shape[1])
-        self.dtype = artifact.dtype("gei") if projection is None else np.dtype(np.float64)
+        self.dtype = artifact.dtype(self._column) if projection is None else np.dtype(np.float64)
 
     def __getitem__(self, rows: NDArray[np.int64], /) -> NDArray[Any]:
         first = int(rows.min())
-        block = self._artifact.read_rows("gei", first, int(rows.max()) + 1)
+        block = self._artifact.read_rows(self._column, first, int(rows.max()) + 1)
         check_finite(block, str(self._artifact.path))
         vectors = block.reshape(len(block), -1)[rows - first]
         if self._projection is None:
@@ -63,28 +76,28 @@ def identify(
     gallery: Path | str,
     *,
     top: int = 5,
-    feature: str = "pixels",
-    metric: Metric | str = DEFAULT_METRIC,
+    feature: str | None = None,
+    metric: Metric | str | None = None,
     threshold: float | None = None,
     fpir: float | None = None,
     calibration: Path | str | None = None,
     device: str = "cpu",
     threads: int | None = None,
 ) -> Identification:
-    """Search each sequence of one GEI artefact among all sequences of another.
+    """Search each sequence of GEIs or embeddings among all sequences of another artefact.
 
     `gaitkit.identify` also takes images in memory, and their names.
 
     Parameters
     ----------
     probes, gallery : path-like
-        `gei` artefacts, made in the same way.
+        `gei` artefacts, or `embedding` ones, made in the same way.
     top : int
         How many people are listed for each probe, at least 1.
-    feature : str
-        ``pixels``, or one that was fitted in `calibration`.
-    metric : str or Metric
-        Of `METRICS`.
+    feature : str, optional
+        ``pixels`` of GEIs, ``vectors`` of embeddings, or one that was fitted in `calibration`.
+    metric : str or Metric, optional
+        Of `METRICS`; by default Euclid's, and of embeddings the one that their embedder names.
     threshold : float, optional
         Who is further away than this from everybody is unknown; in the metric's units.
     fpir : float, optional
@@ -115,22 +128,27 @@ def identify(
     >>> identify("unknown.h5", "gallery.h5", top=3).names  # doctest: +SKIP
     ['001', '014']
     """
-    chosen = get_metric(metric)
+    given = None if metric is None else get_metric(metric)
     calibration = None if calibration is None else as_path(calibration, "calibration")
     threads = None if threads is None else whole_number(threads, "threads", 0)
-    _check_options(chosen, top, feature, threshold, fpir, calibration)
+    _check_options(given, top, feature, threshold, fpir, calibration)
     probes, gallery = (artifact_path(item, "identify") for item in (probes, gallery))
-    with open_artifact(probes, kind="gei") as searched, open_artifact(gallery, kind="gei") as known:
+    with open_artifact(probes, COMPARED) as searched, open_artifact(gallery, COMPARED) as known:
         refuse_mixture(known, searched)
+        feature = own_feature(known) if feature is None else feature
+        compared = _feature_of(feature, known)
+        chosen = get_metric(own_metric(known, compared)) if given is None else given
+        check_threshold(chosen, threshold)
         people = known.labels.subjects()
         told = None
         if calibration is not None:
             told = read_calibration(calibration, known, feature, chosen.name)
         projection = None if told is None or not _is_fitted(feature) else told.projection
         if _is_fitted(feature) and projection is None:
+            own = own_feature(known)
             raise OptionError(
-                f"{feature} of {calibration} is no feature that can be computed from pixels.",
-                hint="Use pixels, or a fitted feature such as lda.",
+                f"{feature} of {calibration} is no feature that can be computed from {own}.",
+                hint=f"Use {own}, or a fitted feature such as lda.",
             )
         if fpir is not None and told is not None:
             threshold = told.threshold(fpir)
@@ -148,7 +166,7 @@ def identify(
             np.unique(known.labels.subject.astype(str), return_inverse=True)[1],
             vectors[np.arange(vectors.shape[0])] if vectors.shape[0] else np.zeros(vectors.shape),
             min(top, len(people)),
-            chosen,
+            chosen.for_parts(parts_of(known, compared)),
             device=device,
             threads=threads,
         )
@@ -156,13 +174,25 @@ def identify(
             _answer(probe, searched, known, rows[probe], distances[probe], threshold)
             for probe in range(len(searched.labels))
         )
-    return Identification(answers, feature, chosen.name, threshold, len(people))
+        embedder = EmbedderInfo.of(known.parameters) if known.kind == "embedding" else None
+    return Identification(answers, feature, chosen.name, threshold, len(people), embedder)
+
+
+def _feature_of(name: str, artifact: Artifact) -> Feature:
+    """A feature by name; one that was fitted on what the artefact holds may have any."""
+    if name in ("pixels", VECTORS):
+        return get_feature(name, vector_columns(artifact), artifact.path)
+    return Feature(fit=_never, name=name)
+
+
+def _never(vectors: Any, labels: Any, threads: int | None) -> LinearProjection:
+    raise AssertionError("What identifies is fitted beforehand.")
 
 
 def _check_options(
-    metric: Metric,
+    metric: Metric | None,
     top: int,
-    feature: str,
+    feature: str | None,
     threshold: float | None,
     fpir: float | None,
     calibration: Path | None,
@@ -178,17 +208,18 @@ def _check_options(
         )
     if fpir is not None and not (isinstance(fpir, Real) and 0.0 < fpir < 1.0):
         raise OptionError(f"A false-positive rate is above 0 and below 1; got {fpir!r}.")
-    if _is_fitted(feature) and calibration is None:
+    if feature is not None and _is_fitted(feature) and calibration is None:
         raise OptionError(
             f"The feature {feature} must have been fitted.",
             hint="Give `calibration`: results that evaluate has written of this feature.",
         )
-    check_threshold(metric, threshold)
+    if metric is not None:
+        check_threshold(metric, threshold)
 
 
 def _is_fitted(feature: str) -> bool:
     """Whether vectors of a feature need what was fitted for some results."""
-    return feature not in FEATURES or FEATURES[feature].fit is not None
+    return feature != VECTORS and (feature not in FEATURES or FEATURES[feature].fit is not None)
 
 
 def _warn_of_size(calibration: Calibration, people: int) -> None:

@@ -29,7 +29,7 @@ def l1(monkeypatch):
 @pytest.mark.usefixtures("toy")
 def test_a_toy_metric_through_the_command_line(gaitkit, write_gei, tmp_path):
     geis, output = write_gei(), tmp_path / "results.h5"
-    assert "euclidean|manhattan|cosine|toy" in gaitkit("evaluate", "--help").stdout
+    assert "euclidean|manhattan|cosine|parts|toy" in gaitkit("evaluate", "--help").stdout
     assert gaitkit("evaluate", geis, "--metric", "toy", "-o", output).code == 0
     (result,) = read_results(output)
     assert result.metric == "toy"
@@ -50,7 +50,7 @@ def test_a_toy_metric_through_the_command_line(gaitkit, write_gei, tmp_path):
 def test_a_wrong_name_is_refused_with_the_registrys_names(gaitkit, write_gei):
     ran = gaitkit("evaluate", write_gei(), "--metric", "euclid")
     assert ran.code == 2
-    assert "'euclidean', 'manhattan', 'cosine', 'toy'" in ran.stderr
+    assert "'euclidean', 'manhattan', 'cosine', 'parts', 'toy'" in ran.stderr
     with pytest.raises(OptionError, match="(?s)no metric 'tyo'.*Did you mean 'toy'"):
         get_metric("tyo")
 

@@ -83,8 +83,7 @@ def test_a_measured_result(raw: Entry) -> None:
 
 def test_without_a_command_line_they_are_calls(raw: Entry) -> None:
     assert written_steps(steps([raw]))[1] == (
-        "evaluate(path='gei.h5', protocol='halves', features=['pixels'], metrics=['euclidean'], "
-        "k=1, rounding='none', output='raw.h5')"
+        "evaluate(path='gei.h5', protocol='halves', k=1, rounding='none', output='raw.h5')"
     )
     assert python_call("report", {}) == "report()"
 

@@ -9,7 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.identification.crossview import CrossViewTable
-from gaitkit.identification.published import MARK, PublishedSystem, published_systems
+from gaitkit.identification.published import (
+    MARK,
+    PublishedSystem,
+    means_told,
+    published_systems,
+)
 from gaitkit.reporting.page.charts import Chart, Curve, Pen, chart, histogram
 from gaitkit.reporting.page.inputs import Entry
 
@@ -25,12 +30,14 @@ _MARKS = (0.1, 1.0, 5.0, 20.0, 50.0, 80.0, 95.0, 99.0)
 class AngleCharts(NamedTuple):
     """One chart per probe set, what is drawn in them, and the protocol of the published figures.
 
-    `published` is empty where there are none.
+    `published` is empty where there are none; `means` tells those systems of which nothing but
+    means over all views is published.
     """
 
     charts: list[Chart]
     legend: list[Pen]
     published: str
+    means: str = ""
 
 
 def rate_by_angle(table: CrossViewTable) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -89,7 +96,11 @@ def angle_charts(entries: Sequence[Entry]) -> AngleCharts:
             )
         )
     dashed = any(pen.dashed for pen in shown.values())
-    return AngleCharts(charts, list(shown.values()), systems[0].protocol if dashed else "")
+    if not dashed:
+        return AngleCharts(charts, list(shown.values()), "")
+    head, told = means_told()
+    means = f"{head}: {', '.join(told)}."
+    return AngleCharts(charts, list(shown.values()), systems[0].protocol, means)
 
 
 def _published(

@@ -111,6 +111,8 @@ def page(
             first=first,
             enrolled=len(set(first.labels.subject[first.split.gallery].tolist())),
             several=len(entries) > 1,
+            embedded=_embedded(entries),
+            without_pictures=not geis and any(entry.result.embedders for entry in entries),
             headline=headline(entries),
             matrices=matrices(entries),
             cameras=camera_lines(entries),
@@ -130,6 +132,17 @@ def page(
             script_sha256=digest,
         )
     )
+
+
+def _embedded(entries: Sequence[Entry]) -> list[str]:
+    """By whom the vectors of each further result were embedded; the first says so itself."""
+    told = entries[0].result.remarks()
+    return [
+        f"{entry.key}: {embedder.remark}"
+        for entry in entries[1:]
+        for embedder in entry.result.embedders
+        if embedder.remark not in told
+    ]
 
 
 def _templates() -> Environment:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact, InputRef, TrainedOn, open_artifact
+from gaitkit.artifacts.embeddings import EmbedderInfo
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import MixtureError, OptionError
 from gaitkit.identification.figures.paired import check_comparable
@@ -33,6 +34,7 @@ __all__ = [
     "ResultsFile",
     "SourceFile",
     "Translation",
+    "images_behind",
     "model_digest",
     "read_entries",
     "read_geis",
@@ -277,10 +279,12 @@ def read_entries(paths: Sequence[str | Path]) -> list[Entry]:
 
 def _described(file: ResultsFile) -> str:
     translation = translation_of(file.parameters.get("input", {}))
+    embedder = EmbedderInfo.of(file.parameters.get("input", {}))
+    titles = [item.title for item in (translation, embedder) if item is not None]
     # With several inputs the parameters are those of the first one alone.
-    if translation is None or len(file.inputs) != 1:
+    if not titles or len(file.inputs) != 1:
         return file.title
-    return f"{file.title} ({translation.title})"
+    return f"{file.title} ({'; '.join(titles)})"
 
 
 def _titles(paths: Sequence[Path]) -> list[str]:
@@ -348,6 +352,8 @@ def read_geis(paths: Sequence[str | Path], entries: Sequence[Entry]) -> list[Gei
     """
     files = _told_apart([_read_geis(Path(path)) for path in paths])
     evaluated = {ref for entry in entries for ref in entry.file.inputs}
+    # An embedding has no pictures; the images that it was made of have.
+    evaluated |= {ref for entry in entries for ref in images_behind(entry.file)}
     behind = {ref for file in files if file.ref in evaluated for ref in file.inputs}
     for path, file in zip(paths, files, strict=True):
         if file.ref not in evaluated | behind and not evaluated & set(file.inputs):
@@ -361,8 +367,23 @@ def read_geis(paths: Sequence[str | Path], entries: Sequence[Entry]) -> list[Gei
     return files
 
 
+def images_behind(file: ResultsFile) -> list[InputRef]:
+    """The GEIs of which evaluated embeddings were made, as far as the results say."""
+    found = []
+    for item in file.parameters.get("behind", []):
+        match item:
+            case ["gei", str() as digest]:
+                found.append(InputRef("gei", digest))
+    return found
+
+
 def _read_geis(path: Path) -> GeiFile:
-    with open_artifact(path, kind="gei", guarded=True) as artifact:
+    with open_artifact(path, kind=("gei", "embedding"), guarded=True) as artifact:
+        if artifact.kind == "embedding":
+            raise MixtureError(
+                f"{path} holds identity embeddings, which have no pictures.",
+                hint="Give the GEIs that they were made of, or leave the pictures out.",
+            )
         images = artifact.read("gei")
         translation = translation_of(artifact.parameters)
         if translation is None and images.dtype.kind == "f":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gaitkit.artifacts.summary import count_reasons
 from gaitkit.dropped import REASONS, DroppedRow
@@ -127,8 +127,15 @@ def _parameters(file: SourceFile) -> str:
 
 
 def _seen(file: ResultsFile) -> str:
+    if any(item.get("trained_on") == "unknown" for item in _embedders(file)):
+        return "unknown: nobody knows whom the model behind the vectors was trained on"
     if not file.trained_on:
         return "nobody: no model is behind this input"
     roles = [row.role for row in file.trained_on]
     counts = {role: roles.count(role) for role in sorted(set(roles))}
     return ", ".join(f"{count} people for {role}" for role, count in counts.items())
+
+
+def _embedders(file: ResultsFile) -> list[dict[str, Any]]:
+    described = file.parameters.get("embedders", [])
+    return [item for item in described if isinstance(item, dict)]

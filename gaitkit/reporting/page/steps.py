@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.artifacts import InputRef
+from gaitkit.artifacts.embeddings import ELSEWHERE, EmbedderInfo
 from gaitkit.identification.results import EvaluationResult
 from gaitkit.protocols import PROTOCOLS
 from gaitkit.reporting.page.inputs import (
@@ -23,6 +24,7 @@ from gaitkit.reporting.page.inputs import (
     ModelFile,
     ResultsFile,
     Translation,
+    images_behind,
     model_digest,
     translation_of,
 )
@@ -36,7 +38,7 @@ __all__ = ["Step", "WriteStep", "python_call", "steps", "written_steps"]
 WriteStep = Callable[[str, Mapping[str, Any]], str]
 """Writes a step down in one line: stage and parameters in, text out."""
 
-_MEASURED, _TRANSLATED = "gei.h5", "translated.h5"
+_MEASURED, _TRANSLATED, _EMBEDDED = "gei.h5", "translated.h5", "embedded.h5"
 """Stand-ins for the names of files, which artefacts do not record."""
 
 
@@ -46,7 +48,7 @@ class Step(NamedTuple):
     Attributes
     ----------
     stage : str
-        ``make_gei``, ``train``, ``translate``, ``evaluate`` or ``report``.
+        ``make_gei``, ``train``, ``translate``, ``embed``, ``evaluate`` or ``report``.
     parameters : mapping
         By name; what was not asked for is left out.
     note : str
@@ -150,6 +152,10 @@ class _Source:
         Which one.
     model : ModelFile or None
         That translator's file.
+    embedder : EmbedderInfo or None
+        What then made vectors of it, which were evaluated under the name `embedded`.
+    embedded : str
+        See there.
     """
 
     name: str
@@ -158,6 +164,13 @@ class _Source:
     translated: bool
     translation: Translation | None = None
     model: ModelFile | None = None
+    embedder: EmbedderInfo | None = None
+    embedded: str = ""
+
+    @property
+    def evaluated(self) -> str:
+        """The file that was evaluated."""
+        return self.embedded or self.name
 
 
 class _Known:
@@ -169,6 +182,8 @@ class _Known:
 
     def source(self, file: ResultsFile, place: int) -> _Source:
         """One of the inputs of a results file."""
+        if file.inputs[place].kind == "embedding":
+            return self._embedded(file, place)
         found = self.geis.get(file.inputs[place])
         if found is None and place > 0:
             # Only the first input's parameters are recorded with the results.
@@ -189,6 +204,27 @@ class _Known:
             translated,
             translation,
             self.models.get(model_digest(parameters) or ""),
+        )
+
+    def _embedded(self, file: ResultsFile, place: int) -> _Source:
+        name = _EMBEDDED if len(file.inputs) == 1 else f"embedded-{place + 1}.h5"
+        # Only the first input's parameters are recorded with the results.
+        parameters = file.parameters.get("input", {}) if place == 0 else {}
+        behind = [self.geis[ref] for ref in images_behind(file) if ref in self.geis]
+        translation = translation_of(parameters)
+        made_of = _stand_in(translation) if translation else _MEASURED
+        if place == 0 and len(behind) == 1:
+            made_of = behind[0].name
+        return _Source(
+            made_of,
+            _MEASURED if translation else made_of,
+            # Vectors from elsewhere have no images.
+            parameters if "silhouettes" in parameters else None,
+            translation is not None,
+            translation,
+            self.models.get(model_digest(parameters) or ""),
+            EmbedderInfo.of(parameters) or EmbedderInfo("embedder", known=place > 0),
+            name,
         )
 
     def _measured(self, translated: GeiFile | None) -> str:
@@ -212,7 +248,24 @@ def _making(source: _Source, protocol: str) -> list[Step]:
         made.append(_make_gei(source.parameters, source.measured))
     if source.translated:
         made += _translating(source, protocol)
+    if source.embedder is not None:
+        made.append(_embed(source, source.embedder))
     return made
+
+
+def _embed(source: _Source, embedder: EmbedderInfo) -> Step:
+    """How vectors were made, or taken from elsewhere."""
+    if not embedder.known:
+        asked = {"source": "vectors.npz", "output": source.embedded, "metric": embedder.metric}
+        asked |= {} if embedder.name == ELSEWHERE else {"name": embedder.name}
+        return Step("embed", asked)
+    model = f"{embedder.name.replace('/', '-')}.h5"
+    last = {"weights": "last"} if embedder.weights == "last" else {}
+    return Step(
+        "embed",
+        {"input": source.name, "model": model, **last, "output": source.embedded},
+        f"its training: gaitkit inspect {shlex.quote(model)}",
+    )
 
 
 def _make_gei(parameters: Mapping[str, Any], output: str) -> Step:
@@ -333,10 +386,10 @@ def _evaluate(
     counted = any(number.failures_to_acquire.counted for number in result.numbers.values())
     split, view = result.split, result.labels.view
     chosen: dict[str, Any] = {
-        "fuse_with": [source.name for source in others],
+        "fuse_with": [source.evaluated for source in others],
         "protocol": protocol,
-        "features": list(dict.fromkeys(feature for feature, _ in pairs)),
-        "metrics": list(dict.fromkeys(metric for _, metric in pairs)),
+        "features": _unless_own([feature for feature, _ in pairs], _own_features(sources)),
+        "metrics": _unless_own([metric for _, metric in pairs], _own_metrics(sources)),
         "k": result.k,
         "count_failures": counted,
         "rounding": result.rounding,
@@ -347,7 +400,23 @@ def _evaluate(
         "seed": file.seed or 0,
     }
     chosen = {name: value for name, value in chosen.items() if value not in (None, False, [])}
-    return Step("evaluate", {"path": first.name, **chosen, "output": _output(file)})
+    return Step("evaluate", {"path": first.evaluated, **chosen, "output": _output(file)})
+
+
+def _unless_own(asked: Sequence[str], own: Sequence[str]) -> list[str]:
+    """What was asked for; nothing where it is what the files are compared by anyway."""
+    several = list(dict.fromkeys(asked))
+    return [] if several == ["+".join(dict.fromkeys(own))] else several
+
+
+def _own_features(sources: Sequence[_Source]) -> list[str]:
+    return ["pixels" if source.embedder is None else "vectors" for source in sources]
+
+
+def _own_metrics(sources: Sequence[_Source]) -> list[str]:
+    return [
+        "euclidean" if source.embedder is None else source.embedder.metric for source in sources
+    ]
 
 
 def _only_view(shown: NDArray[np.float64], there: NDArray[np.float64]) -> float | None:
