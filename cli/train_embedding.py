@@ -16,7 +16,16 @@ from gaitkit.embedders.registry import embedder_names
 if TYPE_CHECKING:
     from gaitkit.embedders.config import EmbedderConfig
 
-_VARIED = ("shear", "stretch", "shift", "rotate", "erase", "warp")
+_VARIED = (
+    "shear",
+    "stretch",
+    "shift",
+    "rotate",
+    "rotate_chance",
+    "erase",
+    "erase_area",
+    "warp",
+)
 _TRAINING = (
     "iterations",
     "people",
@@ -68,7 +77,9 @@ def _varied(name: str, largest: float, help: str) -> training_options.Decorator:
     _varied("stretch", 1, "Stretch them by a factor of up to exp(±FLOAT)."),
     _varied("shift", 64, "Move them by up to this many pixels."),
     _varied("rotate", 180, "Turn them by up to this many degrees."),
+    _varied("rotate-chance", 1, "Probability that one is turned at all."),
     _varied("erase", 1, "Probability that a box of each is blanked."),
+    _varied("erase-area", 1, "Above 0, the box covers up to this share of the image."),
     training_options.warp,
     click.option(
         "--normal-condition",

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from gaitkit.embedders.systems.gaitset import GaitSetConfig as GaitSetConfig
     from gaitkit.embedders.systems.gei_parts import GeiParts as GeiParts
     from gaitkit.embedders.systems.gei_parts import GeiPartsConfig as GeiPartsConfig
+    from gaitkit.stages.embed import embed as embed
+    from gaitkit.stages.train_embedding import train_embedding as train_embedding
     from gaitkit.training.geis import GeiSet as GeiSet
 else:
     __all__, __getattr__, __dir__ = lazy_names(
@@ -32,6 +34,8 @@ else:
             "gaitkit.embedders.systems.gaitbase": ["GaitBase", "GaitBaseConfig"],
             "gaitkit.embedders.systems.gaitset": ["GaitSet", "GaitSetConfig"],
             "gaitkit.embedders.systems.gei_parts": ["GeiParts", "GeiPartsConfig"],
+            "gaitkit.stages.embed": ["embed"],
+            "gaitkit.stages.train_embedding": ["train_embedding"],
             "gaitkit.training.geis": ["GeiSet"],
         },
     )
