@@ -2,8 +2,8 @@
 
 Frames become silhouettes, silhouettes become a gait energy image (GEI), the GEI is translated to
 the 90° normal-walking GEI of the same person or embedded as a vector that tells who it is, and
-those are matched. Each arrow is a stage that reads an HDF5 artefact and writes the next one; the rooms below hold the functions on
-arrays behind them.
+those are matched. Each arrow is a stage that reads an HDF5 artefact and writes the next one; the
+rooms below hold the functions on arrays behind them.
 
 What a notebook needs is here. A name is imported when it is first used, so that ``import gaitkit``
 is quick and loads no torch.

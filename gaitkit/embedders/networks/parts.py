@@ -139,8 +139,9 @@ def strips(maps: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:
     """
     found = []
     for count in counts:
-        channels, rows, columns = maps.shape[1:]
-        parts = maps.reshape(len(maps), channels, count, rows // count * columns)
+        # Not len(maps), which would be a constant where a network is traced to be exported.
+        number, channels, rows, columns = maps.shape
+        parts = maps.reshape(number, channels, count, rows // count * columns)
         found.append(parts.mean(dim=3) + parts.amax(dim=3))
     return torch.cat(found, dim=2).transpose(1, 2)
 

@@ -70,7 +70,7 @@ class GaitBaseNet(EmbeddingNet):
     def __init__(self, config: GaitBaseConfig) -> None:
         neck = None
         if config.softmax_weight > 0:
-            neck = PartNeck(config.part_count, config.values, config.people)
+            neck = PartNeck(config.part_count, config.values, config.subjects)
         super().__init__(neck)
         half, width = config.stem == "half", config.width
         self.stem = nn.Sequential(

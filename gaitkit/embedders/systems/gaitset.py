@@ -79,7 +79,7 @@ class GaitSetNet(EmbeddingNet):
         parts = 2 * sum(self.counts)
         neck = None
         if config.softmax_weight > 0:
-            neck = PartNeck(parts, config.values, config.people)
+            neck = PartNeck(parts, config.values, config.subjects)
         super().__init__(neck)
         first, second, third = config.width, 2 * config.width, 4 * config.width
         normed = config.norm == "batch"
