@@ -96,7 +96,7 @@ def _refuse_what_does_not_fit(kind: str, output: Path, chosen: bool, weights: st
         if chosen:
             raise OptionError("--subject, --condition and --view choose images; this is a model.")
         if output.suffix != ".onnx":
-            raise OptionError(f"A {kind} becomes a file that ends in .onnx, not {output}.")
+            raise OptionError(f"A model becomes a file that ends in .onnx, not {output}.")
     elif weights is not None:
         what = "vectors" if kind == "embedding" else "images"
         raise OptionError(f"--weights chooses those of a model; these are {what}.")
