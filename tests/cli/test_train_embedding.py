@@ -56,7 +56,7 @@ def write(path: Path, people: int = 8, size: int = 16, **changes: object) -> Pat
     own = {key.subject: generator.uniform(0.5, size / 2, 4) for key in keys}
     images: list[NDArray[np.uint8]] = []
     for key in keys:
-        body = 60 * (across < np.repeat(own[key.subject], size // 4)[:, None])
+        body = 60 * (across < np.repeat(own[key.subject], -(-size // 4))[:size, None])
         images.append((body + generator.integers(0, 195, (size, size))).astype(np.uint8))
     options = {
         "kind": "gei",
@@ -325,7 +325,7 @@ def test_spoilt_weights_give_no_embedding(
     seal(spoilt)
     ran = gaitkit("embed", geis, "--model", spoilt, "-o", tmp_path / "e.h5")
     assert ran.code == 1
-    assert "gives values that are not numbers" in ran.stderr
+    assert "holds values that are not numbers" in ran.stderr
     assert not (tmp_path / "e.h5").exists()
 
 
