@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,6 +15,9 @@ from gaitkit.errors import OptionError
 if TYPE_CHECKING:
     from gaitkit.artifacts import Artifact
 
+_MODELS = {"translator": "gaitkit.translators.onnx", "embedder": "gaitkit.embedders.onnx"}
+"""Kinds of models, and where each becomes an ONNX file."""
+
 
 @click.command("export", short_help="Write images, vectors or a model for other programs.")
 @click.argument("artifact", type=options.INPUT_FILE)
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     required=True,
     help="Of images: a folder for PNGs by CASIA-B name, or a file that ends in .npz. Of an "
-    "embedding: a file that ends in .npz or .csv. Of a translator: a file that ends in .onnx.",
+    "embedding: a file that ends in .npz or .csv. Of a model: a file that ends in .onnx.",
 )
 @selection
 @click.option(
@@ -36,7 +40,7 @@ if TYPE_CHECKING:
 @click.option(
     "--weights",
     type=click.Choice(["best", "last"]),
-    help="Which weights of a translator.  [default: the best, where its training was validated]",
+    help="Which weights of a model.  [default: the best, where its training was validated]",
 )
 @options.overwrite
 @options.verbosity
@@ -50,7 +54,7 @@ def command(
     weights: str | None,
     overwrite: bool,
 ) -> None:
-    """Write GEIs or silhouettes as PNGs or .npz, vectors as .npz or CSV, a translator as ONNX.
+    """Write GEIs or silhouettes as PNGs or .npz, vectors as .npz or CSV, a model as ONNX.
 
     GEIs become OUTPUT/001/nm-01/001-nm-01-090.png, silhouettes
     OUTPUT/001/nm-01/090/001-nm-01-090-001.png: folders that gaitkit make-gei reads again. So are
@@ -60,45 +64,46 @@ def command(
     gaitkit embed --from reads again, or a line of CSV each.
 
     A translator's ONNX file takes and gives GEIs as float32 of shape (n, height, width), grey
-    values 0..255; how they must be made is in its metadata.
+    values 0..255. An embedder's takes those, or silhouettes of shape (n, frames, height, width),
+    and gives vectors of shape (n, parts, values). How the images must be made is in its metadata.
     """
     from gaitkit.artifacts import open_artifact
 
     chosen, wrote = (subjects, conditions, views), console.writing(output)
-    kinds = ("gei", "silhouettes", "translator", "embedding")
+    kinds = ("gei", "silhouettes", "embedding", *_MODELS)
     with open_artifact(artifact, kinds, guarded=True) as opened:
-        _refuse_what_does_not_fit(opened.kind, output, any(chosen), weights)
-        if opened.kind == "embedding":
+        kind = opened.kind
+        _refuse_what_does_not_fit(kind, output, any(chosen), weights)
+        if kind == "embedding":
             if folder_format is not None:
                 raise OptionError("--format is that of images; these are vectors.")
             _export_vectors(opened, output, chosen, overwrite=overwrite)
             return
         if folder_format is not None and output.suffix in (".npz", ".onnx"):
             raise OptionError(f"--format is that of a folder; {output} is a file.")
-        if opened.kind != "translator":
+        if kind not in _MODELS:
             _export_images(
                 opened, output, chosen, format=folder_format or "png", overwrite=overwrite
             )
             return
-    from gaitkit.translators.onnx import export_onnx
-
+    export_onnx = importlib.import_module(_MODELS[kind]).export_onnx
     export_onnx(artifact, output, weights=weights, overwrite=overwrite)
     wrote(".")
 
 
 def _refuse_what_does_not_fit(kind: str, output: Path, chosen: bool, weights: str | None) -> None:
-    if kind == "translator":
+    if kind in _MODELS:
         if chosen:
             raise OptionError("--subject, --condition and --view choose images; this is a model.")
         if output.suffix != ".onnx":
-            raise OptionError(f"A translator becomes a file that ends in .onnx, not {output}.")
+            raise OptionError(f"A model becomes a file that ends in .onnx, not {output}.")
     elif weights is not None:
         what = "vectors" if kind == "embedding" else "images"
-        raise OptionError(f"--weights chooses those of a translator; these are {what}.")
+        raise OptionError(f"--weights chooses those of a model; these are {what}.")
     elif kind == "embedding" and output.suffix not in (".npz", ".csv"):
         raise OptionError(f"Vectors become a file that ends in .npz or .csv, not {output}.")
     elif output.suffix == ".onnx":
-        raise OptionError(f"Only a translator becomes an ONNX file; {kind} become PNGs or .npz.")
+        raise OptionError(f"Only a model becomes an ONNX file; {kind} become PNGs or .npz.")
 
 
 def _export_vectors(

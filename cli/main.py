@@ -33,6 +33,7 @@ COMMANDS = {
     "normalize": "normalize",
     "make-gei": "make_gei",
     "train-gan": "train_gan",
+    "train-embedding": "train_embedding",
     "models": "models",
     "translate": "translate",
     "embed": "embed",

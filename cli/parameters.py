@@ -192,11 +192,11 @@ def _constant(value: object) -> str:
 
 def _settings_of_systems() -> set[str]:
     """What ``--set`` takes; looked up only for a name that no command knows."""
+    from gaitkit.embedders.registry import embedder_class, embedder_names
     from gaitkit.training.config import describe_settings
     from gaitkit.translators.registry import translator_class, translator_names
 
+    systems = [*map(translator_class, translator_names()), *map(embedder_class, embedder_names())]
     return {
-        setting.name
-        for system in translator_names()
-        for setting in describe_settings(translator_class(system).config_class)
+        setting.name for system in systems for setting in describe_settings(system.config_class)
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gaitkit.cli import console
-from gaitkit.cli.train_gan import stop_on_signal
+from gaitkit.cli.training_runs import stop_on_signal
 
 if TYPE_CHECKING:
     from gaitkit.stages.run import PipelineOptions

@@ -10,7 +10,7 @@ import click
 from gaitkit.cli import console, options
 from gaitkit.cli.frames import average_fields, silhouette_fields
 from gaitkit.cli.pipeline import run_and_print
-from gaitkit.cli.training_options import training_choice, training_options
+from gaitkit.cli.translator_options import translator_choice, translator_options
 
 if TYPE_CHECKING:
     from gaitkit.protocols import Protocol
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @options.protocol
 @options.silhouette_options
 @options.gei_options
-@training_options
+@translator_options
 @options.seed
 @options.workers
 @click.option("--overwrite", is_flag=True, help="Replace files that this command has not made.")
@@ -53,7 +53,7 @@ def command(
     from gaitkit.stages.workshop import Workshop
 
     silhouettes, average = silhouette_fields(values), average_fields(values)
-    model = training_choice(values)
+    model = translator_choice(values)
     chosen = PipelineOptions(
         protocol=protocol,
         silhouettes=silhouettes,

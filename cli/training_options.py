@@ -1,4 +1,4 @@
-"""The options of a training, shared by `gaitkit train-gan` and `gaitkit run`.
+"""The options of a training, of whatever kind of model, and what was given of them.
 
 None of them has a default here: what is not given comes from the recipe, from the system, or from
 the model that is trained on.
@@ -6,139 +6,191 @@ the model that is trained on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gaitkit.cli import options
-from gaitkit.translators.recipes import DEFAULT_RECIPE, RECIPES, choose_recipe
-from gaitkit.translators.registry import translator_names
 
-__all__ = ["TrainingChoice", "training_choice", "training_options"]
+if TYPE_CHECKING:
+    from gaitkit.training.config import Config
 
-_FROM_RECIPE = "[default: the recipe's, or the system's]"
-
-_TRAINING = (
-    "iterations",
-    "batch_size",
+__all__ = [
+    "COMPUTING",
+    "FROM_RECIPE",
+    "GOING_ON",
+    "LENGTH",
+    "VALIDATION",
+    "Decorator",
+    "TrainingChoice",
+    "also",
     "balanced",
-    "shift",
+    "batch_size",
+    "choice",
+    "decorated",
+    "named",
+    "settings",
+    "take_up",
     "warp",
-    "target_view",
-    "target_condition",
-    "validation_subjects",
-    "validate_every",
+]
+
+Decorator = Callable[[Any], Any]
+
+FROM_RECIPE = "[default: the recipe's, or the system's]"
+
+COMPUTING: Sequence[Decorator] = (
+    options.device,
+    click.option(
+        "--precision",
+        type=click.Choice(["auto", "fp32", "tf32", "bf16"]),
+        default="auto",
+        help="Precision of the convolutions; weights, losses and optimiser are always float32. "
+        "auto takes bf16 where the processor or GPU has it, and for a training that is "
+        "continued what it began with.",
+    ),
+    click.option(
+        "--threads",
+        type=click.IntRange(1, 1024),
+        help="CPU threads. The last bits of the weights depend on their number, and more "
+        "threads than free cores are many times slower.  [default: the number of cores]",
+    ),
 )
-"""The options that are fields of `TrainingOptions`, under their names."""
+"""Where a training computes, and how."""
+
+VALIDATION: Sequence[Decorator] = (
+    click.option(
+        "--validation-subjects",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="Hold out N training people, score the training on them, and keep the weights "
+        "that score highest.  [default: 0]",
+    ),
+    click.option(
+        "--validate-every",
+        type=click.IntRange(min=1),
+        help="Iterations between scores.  [default: 500]",
+    ),
+    click.option(
+        "--refit",
+        is_flag=True,
+        help="After validation, train again on all training people for as many iterations as "
+        "scored highest.",
+    ),
+)
+"""Training people who are held out."""
+
+LENGTH: Sequence[Decorator] = (
+    click.option(
+        "--iterations", type=click.IntRange(min=1), help=f"Training steps.  {FROM_RECIPE}"
+    ),
+    click.option(
+        "--width",
+        type=click.IntRange(1, 512),
+        help=f"Channels of the first layer; time grows with its square.  {FROM_RECIPE}",
+    ),
+)
+"""How long a training is, and how large the model."""
+
+GOING_ON: Sequence[Decorator] = (
+    click.option(
+        "--checkpoint-every",
+        type=click.IntRange(min=1),
+        default=200,
+        help="Steps between checkpoints; the result does not depend on it.",
+    ),
+    options.seed,
+    click.option(
+        "--resume",
+        is_flag=True,
+        help="Continue the finished OUTPUT to more --iterations; options that are not given stay "
+        "as they were. What grows or falls over a training goes by the new length.",
+    ),
+    options.restart,
+    options.overwrite,
+    options.json_output,
+    options.verbosity,
+)
+"""Stopping and going on, and what every command has."""
 
 
-def training_options(command: options.Function) -> options.Function:
-    """Recipe, settings, length, validation, and where to compute."""
-    for decorate in (
-        click.option(
-            "--threads",
-            type=click.IntRange(1, 1024),
-            help="CPU threads. The last bits of the weights depend on their number, and more "
-            "threads than free cores are many times slower.  [default: the number of cores]",
-        ),
-        click.option(
-            "--precision",
-            type=click.Choice(["auto", "fp32", "tf32", "bf16"]),
-            default="auto",
-            help="Precision of the convolutions; weights, losses and optimiser are always float32. "
-            "auto takes bf16 where the processor or GPU has it, and for a training that is "
-            "continued what it began with.",
-        ),
-        options.device,
-        click.option(
-            "--refit",
-            is_flag=True,
-            help="After validation, train again on all training people for as many iterations as "
-            "scored highest.",
-        ),
-        click.option(
-            "--validate-every",
-            type=click.IntRange(min=1),
-            help="Iterations between scores.  [default: 500]",
-        ),
-        click.option(
-            "--validation-subjects",
-            type=click.IntRange(min=0),
-            metavar="N",
-            help="Hold out N training people, score the training on them, and keep the weights "
-            "that score highest.  [default: 0]",
-        ),
-        click.option(
-            "--target-condition",
-            metavar="NAME",
-            help="Condition of the GEIs that sources are translated to.  [default: nm]",
-        ),
-        click.option(
-            "--target-view",
-            type=click.FloatRange(0, 360),
-            metavar="DEGREES",
-            help="View of the GEIs that sources are translated to.  [default: 90]",
-        ),
-        click.option(
-            "--warp",
-            type=click.FloatRange(0, 3),
-            help=f"Strength of random changes of body proportions.  {_FROM_RECIPE}",
-        ),
-        click.option(
-            "--shift",
-            type=click.IntRange(0, 64),
-            help=f"Shift sources at random by up to this many pixels.  {_FROM_RECIPE}",
-        ),
-        click.option(
-            "--balanced/--uniform",
-            default=None,
-            help=f"Draw every condition equally often, or every source.  {_FROM_RECIPE}",
-        ),
-        click.option(
-            "--batch-size",
-            type=click.IntRange(2, 4096),
-            help=f"Triples in a batch.  {_FROM_RECIPE}",
-        ),
-        click.option(
-            "--width",
-            type=click.IntRange(1, 512),
-            help=f"Channels of the first layer; time grows with its square.  {_FROM_RECIPE}",
-        ),
-        click.option(
-            "--iterations", type=click.IntRange(min=1), help=f"Training steps.  {_FROM_RECIPE}"
-        ),
-        click.option(
-            "--set",
-            "settings",
-            multiple=True,
-            metavar="NAME=VALUE",
-            help="Change a setting of the system, such as l1_weight=30; gaitkit models SYSTEM "
-            "lists them. May be repeated.",
-        ),
-        click.option(
-            "--paired",
-            is_flag=True,
-            help="Add to the system's own losses the L1 to a target of the same person, and "
-            "GaitGAN's identification discriminator.",
-        ),
-        click.option(
-            "--recipe",
-            type=click.Choice(list(RECIPES)),
-            help="Named settings; options that are given override them.  [default: "
-            f"{DEFAULT_RECIPE}]",
-        ),
+def decorated(*decorators: Decorator) -> Callable[[options.Function], options.Function]:
+    """A decorator that adds options in the order in which the help lists them."""
+
+    def decorate(command: options.Function) -> options.Function:
+        for one in reversed(decorators):
+            command = one(command)
+        return command
+
+    return decorate
+
+
+def named(
+    models: Callable[[], Sequence[str]], recipes: Callable[[], Sequence[str]], recipe: str
+) -> Sequence[Decorator]:
+    """``--model`` and ``--recipe``.
+
+    Parameters
+    ----------
+    models, recipes : callable
+        Give the names of both.
+    recipe : str
+        Name of the recipe that is taken where none is given; empty for none.
+    """
+    default = "the recipe's" if recipe else "by what INPUT holds"
+    return (
         click.option(
             "--model",
             "system",
-            type=click.Choice(translator_names()),
-            help="The system, trained as published; gaitkit models says what each is.  [default: "
-            "the recipe's]",
+            type=options.Registered(models),
+            help="The system, trained as published; gaitkit models says what each is.  "
+            f"[default: {default}]",
         ),
-    ):
-        command = decorate(command)
-    return command
+        click.option(
+            "--recipe",
+            type=options.Registered(recipes),
+            help="Named settings; options that are given override them.  [default: "
+            f"{recipe or 'none'}]",
+        ),
+    )
+
+
+def settings(example: str) -> Decorator:
+    """``--set``: settings by name, such as the example."""
+    return click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help=f"Change a setting of the system, such as {example}; gaitkit models SYSTEM lists "
+        "them. May be repeated.",
+    )
+
+
+def batch_size(what: str) -> Decorator:
+    """``--batch-size``: how many of what."""
+    return click.option(
+        "--batch-size", type=click.IntRange(2, 4096), help=f"{what} in a batch.  {FROM_RECIPE}"
+    )
+
+
+def balanced(what: str) -> Decorator:
+    """``--balanced`` and ``--uniform``, of what is drawn."""
+    return click.option("--balanced/--uniform", default=None, help=f"{what}  {FROM_RECIPE}")
+
+
+warp = click.option(
+    "--warp",
+    type=click.FloatRange(0, 3),
+    help=f"Strength of random changes of body proportions.  {FROM_RECIPE}",
+)
+
+
+def also(help: str) -> Decorator:
+    """``--also``: further data sets."""
+    return click.option("--also", type=options.INPUT_FILE, multiple=True, help=help)
 
 
 @dataclass(frozen=True)
@@ -150,7 +202,7 @@ class TrainingChoice:
     system, recipe : str or None
         Names.
     config, training : dict
-        Fields of the system's config and of `TrainingOptions`.
+        Fields of the system's config and of its options of training.
     how : dict
         Refit, device, precision and threads.
     """
@@ -162,13 +214,24 @@ class TrainingChoice:
     how: dict[str, Any]
 
 
-def training_choice(values: Mapping[str, Any]) -> TrainingChoice:
-    """Collect the values of `training_options`, and the seed of the running command.
+def choice(
+    values: Mapping[str, Any],
+    fields: Sequence[str],
+    config_class: Callable[[], type[Config]],
+    config: Mapping[str, Any] | None = None,
+) -> TrainingChoice:
+    """Collect what was given, and the seed of the running command.
 
     Parameters
     ----------
     values : mapping
         The command's parameters.
+    fields : sequence of str
+        Those that are fields of the options of training, under their names.
+    config_class : callable
+        Gives the class of the system's settings; called where some are given.
+    config : mapping, optional
+        Settings that other options have decided; those that are given go before them.
 
     Raises
     ------
@@ -178,28 +241,26 @@ def training_choice(values: Mapping[str, Any]) -> TrainingChoice:
         A setting is unknown or malformed.
     """
     ctx = click.get_current_context()
-    config: dict[str, Any] = {}
-    chosen = choose_recipe(values["system"], values["recipe"])
-    if values["settings"] or values["paired"]:
+    chosen = dict(config or {})
+    if values["settings"]:
         from gaitkit.training.config import parse_settings
-        from gaitkit.translators.registry import translator_class
 
-        config_class = translator_class(chosen.system).config_class
-        if values["paired"]:
-            if config_class.from_parameters(chosen.config).mode == "paired":
-                raise click.UsageError(
-                    f"The recipe {chosen.name} compares with a person's own targets already. Leave "
-                    "out --paired.",
-                    ctx,
-                )
-            config |= config_class.paired_settings()
-        config |= parse_settings(config_class, values["settings"])
+        chosen |= parse_settings(config_class(), values["settings"])
     if values["width"] is not None:
-        if "width" in config:
+        if "width" in chosen:
             raise click.UsageError("Give --width or --set width=…, not both.", ctx)
-        config["width"] = values["width"]
-    training = {name: values[name] for name in _TRAINING if values[name] is not None}
+        chosen["width"] = values["width"]
+    training = {name: values[name] for name in fields if values[name] is not None}
     if ctx.get_parameter_source("seed") is not click.core.ParameterSource.DEFAULT:
         training["seed"] = values["seed"]
     how = {name: values[name] for name in ("refit", "device", "precision", "threads")}
-    return TrainingChoice(values["system"], values["recipe"], config, training, how)
+    return TrainingChoice(values["system"], values["recipe"], chosen, training, how)
+
+
+def take_up(values: dict[str, Any], output: Path, kind: str) -> None:
+    """Of a training that is resumed, settings are those of the system that is trained on."""
+    from gaitkit.training.record import recorded_training
+
+    named_here = values["system"] is not None or values["recipe"] is not None
+    if values["resume"] and output.exists() and not named_here:
+        values["system"] = recorded_training(output, kind).name

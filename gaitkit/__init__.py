@@ -1,9 +1,9 @@
 """gaitkit: recognise people by the way they walk.
 
 Frames become silhouettes, silhouettes become a gait energy image (GEI), the GEI is translated to
-the 90° normal-walking GEI of the same person, and the translated GEI is matched. Each arrow is a
-stage that reads an HDF5 artefact and writes the next one; the rooms below hold the functions on
-arrays behind them.
+the 90° normal-walking GEI of the same person or embedded as a vector that tells who it is, and
+those are matched. Each arrow is a stage that reads an HDF5 artefact and writes the next one; the
+rooms below hold the functions on arrays behind them.
 
 What a notebook needs is here. A name is imported when it is first used, so that ``import gaitkit``
 is quick and loads no torch.
@@ -19,6 +19,7 @@ from gaitkit._version import __version__ as __version__
 if TYPE_CHECKING:
     from gaitkit import artifacts as artifacts
     from gaitkit import datasets as datasets
+    from gaitkit import embedders as embedders
     from gaitkit import errors as errors
     from gaitkit import gei as gei
     from gaitkit import identification as identification
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from gaitkit import translators as translators
     from gaitkit import walkers as walkers
     from gaitkit.artifacts import open_artifact as open_artifact
+    from gaitkit.embedders import GaitBase as GaitBase
+    from gaitkit.embedders import GaitSet as GaitSet
+    from gaitkit.embedders import GeiParts as GeiParts
     from gaitkit.errors import GaitkitError as GaitkitError
     from gaitkit.front import gait_energy_image as gait_energy_image
     from gaitkit.front import identify as identify
@@ -52,6 +56,7 @@ else:
         __name__,
         {
             "gaitkit.artifacts": ["open_artifact"],
+            "gaitkit.embedders": ["GaitBase", "GaitSet", "GeiParts"],
             "gaitkit.errors": ["GaitkitError"],
             "gaitkit.front": ["gait_energy_image", "identify", "normalize_silhouettes"],
             "gaitkit.plots": ["plot_cmc", "plot_geis", "plot_matrix"],
@@ -69,6 +74,7 @@ else:
         modules=[
             "artifacts",
             "datasets",
+            "embedders",
             "errors",
             "gei",
             "identification",

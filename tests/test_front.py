@@ -17,6 +17,7 @@ from gaitkit.labels import Labels, SequenceKey
 ROOMS = (
     "artifacts",
     "datasets",
+    "embedders",
     "gei",
     "identification",
     "protocols",

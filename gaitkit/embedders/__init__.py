@@ -14,8 +14,15 @@ if TYPE_CHECKING:
     from gaitkit.embedders.base import load as load
     from gaitkit.embedders.registry import embedder_class as embedder_class
     from gaitkit.embedders.registry import embedder_names as embedder_names
+    from gaitkit.embedders.silhouette_sets import SilhouetteSet as SilhouetteSet
+    from gaitkit.embedders.systems.gaitbase import GaitBase as GaitBase
+    from gaitkit.embedders.systems.gaitbase import GaitBaseConfig as GaitBaseConfig
+    from gaitkit.embedders.systems.gaitset import GaitSet as GaitSet
+    from gaitkit.embedders.systems.gaitset import GaitSetConfig as GaitSetConfig
     from gaitkit.embedders.systems.gei_parts import GeiParts as GeiParts
     from gaitkit.embedders.systems.gei_parts import GeiPartsConfig as GeiPartsConfig
+    from gaitkit.stages.embed import embed as embed
+    from gaitkit.stages.train_embedding import train_embedding as train_embedding
     from gaitkit.training.geis import GeiSet as GeiSet
 else:
     __all__, __getattr__, __dir__ = lazy_names(
@@ -23,7 +30,12 @@ else:
         {
             "gaitkit.embedders.base": ["Embedder", "load"],
             "gaitkit.embedders.registry": ["embedder_class", "embedder_names"],
+            "gaitkit.embedders.silhouette_sets": ["SilhouetteSet"],
+            "gaitkit.embedders.systems.gaitbase": ["GaitBase", "GaitBaseConfig"],
+            "gaitkit.embedders.systems.gaitset": ["GaitSet", "GaitSetConfig"],
             "gaitkit.embedders.systems.gei_parts": ["GeiParts", "GeiPartsConfig"],
+            "gaitkit.stages.embed": ["embed"],
+            "gaitkit.stages.train_embedding": ["train_embedding"],
             "gaitkit.training.geis": ["GeiSet"],
         },
     )

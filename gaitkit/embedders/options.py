@@ -17,7 +17,9 @@ _LIMITS = {
     "stretch": 1.0,
     "shift": 64.0,
     "rotate": 180.0,
+    "rotate_chance": 1.0,
     "erase": 1.0,
+    "erase_area": 1.0,
     "warp": 3.0,
 }
 
@@ -41,7 +43,7 @@ class EmbedderOptions(TrainingOptions):
         Frames drawn of each sequence, for what embeds sets of silhouettes.
     normal_condition : str
         The normal walk, by which held-out people are enrolled.
-    shear, stretch, shift, rotate, erase, warp : float
+    shear, stretch, shift, rotate, rotate_chance, erase, erase_area, warp : float
         How examples are varied; see `gaitkit.embedders.augmentation.Augmentation`.
 
     Raises
@@ -60,7 +62,9 @@ class EmbedderOptions(TrainingOptions):
     stretch: float = 0.0
     shift: float = 0.0
     rotate: float = 0.0
+    rotate_chance: float = 1.0
     erase: float = 0.0
+    erase_area: float = 0.0
     warp: float = 0.0
 
     BOUNDS: ClassVar[Mapping[str, tuple[int, int]]] = {

@@ -12,7 +12,49 @@ __all__ = ["DEFAULT_EMBEDDER", "EMBEDDER_RECIPES", "choose_embedder"]
 
 DEFAULT_EMBEDDER = "gei-parts"
 
-EMBEDDER_RECIPES: Mapping[str, Recipe] = MappingProxyType({})
+_DEFAULTS = {"gei": DEFAULT_EMBEDDER, "silhouettes": "gaitset"}
+
+_BY_CYCLE = {
+    "stem": "half",
+    "values": 128,
+    "optimizer": "adamw",
+    "schedule": "one-cycle",
+    "learning_rate": 3e-3,
+    "ema_decay": 0.998,
+}
+_FEW_FRAMES = {
+    "iterations": 3_000,
+    "batch_size": 48,
+    "people": 8,
+    "frames": 10,
+    "shear": 0.06,
+    "stretch": 0.1,
+    "shift": 2.0,
+    "erase": 0.3,
+}
+
+EMBEDDER_RECIPES: Mapping[str, Recipe] = MappingProxyType(
+    {
+        recipe.name: recipe
+        for recipe in (
+            Recipe(
+                "gaitset-small",
+                "GaitSet for two cores: half the channels and the resolution, fewer frames",
+                "gaitset",
+                {**_BY_CYCLE, "width": 16, "norm": "batch", "softmax_weight": 1.0},
+                _FEW_FRAMES,
+            ),
+            Recipe(
+                "gaitbase-small",
+                "GaitBase for two cores: an eighth of the channels, half the resolution, fewer "
+                "frames",
+                "gaitbase",
+                {**_BY_CYCLE, "width": 8},
+                {**_FEW_FRAMES, "rotate_chance": 1.0, "rotate": 0.0, "erase_area": 0.0},
+            ),
+        )
+    }
+)
 """All recipes of embedders, by name."""
 
 
@@ -35,7 +77,8 @@ def choose_embedder(system: str | None, recipe: Recipe | str | None, reads: str)
         There is no such recipe, or it is one of another embedder.
     """
     if recipe is None:
-        return Recipe(system or DEFAULT_EMBEDDER, "as published", system or DEFAULT_EMBEDDER)
+        name = system or _DEFAULTS.get(reads, DEFAULT_EMBEDDER)
+        return Recipe(name, "as published", name)
     named = named_recipe(EMBEDDER_RECIPES, recipe)
     if system not in (None, named.system):
         raise OptionError(

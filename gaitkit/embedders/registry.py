@@ -23,6 +23,8 @@ __all__ = [
 
 EMBEDDERS: dict[str, str] = {
     "gei-parts": "gaitkit.embedders.systems.gei_parts:GeiParts",
+    "gaitset": "gaitkit.embedders.systems.gaitset:GaitSet",
+    "gaitbase": "gaitkit.embedders.systems.gaitbase:GaitBase",
 }
 """Name of an embedder, and the class that is it; the module is imported when it is first wanted."""
 

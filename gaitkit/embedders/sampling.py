@@ -13,11 +13,12 @@ import torch
 from numpy.typing import NDArray
 
 from gaitkit.embedders.augmentation import Augmentation, augmented
+from gaitkit.embedders.silhouette_sets import SilhouetteSet
 from gaitkit.errors import TrainingError
 from gaitkit.labels import Labels
 from gaitkit.training.sampling import Sampler, TensorBatch
 
-__all__ = ["GeiSampler", "PeopleSampler", "SetBatch"]
+__all__ = ["GeiSampler", "PeopleSampler", "SetBatch", "SetSampler"]
 
 
 @dataclass(frozen=True)
@@ -169,3 +170,60 @@ class GeiSampler(PeopleSampler):
         images = self._images[torch.from_numpy(rows).to(device)].to(self._dtype) / 255.0
         images = augmented(images[:, None], self._augmentation, self._generator)
         return SetBatch(images, subject.to(device))
+
+
+class SetSampler(PeopleSampler):
+    """Draws sequences, and frames of each: a set, whose order means nothing.
+
+    Parameters
+    ----------
+    silhouettes : SilhouetteSet
+        The sequences of those who are learned from.
+    everybody, people, each, balanced, seed
+        See `PeopleSampler`.
+    frames : int
+        Frames of each sequence, no frame twice but of sequences that have fewer.
+    augmentation : Augmentation
+        How they are varied, all frames of a set alike.
+    device : str or torch.device
+        Where the batches are to lie.
+    dtype : torch.dtype
+        Of the images in a batch.
+    """
+
+    def __init__(
+        self,
+        silhouettes: SilhouetteSet,
+        everybody: Sequence[str],
+        *,
+        people: int,
+        each: int,
+        frames: int,
+        balanced: bool = False,
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__(
+            silhouettes.labels, everybody, people=people, each=each, balanced=balanced, seed=seed
+        )
+        self._silhouettes, self._lengths = silhouettes, silhouettes.lengths
+        self._frames = frames
+        self._augmentation = augmentation or Augmentation()
+        self._device, self._dtype = device, dtype
+
+    def draw(self, size: int) -> SetBatch:
+        """A batch of sets, which moves the state on; its size is `people` times `each`."""
+        rows, subject = self.draw_rows()
+        sets = [self._silhouettes.some(row, self._drawn(row)) for row in rows.tolist()]
+        grey = torch.from_numpy(np.stack(sets)).to(self._device)
+        images = augmented(grey.to(self._dtype) / 255.0, self._augmentation, self._generator)
+        return SetBatch(images, subject.to(self._device))
+
+    def _drawn(self, row: int) -> NDArray[np.int64]:
+        """Which frames of a sequence."""
+        length, random = int(self._lengths[row]), self._generator
+        if length < self._frames:
+            return torch.randint(length, (self._frames,), generator=random).numpy()
+        return torch.randperm(length, generator=random)[: self._frames].numpy()

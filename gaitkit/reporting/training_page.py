@@ -28,7 +28,7 @@ def training_page(path: str | Path) -> NDArray[np.uint8]:
     Parameters
     ----------
     path : str or Path
-        A translator artefact or a checkpoint.
+        A model's artefact or a checkpoint.
 
     Returns
     -------
@@ -65,6 +65,10 @@ def _panels(history: History) -> Iterator[Panel]:
         "accuracy": Panel("accuracy: judged rightly", "share", steps, {}, limits=(-0.02, 1.02)),
         "gradient": Panel("gradient norms", "L2 norm", steps, {}, logarithmic=True),
         "spread": Panel("spread of the generated images", "relative to the true ones", steps, {}),
+        "triplets": Panel("triplets that still teach", "share", steps, {}, limits=(-0.02, 1.02)),
+        "distance": Panel(
+            "distance of two embeddings", "mean, of the same person or not", steps, {}
+        ),
     }
     for kind, panel in kinds.items():
         curves = {

@@ -27,6 +27,7 @@ __all__ = [
     "GeiSet",
     "first_difference",
     "grey_values",
+    "label_columns",
     "preprocessing_of",
     "refuse_other_preprocessing",
     "refuse_translated",
@@ -179,24 +180,11 @@ class GeiSet:
         conditions nm; views 000, 090
         """
         grey = np.rint(grey_values(images)).astype(np.uint8)
-        count = len(grey)
-        people = _column("subjects", subjects, count, str)
-        kinds = (
-            ["nm"] * count if conditions is None else _column("conditions", conditions, count, str)
+        labels = label_columns(
+            len(grey), subjects, views=views, conditions=conditions, takes=takes, what="images"
         )
-        for role, names in (("subjects", people), ("conditions", kinds)):
-            for name in set(names):
-                check_name(name, f"each of `{role}`", empty=True)
         check_name(dataset, "`dataset`", empty=True)
-        angles = [None] * count if views is None else _angles(views, count)
-        seen: Counter[tuple[str, str, float | None]] = Counter()
-        counted = []
-        for person, kind, angle in zip(people, kinds, angles, strict=True):
-            seen[person, kind, angle] += 1
-            counted.append(seen[person, kind, angle])
-        numbers = counted if takes is None else _column("takes", takes, count, int)
-        keys = map(SequenceKey, people, kinds, numbers, angles)
-        return cls(grey, Labels.from_keys(keys), dataset)
+        return cls(grey, labels, dataset)
 
     @classmethod
     def of(cls, images: GeiSet | Path | str | ArrayLike) -> GeiSet:
@@ -383,8 +371,50 @@ def grey_values(images: ArrayLike) -> NDArray[Any]:
     return grey.astype(np.uint8, copy=False)
 
 
-def _column(name: str, values: Sequence[Any], count: int, kind: type) -> list[Any]:
-    given_values = values_of(values, name, count, "images")
+def label_columns(
+    count: int,
+    subjects: Sequence[str],
+    *,
+    views: Sequence[float | None] | None,
+    conditions: Sequence[str] | None,
+    takes: Sequence[int] | None,
+    what: str,
+) -> Labels:
+    """Key columns from lists, checked.
+
+    Parameters
+    ----------
+    count : int
+        Rows that there are.
+    subjects, views, conditions, takes
+        As for `GeiSet.from_arrays`.
+    what : str
+        What has the labels, for errors: ``images``.
+
+    Raises
+    ------
+    OptionError
+        A column has another length or type.
+    """
+    people = _column("subjects", subjects, count, str, what)
+    kinds = ["nm"] * count
+    if conditions is not None:
+        kinds = _column("conditions", conditions, count, str, what)
+    for role, names in (("subjects", people), ("conditions", kinds)):
+        for name in set(names):
+            check_name(name, f"each of `{role}`", empty=True)
+    angles = [None] * count if views is None else _angles(views, count, what)
+    seen: Counter[tuple[str, str, float | None]] = Counter()
+    counted = []
+    for person, kind, angle in zip(people, kinds, angles, strict=True):
+        seen[person, kind, angle] += 1
+        counted.append(seen[person, kind, angle])
+    numbers = counted if takes is None else _column("takes", takes, count, int, what)
+    return Labels.from_keys(map(SequenceKey, people, kinds, numbers, angles))
+
+
+def _column(name: str, values: Sequence[Any], count: int, kind: type, what: str) -> list[Any]:
+    given_values = values_of(values, name, count, what)
     try:
         column = [kind(value) for value in given_values]
     except (TypeError, ValueError, OverflowError):
@@ -401,8 +431,8 @@ def _column(name: str, values: Sequence[Any], count: int, kind: type) -> list[An
     return column
 
 
-def _angles(views: Sequence[float | None], count: int) -> list[float | None]:
-    given = values_of(views, "views", count, "images")
+def _angles(views: Sequence[float | None], count: int, what: str) -> list[float | None]:
+    given = values_of(views, "views", count, what)
     try:
         angles = [None if view is None else float(view) for view in given]
     except (TypeError, ValueError):

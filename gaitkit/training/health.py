@@ -2,7 +2,9 @@
 
 A model's step reports losses and, by prefix, its health: ``accuracy.D.target`` (share of the
 batch that D judges rightly), ``gradient.G`` (L2 norm of that optimiser's gradient), ``spread.G``
-(spread of the generated images over the batch, relative to that of the true ones).
+(spread of the generated images over the batch, relative to that of the true ones),
+``triplets.nonzero`` (share of the comparisons that still teach something), ``distance.same`` and
+``distance.others`` (how far apart embeddings lie of one person, and of different people).
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 
-PANELS = ("accuracy", "gradient", "spread")
+PANELS = ("accuracy", "gradient", "spread", "triplets", "distance")
 
 MIN_SPREAD = 0.02
 """Below this share of the true images' spread, everybody is given nearly the same image."""

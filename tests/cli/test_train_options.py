@@ -67,6 +67,7 @@ def test_options_go_before_the_recipe_and_the_recipe_before_the_defaults(
     recipe = Recipe(
         "best",
         "for this test",
+        "gaitgan",
         config={"width": 3, "l1_weight": 7.0, "betas": (0.5, 0.9)},
         training={"iterations": 3, "batch_size": 6, "balanced": True},
     )

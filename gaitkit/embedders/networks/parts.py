@@ -14,7 +14,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["EmbeddingNet", "PartMatrices", "PartNeck", "crop_width", "strips"]
+from gaitkit.embedders.networks.pooling import set_maximum
+
+__all__ = ["EmbeddingNet", "PartMatrices", "PartNeck", "crop_width", "seen_columns", "strips"]
 
 ASPECT = 44 / 64
 """Width of what networks see, as a share of the height: where a walker never is is cut off."""
@@ -64,9 +66,7 @@ class EmbeddingNet(nn.Module):
         """The embedding of sets of equally many frames, shape (s, frames, height, width)."""
         count, frames = sets.shape[:2]
         maps = self.maps(sets.reshape(count * frames, 1, *sets.shape[2:]))
-        if frames > 1:
-            maps = tuple(one.view(count, frames, *one.shape[1:]).amax(dim=1) for one in maps)
-        return self.embedding(maps)
+        return self.embedding(tuple(set_maximum(one, frames) for one in maps))
 
 
 class PartMatrices(nn.Module):
@@ -139,8 +139,9 @@ def strips(maps: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:
     """
     found = []
     for count in counts:
-        channels, rows, columns = maps.shape[1:]
-        parts = maps.reshape(len(maps), channels, count, rows // count * columns)
+        # Not len(maps), which would be a constant where a network is traced to be exported.
+        number, channels, rows, columns = maps.shape
+        parts = maps.reshape(number, channels, count, rows // count * columns)
         found.append(parts.mean(dim=3) + parts.amax(dim=3))
     return torch.cat(found, dim=2).transpose(1, 2)
 
@@ -155,7 +156,11 @@ def crop_width(frames: torch.Tensor) -> torch.Tensor:
     >>> crop_width(torch.zeros(1, 1, 8, 4)).shape
     torch.Size([1, 1, 8, 4])
     """
-    height, width = frames.shape[-2:]
+    return frames[..., seen_columns(*frames.shape[-2:])]
+
+
+def seen_columns(height: int, width: int) -> slice:
+    """Which columns of images of such a size are seen."""
     wanted = min(width, max(4, round(height * ASPECT)))
     start = (width - wanted) // 2
-    return frames[..., start : start + wanted]
+    return slice(start, start + wanted)

@@ -1,0 +1,96 @@
+"""Maxima of maps, over a set's frames and over small squares, that keep little for the way back.
+
+A batch of sets is hundreds of frames, whose maps decide how much memory a training takes. PyTorch
+keeps the pooled maps as they were, and 64-bit places beside them; here only places are kept.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+__all__ = ["halved", "set_maximum"]
+
+
+def set_maximum(maps: torch.Tensor, frames: int) -> torch.Tensor:
+    """The maximum over the frames of each set (set pooling: GaitSet, section 3.2).
+
+    Parameters
+    ----------
+    maps : Tensor, shape (sets · frames, channels, rows, columns)
+        Set by set.
+    frames : int
+        Of each set.
+
+    Returns
+    -------
+    Tensor, shape (sets, channels, rows, columns)
+        Where several frames have the maximum, one of them has the gradient.
+
+    Examples
+    --------
+    >>> set_maximum(torch.tensor([1.0, 3.0, 2.0, 0.0]).view(4, 1, 1, 1), 2).flatten().tolist()
+    [3.0, 2.0]
+    """
+    if frames == 1:
+        return maps
+    # Unlike amax, this keeps the places of the maxima, and not all the maps.
+    return maps.view(len(maps) // frames, frames, *maps.shape[1:]).max(dim=1)[0]
+
+
+def halved(maps: torch.Tensor) -> torch.Tensor:
+    """The maximum of every two by two values; a last odd row or column is left out.
+
+    Parameters
+    ----------
+    maps : Tensor, shape (n, channels, rows, columns)
+
+    Returns
+    -------
+    Tensor, shape (n, channels, rows / 2, columns / 2)
+
+    Examples
+    --------
+    >>> halved(torch.arange(16.0).view(1, 1, 4, 4)).flatten().tolist()
+    [5.0, 7.0, 13.0, 15.0]
+    """
+    if not torch.is_grad_enabled() or maps[0, 0].numel() > torch.iinfo(torch.int16).max:
+        return functional.max_pool2d(maps, 2)
+    found: torch.Tensor = _Halved.apply(maps)
+    return found
+
+
+class _Halved(torch.autograd.Function):
+    """Max-pooling that keeps places in 16 bits, and neither maps nor places in 64."""
+
+    @staticmethod
+    def forward(ctx: Any, maps: torch.Tensor) -> torch.Tensor:
+        found, places = functional.max_pool2d(maps, 2, return_indices=True)
+        ctx.save_for_backward(places.to(torch.int16))
+        ctx.shape = maps.shape
+        ctx.channels_last = maps.is_contiguous(memory_format=torch.channels_last)
+        result: torch.Tensor = found
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
+        (places,) = ctx.saved_tensors
+        (gradient,) = gradients
+        laid_out = torch.channels_last if ctx.channels_last else torch.contiguous_format
+        # Only its shape and layout are looked at.
+        like = torch.empty(
+            ctx.shape, dtype=gradient.dtype, device=gradient.device, memory_format=laid_out
+        )
+        found: torch.Tensor = torch.ops.aten.max_pool2d_with_indices_backward(
+            gradient.contiguous(memory_format=laid_out),
+            like,
+            [2, 2],
+            [2, 2],
+            [0, 0],
+            [1, 1],
+            False,
+            places.to(torch.int64),
+        )
+        return found

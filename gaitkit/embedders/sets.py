@@ -1,0 +1,328 @@
+"""Embedders of sets of silhouettes: frames in any order, any number of them."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from gaitkit.artifacts import Artifact
+from gaitkit.embedders.base import Embedder, varied_by
+from gaitkit.embedders.config import EmbedderConfig
+from gaitkit.embedders.options import EmbedderOptions
+from gaitkit.embedders.sampling import SetSampler
+from gaitkit.embedders.silhouette_sets import (
+    FramesInFile,
+    FramesInMemory,
+    SilhouetteSet,
+    sequences_of_greys,
+)
+from gaitkit.errors import OptionError
+from gaitkit.parallel import Progress
+from gaitkit.training.callbacks import Callbacks
+from gaitkit.training.config import choice, setting
+from gaitkit.training.schedules import one_cycle
+
+__all__ = ["FRAME_BATCH", "SetConfig", "SetEmbedder"]
+
+FRAME_BATCH = 32
+"""Frames embedded at once, always, of whatever sequences; the last batch is filled up with blanks.
+More are no faster on a processor, whose cache holds their maps."""
+
+_FRAMES_PER_PIECE = 8192
+_VECTORS_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class SetConfig(EmbedderConfig):
+    """What the settings of all embedders of sets have in common."""
+
+    values: int = setting(256, 1, 4096, "values of each part's embedding")
+    stem: str = choice(
+        "full",
+        ("full", "half"),
+        "resolution of the first convolutions; half: what halves it later is done at once",
+    )
+    learning_rate: float = setting(0.1, 0, 10, "largest step size", open_ends=(True, False))
+    optimizer: str = choice("sgd", ("sgd", "adamw"), "SGD with momentum, or AdamW")
+    momentum: float = setting(0.9, 0, 1, "momentum of SGD", open_ends=(True, True))
+    schedule: str = choice(
+        "steps", ("steps", "one-cycle"), "how the step size goes: down tenfold at `drops`, or so"
+    )
+    drops: tuple[float, float, float] = setting(
+        (0.25, 0.5, 0.75), 0, 1, "after which shares of the iterations the step size is cut tenfold"
+    )
+    test_frames: int = setting(
+        720, 1, 100_000, "frames of a sequence that are embedded at most, evenly taken"
+    )
+
+
+SetConfigT = TypeVar("SetConfigT", bound=SetConfig)
+
+
+class SetEmbedder(Embedder[SetConfigT]):
+    """Base of the embedders of sets of silhouettes; see `Embedder`."""
+
+    reads: ClassVar[str] = "silhouettes"
+    offers: ClassVar[frozenset[str]] = frozenset({"data sets"})
+
+    @classmethod
+    def open_data(cls, path: Path | str) -> SilhouetteSet:
+        """Sequences of silhouettes."""
+        return SilhouetteSet.open(path)
+
+    def build_optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """SGD with momentum, or AdamW (Loshchilov and Hutter, ICLR 2019)."""
+        config, weights = self.config, self.networks["E"].parameters()
+        if config.optimizer == "adamw":
+            return {
+                "E": torch.optim.AdamW(
+                    weights,
+                    lr=config.learning_rate,
+                    weight_decay=config.weight_decay,
+                    fused=True,
+                )
+            }
+        return {
+            "E": torch.optim.SGD(
+                weights,
+                lr=config.learning_rate,
+                momentum=config.momentum,
+                weight_decay=config.weight_decay,
+                fused=True,
+            )
+        }
+
+    def rate_at(self, step: int, iterations: int) -> float:
+        """Tenfold down at each of the config's `drops`; or one cycle."""
+        if self.config.schedule == "one-cycle":
+            return one_cycle(step, iterations)
+        passed = sum(
+            step >= round(share * iterations) for share in self.config.drops if iterations
+        )
+        return float(0.1**passed)
+
+    def sampler_for(
+        self, learned: SilhouetteSet, everybody: SilhouetteSet, options: EmbedderOptions
+    ) -> SetSampler:
+        """Sequences of several people, several of each, some frames of each."""
+        return SetSampler(
+            learned,
+            everybody.labels.subjects(),
+            people=options.people,
+            each=options.batch_size // options.people,
+            frames=options.frames,
+            balanced=options.balanced,
+            augmentation=varied_by(options),
+            seed=options.seed,
+            device=self.runtime.device,
+            dtype=self.runtime.dtype,
+        )
+
+    def fit(
+        self,
+        silhouettes: SilhouetteSet | Path | str | Sequence[ArrayLike],
+        subjects: Sequence[str] | None = None,
+        *,
+        views: Sequence[float | None] | None = None,
+        conditions: Sequence[str] | None = None,
+        takes: Sequence[int] | None = None,
+        callbacks: Callbacks | None = None,
+        progress: bool | Progress | None = None,
+        **options: Any,
+    ) -> Self:
+        """Train on sequences of silhouettes.
+
+        Parameters
+        ----------
+        silhouettes : SilhouetteSet, path, or sequence of arrays of shape (frames, height, width)
+            The training people's: a silhouettes artefact, or aligned silhouettes of each sequence
+            (see `SilhouetteSet.from_arrays`), which need `subjects`.
+        subjects : sequence of str, optional
+            Who each sequence shows.
+        views, conditions, takes : sequence, optional
+            See `gaitkit.training.geis.GeiSet.from_arrays`.
+        callbacks : Callbacks, optional
+            What the caller wants to be told.
+        progress : bool or callable, optional
+            Whether there is a progress bar; by default where somebody sees it. A function is
+            called with the number of finished iterations and their total.
+        **options
+            Fields of `gaitkit.embedders.options.EmbedderOptions`.
+
+        Returns
+        -------
+        SetEmbedder
+            Itself; the history is in `training`.
+
+        Raises
+        ------
+        OptionError
+            An option is unknown or out of its range, or the sequences are no silhouettes.
+        TrainingError
+            Too few people or sequences, or the training goes wrong.
+        DeviceError
+            The device fails.
+        """
+        labelled = subjects, views, conditions, takes
+        if isinstance(silhouettes, SilhouetteSet | str | os.PathLike):
+            if any(column is not None for column in labelled):
+                raise OptionError(
+                    "`subjects`, `views`, `conditions` and `takes` label sequences in arrays",
+                    hint="A silhouette set or artefact has labels of its own.",
+                )
+            if not isinstance(silhouettes, SilhouetteSet):
+                silhouettes = self.open_data(Path(silhouettes))
+            data = silhouettes
+        elif subjects is None:
+            raise OptionError(
+                "Sequences in arrays need to be told whom they show",
+                hint="Give `subjects`, and `views` and `conditions` where they are known.",
+            )
+        else:
+            data = SilhouetteSet.from_arrays(
+                silhouettes, subjects, views=views, conditions=conditions, takes=takes
+            )
+        return self.fit_data(data, options, callbacks, progress)
+
+    def embed(
+        self, data: SilhouetteSet | Path | str | Sequence[ArrayLike]
+    ) -> NDArray[np.float32]:
+        """The embeddings of sequences, of all their frames up to the setting `test_frames`.
+
+        Always computed in float32 (or fp64 when so built). What an embedding is does not depend,
+        to the byte, on the sequences beside it.
+
+        Parameters
+        ----------
+        data : SilhouetteSet, path, or sequence of arrays of shape (frames, height, width)
+            Aligned silhouettes of each sequence.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, parts, values)
+
+        Raises
+        ------
+        OptionError
+            When the silhouettes have another size than the networks.
+        """
+        if isinstance(data, str | os.PathLike):
+            data = self.open_data(Path(data))
+        if isinstance(data, SilhouetteSet):
+            frames: SilhouetteSet | FramesInMemory = data
+        elif not len(data):
+            return self._none()
+        else:
+            frames = FramesInMemory(sequences_of_greys(data))
+        return self._embedded(frames, range(len(frames.lengths)))
+
+    def pieces_of(self, source: Artifact) -> Iterator[slice]:
+        """Sequences of some thousand frames each."""
+        lengths = FramesInFile(source).lengths.clip(max=self.config.test_frames)
+        start = frames = 0
+        for row, length in enumerate(lengths.tolist()):
+            if frames and frames + length > _FRAMES_PER_PIECE:
+                yield slice(start, row)
+                start, frames = row, 0
+            frames += length
+        if frames:
+            yield slice(start, len(lengths))
+
+    def embed_rows(self, source: Artifact, rows: slice) -> NDArray[np.float32]:
+        """The embeddings of some sequences of an artefact, which is read as they are computed."""
+        return self._embedded(FramesInFile(source), range(rows.start, rows.stop))
+
+    def _none(self) -> NDArray[np.float32]:
+        return np.empty((0, self.parts, self.config.values), dtype=np.float32)
+
+    def _embedded(
+        self, frames: SilhouetteSet | FramesInFile | FramesInMemory, rows: Sequence[int]
+    ) -> NDArray[np.float32]:
+        if frames.image_size != self.config.image_size:
+            raise OptionError(
+                "expected silhouettes of {}×{} pixels, got {}×{}".format(
+                    *self.config.image_size, *frames.image_size
+                ),
+                hint="Normalise them to the size that the model has learned from.",
+            )
+        packed = _Packed(frames.blocks(row, self.config.test_frames) for row in rows)
+        found: list[NDArray[np.float32]] = [self._none()]
+        waiting: list[torch.Tensor] = []
+
+        def finish(*, all_of_them: bool) -> None:
+            if waiting and (all_of_them or len(waiting) == _VECTORS_AT_ONCE):
+                found.append(torch.cat(waiting).float().cpu().numpy())
+                waiting.clear()
+
+        with self.runtime.active(), self._evaluating():
+            running: tuple[torch.Tensor, ...] = ()
+            for maps in self.pooled_batches(packed, FRAME_BATCH):
+                start = 0
+                for count, ends in packed.counts.popleft():
+                    here = tuple(
+                        one[start : start + count].amax(dim=0, keepdim=True) for one in maps
+                    )
+                    start += count
+                    running = tuple(map(torch.maximum, running, here)) if running else here
+                    if ends:
+                        # One at a time: the bytes of a product depend on how many rows it has.
+                        waiting.append(self.network.embedding(running))
+                        running = ()
+                        finish(all_of_them=False)
+            finish(all_of_them=True)
+        return np.concatenate(found)
+
+
+class _Packed:
+    """Frames of sequences, one after the other, in batches of one size.
+
+    Attributes
+    ----------
+    counts : deque of list of (int, bool)
+        For each batch that was given out: how many frames each of its sequences has in it, and
+        whether that sequence ends there.
+    """
+
+    def __init__(self, sequences: Iterable[Iterable[NDArray[np.uint8]]]) -> None:
+        self.counts: deque[list[tuple[int, bool]]] = deque()
+        self._sequences = sequences
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        batch: NDArray[np.uint8] | None = None
+        filled = 0
+        counts: list[tuple[int, bool]] = []
+        for frames, last in self._blocks():
+            if batch is None:
+                batch = np.empty((FRAME_BATCH, *frames.shape[1:]), dtype=np.uint8)
+            start = 0
+            while start < len(frames):
+                count = min(FRAME_BATCH - filled, len(frames) - start)
+                batch[filled : filled + count] = frames[start : start + count]
+                start, filled = start + count, filled + count
+                counts.append((count, last and start == len(frames)))
+                if filled == FRAME_BATCH:
+                    self.counts.append(counts)
+                    yield torch.from_numpy(batch)
+                    filled, counts = 0, []
+        if filled and batch is not None:
+            self.counts.append(counts)
+            yield torch.from_numpy(batch[:filled])
+
+    def _blocks(self) -> Iterator[tuple[NDArray[np.uint8], bool]]:
+        """Every block of frames, and whether it is the last one of its sequence."""
+        for sequence in self._sequences:
+            before = None
+            for block in sequence:
+                if before is not None:
+                    yield before, False
+                before = block
+            if before is not None:
+                yield before, True

@@ -1,0 +1,160 @@
+"""GaitBase (Fan, Liang, Shen, Hou, Huang and Yu, CVPR 2023): a plain residual network, well trained.
+
+Frames go through a ResNet-9 one by one; of the maximum over the frames, sixteen horizontal strips
+are embedded by a matrix each. Beside the triplet loss, the people are told apart behind a BNNeck.
+Sizes, training and augmentation are those of OpenGait's configuration for CASIA-B; silhouettes are
+turned and erased as networks see them, 64×44 pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from gaitkit.embedders.config import EmbedderConfig
+from gaitkit.embedders.networks.parts import (
+    EmbeddingNet,
+    PartMatrices,
+    PartNeck,
+    crop_width,
+    strips,
+)
+from gaitkit.embedders.sets import SetConfig, SetEmbedder
+from gaitkit.errors import OptionError
+from gaitkit.training.config import setting
+
+__all__ = ["GaitBase", "GaitBaseConfig", "GaitBaseNet"]
+
+
+@dataclass(frozen=True)
+class GaitBaseConfig(SetConfig):
+    """Settings of GaitBase."""
+
+    width: int = setting(64, 1, 512, "channels of the first stage; doubled three times")
+    part_count: int = setting(16, 1, 64, "horizontal parts")
+    drops: tuple[float, float, float] = setting(
+        (1 / 3, 2 / 3, 5 / 6),
+        0,
+        1,
+        "after which shares of the iterations the step size is cut tenfold",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        height = self.image_size[0]
+        if height % 4:
+            raise OptionError(
+                f"silhouettes must have a height that is a multiple of 4, got {height}",
+                hint="Normalise them to another `height`, such as 64.",
+            )
+        if (height // 4) % self.part_count:
+            raise OptionError(
+                f"part_count must divide a quarter of the height, {height // 4}, got "
+                f"{self.part_count}"
+            )
+
+
+class GaitBaseNet(EmbeddingNet):
+    """A ResNet-9, strips of its maxima over the frames, one matrix each.
+
+    Parameters
+    ----------
+    config : GaitBaseConfig
+        Its settings.
+    """
+
+    def __init__(self, config: GaitBaseConfig) -> None:
+        neck = None
+        if config.softmax_weight > 0:
+            neck = PartNeck(config.part_count, config.values, config.subjects)
+        super().__init__(neck)
+        half, width = config.stem == "half", config.width
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, width, 3, stride=2 if half else 1, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+        )
+        self.stages = nn.Sequential(
+            _Residual(width, width, 1),
+            _Residual(width, 2 * width, 1 if half else 2),
+            _Residual(2 * width, 4 * width, 2),
+            _Residual(4 * width, 8 * width, 1),
+        )
+        self.part_count = config.part_count
+        self.matrices = PartMatrices(config.part_count, 8 * width, config.values)
+
+    def maps(self, frames: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The last maps, a quarter as high and as wide as what is seen."""
+        return (self.stages(self.stem(crop_width(frames))),)
+
+    def embedding(self, pooled: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """Each part by its matrix."""
+        found: torch.Tensor = self.matrices(strips(pooled[0], [self.part_count]))
+        return found
+
+
+class _Residual(nn.Module):
+    """The basic block of a ResNet (He et al., CVPR 2016)."""
+
+    def __init__(self, channels_in: int, channels_out: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels_in, channels_out, 3, stride, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels_out)
+        self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels_out)
+        self.beside: nn.Module = nn.Identity()
+        if stride > 1 or channels_in != channels_out:
+            self.beside = nn.Sequential(
+                nn.Conv2d(channels_in, channels_out, 1, stride, bias=False),
+                nn.BatchNorm2d(channels_out),
+            )
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        found = nn.functional.relu_(self.norm1(self.conv1(maps)))
+        found = self.norm2(self.conv2(found))
+        found += self.beside(maps)
+        return nn.functional.relu_(found)
+
+
+class GaitBase(SetEmbedder[GaitBaseConfig]):
+    """The embedder; see `Embedder` for the parameters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> walks = np.random.default_rng(0).integers(0, 2, (8, 5, 32, 32)).astype(bool)
+    >>> model = GaitBase(width=2, part_count=8, values=4, device="cpu").fit(
+    ...     walks, list("aabbccdd"), iterations=2, batch_size=8, people=4, frames=3
+    ... )
+    >>> model.embed(walks).shape
+    (8, 8, 4)
+    """
+
+    name: ClassVar[str] = "gaitbase"
+    summary: ClassVar[str] = "a residual network of frames, the maximum over a set, sixteen strips"
+    source: ClassVar[str] = "Fan et al., CVPR 2023"
+    config_class: ClassVar[type[EmbedderConfig]] = GaitBaseConfig
+    default_training: ClassVar[Mapping[str, Any]] = {
+        "iterations": 60_000,
+        "batch_size": 128,
+        "people": 8,
+        "frames": 30,
+        "rotate": 10.0,
+        "rotate_chance": 0.3,
+        "erase": 0.3,
+        "erase_area": 0.2,
+    }
+
+    @staticmethod
+    def build_network(config: GaitBaseConfig) -> EmbeddingNet:
+        """The network with arbitrary weights."""
+        return GaitBaseNet(config)
+
+    @property
+    def parts(self) -> int:
+        """The setting `part_count`."""
+        return self.config.part_count
