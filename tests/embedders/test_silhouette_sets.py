@@ -1,4 +1,4 @@
-"""Sequences of silhouettes: the same frames from memory, from the artefact, and from some of each."""
+"""Silhouettes of a walk: the same frames from memory, from the artefact, from some of each."""
 
 from __future__ import annotations
 
