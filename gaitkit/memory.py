@@ -40,7 +40,7 @@ def _of_machine(path: Path) -> int:
 
 
 def _of_container(folder: Path) -> int | None:
-    """What is left of a container's limit, `None` without one; cached files make room for others."""
+    """What is left of a container's limit, `None` without one; cached files count as free."""
     limit, used = _number(folder / "memory.max"), _number(folder / "memory.current")
     if limit is None or used is None:
         return None

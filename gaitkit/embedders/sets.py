@@ -104,9 +104,7 @@ class SetEmbedder(Embedder[SetConfigT]):
         """Tenfold down at each of the config's `drops`; or one cycle."""
         if self.config.schedule == "one-cycle":
             return one_cycle(step, iterations)
-        passed = sum(
-            step >= round(share * iterations) for share in self.config.drops if iterations
-        )
+        passed = sum(step >= round(share * iterations) for share in self.config.drops if iterations)
         return float(0.1**passed)
 
     def sampler_for(
@@ -192,9 +190,7 @@ class SetEmbedder(Embedder[SetConfigT]):
             )
         return self.fit_data(data, options, callbacks, progress)
 
-    def embed(
-        self, data: SilhouetteSet | Path | str | Sequence[ArrayLike]
-    ) -> NDArray[np.float32]:
+    def embed(self, data: SilhouetteSet | Path | str | Sequence[ArrayLike]) -> NDArray[np.float32]:
         """The embeddings of sequences, of all their frames up to the setting `test_frames`.
 
         Always computed in float32 (or fp64 when so built). What an embedding is does not depend,

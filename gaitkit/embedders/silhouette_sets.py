@@ -324,11 +324,13 @@ class SilhouetteSet:
 
     def some(self, row: int, which: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Some frames of a sequence, without the columns that no network sees."""
-        return self.frames[self.dataset_index[row]].some(int(self.rows[row]), which)
+        frames: Frames = self.frames[int(self.dataset_index[row])]
+        return frames.some(int(self.rows[row]), which)
 
     def blocks(self, row: int, most: int) -> Iterator[NDArray[np.uint8]]:
         """All frames of a sequence, or `most` of them evenly taken, some at a time."""
-        return self.frames[self.dataset_index[row]].blocks(int(self.rows[row]), most)
+        frames: Frames = self.frames[int(self.dataset_index[row])]
+        return frames.blocks(int(self.rows[row]), most)
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -384,8 +386,10 @@ class SilhouetteSet:
                     hint="Make one of them again with the other's options; gaitkit inspect shows "
                     "them.",
                 )
-            for key in other.labels.keys():
-                keys.append(key._replace(subject=f"{other.dataset}/{key.subject}"))
+            keys += [
+                key._replace(subject=f"{other.dataset}/{key.subject}")
+                for key in other.labels.keys()  # noqa: SIM118  (they are no mapping)
+            ]
         parts: tuple[SilhouetteSet, ...] = (self, *others)
         return replace(
             self,

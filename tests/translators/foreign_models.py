@@ -362,9 +362,16 @@ def odd_parameters(file: h5py.File, random: Random) -> None:
     set_text(file, "parameters", json.dumps(changed(value, random)))
 
 
+def config_in(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a model, of whatever kind it is."""
+    kind = "translator" if "translator" in parameters else "embedder"
+    config: dict[str, Any] = parameters[kind]["config"]
+    return config
+
+
 def odd_config(file: h5py.File, random: Random) -> None:
     value = json.loads(file.attrs["parameters"])
-    config = value["translator"]["config"]
+    config = config_in(value)
     name = str(random.choice(sorted(config)))
     config[name] = _ODD[int(random.integers(len(_ODD)))]
     set_text(file, "parameters", json.dumps(value))
@@ -372,8 +379,8 @@ def odd_config(file: h5py.File, random: Random) -> None:
 
 def large_config(file: h5py.File, random: Random) -> None:
     value = json.loads(file.attrs["parameters"])
-    value["translator"]["config"]["width"] = int(random.integers(2, 513))
-    value["translator"]["config"]["image_size"] = [16 * int(random.integers(1, 33))] * 2
+    config_in(value)["width"] = int(random.integers(2, 513))
+    config_in(value)["image_size"] = [16 * int(random.integers(1, 33))] * 2
     set_text(file, "parameters", json.dumps(value))
 
 

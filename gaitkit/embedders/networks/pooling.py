@@ -58,7 +58,7 @@ def halved(maps: torch.Tensor) -> torch.Tensor:
     """
     if not torch.is_grad_enabled() or maps[0, 0].numel() > torch.iinfo(torch.int16).max:
         return functional.max_pool2d(maps, 2)
-    found: torch.Tensor = _Halved.apply(maps)
+    found: torch.Tensor = _Halved.apply(maps)  # type: ignore[no-untyped-call]
     return found
 
 

@@ -1,4 +1,4 @@
-"""GaitBase (Fan, Liang, Shen, Hou, Huang and Yu, CVPR 2023): a plain residual network, well trained.
+"""GaitBase (Fan et al., CVPR 2023): a plain residual network, well trained.
 
 Frames go through a ResNet-9 one by one; of the maximum over the frames, sixteen horizontal strips
 are embedded by a matrix each. Beside the triplet loss, the people are told apart behind a BNNeck.
@@ -109,7 +109,10 @@ class _Residual(nn.Module):
         self.beside: nn.Module = nn.Identity()
         if stride > 1 or channels_in != channels_out:
             self.beside = nn.Sequential(
-                nn.Conv2d(channels_in, channels_out, 1, stride, bias=False),
+                # Of every second pixel, and not with a stride: by that, oneDNN (torch 2.13) writes
+                # beyond its memory where channels are few and lie last.
+                _EveryPixel(stride),
+                nn.Conv2d(channels_in, channels_out, 1, bias=False),
                 nn.BatchNorm2d(channels_out),
             )
 
@@ -118,6 +121,17 @@ class _Residual(nn.Module):
         found = self.norm2(self.conv2(found))
         found += self.beside(maps)
         return nn.functional.relu_(found)
+
+
+class _EveryPixel(nn.Module):
+    """Every so many pixels, in both directions."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        return maps[..., :: self.stride, :: self.stride]
 
 
 class GaitBase(SetEmbedder[GaitBaseConfig]):

@@ -48,8 +48,7 @@ class GaitSetConfig(SetConfig):
         super().__post_init__()
         if self.image_size[0] % 4:
             raise OptionError(
-                f"silhouettes must have a height that is a multiple of 4, got "
-                f"{self.image_size[0]}",
+                f"silhouettes must have a height that is a multiple of 4, got {self.image_size[0]}",
                 hint="Normalise them to another `height`, such as 64.",
             )
 
@@ -104,7 +103,6 @@ class GaitSetNet(EmbeddingNet):
         features = torch.cat([strips(third, self.counts), strips(whole, self.counts)], dim=1)
         found: torch.Tensor = self.matrices(features)
         return found
-
 
 
 class _Block(nn.Module):
