@@ -23,6 +23,7 @@ from gaitkit.embedders.networks.parts import (
     crop_width,
     strips,
 )
+from gaitkit.embedders.networks.recomputing import recomputed
 from gaitkit.embedders.sets import SetConfig, SetEmbedder
 from gaitkit.errors import OptionError
 from gaitkit.training.config import setting
@@ -89,7 +90,10 @@ class GaitBaseNet(EmbeddingNet):
 
     def maps(self, frames: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The last maps, a quarter as high and as wide as what is seen."""
-        return (self.stages(self.stem(crop_width(frames))),)
+        maps = recomputed(self.stem, crop_width(frames))
+        for stage in self.stages:
+            maps = recomputed(stage, maps)
+        return (maps,)
 
     def embedding(self, pooled: tuple[torch.Tensor, ...]) -> torch.Tensor:
         """Each part by its matrix."""

@@ -25,6 +25,7 @@ from gaitkit.embedders.networks.parts import (
     strips,
 )
 from gaitkit.embedders.networks.pooling import halved
+from gaitkit.embedders.networks.recomputing import recomputed
 from gaitkit.embedders.sets import SetConfig, SetEmbedder
 from gaitkit.errors import OptionError
 from gaitkit.training.config import choice, setting
@@ -92,9 +93,9 @@ class GaitSetNet(EmbeddingNet):
 
     def maps(self, frames: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """What each of the three blocks makes of frames."""
-        first = self.block1(crop_width(frames))
-        second = self.block2(first)
-        return first, second, self.block3(second)
+        first = recomputed(self.block1, crop_width(frames))
+        second = recomputed(self.block2, first)
+        return first, second, recomputed(self.block3, second)
 
     def embedding(self, pooled: tuple[torch.Tensor, ...]) -> torch.Tensor:
         """The strips of the last maps, then those of the global branch, each by its matrix."""
