@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from gaitkit.training.images import warp_grid
+from gaitkit.training.images import warp_grid, warp_grid_of
 
 __all__ = ["Augmentation", "augmented"]
 
@@ -60,7 +60,10 @@ class Augmentation:
 
 
 def augmented(
-    images: torch.Tensor, how: Augmentation, generator: torch.Generator | None = None
+    images: torch.Tensor,
+    how: Augmentation,
+    generator: torch.Generator | None = None,
+    proportions: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Images varied at random.
 
@@ -72,6 +75,8 @@ def augmented(
         What to vary.
     generator : torch.Generator, optional
         On the CPU.
+    proportions : Tensor, shape (n, 7), optional
+        To what body each is warped beside, as `gaitkit.training.images.warp_draws` has them.
 
     Returns
     -------
@@ -89,9 +94,9 @@ def augmented(
     False
     """
     count, _, height, width = images.shape
-    moved = any((how.shear, how.stretch, how.shift, how.warp))
+    moved = proportions is not None or any((how.shear, how.stretch, how.shift, how.warp))
     if moved or (how.rotate and how.rotate_chance):
-        grid, turned = _grid(count, (height, width), how, generator)
+        grid, turned = _grid(count, (height, width), how, generator, proportions)
         rows = slice(None) if moved or how.rotate_chance == 1.0 else torch.nonzero(turned)[:, 0]
         images = _resampled(images, grid, rows)
     if how.erase:
@@ -115,7 +120,11 @@ def _resampled(
 
 
 def _grid(
-    count: int, size: tuple[int, int], how: Augmentation, generator: torch.Generator | None
+    count: int,
+    size: tuple[int, int],
+    how: Augmentation,
+    generator: torch.Generator | None,
+    proportions: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Where each pixel is taken from, shape (count, height, width, 2), and who is turned."""
     height, width = size
@@ -133,6 +142,11 @@ def _grid(
     else:
         y = torch.linspace(-1.0, 1.0, height)[None, :, None].expand(count, height, width)
         x = torch.linspace(-1.0, 1.0, width)[None, None, :].expand(count, height, width)
+    if proportions is not None:
+        # One after the other would be right; for bodies as near as these the sum is as good.
+        other = warp_grid_of(proportions, size, 1.0)
+        straight = warp_grid_of(torch.zeros_like(proportions), size, 1.0)
+        x, y = x + other[..., 0] - straight[..., 0], y + other[..., 1] - straight[..., 1]
     turned = torch.ones(count, dtype=torch.bool)
     if how.rotate_chance < 1.0:
         turned = torch.rand(count, generator=generator) < how.rotate_chance

@@ -21,7 +21,7 @@ from torch import nn
 from gaitkit.artifacts import Artifact
 from gaitkit.embedders.augmentation import Augmentation
 from gaitkit.embedders.config import EmbedderConfig
-from gaitkit.embedders.losses import batch_all_triplets, softmax_over_people
+from gaitkit.embedders.losses import batch_all_triplets, part_distances, softmax_over_people
 from gaitkit.embedders.networks.parts import EmbeddingNet, PartMatrices
 from gaitkit.embedders.options import EmbedderOptions
 from gaitkit.embedders.registry import EMBEDDER
@@ -154,7 +154,8 @@ class Embedder(Model[ConfigT]):
         """One step down the losses that the config asks for.
 
         E minimises the batch-all triplet loss of each part, and the cross-entropy of telling the
-        training people apart by the batch-normalised embedding, the mean over the parts of each.
+        training people apart by the batch-normalised embedding, the mean over the parts of each;
+        by option also the triplet loss of the mean over the parts, by which people are compared.
         """
         network = cast(EmbeddingNet, self.networks["E"])
         with self.runtime.autocast():
@@ -163,11 +164,16 @@ class Embedder(Model[ConfigT]):
         config, values = self.config, {}
         # A process has its own part of the people, and compares them with each other.
         people = len(batch) // self.each
-        triplets = batch_all_triplets(embedding, people, config.margin)
+        distances = part_distances(embedding)
+        triplets = batch_all_triplets(distances, people, config.margin)
         loss = torch.zeros((), dtype=self.runtime.dtype, device=embedding.device)
         if config.triplet_weight > 0:
             loss = loss + config.triplet_weight * triplets.loss
             values["E.triplet"] = triplets.loss.detach()
+        if config.whole_weight > 0:
+            whole = batch_all_triplets(distances.mean(dim=0, keepdim=True), people, config.margin)
+            loss = loss + config.whole_weight * whole.loss
+            values["E.whole"] = whole.loss.detach()
         if network.neck is not None:
             softmax = softmax_over_people(network.neck(embedding), batch.subject, config.smoothing)
             loss = loss + config.softmax_weight * softmax
@@ -205,7 +211,7 @@ class Embedder(Model[ConfigT]):
             return
         column = names.index("distance.others")
         apart = [row[column] for row in history.losses[-_COLLAPSED_ROWS:]]
-        if self.config.triplet_weight and max(apart) < _COLLAPSED_SHARE * self.config.margin:
+        if max(apart) < _COLLAPSED_SHARE * self.config.margin:
             raise TrainingError(
                 f"Training has collapsed by iteration {steps[-1]:,}: embeddings of different "
                 f"people lie {apart[-1]:.2g} apart, where the margin is {self.config.margin:g}; "

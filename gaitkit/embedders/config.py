@@ -39,6 +39,9 @@ class EmbedderConfig(Config):
     subjects: int = setting(2, 2, MAX_PEOPLE, "training people", by_data=True)
     values: int = setting(128, 1, 4096, "values of each part's embedding")
     triplet_weight: float = setting(1.0, 0, 1e3, "weight of the triplet loss; 0: left out")
+    whole_weight: float = setting(
+        0.0, 0, 1e3, "weight of the triplet loss of the mean over the parts; 0: left out"
+    )
     margin: float = setting(0.2, 0, 100, "how much nearer one's own are to be than others")
     softmax_weight: float = setting(
         1.0, 0, 1e3, "weight of telling the training people apart (BNNeck); 0: left out"
@@ -55,15 +58,16 @@ class EmbedderConfig(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.triplet_weight and not self.softmax_weight:
+        if not (self.triplet_weight or self.softmax_weight or self.whole_weight):
             raise OptionError(
-                "triplet_weight or softmax_weight must be above 0: there is nothing to learn from"
+                "triplet_weight, whole_weight or softmax_weight must be above 0: there is "
+                "nothing to learn from"
             )
 
     @classmethod
     def of_data(cls, data: TrainingData, options: EmbedderOptions) -> dict[str, Any]:
         """The size of the images and the number of people, by name."""
-        return {"image_size": data.image_size, "subjects": max(2, len(data.labels.subjects()))}
+        return {"image_size": data.image_size, "subjects": max(2, _told_apart(data, options))}
 
     def check_data(self, data: TrainingData, options: EmbedderOptions) -> None:
         """Refuse images or people that networks built for these settings cannot learn from.
@@ -79,9 +83,14 @@ class EmbedderConfig(Config):
                 f"{data.image_size}.",
                 hint="Give the config the images' size: image_size=(height, width).",
             )
-        people = len(data.labels.subjects())
+        people = _told_apart(data, options)
         if people > self.subjects:
             raise OptionError(
                 f"The networks tell {self.subjects} people apart, these are {people}.",
                 hint="Leave `subjects` out: the training's data decide it.",
             )
+
+
+def _told_apart(data: TrainingData, options: EmbedderOptions) -> int:
+    """How many the softmax tells apart: each person, or each of a person's bodies."""
+    return len(data.labels.subjects()) * options.bodies

@@ -60,7 +60,7 @@ class Triplets(NamedTuple):
     others: torch.Tensor
 
 
-def batch_all_triplets(embeddings: torch.Tensor, people: int, margin: float) -> Triplets:
+def batch_all_triplets(distances: torch.Tensor, people: int, margin: float) -> Triplets:
     """The batch-all triplet loss (Hermans et al., arXiv 1703.07737, section 2), part by part.
 
     Every example a with every other p of the same person and every n of somebody else gives the
@@ -70,8 +70,8 @@ def batch_all_triplets(embeddings: torch.Tensor, people: int, margin: float) -> 
 
     Parameters
     ----------
-    embeddings : Tensor, shape (n, parts, values)
-        Equally many examples of each person, person by person.
+    distances : Tensor, shape (parts, n, n)
+        Between equally many examples of each person, person by person; see `part_distances`.
     people : int
         How many there are; at least two.
     margin : float
@@ -83,20 +83,18 @@ def batch_all_triplets(embeddings: torch.Tensor, people: int, margin: float) -> 
     0.5, 0.5, 2, 3 and 0.5:
 
     >>> points = torch.tensor([0.0, 1.0, 1.5, 4.0]).view(4, 1, 1)
-    >>> found = batch_all_triplets(points, people=2, margin=1.0)
+    >>> found = batch_all_triplets(part_distances(points), people=2, margin=1.0)
     >>> round(found.loss.item(), 3), found.nonzero.item()
     (1.214, 0.4375)
     """
-    count = len(embeddings)
+    parts, count, _ = distances.shape
     each = count // people
-    distances = part_distances(embeddings)
-    parts = len(distances)
     # Rows of each person in turn: their own columns, and the others', which are the rest of a
     # circle that begins after their own.
-    rows = torch.arange(count, device=embeddings.device)
+    rows = torch.arange(count, device=distances.device)
     first = (rows // each) * each
-    own = first[:, None] + torch.arange(each, device=embeddings.device)
-    rest = first[:, None] + each + torch.arange(count - each, device=embeddings.device)
+    own = first[:, None] + torch.arange(each, device=distances.device)
+    rest = first[:, None] + each + torch.arange(count - each, device=distances.device)
     same = distances.gather(2, own.expand(parts, count, each))
     others = distances.gather(2, (rest % count).expand(parts, count, count - each))
     terms = functional.relu(margin + same[:, :, :, None] - others[:, :, None, :])

@@ -50,7 +50,7 @@ class _OfSets(_OfGeis):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         count, frames = images.shape[:2]
         maps = self.network.maps(images.flatten(0, 1)[:, None] / 255.0)
-        pooled = tuple(one.unflatten(0, (count, frames)).amax(dim=1) for one in maps)
+        pooled = tuple(one.view(count, frames, *one.shape[1:]).amax(dim=1) for one in maps)
         found: torch.Tensor = self.network.embedding(pooled)
         return found
 

@@ -39,6 +39,9 @@ class EmbedderOptions(TrainingOptions):
         Different people in a batch.
     balanced : bool
         Draw every condition of a person equally often.
+    bodies : int
+        Learn each person as so many different people: as they are, and warped to so many other
+        proportions less one, always the same ones. A body keeps them in all views and clothes.
     frames : int
         Frames drawn of each sequence, for what embeds sets of silhouettes.
     normal_condition : str
@@ -56,6 +59,7 @@ class EmbedderOptions(TrainingOptions):
     batch_size: int = 96
     people: int = 12
     balanced: bool = False
+    bodies: int = 1
     frames: int = 30
     normal_condition: str = "nm"
     shear: float = 0.0
@@ -71,6 +75,7 @@ class EmbedderOptions(TrainingOptions):
         **TrainingOptions.BOUNDS,
         "batch_size": (4, 2**16),
         "people": (2, 2**15),
+        "bodies": (1, 256),
         "frames": (1, 1024),
     }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,9 +17,13 @@ from gaitkit.embedders.augmentation import Augmentation, augmented
 from gaitkit.embedders.silhouette_sets import SilhouetteSet
 from gaitkit.errors import TrainingError
 from gaitkit.labels import Labels
+from gaitkit.training.images import warp_draws
 from gaitkit.training.sampling import Sampler, TensorBatch
 
-__all__ = ["GeiSampler", "PeopleSampler", "SetBatch", "SetSampler"]
+__all__ = ["DrawnRows", "GeiSampler", "PeopleSampler", "SetBatch", "SetSampler", "other_bodies"]
+
+
+_BODIES_SEED = 20_260_000  # Any number: it fixes who else there is.
 
 
 @dataclass(frozen=True)
@@ -30,11 +35,46 @@ class SetBatch(TensorBatch):
     images : Tensor, shape (n, frames, height, width)
         In [0, 1], varied at random; a GEI is a set of one frame.
     subject : Tensor of int64, shape (n,)
-        Who it is: a row of `PeopleSampler.subjects`.
+        Who it is: a number for each of all training people, or for each of their bodies.
     """
 
     images: torch.Tensor
     subject: torch.Tensor
+
+
+class DrawnRows(NamedTuple):
+    """Sequences of several people, equally many of each, person by person.
+
+    Attributes
+    ----------
+    rows : ndarray of int64, shape (n,)
+        Rows of the labels.
+    subject : Tensor of int64, shape (n,)
+        Whose they are.
+    proportions : Tensor, shape (n, 7), or None
+        To what bodies they are warped, as `gaitkit.training.images.warp_draws` has them.
+    """
+
+    rows: NDArray[np.int64]
+    subject: torch.Tensor
+    proportions: torch.Tensor | None
+
+
+def other_bodies(count: int) -> torch.Tensor:
+    """Proportions of so many bodies, always the same ones; the first is one's own.
+
+    Few people teach a network, and each of them is one body only. Warped alike in every view and
+    in all clothes, somebody is another person, who has to be told from the first by nothing but
+    the body.
+
+    Returns
+    -------
+    Tensor, shape (count, 7)
+        As `gaitkit.training.images.warp_draws` has them, none beyond two standard deviations.
+    """
+    drawn = warp_draws(count, torch.Generator().manual_seed(_BODIES_SEED)).clamp(-2.0, 2.0)
+    drawn[0] = 0.0
+    return drawn
 
 
 class PeopleSampler(Sampler):
@@ -50,6 +90,8 @@ class PeopleSampler(Sampler):
         Different people in a batch, and sequences of each.
     balanced : bool
         Draw every condition of a person equally often, otherwise every sequence.
+    bodies : int
+        As how many different people each person is shown; see `other_bodies`.
     seed : int
         Of the draws.
 
@@ -74,10 +116,12 @@ class PeopleSampler(Sampler):
         people: int,
         each: int,
         balanced: bool = False,
+        bodies: int = 1,
         seed: int = 0,
     ) -> None:
         super().__init__(seed, "cpu")
         self.people, self.each = people, each
+        self._bodies = other_bodies(bodies)
         named = labels.subject.astype(str)
         rows = {name: np.flatnonzero(named == name) for name in labels.subjects()}
         self.subjects = tuple(rows)
@@ -105,11 +149,16 @@ class PeopleSampler(Sampler):
             for its in rows.values()
         ]
 
-    def draw_rows(self) -> tuple[NDArray[np.int64], torch.Tensor]:
-        """Rows of the labels, person by person, and whose they are."""
+    def draw_rows(self) -> DrawnRows:
+        """Which sequences the next batch shows, person by person."""
         chosen = torch.randperm(len(self.subjects), generator=self._generator)[: self.people]
         drawn = [self._of_person(self._groups[person], self.each) for person in chosen.tolist()]
-        return np.concatenate(drawn), self._number[chosen].repeat_interleave(self.each)
+        number, proportions = self._number[chosen], None
+        if len(self._bodies) > 1:
+            body = torch.randint(len(self._bodies), (self.people,), generator=self._generator)
+            number = number * len(self._bodies) + body
+            proportions = self._bodies[body].repeat_interleave(self.each, dim=0)
+        return DrawnRows(np.concatenate(drawn), number.repeat_interleave(self.each), proportions)
 
     def _of_person(self, groups: list[NDArray[np.int64]], count: int) -> NDArray[np.int64]:
         """Rows of one person; none twice before all of its group have been drawn."""
@@ -134,7 +183,7 @@ class GeiSampler(PeopleSampler):
     ----------
     images : ndarray of uint8, shape (n, height, width)
         The GEIs of those who are learned from.
-    labels, everybody, people, each, balanced, seed
+    labels, everybody, people, each, balanced, bodies, seed
         See `PeopleSampler`.
     augmentation : Augmentation
         How they are varied.
@@ -153,22 +202,25 @@ class GeiSampler(PeopleSampler):
         people: int,
         each: int,
         balanced: bool = False,
+        bodies: int = 1,
         augmentation: Augmentation | None = None,
         seed: int = 0,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        super().__init__(labels, everybody, people=people, each=each, balanced=balanced, seed=seed)
+        super().__init__(
+            labels, everybody, people=people, each=each, balanced=balanced, bodies=bodies, seed=seed
+        )
         self._images = torch.from_numpy(np.ascontiguousarray(images)).to(device)
         self._augmentation = augmentation or Augmentation()
         self._dtype = dtype
 
     def draw(self, size: int) -> SetBatch:
         """A batch of GEIs, which moves the state on; its size is `people` times `each`."""
-        rows, subject = self.draw_rows()
+        rows, subject, proportions = self.draw_rows()
         device = self._images.device
         images = self._images[torch.from_numpy(rows).to(device)].to(self._dtype) / 255.0
-        images = augmented(images[:, None], self._augmentation, self._generator)
+        images = augmented(images[:, None], self._augmentation, self._generator, proportions)
         return SetBatch(images, subject.to(device))
 
 
@@ -179,7 +231,7 @@ class SetSampler(PeopleSampler):
     ----------
     silhouettes : SilhouetteSet
         The sequences of those who are learned from.
-    everybody, people, each, balanced, seed
+    everybody, people, each, balanced, bodies, seed
         See `PeopleSampler`.
     frames : int
         Frames of each sequence, no frame twice but of sequences that have fewer.
@@ -200,13 +252,20 @@ class SetSampler(PeopleSampler):
         each: int,
         frames: int,
         balanced: bool = False,
+        bodies: int = 1,
         augmentation: Augmentation | None = None,
         seed: int = 0,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__(
-            silhouettes.labels, everybody, people=people, each=each, balanced=balanced, seed=seed
+            silhouettes.labels,
+            everybody,
+            people=people,
+            each=each,
+            balanced=balanced,
+            bodies=bodies,
+            seed=seed,
         )
         self._silhouettes, self._lengths = silhouettes, silhouettes.lengths
         self._frames = frames
@@ -215,10 +274,12 @@ class SetSampler(PeopleSampler):
 
     def draw(self, size: int) -> SetBatch:
         """A batch of sets, which moves the state on; its size is `people` times `each`."""
-        rows, subject = self.draw_rows()
+        rows, subject, proportions = self.draw_rows()
         sets = [self._silhouettes.some(row, self._drawn(row)) for row in rows.tolist()]
         grey = torch.from_numpy(np.stack(sets)).to(self._device)
-        images = augmented(grey.to(self._dtype) / 255.0, self._augmentation, self._generator)
+        images = augmented(
+            grey.to(self._dtype) / 255.0, self._augmentation, self._generator, proportions
+        )
         return SetBatch(images, subject.to(self._device))
 
     def _drawn(self, row: int) -> NDArray[np.int64]:

@@ -118,6 +118,7 @@ class SetEmbedder(Embedder[SetConfigT]):
             each=options.batch_size // options.people,
             frames=options.frames,
             balanced=options.balanced,
+            bodies=options.bodies,
             augmentation=varied_by(options),
             seed=options.seed,
             device=self.runtime.device,

@@ -54,7 +54,9 @@ if TYPE_CHECKING:
     from gaitkit.identification.metrics import Metric as Metric
     from gaitkit.identification.metrics import get_metric as get_metric
     from gaitkit.identification.metrics import metric_names as metric_names
+    from gaitkit.identification.published import PublishedMeans as PublishedMeans
     from gaitkit.identification.published import PublishedSystem as PublishedSystem
+    from gaitkit.identification.published import published_means as published_means
     from gaitkit.identification.published import published_system as published_system
     from gaitkit.identification.published import published_systems as published_systems
     from gaitkit.identification.quality import QualityTable as QualityTable

@@ -13,7 +13,15 @@ import math
 import torch
 from torch.nn import functional
 
-__all__ = ["from_network", "shift_images", "to_network", "warp_bodies", "warp_grid"]
+__all__ = [
+    "from_network",
+    "shift_images",
+    "to_network",
+    "warp_bodies",
+    "warp_draws",
+    "warp_grid",
+    "warp_grid_of",
+]
 
 _HEIGHT_WAVES = 3
 _WIDTH_WAVES = 3
@@ -98,10 +106,32 @@ def warp_grid(
     Tensor of float32, shape (count, height, width, 2)
         x and y in [-1, 1], as `torch.nn.functional.grid_sample` takes them (corners aligned).
     """
-    height, width = size
-    draws = torch.randn(
+    return warp_grid_of(warp_draws(count, generator, device), size, strength)
+
+
+def warp_draws(
+    count: int, generator: torch.Generator | None = None, device: str | torch.device = "cpu"
+) -> torch.Tensor:
+    """The numbers that make a body's proportions: standard normal, shape (count, 7)."""
+    return torch.randn(
         (count, _HEIGHT_WAVES + 1 + _WIDTH_WAVES), generator=generator, device=device
     )
+
+
+def warp_grid_of(draws: torch.Tensor, size: tuple[int, int], strength: float) -> torch.Tensor:
+    """The grid of `warp_grid` for given numbers.
+
+    Parameters
+    ----------
+    draws : Tensor, shape (count, 7)
+        From `warp_draws`; zeros leave a body as it is.
+    size : tuple of int
+        Height and width, pixels.
+    strength : float
+        See `warp_grid`.
+    """
+    count, device = len(draws), draws.device
+    height, width = size
     up = torch.linspace(0.0, 1.0, height, device=device)
     moved = up.expand(count, height)
     for wave in range(1, _HEIGHT_WAVES + 1):

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gaitkit.embedders import GeiParts, GeiPartsConfig, load
-from gaitkit.embedders.losses import batch_all_triplets, softmax_over_people
+from gaitkit.embedders.losses import batch_all_triplets, part_distances, softmax_over_people
 from gaitkit.embedders.networks.parts import EmbeddingNet, crop_width, strips
 from gaitkit.embedders.options import EmbedderOptions
 from gaitkit.embedders.sampling import SetBatch
@@ -23,7 +23,13 @@ from gaitkit.training.history import History
 from gaitkit.training.loop import Training
 from tests.embedders.drawn import drawn_geis
 
-SMALL: dict[str, Any] = {"width": 2, "part_count": 4, "values": 3, "image_size": (16, 16)}
+SMALL: dict[str, Any] = {
+    "whole_weight": 0.0,
+    "width": 2,
+    "part_count": 4,
+    "values": 3,
+    "image_size": (16, 16),
+}
 
 
 def small(**changes: Any) -> GeiParts:
@@ -89,7 +95,7 @@ def test_one_step_goes_down_the_gradient_of_both_losses() -> None:
     network = twin.networks["E"]
     assert isinstance(network, EmbeddingNet)
     embedding = network(batch.images)
-    triplet = batch_all_triplets(embedding, 2, 0.2).loss
+    triplet = batch_all_triplets(part_distances(embedding), 2, 0.2).loss
     softmax = softmax_over_people(network.neck(embedding), batch.subject, 0.1)
     (triplet + softmax).backward()
     assert values["E.triplet"].item() == pytest.approx(triplet.item())
@@ -128,7 +134,7 @@ def test_without_any_loss_there_is_nothing_to_learn() -> None:
 def fitted(**options: Any) -> GeiParts:
     model = GeiParts(**SMALL, device="cpu", threads=1)
     return model.fit(
-        drawn_geis(), **{"iterations": 60, "people": 3, "batch_size": 12, "log_every": 20} | options
+        drawn_geis(), **{"iterations": 60, "people": 3, "batch_size": 12, "bodies": 1} | options
     )
 
 
@@ -145,7 +151,7 @@ def test_it_learns_who_is_who_and_not_how_bright_the_light_was() -> None:
 
     before = rank_1(model.embed(strangers))
     still = dict.fromkeys(("shear", "stretch", "shift", "erase"), 0.0)
-    model.fit(people, iterations=100, people=6, batch_size=24, log_every=20, **still)
+    model.fit(people, iterations=100, people=6, batch_size=24, log_every=20, bodies=1, **still)
     assert rank_1(model.embed(strangers)) > before + 0.1
     assert model.training is not None
     history = model.training.history
@@ -282,3 +288,19 @@ def test_single_sequences_with_a_view_are_embedded_as_any() -> None:
         np.zeros((1, 16, 16), dtype=np.uint8), Labels.from_keys([SequenceKey("z", "nm", 1, 0.0)])
     )
     assert fitted().embed(geis).shape == (1, 4, 3)
+
+
+def test_a_loss_of_the_distance_as_it_is_compared() -> None:
+    model, twin, batch = small(whole_weight=2.0), small(), a_batch()
+    model.before_step()
+    values = model.train_step(batch)
+    distances = part_distances(twin.networks["E"](batch.images))
+    whole = batch_all_triplets(distances.mean(dim=0, keepdim=True), 2, 0.2).loss
+    assert values["E.whole"].item() == pytest.approx(whole.item())
+
+
+def test_the_softmax_tells_all_bodies_apart() -> None:
+    model = fitted(bodies=3)
+    assert model.config.subjects == 6 * 3
+    assert model.training is not None
+    assert len(model.training.sampler.subjects) == 6

@@ -50,7 +50,7 @@ def test_two_people_by_hand() -> None:
     #   from 1: with itself 0.9+0-1, with 0 0.9+1-1, each for both of b's          0.9 and 0.9
     #   from 2: with itself and with the other 0.9+0-2 and 0.9+0-1, twice          all below 0
     points = torch.tensor([0.0, 1.0, 2.0, 2.0], dtype=torch.float64).view(4, 1, 1)
-    found = batch_all_triplets(points, people=2, margin=0.9)
+    found = batch_all_triplets(part_distances(points), people=2, margin=0.9)
     assert found.loss.item() == pytest.approx(0.9, abs=2e-6)
     assert found.nonzero.item() == 2 / 16
     assert found.same.item() == pytest.approx(0.5, abs=2e-6)
@@ -68,7 +68,7 @@ def test_triplets_are_those_of_the_formula(
     people: int, each: int, parts: int, margin: float, seed: int
 ) -> None:
     values = np.random.default_rng(seed).normal(size=(people * each, parts, 4))
-    found = batch_all_triplets(torch.from_numpy(values), people, margin)
+    found = batch_all_triplets(part_distances(torch.from_numpy(values)), people, margin)
     expected = naive_triplets(values, people, margin)
     assert [value.item() for value in found] == pytest.approx(expected, abs=1e-5)
 
@@ -77,14 +77,14 @@ def test_each_part_counts_alike_however_many_of_its_terms_are_above_0() -> None:
     # The first part is learned already; the second has all people in one place.
     apart = torch.tensor([0.0, 0.0, 9.0, 9.0])
     points = torch.stack([apart, torch.zeros(4)], dim=1).unsqueeze(2)
-    found = batch_all_triplets(points, people=2, margin=0.2)
+    found = batch_all_triplets(part_distances(points), people=2, margin=0.2)
     assert found.loss.item() == pytest.approx((0.0 + 0.2) / 2, abs=1e-5)
     assert found.nonzero.item() == pytest.approx(0.5)
 
 
 def test_equal_examples_have_a_gradient_that_is_a_number() -> None:
     points = torch.zeros(4, 2, 3, requires_grad=True)
-    batch_all_triplets(points, people=2, margin=0.2).loss.backward()
+    batch_all_triplets(part_distances(points), people=2, margin=0.2).loss.backward()
     assert points.grad is not None
     assert torch.isfinite(points.grad).all()
 

@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gaitkit.embedders.augmentation import Augmentation
-from gaitkit.embedders.sampling import GeiSampler, PeopleSampler
+from gaitkit.embedders.augmentation import Augmentation, augmented
+from gaitkit.embedders.sampling import GeiSampler, PeopleSampler, other_bodies
 from gaitkit.errors import TrainingError
 from gaitkit.labels import Labels, SequenceKey
 from tests.embedders.drawn import drawn_geis, keys_of
@@ -24,7 +24,7 @@ class Drawn(PeopleSampler):
     """Rows and people, without images."""
 
     def draw(self, size: int) -> tuple[np.ndarray, torch.Tensor]:
-        return self.draw_rows()
+        return self.draw_rows()[:2]
 
 
 def rows_of_batches(count: int, **options: object) -> list[tuple[np.ndarray, torch.Tensor]]:
@@ -123,3 +123,32 @@ def test_a_batch_of_more_people_than_there_are() -> None:
         Drawn(LABELS, NAMES, people=8, each=2)
     assert told.value.hint is not None
     assert "`people=6`" in told.value.hint
+
+
+def test_each_of_somebodys_bodies_is_another_person() -> None:
+    sampler = Drawn(LABELS, NAMES, people=3, each=4, bodies=5)
+    seen: dict[int, tuple[str, bytes]] = {}
+    for _ in range(200):
+        rows, subject, proportions = sampler.draw_rows()
+        assert proportions is not None
+        for row, number, body in zip(rows, subject.tolist(), proportions, strict=True):
+            told = (str(LABELS.subject[row]), body.numpy().tobytes())
+            assert seen.setdefault(number, told) == told
+    assert set(seen) == set(range(len(NAMES) * 5))
+    assert len(set(seen.values())) == len(seen)
+
+
+def test_the_first_body_is_ones_own_and_the_others_are_always_the_same() -> None:
+    bodies = other_bodies(4)
+    assert not bodies[0].any()
+    assert torch.equal(other_bodies(4), bodies)
+    assert bodies.abs().max() <= 2.0
+
+
+def test_ones_own_body_stays_as_it_is_and_others_differ_in_it() -> None:
+    images = torch.zeros(3, 1, 32, 32)
+    images[:, :, 4:28, 10:22] = 1.0
+    shown = augmented(images, Augmentation(), None, other_bodies(3))
+    assert torch.allclose(shown[0], images[0], atol=1e-5)
+    assert (shown[1] - images[1]).abs().max() > 0.5
+    assert (shown[2] - shown[1]).abs().max() > 0.5

@@ -37,6 +37,9 @@ class GeiPartsConfig(EmbedderConfig):
 
     width: int = setting(16, 1, 512, "channels of the first layers; doubled twice")
     part_count: int = setting(16, 1, 64, "horizontal parts")
+    whole_weight: float = setting(
+        1.0, 0, 1e3, "weight of the triplet loss of the mean over the parts; 0: left out"
+    )
     ema_decay: float = setting(
         0.998, 0, 1, "embed with a moving average of the network; 0: off", open_ends=(False, True)
     )
@@ -121,6 +124,8 @@ class GeiParts(GeiEmbedder[GeiPartsConfig]):
     source: ClassVar[str] = "ours, after GaitSet (AAAI 2019) and GaitBase (CVPR 2023)"
     config_class: ClassVar[type[EmbedderConfig]] = GeiPartsConfig
     default_training: ClassVar[Mapping[str, Any]] = {
+        "balanced": True,
+        "bodies": 8,
         "shear": 0.06,
         "stretch": 0.1,
         "shift": 2.0,

@@ -21,7 +21,7 @@ def test_parameters_are_those_counted_by_hand() -> None:
     parts = 16 * 512 * 256
     neck = 2 * 16 * 256 + 16 * 256 * 74
     with torch.device("meta"):
-        network = GaitBase.build_network(GaitBaseConfig(people=74))
+        network = GaitBase.build_network(GaitBaseConfig(subjects=74))
     assert sum(weight.numel() for weight in network.parameters()) == stem + stages + parts + neck
     assert stem + stages == 4_896_960
 
