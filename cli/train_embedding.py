@@ -31,6 +31,7 @@ _TRAINING = (
     "people",
     "batch_size",
     "balanced",
+    "bodies",
     "frames",
     *_VARIED,
     "normal_condition",
@@ -67,6 +68,12 @@ def _varied(name: str, largest: float, help: str) -> training_options.Decorator:
     ),
     training_options.batch_size("Sequences, a multiple of --people,"),
     training_options.balanced("Draw every condition of a person equally often, or every sequence."),
+    click.option(
+        "--bodies",
+        type=click.IntRange(1, 256),
+        help="Learn each person as so many: as they are, and warped to other proportions.  "
+        f"{training_options.FROM_RECIPE}",
+    ),
     click.option(
         "--frames",
         type=click.IntRange(1, 1024),
