@@ -64,7 +64,7 @@ def _varied(name: str, largest: float, help: str) -> training_options.Decorator:
     click.option(
         "--people",
         type=click.IntRange(2, 2**15),
-        help=f"Different people in a batch.  {training_options.FROM_RECIPE}",
+        help=f"Different people in a batch, at most.  {training_options.FROM_RECIPE}",
     ),
     training_options.batch_size("Sequences, a multiple of --people,"),
     training_options.balanced("Draw every condition of a person equally often, or every sequence."),

@@ -36,7 +36,7 @@ class EmbedderOptions(TrainingOptions):
     batch_size : int
         Sequences in a batch, a multiple of `people`: so many of each person.
     people : int
-        Different people in a batch.
+        Different people in a batch, at most: where there are fewer, all of them.
     balanced : bool
         Draw every condition of a person equally often.
     bodies : int

@@ -5,6 +5,7 @@ All draws are made on the CPU, so that a seed draws the same on every device.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -21,6 +22,8 @@ from gaitkit.training.images import warp_draws
 from gaitkit.training.sampling import Sampler, TensorBatch
 
 __all__ = ["DrawnRows", "GeiSampler", "PeopleSampler", "SetBatch", "SetSampler", "other_bodies"]
+
+_log = logging.getLogger(__name__)
 
 
 _BODIES_SEED = 20_260_000  # Any number: it fixes who else there is.
@@ -87,7 +90,7 @@ class PeopleSampler(Sampler):
     everybody : sequence of str
         All training people, those who are held out as well: what `SetBatch.subject` counts.
     people, each : int
-        Different people in a batch, and sequences of each.
+        Different people in a batch, at most, and sequences of each.
     balanced : bool
         Draw every condition of a person equally often, otherwise every sequence.
     bodies : int
@@ -100,12 +103,12 @@ class PeopleSampler(Sampler):
     subjects : tuple of str
         Who is drawn.
     people, each : int
-        As given.
+        Of a batch.
 
     Raises
     ------
     TrainingError
-        There are fewer than two people with two sequences each, or fewer than a batch wants.
+        There are fewer than two people with two sequences each.
     """
 
     def __init__(
@@ -134,10 +137,8 @@ class PeopleSampler(Sampler):
                 "`validation_subjects`, leaves more to learn from.",
             )
         if len(rows) < people:
-            raise TrainingError(
-                f"A batch of {people} people cannot be drawn from {len(rows)}.",
-                hint=f"Give `people={len(rows)}` and a `batch_size` that is a multiple of it.",
-            )
+            _log.info("batches of %d people instead of %d: there are no more", len(rows), people)
+            self.people = len(rows)
         number = {name: index for index, name in enumerate(everybody)}
         self._number = torch.tensor([number[name] for name in self.subjects])
         condition = labels.condition.astype(str)
