@@ -376,7 +376,7 @@ def test_models_lists_embedders_beside_translators(gaitkit: Callable) -> None:
     assert "translators, for gaitkit train-gan --model NAME" in ran.stdout
     assert "embedders, for gaitkit train-embedding --model NAME" in ran.stdout
     ran = gaitkit("models", "gei-parts")
-    for word in ("reads GEIs", "margin", "part_count", "trained with shear"):
+    for word in ("reads GEIs", "margin", "part_count", "trained with balanced"):
         assert word in ran.stdout
     assert "translators" not in ran.stdout
     told = json.loads(gaitkit("models", "gei-parts", "--json").stdout)
