@@ -11,7 +11,7 @@ __all__ = ["REASONS", "DroppedRow"]
 REASONS: dict[str, str] = {
     "undecodable": "the image cannot be decoded",
     "too-large": "the image is larger than gaitkit decodes",
-    "not-silhouettes": "the image, or most of the sequence, is shaded as photos are: no mask",
+    "not-silhouettes": "the image, or most of the sequence, is shaded as photos or maps of parts",
     "inverted": "the person is dark and the background bright, or with `invert` the other way",
     "empty": "no person in the frame",
     "too-small": "the person is too small to normalise",

@@ -10,13 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import isnan
+from math import isfinite, isnan
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Labels", "SequenceKey", "format_view", "sequence_name"]
+__all__ = [
+    "FULL_CIRCLE",
+    "Labels",
+    "SequenceKey",
+    "format_view",
+    "is_direction",
+    "sequence_name",
+]
+
+FULL_CIRCLE = 360.0
+"""Degrees. No view is further from 0 than this, to either side."""
 
 
 class SequenceKey(NamedTuple):
@@ -67,6 +77,17 @@ def format_view(view: float | None) -> str:
     whole = int(abs(view))
     text = f"{whole:03d}" + f"{abs(view) - whole:.6f}".rstrip("0").rstrip(".")[1:]
     return f"-{text}" if view < 0 else text
+
+
+def is_direction(view: float) -> bool:
+    """Whether a number can be a view in degrees: within a full circle, to either side.
+
+    Examples
+    --------
+    >>> [is_direction(view) for view in (90.0, -30.0, 360.0, 1000.0, float("nan"))]
+    [True, True, True, False, False]
+    """
+    return isfinite(view) and abs(view) <= FULL_CIRCLE
 
 
 @dataclass(frozen=True, eq=False, repr=False)

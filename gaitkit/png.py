@@ -326,6 +326,8 @@ def _parse(data: bytes) -> _Png:
             parts.append(body)
         elif kind == b"IEND":
             break
+        elif kind == b"acTL" and length >= 4 and int.from_bytes(body[:4], "big") > 1:
+            raise UndecodableImageError("an animated PNG is not read: save its pictures one by one")
         elif kind in (b"IHDR", b"PLTE", b"eXIf", b"tRNS"):
             found.setdefault(kind, bytes(body))
         elif not kind[0] & 0x20:

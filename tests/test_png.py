@@ -520,18 +520,23 @@ def test_a_stream_of_many_blocks_is_checked_to_its_last_row(monkeypatch):
         decode_grey(broken)
 
 
-def test_an_animation_counts_as_its_first_picture(capfd):
+@pytest.mark.parametrize("pictures", [1, 9])
+def test_an_animation_is_refused_and_one_picture_is_none(capfd, pictures):
     stream = zlib.compress(filtered(np.array([[1, 2]], np.uint8), [PAETH], 1))
     control = chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 60000, 60000, 0, 0, 1, 1, 0, 0))
     more = chunk(b"fdAT", bytes(4) + stream)
     animated = png(
         header(2, 1),
-        chunk(b"acTL", struct.pack(">II", 9, 0)),
+        chunk(b"acTL", struct.pack(">II", pictures, 0)),
         control,
         chunk(b"IDAT", stream),
         more,
     )
-    assert decode_grey(animated).tolist() == [[1, 2]]
+    if pictures == 1:
+        assert decode_grey(animated).tolist() == [[1, 2]]
+    else:
+        with pytest.raises(UndecodableImageError, match="an animated PNG is not read: save its"):
+            decode_grey(animated)
     assert capfd.readouterr().err == ""
 
 

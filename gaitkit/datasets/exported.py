@@ -19,7 +19,7 @@ from gaitkit.datasets.named import key_named
 from gaitkit.datasets.pickled import MAX_ARRAY_BYTES, DamagedArrayError
 from gaitkit.datasets.sources import Layout, SequenceFrames, Unit
 from gaitkit.errors import DatasetError, LayoutError
-from gaitkit.labels import SequenceKey
+from gaitkit.labels import FULL_CIRCLE, SequenceKey
 from gaitkit.printable import printable
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["ExportedGeis", "ExportedSilhouettes"]
 
 _KEYS = ("subject", "condition", "take", "view")
-_MOST_DEGREES = 1e6
 
 
 class _Exported(Layout):
@@ -99,9 +98,13 @@ class _Exported(Layout):
         subject, condition, take, view = columns
         if int(take.min()) < 0 or int(take.max()) > np.iinfo(np.int64).max:
             raise self._broken("a take is no whole number from 0")
-        known = view[~np.isnan(view)]
-        if not (np.abs(known) < _MOST_DEGREES).all():
-            raise self._broken("a view is no number of degrees; unknown ones are nan")
+        beyond = np.flatnonzero(~(np.isnan(view) | (np.abs(view.astype(float)) <= FULL_CIRCLE)))
+        if len(beyond):
+            row = int(beyond[0])
+            raise self._broken(
+                f"row {row + 1} has the view {view[row]:g}; expected are degrees of at most a full "
+                "circle (360), and nan where it is unknown"
+            )
         try:
             return [
                 key_named(str(who), str(how), int(number), None if np.isnan(seen) else float(seen))

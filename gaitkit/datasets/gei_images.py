@@ -39,7 +39,7 @@ from gaitkit.datasets.sources import (
 )
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import DatasetError, LayoutError
-from gaitkit.labels import SequenceKey
+from gaitkit.labels import SequenceKey, is_direction
 from gaitkit.outputs import is_beside
 from gaitkit.png import DecodeError, decode_grey
 from gaitkit.printable import LETTERS, printable
@@ -298,7 +298,7 @@ class GeiImageSource(Layout):
     def _refuse_views(self, images: dict[SequenceKey, _Image]) -> None:
         """Raise where the numbers that stand in the place of views are none."""
         views = {key.view: image for key, image in images.items() if key.view is not None}
-        beyond = [image for view, image in views.items() if abs(view) > 360]
+        beyond = [image for view, image in views.items() if not is_direction(view)]
         counted = _counted_up(images)
         if beyond:
             found, first = "a view above 360 degrees", beyond[0]

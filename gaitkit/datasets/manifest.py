@@ -23,7 +23,6 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -46,7 +45,7 @@ from gaitkit.datasets.sources import (
 )
 from gaitkit.documents import parse_csv, read_text
 from gaitkit.errors import DatasetError, LayoutError
-from gaitkit.labels import SequenceKey
+from gaitkit.labels import SequenceKey, is_direction
 from gaitkit.printable import LETTERS, printable, quoted
 
 if TYPE_CHECKING:
@@ -67,6 +66,7 @@ COLUMNS = ("path", "subject", "condition", "take", "view")
 """Columns of a manifest."""
 
 _NEEDED = ("path", "subject")
+_DEGREES = "degrees of at most a full circle (360), or nothing where it is unknown"
 _DEFAULTS = {"condition": "nm", "take": "1", "view": ""}
 _MAX_BYTES = 64 * 2**20
 _MISSING = frozenset(
@@ -244,9 +244,9 @@ def _row(found: dict[str, str], line: int, label: str) -> ManifestRow:
     try:
         view = None if degrees.lower() in ("", "unknown") else float(degrees) + 0.0
     except ValueError:
-        raise wrong("view", "degrees, or nothing where it is unknown") from None
-    if view is not None and not (isfinite(view) and abs(view) < 1e6):
-        raise wrong("view", "degrees, or nothing where it is unknown")
+        raise wrong("view", _DEGREES) from None
+    if view is not None and not is_direction(view):
+        raise wrong("view", _DEGREES)
     subject, condition = clean_text(values["subject"]), clean_text(values["condition"])
     return ManifestRow(line, values["path"], SequenceKey(subject, condition, int(take[1]), view))
 

@@ -57,7 +57,7 @@ from gaitkit.datasets.sources import (
 )
 from gaitkit.documents import MAX_BYTES
 from gaitkit.errors import DatasetError, LayoutError
-from gaitkit.labels import SequenceKey
+from gaitkit.labels import SequenceKey, is_direction
 from gaitkit.outputs import FileIdentity, file_identity, is_beside
 from gaitkit.printable import printable
 
@@ -328,7 +328,14 @@ class NamedLayout(Layout):
             yield from self._packed(_Span(archive, 0, None))
 
     def _key(self, folders: Folders) -> SequenceKey | None:
-        return _first(self.key_of, self._names, folders)
+        key = _first(self.key_of, self._names, folders)
+        if key is not None and key.view is not None and not is_direction(key.view):
+            raise LayoutError(
+                f"{printable('/'.join(folders), 200)} in {printable(str(self.path), 120)} would be "
+                f"seen from {key.view:g} degrees, which is no view.",
+                hint="Rename it, or list the sequences in a manifest.",
+            )
+        return key
 
     def _line(self, sequences: list[Located], unopened: int) -> str:
         keys = (sequence.key for sequence in sequences)

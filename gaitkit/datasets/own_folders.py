@@ -34,7 +34,7 @@ from gaitkit.datasets.naming import (
     suffix_of,
 )
 from gaitkit.errors import LayoutError
-from gaitkit.labels import SequenceKey, sequence_name
+from gaitkit.labels import SequenceKey, is_direction, sequence_name
 from gaitkit.printable import LETTERS, printable
 
 if TYPE_CHECKING:
@@ -50,14 +50,13 @@ _DIRECT = ""
 _LINE = 220
 """Letters of a path in a line to be given as it is."""
 _STEPS = (15.0, 18.0)
-_FULL_CIRCLE = 360.0
 _EXAMPLES = 2
 
 
 def _is_view(name: str) -> bool:
     """Whether a name is that of a camera as data sets have them: a multiple of 15 or 18 degrees."""
     view = parse_view(name)
-    return view is not None and abs(view) <= _FULL_CIRCLE and any(view % s == 0 for s in _STEPS)
+    return view is not None and is_direction(view) and any(view % s == 0 for s in _STEPS)
 
 
 class OwnFolders(NamedLayout):

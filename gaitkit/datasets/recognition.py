@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from gaitkit.errors import LayoutError
-from gaitkit.labels import SequenceKey, format_view, sequence_name
+from gaitkit.labels import SequenceKey, format_view, is_direction, sequence_name
 from gaitkit.printable import LETTERS, printable, quoted
 
 __all__ = ["MAX_VIEWS", "in_words", "refuse_implausible", "told_keys"]
@@ -20,7 +20,6 @@ __all__ = ["MAX_VIEWS", "in_words", "refuse_implausible", "told_keys"]
 MAX_VIEWS = 720
 """More views than this, every half degree, are no views."""
 
-_FULL_CIRCLE = 360.0
 _FEW = 4
 _OF_OUMVLP = re.compile(r"silhouettes?[-_]\d{3}[-_]\d{2}", re.IGNORECASE)
 _DATA_SETS = re.compile(
@@ -143,10 +142,10 @@ def refuse_implausible(keys: Iterable[SequenceKey], path: Path, place: str) -> N
             hint="Read it with `layout='ou-mvlp'`.",
         )
     far = max(views, key=abs, default=0.0)
-    if abs(far) > _FULL_CIRCLE or len(views) > MAX_VIEWS:
+    if not is_direction(far) or len(views) > MAX_VIEWS:
         what = (
             f"{_short(far)} is no view in degrees"
-            if abs(far) > _FULL_CIRCLE
+            if not is_direction(far)
             else f"{len(views):,} different numbers are no views in degrees"
         )
         raise LayoutError(

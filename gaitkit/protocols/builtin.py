@@ -25,7 +25,7 @@ from gaitkit.protocols.model import (
     compressed,
 )
 
-__all__ = ["PROTOCOLS", "default_protocol", "fitted", "looks_like"]
+__all__ = ["PROTOCOLS", "default_protocol", "fitted", "looks_like", "of_these_walks"]
 
 _log = logging.getLogger(__name__)
 
@@ -238,6 +238,41 @@ def looks_like(labels: Labels) -> str | None:
         return "casia-a" if set(labels.views()) <= {0.0, 45.0, 90.0} else "casia-b"
     searched = {"bg", "cl"} & set(conditions) or takes & {5, 6}
     return "casia-b" if set(conditions) <= {"nm", "bg", "cl"} and searched else None
+
+
+def of_these_walks(protocol: Protocol, labels: Labels) -> Protocol:
+    """`halves` and `everybody` for data whose walks are not called as in CASIA-B.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        Any; all others stay as they are.
+    labels : Labels
+        Key columns of the data.
+
+    Returns
+    -------
+    Protocol
+        The same people; gallery and probes of the data set that the walks look like. Where that is
+        none, needs a list of its own or would search nobody, all are searched among all.
+    """
+    if protocol not in (_HALVES, _EVERYBODY):
+        return protocol
+    kind = looks_like(labels)
+    if kind == "casia-b" or (kind is None and "nm" in labels.conditions()) or not len(labels):
+        return protocol
+    like = PROTOCOLS[kind or _LEAVE_ONE_OUT.name]
+    unmated = not (_has_mates(like, labels) or set(like.unknown_people) & set(labels.subjects()))
+    if like.probe_sequences is not None or unmated:
+        like = _LEAVE_ONE_OUT
+    return replace(
+        like,
+        name=protocol.name,
+        description=f"{protocol.description.partition(';')[0]}; walks as in {like.name}",
+        train=protocol.train,
+        test=protocol.test,
+        absent_people=False,
+    )
 
 
 def _five_digits(name: str) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 
 from gaitkit.errors import OptionError, ProtocolError
 from gaitkit.labels import Labels, format_view, sequence_name
-from gaitkit.protocols.builtin import fitted
+from gaitkit.protocols.builtin import PROTOCOLS, fitted, looks_like, of_these_walks
 from gaitkit.protocols.files import get_protocol
 from gaitkit.protocols.model import ANY, Protocol, SubjectRange, Walks, sequence_text
 
@@ -20,16 +22,29 @@ __all__ = [
     "Split",
     "SubjectSplit",
     "absent_people",
+    "advised",
     "describe_labels",
     "resolve",
     "split_subjects",
     "walk_numbers",
 ]
 
-_MORE_PEOPLE = (
-    "Add people, or use a protocol that tests more of them: what needs no training (raw GEIs, "
-    "compared by pixels) is tested on everybody with `protocol='everybody'`, or in a file of "
-    "your own with train = []."
+_log = logging.getLogger(__name__)
+
+_FOR_ANY = {
+    "halves": "which divides whatever subjects there are",
+    "everybody": "which tests everybody: for what needs no training (raw GEIs, compared by pixels)",
+    "leave-one-out": "all walks against all: for what needs no training (raw GEIs, compared by "
+    "pixels)",
+}
+"""Protocols that are advised, the first one that works, and what is said of them."""
+
+_Advice = Callable[[str], str]
+"""A hint that works for the data, or else the one that is given."""
+
+_SECOND_WALK = (
+    "Add people: at least two, and a second recording of one of them: whoever is searched must be "
+    "enrolled with another walk."
 )
 
 
@@ -113,7 +128,44 @@ def _checked(protocol: Any, labels: Any) -> tuple[Protocol, Labels]:
             hint="An artefact and a GeiSet have some: `.labels`.",
         )
     chosen = get_protocol(protocol)
-    return fitted(chosen, labels) if chosen.fits_data else chosen, labels
+    if chosen.fits_data:
+        return fitted(chosen, labels), labels
+    definite = of_these_walks(chosen, labels)
+    if definite is not chosen:
+        _log.info("protocol %s: %s", definite.name, definite.description)
+    return definite, labels
+
+
+def advised(labels: Labels, otherwise: str, *, trains: bool = False) -> str:
+    """A hint that names a protocol which works for some data.
+
+    Parameters
+    ----------
+    labels : Labels
+        Key columns of the data.
+    otherwise : str
+        The hint where no protocol of gaitkit works.
+    trains : bool
+        Whether somebody has to train; what is tested does not matter then.
+    """
+    kind = looks_like(labels)
+    for name in dict.fromkeys([*([kind] if kind in PROTOCOLS else []), *_FOR_ANY]):
+        protocol = of_these_walks(PROTOCOLS[name], labels)
+        try:
+            if trains:
+                works = bool(_subjects(protocol, labels, _as_it_is).train)
+            else:
+                works = _resolved(protocol, labels, _as_it_is).nameless is None
+        except ProtocolError:
+            continue
+        if works:
+            about = _FOR_ANY.get(name, "the protocol of this data set")
+            return f"Use `protocol={name!r}`, {about}."
+    return otherwise
+
+
+def _as_it_is(otherwise: str) -> str:
+    return otherwise
 
 
 def split_subjects(protocol: Protocol | Path | str, labels: Labels | Any) -> SubjectSplit:
@@ -140,6 +192,10 @@ def split_subjects(protocol: Protocol | Path | str, labels: Labels | Any) -> Sub
         protocol by name and not in the artefact.
     """
     protocol, labels = _checked(protocol, labels)
+    return _subjects(protocol, labels, partial(advised, labels))
+
+
+def _subjects(protocol: Protocol, labels: Labels, advice: _Advice) -> SubjectSplit:
     subjects = labels.subjects()
     _refuse_absent(protocol, labels)
     if protocol.train == "first-half":
@@ -163,7 +219,7 @@ def split_subjects(protocol: Protocol | Path | str, labels: Labels | Any) -> Sub
             f"Protocol {protocol.name} is for subjects {_people_text(protocol.train)} and "
             f"{_people_text(protocol.test)}; the artefact has "
             f"{len(strangers)} of {len(subjects)} subjects outside them: {_listed(strangers)}.",
-            hint="Use `protocol='halves'`, which takes any subjects.",
+            hint=advice("Leave those people out, or write a protocol of your own."),
         )
     return SubjectSplit(tuple(train), tuple(test))
 
@@ -231,18 +287,23 @@ def resolve(protocol: Protocol | Path | str, labels: Labels | Any) -> Split:
         and what the artefact has.
     """
     protocol, labels = _checked(protocol, labels)
-    people = split_subjects(protocol, labels)
+    return _resolved(protocol, labels, partial(advised, labels))
+
+
+def _resolved(protocol: Protocol, labels: Labels, advice: _Advice) -> Split:
+    people = _subjects(protocol, labels, advice)
     if not people.test:
         raise ProtocolError(
             f"Protocol {protocol.name} tests subjects {_people_text(protocol.test)}, and the "
             f"artefact has none of them. It has {describe_labels(labels)}.",
-            hint="Use `protocol='halves'`, which divides whatever subjects there are.",
+            hint=advice(_SECOND_WALK),
         )
     if protocol.probe_sequences == ():
         raise ProtocolError(
             f"Protocol {protocol.name} needs its list of probes, which is not part of gaitkit.",
             hint="Give the data set's partition file as `protocol`: Gait3D.json of OpenGait or of "
-            "the Gait3D benchmark, with the keys TRAIN_SET, TEST_SET and PROBE_SET.",
+            "the Gait3D benchmark, with the keys TRAIN_SET, TEST_SET and PROBE_SET. "
+            + advice("").replace("Use", "Or", 1),
         )
     train = np.isin(labels.subject.astype(str), people.train)
     test = np.isin(labels.subject.astype(str), people.test)
@@ -257,14 +318,14 @@ def resolve(protocol: Protocol | Path | str, labels: Labels | Any) -> Split:
         raise ProtocolError(
             f"Protocol {protocol.name} enrols {walks} of the tested people, and the gallery is "
             f"empty: {why}.",
-            hint="Add these walks, or use a protocol that enrols what there is.",
+            hint=advice("Add these walks."),
         )
     if len(set(labels.subject[gallery])) < 2:
         raise ProtocolError(
             f"Protocol {protocol.name}: the gallery holds one subject only, "
             f"{labels.subject[gallery][0]}; identification needs at least two. Of the tested "
             f"people the artefact has {describe_labels(labels.select(test))}.",
-            hint=_MORE_PEOPLE if people.train else "Add people.",
+            hint=advice("Add people.") if people.train else "Add people.",
         )
     probes = {
         probe.name: _chosen(test, probe.walks, protocol.probe_views, labels)
@@ -297,7 +358,7 @@ def resolve(protocol: Protocol | Path | str, labels: Labels | Any) -> Split:
             "another walk. Several views of one walk count as one.",
         )
     if not nameless.any():
-        _refuse_empty_probes(protocol, probes, test & ~unknown, labels)
+        _refuse_empty_probes(protocol, probes, test & ~unknown, labels, advice)
     answered = nameless if nameless.any() else None
     return Split(protocol, people, train, gallery, probes, answered, skipped)
 
@@ -356,6 +417,7 @@ def _refuse_empty_probes(
     probes: Mapping[str, NDArray[np.bool_]],
     test: NDArray[np.bool_],
     labels: Labels,
+    advice: _Advice,
 ) -> None:
     empty = [probe for probe in protocol.probes if not probes[probe.name].any()]
     if not empty or (protocol.empty_probes and len(empty) < len(probes)):
@@ -366,8 +428,7 @@ def _refuse_empty_probes(
     raise ProtocolError(
         f"Protocol {protocol.name} searches {first} of the tested people as probe set "
         f"{first.name}, which is empty: {why}.{others}",
-        hint="Add these walks (a walk cannot be its own probe), or use a protocol whose probes are "
-        "among them; gaitkit protocol show prints one to edit.",
+        hint=advice("Add these walks: a walk cannot be its own probe."),
     )
 
 

@@ -33,7 +33,7 @@ HINTS: Mapping[str, str] = {
     "undecodable": "Open that file in a viewer of pictures; save what opens as PNG of 8 bits.",
     "too-large": "Make the pictures smaller first: some 500 rows are more than enough.",
     "not-silhouettes": "gaitkit starts from silhouettes, a white person on black: segment the "
-    "people first, and give the masks.",
+    "people first, and give the masks. Of a map of parts make masks: every part white.",
     "inverted": "Give `invert=True` for people who are dark on bright.",
     "empty": "Look at a few frames: in masks nobody is to be seen, or nothing larger than specks.",
     "too-small": "Enlarge the frames, or take them from before they were made smaller.",

@@ -23,7 +23,7 @@ __all__ = ["SequencePictures"]
 _PHOTOS, _INVERTED, _LEVELS = 0.4, 0.8, 1 / 3
 """Shares of the frames: more photos, or as many of the other polarity, are the whole sequence."""
 
-_PHOTO = "shaded within, as photos are"
+_PHOTO = "shaded within, as photos and maps of parts are"
 _DARK_ON_BRIGHT = "a dark figure on bright"
 _BRIGHT_ON_DARK = "a bright figure on dark, which `invert=True` would turn"
 

@@ -20,6 +20,7 @@ from gaitkit.artifacts.schema import as_json
 from gaitkit.errors import ArtifactError, OptionError, ProtocolError, StoppedError, TrainingError
 from gaitkit.outputs import Output, behind_links
 from gaitkit.protocols import Protocol, default_protocol, get_protocol, split_subjects
+from gaitkit.protocols.splitting import advised
 from gaitkit.training.record import Refit, TrainingRecord, recorded_training
 from gaitkit.training.registry import ModelKind
 from gaitkit.translators.recipes import Recipe, choose_recipe
@@ -301,7 +302,7 @@ def training_people(
     if not subjects:
         raise ProtocolError(
             f"Protocol {chosen.name} has nobody to train on in {source}.",
-            hint='Use `protocol="halves"`, which divides whatever subjects there are.',
+            hint=advised(labels, "Add people: one at least trains.", trains=True),
         )
     return chosen.name, subjects
 

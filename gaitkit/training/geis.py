@@ -19,7 +19,7 @@ from gaitkit.artifacts import TrainedOn, open_artifact
 from gaitkit.display import html_table
 from gaitkit.errors import DamagedArtifactError, MixtureError, OptionError
 from gaitkit.gei.making import making_differences
-from gaitkit.labels import Labels, SequenceKey, format_view
+from gaitkit.labels import Labels, SequenceKey, format_view, is_direction
 from gaitkit.silhouettes.masks import as_array, full_scale, refuse_colours
 
 __all__ = [
@@ -134,7 +134,7 @@ class GeiSet:
                 artifact.dataset,
                 preprocessing_of(artifact.parameters, translated=translated),
                 artifact.content_sha256,
-                seen=tuple(artifact.trained_on),
+                seen=tuple(artifact.trained_on) if translated else (),
             )
 
     @classmethod
@@ -437,8 +437,12 @@ def _angles(views: Sequence[float | None], count: int, what: str) -> list[float 
         angles = [None if view is None else float(view) for view in given]
     except (TypeError, ValueError):
         raise OptionError("`views` must be degrees, or None where unknown") from None
-    if any(view is not None and math.isinf(view) for view in angles):
-        raise OptionError("`views` must be degrees, or None where unknown; got an infinite one")
+    for row, view in enumerate(angles):
+        if view is not None and not (math.isnan(view) or is_direction(view)):
+            raise OptionError(
+                f"`views` must be degrees of at most a full circle (360), or None where unknown; "
+                f"got {view:g} in row {row}"
+            )
     return [None if view is None or math.isnan(view) else view for view in angles]
 
 

@@ -67,6 +67,7 @@ def columns(**changes: object) -> dict[str, object]:
         {"take": np.array([1.5, np.nan])},
         {"take": np.array([2**64 - 1, 1], np.uint64)},
         {"view": np.array([np.inf, 90.0])},
+        {"view": np.array([90, 1000])},
         {"gei": np.full((2, 16, 16), np.nan)},
         {"gei": np.full((2, 16, 16), "x")},
         {"gei": np.full((2, 16, 16), 0.5)},
@@ -78,6 +79,12 @@ def test_what_does_not_fit_together_is_refused(tmp_path: Path, changes: dict) ->
     with pytest.raises(LayoutError):
         source = open_source(tmp_path / "a.npz", holds=None)
         list(source.read(source.units()[0]))
+
+
+def test_an_impossible_view_is_told_with_its_row(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **columns(view=np.array([90.0, 1000.0])))
+    with pytest.raises(LayoutError, match="row 2 has the view 1000; expected are degrees"):
+        open_source(tmp_path / "a.npz", holds=None).units()
 
 
 def silhouettes(**changes: object) -> dict[str, object]:

@@ -307,3 +307,10 @@ def test_any_number_of_workers_gives_the_same_bytes(gaitkit, tmp_path, monkeypat
     assert (tmp_path / "1.h5").read_bytes() == (tmp_path / "2.h5").read_bytes()
     ran = gaitkit("make-gei", tree, "-o", output, "--workers", 1, *asked)
     assert (ran.code, "OU-MVLP" in ran.stderr) == (0, False)  # It is done already.
+
+
+@pytest.mark.parametrize("folder", ["Silhouette_999-00/00001", "00001/00/999"])
+def test_a_view_beyond_the_circle_is_an_error(make_tree, folder):
+    root = make_tree("x", f"{folder}/1.png", "Silhouette_090-00/00002/1.png")
+    with pytest.raises(LayoutError, match="seen from 999 degrees, which is no view"):
+        open_source(root, layout="ou-mvlp").units()

@@ -88,13 +88,18 @@ def test_what_spreadsheets_write(text):
         ),
         (
             "path,subject,view\na,b,left",
-            "line 2 of people.csv, column view: expected degrees, or nothing where it is unknown, "
-            "got 'left'",
+            "line 2 of people.csv, column view: expected degrees of at most a full circle (360), "
+            "or nothing where it is unknown, got 'left'",
+        ),
+        (
+            "path,subject,view\na,b,90\nc,b,1000",
+            "line 3 of people.csv, column view: expected degrees of at most a full circle (360), "
+            "or nothing where it is unknown, got '1000'",
         ),
         (
             "path,subject,view\na,b,inf",
-            "line 2 of people.csv, column view: expected degrees, or nothing where it is unknown, "
-            "got 'inf'",
+            "line 2 of people.csv, column view: expected degrees of at most a full circle (360), "
+            "or nothing where it is unknown, got 'inf'",
         ),
         (
             "path,subject,take\na,b,1.5",

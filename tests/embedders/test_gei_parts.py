@@ -46,9 +46,10 @@ def a_batch(people: int = 2, each: int = 2) -> SetBatch:
 
 def test_numbers_of_learned_values_counted_by_hand() -> None:
     counts = GeiParts(device="cpu", subjects=62).parameter_counts()
-    convolutions = 9 * (1 * 16 + 16 * 16 + 16 * 32 + 32 * 32 + 32 * 64 + 64 * 64)
-    norms = 2 * 2 * (16 + 32 + 64)
-    matrices = 16 * 64 * 128
+    convolutions = 25 * 32
+    convolutions += 9 * (32 * 32 + 32 * 64 + 64 * 64 + 64 * 128 + 128 * 128)
+    norms = 2 * 2 * (32 + 64 + 128)
+    matrices = 16 * 128 * 128
     neck = 2 * 16 * 128 + 16 * 128 * 62
     assert counts["E"] == convolutions + norms + matrices + neck
     # The average is kept beside it, and is not learned.
@@ -58,7 +59,7 @@ def test_numbers_of_learned_values_counted_by_hand() -> None:
 def test_the_map_is_a_quarter_as_high_and_the_width_that_of_a_walker() -> None:
     network = GeiParts(device="cpu", subjects=2).network
     (found,) = network.maps(torch.zeros(2, 1, 64, 64))
-    assert found.shape == (2, 64, 16, 11)
+    assert found.shape == (2, 128, 16, 11)
     assert network.embedding((found,)).shape == (2, 16, 128)
 
 

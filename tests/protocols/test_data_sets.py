@@ -1,6 +1,8 @@
 """The protocols of the field's data sets, on labels as their layouts give them."""
 
 import json
+import logging
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -183,3 +185,71 @@ def test_many_names_are_few_ranges():
     assert "10307" not in people
     odd = ["b", "003", "a", "001", "0002"]
     assert sorted(who for one in compressed(odd) for who in one.names()) == sorted(odd)
+
+
+# --- advice ---
+
+ADVICE = {
+    "Gait3D's others": [("4001", "camid0", t, None) for t in (0, 1000)]
+    + [("4002", "camid3", t, None) for t in (0, 2000)],
+    "Gait3D without its list": [(f"300{n}", "camid0", t, None) for n in (0, 1) for t in (0, 1000)],
+    "OU-MVLP's training people": [
+        (who, "walk", t, view) for who in ("00001", "00003") for t in (0, 1) for view in (0.0, 90.0)
+    ],
+    "CASIA-C, one person of two with bags": [
+        (who, how, t, None)
+        for who in ("001", "002")
+        for how, t in (("fn", 3), ("fn", 4), ("fb", 1))
+    ],
+    "GREW's training people": [
+        (f"0000{n}train", walk, 0, None) for n in (1, 2) for walk in ("AbcdEfgh", "BcdeFghi")
+    ],
+    "own people": [(who, "nm", t, None) for who in ("alice", "bob") for t in (1, 2)],
+    "CASIA-B's first takes": [(who, "nm", t, 90.0) for who in ("001", "002") for t in (1, 2, 3, 4)],
+}
+
+
+def hint_of(protocol, labels):
+    """What is advised where a protocol does not fit; `None` where it does."""
+    try:
+        resolve(protocol, labels)
+    except ProtocolError as error:
+        return str(error.hint)
+    return None
+
+
+NAMED = ("casia-b-62-62", "casia-a", "casia-c", "ou-mvlp", "grew", "gait3d", "halves", "everybody")
+
+
+@pytest.mark.parametrize("data", ADVICE)
+@pytest.mark.parametrize("protocol", NAMED)
+def test_what_is_advised_where_a_protocol_does_not_fit_works(data, protocol):
+    labels = Labels.from_keys([SequenceKey(*key) for key in ADVICE[data]])
+    hint = hint_of(protocol, labels)
+    if hint is not None:
+        (named,) = re.findall(r"`protocol='(.*?)'`", hint)
+        split = resolve(named, labels)
+        assert any(rows.any() for rows in split.probes.values())
+
+
+@pytest.mark.parametrize("data", ADVICE)
+def test_halves_takes_the_walks_that_there_are_where_none_is_called_as_in_casia_b(data, caplog):
+    caplog.set_level(logging.INFO)
+    labels = Labels.from_keys([SequenceKey(*key) for key in ADVICE[data]])
+    if "nm" in labels.conditions() or "CASIA-C" in data:
+        return
+    # Of four people two are tested.
+    keys = labels.keys()
+    more = [SequenceKey("9" + key.subject[1:], *key[1:]) for key in keys]
+    split = resolve("halves", Labels.from_keys([*keys, *more]))
+    assert len(split.subjects.train) == 2
+    assert split.gallery.any()
+    assert "protocol halves: the first half of the sorted subjects trains" in caplog.text
+    assert "walks as in" in caplog.text
+
+
+def test_who_has_one_walk_is_told_what_is_missing():
+    labels = Labels.from_keys([SequenceKey(who, "nm", 1, None) for who in ("alice", "bob")])
+    with pytest.raises(ProtocolError) as caught:
+        resolve("ou-mvlp", labels)
+    assert "a second recording of one of them" in str(caught.value.hint)

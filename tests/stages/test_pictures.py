@@ -106,7 +106,10 @@ def test_photos_are_refused_whatever_is_kept() -> None:
         found = read([photo(mask) for mask in MASKS], options)
         assert len(found.normalized) == 0
         assert reasons(found)[-1] == ("", "not-silhouettes")
-        assert found.dropped[-1].detail == "12 of 12 frames are shaded within, as photos are"
+        assert (
+            found.dropped[-1].detail
+            == "12 of 12 frames are shaded within, as photos and maps of parts are"
+        )
 
 
 def test_photos_behind_the_first_frames_are_found() -> None:
@@ -115,7 +118,7 @@ def test_photos_behind_the_first_frames_are_found() -> None:
     few = read([*MASKS[:11], photo(MASKS[11])])
     assert reasons(few) == [("11.png", "not-silhouettes")]
     assert few.normalized.warnings == [
-        "1 of 12 frames are shaded within, as photos are and were dropped"
+        "1 of 12 frames are shaded within, as photos and maps of parts are and were dropped"
     ]
 
 

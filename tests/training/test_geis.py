@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gaitkit.errors import MixtureError
+from gaitkit.errors import MixtureError, OptionError
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.translators import GeiSet
 
@@ -49,3 +49,10 @@ def test_a_name_with_a_slash_of_the_first_data_set_stays_its_own() -> None:
 def test_what_does_not_go_together_is_refused(other: GeiSet, message: str) -> None:
     with pytest.raises(MixtureError, match=message):
         geis("x", ("001",)).beside([other])
+
+
+@pytest.mark.parametrize("view", [1000.0, -400.0, np.inf])
+def test_an_impossible_view_is_told_with_its_row(view: float) -> None:
+    images = np.zeros((2, 16, 16), np.uint8)
+    with pytest.raises(OptionError, match=rf"got {view:g} in row 1"):
+        GeiSet.from_arrays(images, subjects=["001", "002"], views=[90.0, view])

@@ -35,7 +35,7 @@ __all__ = ["GeiParts", "GeiPartsConfig", "GeiPartsNet"]
 class GeiPartsConfig(EmbedderConfig):
     """Settings of GEI parts."""
 
-    width: int = setting(16, 1, 512, "channels of the first layers; doubled twice")
+    width: int = setting(32, 1, 512, "channels of the first layers; doubled twice")
     part_count: int = setting(16, 1, 64, "horizontal parts")
     whole_weight: float = setting(
         1.0, 0, 1e3, "weight of the triplet loss of the mean over the parts; 0: left out"
@@ -60,7 +60,7 @@ class GeiPartsConfig(EmbedderConfig):
 
 
 class GeiPartsNet(EmbeddingNet):
-    """Six convolutions, the last map's rows as parts, one matrix each.
+    """Six convolutions, the first of them with a stride of 2; the last map's rows are parts.
 
     Parameters
     ----------
@@ -75,12 +75,11 @@ class GeiPartsNet(EmbeddingNet):
             neck = PartNeck(config.part_count, config.values, config.subjects)
         super().__init__(neck)
         self.body = nn.Sequential(
-            _convolution(1, first),
+            _convolution(1, first, size=5, stride=2),
             _convolution(first, first),
             nn.MaxPool2d(2),
             _convolution(first, second),
             _convolution(second, second),
-            nn.MaxPool2d(2),
             _convolution(second, third),
             _convolution(third, third),
         )
@@ -97,11 +96,16 @@ class GeiPartsNet(EmbeddingNet):
         return found
 
 
-def _convolution(channels_in: int, channels_out: int) -> nn.Sequential:
+def _convolution(
+    channels_in: int, channels_out: int, *, size: int = 3, stride: int = 1
+) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False),
+        nn.Conv2d(
+            channels_in, channels_out, size, stride=stride, padding=size // 2, bias=False
+        ),
         nn.BatchNorm2d(channels_out),
-        nn.LeakyReLU(0.1),
+        # In place: the normalised map is not needed on the way back.
+        nn.LeakyReLU(0.1, inplace=True),
     )
 
 
