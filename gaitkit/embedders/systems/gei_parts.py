@@ -100,9 +100,7 @@ def _convolution(
     channels_in: int, channels_out: int, *, size: int = 3, stride: int = 1
 ) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(
-            channels_in, channels_out, size, stride=stride, padding=size // 2, bias=False
-        ),
+        nn.Conv2d(channels_in, channels_out, size, stride=stride, padding=size // 2, bias=False),
         nn.BatchNorm2d(channels_out),
         # In place: the normalised map is not needed on the way back.
         nn.LeakyReLU(0.1, inplace=True),
