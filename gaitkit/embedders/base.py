@@ -7,11 +7,12 @@ device, precision, checkpoints and history are those of all models (`gaitkit.tra
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 import numpy as np
 import torch
@@ -27,9 +28,11 @@ from gaitkit.embedders.options import EmbedderOptions
 from gaitkit.embedders.registry import EMBEDDER
 from gaitkit.embedders.sampling import PeopleSampler, SetBatch
 from gaitkit.embedders.validation import Validation, hold_out
-from gaitkit.errors import TrainingError
+from gaitkit.errors import OptionError, TrainingError
 from gaitkit.identification.metrics import Metric, get_metric
+from gaitkit.parallel import Progress
 from gaitkit.training import store
+from gaitkit.training.callbacks import Callbacks
 from gaitkit.training.data import TrainingData
 from gaitkit.training.history import History
 from gaitkit.training.model import Model
@@ -57,6 +60,8 @@ class Embedder(Model[ConfigT]):
     options_class: ClassVar[type[TrainingOptions]] = EmbedderOptions
     reads: ClassVar[str] = "gei"
     """Kind of the artefact that it embeds: ``gei`` or ``silhouettes``."""
+    data_class: ClassVar[type[Any]]
+    """What holds that in memory: `GeiSet` or `SilhouetteSet`."""
     each: int = 2
     """Examples of each person in a batch, as the sampler makes them up."""
 
@@ -75,6 +80,71 @@ class Embedder(Model[ConfigT]):
         ArtifactError
             The file is damaged, or of another kind.
         """
+
+    def fit(
+        self,
+        data: Any,
+        subjects: Sequence[str] | None = None,
+        *,
+        views: Sequence[float | None] | None = None,
+        conditions: Sequence[str] | None = None,
+        takes: Sequence[int] | None = None,
+        callbacks: Callbacks | None = None,
+        progress: bool | Progress | None = None,
+        **options: Any,
+    ) -> Self:
+        """Train on the images of training people.
+
+        Parameters
+        ----------
+        data : array, sequence of arrays, GeiSet, SilhouetteSet or path
+            GEIs, shape (n, height, width): grey values 0..255, or floats 0..1 (see
+            `gaitkit.training.geis.grey_values`); or aligned silhouettes of each sequence, shape
+            (frames, height, width) each; or an artefact of what the embedder reads. Arrays need
+            `subjects`.
+        subjects : sequence of str, optional
+            Who each GEI or sequence shows.
+        views, conditions, takes : sequence, optional
+            See `gaitkit.training.geis.GeiSet.from_arrays`.
+        callbacks : Callbacks, optional
+            What the caller wants to be told.
+        progress : bool or callable, optional
+            Whether there is a progress bar; by default where somebody sees it. A function is
+            called with the number of finished iterations and their total.
+        **options
+            Fields of `gaitkit.embedders.options.EmbedderOptions`.
+
+        Returns
+        -------
+        Embedder
+            Itself; the history is in `training`.
+
+        Raises
+        ------
+        OptionError
+            An option is unknown or out of its range, or the images are not what it reads.
+        TrainingError
+            Too few people or sequences, or the training goes wrong.
+        DeviceError
+            The device fails.
+        """
+        columns = {"views": views, "conditions": conditions, "takes": takes}
+        if isinstance(data, str | os.PathLike):
+            data = self.open_data(Path(data))
+        if isinstance(data, self.data_class):
+            if subjects is not None or any(column is not None for column in columns.values()):
+                raise OptionError(
+                    "`subjects`, `views`, `conditions` and `takes` label arrays",
+                    hint=f"A {self.data_class.__name__} or an artefact has labels of its own.",
+                )
+        elif subjects is None:
+            raise OptionError(
+                "Arrays need to be told whom they show",
+                hint="Give `subjects`, and `views` and `conditions` where they are known.",
+            )
+        else:
+            data = self.data_class.from_arrays(data, subjects, **columns)
+        return self.fit_data(data, options, callbacks, progress)
 
     @abstractmethod
     def embed(self, data: Any) -> NDArray[np.float32]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,8 +16,6 @@ from gaitkit.embedders.base import ConfigT, Embedder, varied_by
 from gaitkit.embedders.options import EmbedderOptions
 from gaitkit.embedders.sampling import GeiSampler
 from gaitkit.errors import OptionError
-from gaitkit.parallel import Progress
-from gaitkit.training.callbacks import Callbacks
 from gaitkit.training.geis import GeiSet, grey_values
 
 __all__ = ["EMBEDDING_BATCH", "GeiEmbedder"]
@@ -32,6 +30,7 @@ class GeiEmbedder(Embedder[ConfigT]):
     """Base of the embedders of GEIs; see `Embedder`."""
 
     reads: ClassVar[str] = "gei"
+    data_class: ClassVar[type[Any]] = GeiSet
     offers: ClassVar[frozenset[str]] = frozenset({"data sets"})
 
     @classmethod
@@ -56,67 +55,6 @@ class GeiEmbedder(Embedder[ConfigT]):
             device=self.runtime.device,
             dtype=self.runtime.dtype,
         )
-
-    def fit(
-        self,
-        images: GeiSet | Path | str | ArrayLike,
-        subjects: Sequence[str] | None = None,
-        *,
-        views: Sequence[float | None] | None = None,
-        conditions: Sequence[str] | None = None,
-        takes: Sequence[int] | None = None,
-        callbacks: Callbacks | None = None,
-        progress: bool | Progress | None = None,
-        **options: Any,
-    ) -> Self:
-        """Train on GEIs.
-
-        Parameters
-        ----------
-        images : array of shape (n, height, width), GeiSet or path
-            The training people's GEIs: grey values 0..255, or floats 0..1 (see
-            `gaitkit.training.geis.grey_values`); or a GEI artefact. An array needs `subjects`.
-        subjects : sequence of str, optional
-            Who each GEI shows.
-        views, conditions, takes : sequence, optional
-            See `gaitkit.training.geis.GeiSet.from_arrays`.
-        callbacks : Callbacks, optional
-            What the caller wants to be told.
-        progress : bool or callable, optional
-            Whether there is a progress bar; by default where somebody sees it. A function is
-            called with the number of finished iterations and their total.
-        **options
-            Fields of `gaitkit.embedders.options.EmbedderOptions`.
-
-        Returns
-        -------
-        GeiEmbedder
-            Itself; the history is in `training`.
-
-        Raises
-        ------
-        OptionError
-            An option is unknown or out of its range, or the images are no GEIs.
-        TrainingError
-            Too few people or sequences, or the training goes wrong.
-        DeviceError
-            The device fails.
-        """
-        labelled = subjects, views, conditions, takes
-        if subjects is None or isinstance(images, GeiSet | str | os.PathLike):
-            if any(column is not None for column in labelled):
-                raise OptionError(
-                    "`subjects`, `views`, `conditions` and `takes` label an array of GEIs",
-                    hint="A GEI set or artefact has labels of its own; an array needs `subjects`.",
-                )
-            if isinstance(images, str | os.PathLike):
-                images = self.open_data(Path(images))
-            data = GeiSet.of(images)
-        else:
-            data = GeiSet.from_arrays(
-                images, subjects, views=views, conditions=conditions, takes=takes
-            )
-        return self.fit_data(data, options, callbacks, progress)
 
     def embed(self, data: GeiSet | Path | str | ArrayLike) -> NDArray[np.float32]:
         """The embeddings of GEIs.

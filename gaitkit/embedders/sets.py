@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -25,8 +25,6 @@ from gaitkit.embedders.silhouette_sets import (
     sequences_of_greys,
 )
 from gaitkit.errors import OptionError
-from gaitkit.parallel import Progress
-from gaitkit.training.callbacks import Callbacks
 from gaitkit.training.config import choice, setting
 from gaitkit.training.schedules import one_cycle
 
@@ -71,6 +69,7 @@ class SetEmbedder(Embedder[SetConfigT]):
     """Base of the embedders of sets of silhouettes; see `Embedder`."""
 
     reads: ClassVar[str] = "silhouettes"
+    data_class: ClassVar[type[Any]] = SilhouetteSet
     offers: ClassVar[frozenset[str]] = frozenset({"data sets"})
 
     @classmethod
@@ -124,72 +123,6 @@ class SetEmbedder(Embedder[SetConfigT]):
             device=self.runtime.device,
             dtype=self.runtime.dtype,
         )
-
-    def fit(
-        self,
-        silhouettes: SilhouetteSet | Path | str | Sequence[ArrayLike],
-        subjects: Sequence[str] | None = None,
-        *,
-        views: Sequence[float | None] | None = None,
-        conditions: Sequence[str] | None = None,
-        takes: Sequence[int] | None = None,
-        callbacks: Callbacks | None = None,
-        progress: bool | Progress | None = None,
-        **options: Any,
-    ) -> Self:
-        """Train on sequences of silhouettes.
-
-        Parameters
-        ----------
-        silhouettes : SilhouetteSet, path, or sequence of arrays of shape (frames, height, width)
-            The training people's: a silhouettes artefact, or aligned silhouettes of each sequence
-            (see `SilhouetteSet.from_arrays`), which need `subjects`.
-        subjects : sequence of str, optional
-            Who each sequence shows.
-        views, conditions, takes : sequence, optional
-            See `gaitkit.training.geis.GeiSet.from_arrays`.
-        callbacks : Callbacks, optional
-            What the caller wants to be told.
-        progress : bool or callable, optional
-            Whether there is a progress bar; by default where somebody sees it. A function is
-            called with the number of finished iterations and their total.
-        **options
-            Fields of `gaitkit.embedders.options.EmbedderOptions`.
-
-        Returns
-        -------
-        SetEmbedder
-            Itself; the history is in `training`.
-
-        Raises
-        ------
-        OptionError
-            An option is unknown or out of its range, or the sequences are no silhouettes.
-        TrainingError
-            Too few people or sequences, or the training goes wrong.
-        DeviceError
-            The device fails.
-        """
-        labelled = subjects, views, conditions, takes
-        if isinstance(silhouettes, SilhouetteSet | str | os.PathLike):
-            if any(column is not None for column in labelled):
-                raise OptionError(
-                    "`subjects`, `views`, `conditions` and `takes` label sequences in arrays",
-                    hint="A silhouette set or artefact has labels of its own.",
-                )
-            if not isinstance(silhouettes, SilhouetteSet):
-                silhouettes = self.open_data(Path(silhouettes))
-            data = silhouettes
-        elif subjects is None:
-            raise OptionError(
-                "Sequences in arrays need to be told whom they show",
-                hint="Give `subjects`, and `views` and `conditions` where they are known.",
-            )
-        else:
-            data = SilhouetteSet.from_arrays(
-                silhouettes, subjects, views=views, conditions=conditions, takes=takes
-            )
-        return self.fit_data(data, options, callbacks, progress)
 
     def embed(self, data: SilhouetteSet | Path | str | Sequence[ArrayLike]) -> NDArray[np.float32]:
         """The embeddings of sequences, of all their frames up to the setting `test_frames`.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gaitkit.errors import TrainingError
 from gaitkit.identification.held_out import (
     Score,
+    chosen_people,
     cross_view_rates,
     enrolled_rows,
     searchable_people,
@@ -73,8 +74,7 @@ def hold_out(labels: Labels, count: int, *, condition: str, seed: int) -> tuple[
             f"in another view or take, and at least two must be left to learn from.",
             hint="Hold out fewer people, or use a protocol with more training people.",
         )
-    chosen = np.random.default_rng(seed).permutation(len(usable))[:count]
-    return tuple(sorted(usable[index] for index in chosen))
+    return chosen_people(usable, count, seed)
 
 
 class Validation:

@@ -6,6 +6,7 @@ as an evaluation would do with the tested people.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,13 @@ from gaitkit.identification.crossview import cross_view_rates as mean_rates
 from gaitkit.identification.metrics import Metric
 from gaitkit.labels import Labels
 
-__all__ = ["Score", "cross_view_rates", "enrolled_rows", "searchable_people"]
+__all__ = [
+    "Score",
+    "chosen_people",
+    "cross_view_rates",
+    "enrolled_rows",
+    "searchable_people",
+]
 
 _CASIA_B_GALLERY = (1, 2, 3, 4)
 
@@ -89,6 +96,12 @@ def searchable_people(labels: Labels, condition: str) -> tuple[str, ...]:
         for name in labels.subjects()
         if any(g != p for g in views.get(name, ()) for p in searched.get(name, ()))
     )
+
+
+def chosen_people(usable: Sequence[str], count: int, seed: int) -> tuple[str, ...]:
+    """So many of some people, drawn by a seed; sorted."""
+    chosen = np.random.default_rng(seed).permutation(len(usable))[:count]
+    return tuple(sorted(usable[index] for index in chosen))
 
 
 def _views_by_subject(labels: Labels, rows: NDArray[np.bool_]) -> dict[str, set[float]]:

@@ -7,7 +7,7 @@ what a user asks for or by `train` from what a program does, and carried out by 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,6 +39,7 @@ __all__ = [
     "TrainingPlan",
     "carry_out",
     "plan_training",
+    "planned",
     "summary_of",
     "train",
     "training_people",
@@ -241,30 +242,16 @@ def plan_training(
     ProtocolError
         The protocol has nobody to train on.
     """
-    geis, output = as_path(geis, "geis"), as_path(output, "output")
-    named = choose_recipe(system, recipe)
-    name, settings, options = named.system, named.config, named.training
-    subjects: tuple[str, ...] = ()
-    if resume and output.exists():
-        before = recorded_training(output, TRANSLATOR.name)
-        if system not in (None, before.name):
-            raise OptionError(
-                f"{output} is a model of the system {before.name!r}, not {system!r}.",
-                hint="Train it on without `system`, or write to another output.",
-            )
-        name, subjects = before.name, tuple(before.subjects or ())
-        settings, options = before.config or {}, before.options or {}
-    told = None
-    if protocol is not None or not subjects:
-        told, subjects = training_people(geis, "gei", protocol)
-    return TrainingPlan(
-        geis,
-        output,
-        subjects,
-        name,
-        {**settings, **(config or {})},
-        {**options, **(training or {})},
-        protocol=told,
+    return planned(
+        TRANSLATOR,
+        as_path(geis, "geis"),
+        as_path(output, "output"),
+        choose_recipe(system, recipe),
+        system=system,
+        reads=lambda name: "gei",
+        protocol=protocol,
+        config=config,
+        training=training,
         also=tuple(map(Path, also)),
         refit=refit,
         device=device,
@@ -273,6 +260,74 @@ def plan_training(
         resume=resume,
         restart=restart,
         overwrite=overwrite,
+    )
+
+
+def planned(
+    kind: ModelKind,
+    source: Path,
+    output: Path,
+    recipe: Recipe,
+    *,
+    system: str | None,
+    reads: Callable[[str], str],
+    protocol: Protocol | Path | str | None,
+    config: Mapping[str, Any] | None,
+    training: Mapping[str, Any] | None,
+    resume: bool,
+    **how: Any,
+) -> TrainingPlan:
+    """The plan of a training of any kind: by a recipe, or as a finished one was.
+
+    Parameters
+    ----------
+    kind : ModelKind
+        Of the model.
+    source, output : Path
+        What is learned from, and the model's artefact.
+    recipe : Recipe
+        What goes where nothing else is given.
+    system : str or None
+        What was asked for by name.
+    reads : callable
+        Gives the kind of artefact that a model of some name learns from; it may refuse it.
+    protocol, config, training, resume
+        As `plan_training` takes them.
+    **how
+        The other fields of `TrainingPlan`.
+
+    Raises
+    ------
+    OptionError
+        A finished model that is to be trained on is of another system.
+    ProtocolError
+        The protocol has nobody to train on.
+    """
+    name, settings, options = recipe.system, recipe.config, recipe.training
+    subjects: tuple[str, ...] = ()
+    if resume and output.exists():
+        before = recorded_training(output, kind.name)
+        if system not in (None, before.name):
+            raise OptionError(
+                f"{output} is a model of the system {before.name!r}, not {system!r}.",
+                hint="Train it on without `system`, or write to another output.",
+            )
+        name, subjects = before.name, tuple(before.subjects or ())
+        settings, options = before.config or {}, before.options or {}
+    needed, told = reads(name), None
+    if protocol is not None or not subjects:
+        told, subjects = training_people(source, needed, protocol)
+    return TrainingPlan(
+        source,
+        output,
+        subjects,
+        name,
+        {**settings, **(config or {})},
+        {**options, **(training or {})},
+        protocol=told,
+        resume=resume,
+        kind=kind,
+        **how,
     )
 
 

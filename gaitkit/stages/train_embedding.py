@@ -10,10 +10,9 @@ from gaitkit.arguments import as_path
 from gaitkit.artifacts import open_artifact
 from gaitkit.embedders.recipes import choose_embedder
 from gaitkit.embedders.registry import EMBEDDER, EMBEDDERS, describe_embedder
-from gaitkit.errors import OptionError, WrongKindError
-from gaitkit.stages.train import TrainingPlan, carry_out, training_people
+from gaitkit.errors import WrongKindError
+from gaitkit.stages.train import TrainingPlan, carry_out, planned
 from gaitkit.training.recipes import Recipe
-from gaitkit.training.record import recorded_training
 
 if TYPE_CHECKING:
     from gaitkit.protocols import Protocol
@@ -68,33 +67,24 @@ def plan_embedding(
     ProtocolError
         The protocol has nobody to train on.
     """
-    source, output = as_path(source, "source"), as_path(output, "output")
+    source = as_path(source, "source")
     with open_artifact(source, tuple(_KINDS)) as artifact:
         kind = artifact.kind
-    named = choose_embedder(system, recipe, kind)
-    name, settings, options = named.system, named.config, named.training
-    subjects: tuple[str, ...] = ()
-    if resume and output.exists():
-        before = recorded_training(output, EMBEDDER.name)
-        if system not in (None, before.name):
-            raise OptionError(
-                f"{output} is an embedder {before.name!r}, not {system!r}.",
-                hint="Train it on without `system`, or write to another output.",
-            )
-        name, subjects = before.name, tuple(before.subjects or ())
-        settings, options = before.config or {}, before.options or {}
-    refuse_other_input(source, kind, name)
-    told = None
-    if protocol is not None or not subjects:
-        told, subjects = training_people(source, kind, protocol)
-    return TrainingPlan(
+
+    def reads(embedder: str) -> str:
+        refuse_other_input(source, kind, embedder)
+        return kind
+
+    return planned(
+        EMBEDDER,
         source,
-        output,
-        subjects,
-        name,
-        {**settings, **(config or {})},
-        {**options, **(training or {})},
-        protocol=told,
+        as_path(output, "output"),
+        choose_embedder(system, recipe, kind),
+        system=system,
+        reads=reads,
+        protocol=protocol,
+        config=config,
+        training=training,
         also=tuple(map(Path, also)),
         refit=refit,
         device=device,
@@ -103,7 +93,6 @@ def plan_embedding(
         resume=resume,
         restart=restart,
         overwrite=overwrite,
-        kind=EMBEDDER,
     )
 
 

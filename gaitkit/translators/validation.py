@@ -19,6 +19,7 @@ from gaitkit.errors import TrainingError
 from gaitkit.identification.features import pixels
 from gaitkit.identification.held_out import (
     Score,
+    chosen_people,
     cross_view_rates,
     enrolled_rows,
     searchable_people,
@@ -75,8 +76,7 @@ def hold_out(
             f"learn from.",
             hint="Hold out fewer people, or use a protocol with more training people.",
         )
-    chosen = np.random.default_rng(seed).permutation(len(usable))[:count]
-    return tuple(sorted(usable[index] for index in chosen))
+    return chosen_people(usable, count, seed)
 
 
 class Validation:

@@ -191,7 +191,7 @@ def test_too_few_people_are_refused(tmp_path: Path) -> None:
         small("gaitset").fit(in_memory(keys(people=1)), **FEW)
     with pytest.raises(OptionError, match="need to be told whom they show"):
         small("gaitset").fit(walks(keys()), **FEW)
-    with pytest.raises(OptionError, match="has labels of its own|label sequences in arrays"):
+    with pytest.raises(OptionError, match="label arrays"):
         small("gaitset").fit(in_memory(), ["a"], **FEW)
 
 
