@@ -106,7 +106,7 @@ def _chosen(
     as_json: bool,
 ) -> dict[str, dict[str, Any]]:
     """The models of one kind that are asked for, and what each is."""
-    wanted = recipes[name].system if name in recipes else name
+    wanted = recipes[name].system if name is not None and name in recipes else name
     chosen = [one for one in names if wanted in (None, one)]
     return {system: describe(system, as_json or name is not None) for system in chosen}
 
