@@ -213,7 +213,8 @@ def changed_packed(entries: Entries, rng: random.Random) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as zipped:
         for name, data in packed:
-            zipped.writestr(name, data)
+            # With the first date that a zip can have, and not the one of now.
+            zipped.writestr(zipfile.ZipInfo(name), data)
     return out.getvalue()
 
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_geis import drawn_geis
 
 from gaitkit.embedders import GeiParts, GeiPartsConfig, load
 from gaitkit.embedders.losses import batch_all_triplets, part_distances, softmax_over_people
@@ -21,7 +22,6 @@ from gaitkit.labels import Labels, SequenceKey
 from gaitkit.training.geis import GeiSet
 from gaitkit.training.history import History
 from gaitkit.training.loop import Training
-from tests.embedders.drawn import drawn_geis
 
 SMALL: dict[str, Any] = {
     "whole_weight": 0.0,

@@ -9,12 +9,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_geis import drawn_geis, keys_of
 
 from gaitkit.embedders.augmentation import Augmentation, augmented
 from gaitkit.embedders.sampling import GeiSampler, PeopleSampler, other_bodies
 from gaitkit.errors import TrainingError
 from gaitkit.labels import Labels, SequenceKey
-from tests.embedders.drawn import drawn_geis, keys_of
 
 LABELS = Labels.from_keys(keys_of("abcdef"))
 NAMES = LABELS.subjects()
