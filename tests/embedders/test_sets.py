@@ -224,7 +224,7 @@ def test_walkers_are_told_apart_from_views_that_differ(recipe: str) -> None:
         precision="fp32",
         threads=1,
     )
-    options = {**found.training, "iterations": 60, "batch_size": 16, "frames": 4}
+    options = {**found.training, "iterations": 150, "batch_size": 16, "frames": 4}
     model.fit(data.of_subjects([f"{n:03d}" for n in range(12)]), **options)
     history = model.training.history  # type: ignore[union-attr]
     losses = [dict(zip(history.names, row, strict=True)) for row in history.losses]
