@@ -420,15 +420,16 @@ def test_a_lost_scheduler_and_ctrl_c_leave_work_to_go_on_with(
     output = tmp_path / "many.h5"
 
     def stop(done: int, total: int) -> None:
-        if done == 2:
+        # Several may be done at once.
+        if 2 <= done < total:
             signal.raise_signal(signal.SIGINT)
 
-    with pytest.raises(StoppedError, match=r"2 of 8 units are done.*\n.*it continues"):
+    with pytest.raises(StoppedError, match=r"[2-7] of 8 units are done.*\n.*it continues"):
         make_gei(tiny_tree, output, cluster=machines.address, progress=stop)
     assert len(list((tmp_path / "many.h5.parts").glob("*.npz"))) >= 2
 
     def lose(done: int, total: int) -> None:
-        if done == 3:
+        if done >= 3:
             machines.scheduler.kill()
 
     with pytest.raises(ClusterError, match=r"is gone.*\n.*it continues"):

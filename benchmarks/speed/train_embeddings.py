@@ -92,10 +92,9 @@ def built(system: str, options: argparse.Namespace) -> tuple[Any, Any]:
         data = SilhouetteSet.from_arrays(
             sequences, labels.subject.tolist(), views=labels.view.tolist(), dataset="drawn"
         )
+    config_class = embedder_class(system).config_class
     model = embedder_class(system)(
-        embedder_class(system).config_class.from_parameters(
-            {**config, "people": len(labels.subjects())}
-        ),
+        config_class.from_parameters({**config, **config_class.of_data(data, training)}),
         device=options.device,
         precision=options.precision,
         threads=options.threads,

@@ -143,7 +143,7 @@ def one_of(file: h5py.File, random: Random) -> str:
     """An array, a weight more often than not."""
     names = names_of(file)
     weights = [name for name in names if name.startswith("weights/")]
-    return str(random.choice(weights if random.random() < 0.6 else names))
+    return str(random.choice(weights if random.random() < 0.6 and weights else names))
 
 
 def replaced(file: h5py.File, name: str, **options: Any) -> None:

@@ -95,10 +95,10 @@ def test_a_few_mutants_with_a_right_digest_are_loaded_or_refused(
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(5))
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_thousand_mutants_are_loaded_or_refused(
+def test_five_hundred_mutants_are_loaded_or_refused(
     model: Path, tmp_path: Path, family: str, part: int
 ) -> None:
-    count = {"bytes": 90, "arrays": 68, "parameters": 42}[family]
+    count = {"bytes": 45, "arrays": 34, "parameters": 21}[family]
     seeds = range(part * count, (part + 1) * count)
     assert "loaded" not in run(model, tmp_path / "mutant.h5", family, seeds, sealed=False)
     outcomes = run(model, tmp_path / "mutant.h5", family, seeds, sealed=True)
