@@ -105,7 +105,7 @@ def with_nan() -> np.ndarray:
         ({"vectors": TABLE, **OURS, "take": np.array([1.5, 2])}, "a whole number of at least 0"),
         ({"vectors": TABLE, **OURS, "view": np.array([0, np.inf])}, "a number of degrees"),
         ({"vectors": TABLE, **OURS, "view": np.array(["left", "0"])}, "found 'left' in row 1"),
-        ({"vectors": TABLE, **OURS, "view": np.array([0, 1000])}, "full circle .360., found '1000"),
+        ({"vectors": TABLE, **OURS, "view": np.array([0, 1000])}, "full circle .360., found 1000"),
         ({"vectors": TABLE, **OURS, "view": np.array(["0", "1000"])}, "found '1000' in row 2"),
         ({"vectors": TABLE, **OURS, "subject": np.array(["", "a"])}, "each subject of"),
         ({"vectors": np.zeros((2, 5000, 9), "f2"), **OURS}, "at most 4096 parts"),
