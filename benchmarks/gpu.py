@@ -36,15 +36,22 @@ from typing import Any
 
 from gpu_parts.clone import find_all, find_command_line
 
-SYSTEMS = ("gaitgan", "stargan", "attgan", "dgnet", "deformable")
+SYSTEMS = {
+    "gaitgan": 2.4,
+    "stargan": 1.6,
+    "attgan": 1.0,
+    "dgnet": 2.0,
+    "deformable": 1.2,
+    "gei-parts": 0.6,
+    "gaitset": 1.0,
+    "gaitbase": 1.4,
+}
+"""Each model, and its weight."""
 PARTS: dict[str, tuple[float, float]] = {
     # Weight among what is left of the time, and the most seconds.
     "device": (0.7, 40),
     "tests": (2.2, 130),
-    **{
-        f"iterations/{name}": (weight, 46 * weight)
-        for name, weight in zip(SYSTEMS, (2.4, 1.6, 1.0, 2.0, 1.2))
-    },
+    **{f"iterations/{name}": (weight, 46 * weight) for name, weight in SYSTEMS.items()},
     "search": (0.9, 70),
     "training": (3.0, 1e9),
 }

@@ -53,7 +53,11 @@ def parameter_of(command: click.Command, name: str) -> click.Parameter | None:
     <Option keep_cut>
     """
     found = {parameter.name: parameter for parameter in command.params}
-    return found.get(name) or found.get(ALIASES.get(name, name))
+    return (
+        found.get(name)
+        or found.get(ALIASES.get(name, name))
+        or (found.get("frames") if name == "source" else None)
+    )
 
 
 def option_of(command: click.Command, name: str) -> str | None:

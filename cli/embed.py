@@ -114,8 +114,9 @@ def _import(
     if as_json:
         console.print_json({"output": str(output), **done})
         return
+    people = "1 person" if done["subjects"] == 1 else f"{done['subjects']:,} people"
+    parts = "1 part" if done["parts"] == 1 else f"{done['parts']} parts"
     wrote(
-        f": {done['sequences']:,} sequences of {done['subjects']:,} people, {done['parts']} parts "
-        f"× {done['values']} values, compared by {done['metric']}. Nobody knows whom the model "
-        "behind them was trained on."
+        f": {done['sequences']:,} sequences of {people}, {parts} × {done['values']} values, "
+        f"compared by {done['metric']}. Nobody knows whom the model behind them was trained on."
     )

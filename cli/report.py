@@ -23,7 +23,8 @@ from gaitkit.cli import console, options
     "models",
     type=options.INPUT_FILE,
     multiple=True,
-    help="A translator behind the results, for the command of its training in full; repeatable.",
+    help="A translator or embedder behind the results, for the command of its training in full; "
+    "repeatable.",
 )
 @click.option(
     "--person",

@@ -1,6 +1,6 @@
-"""What is measured: every system's iteration at its published size beside its plain loop.
+"""What is measured: every model's iteration at its published size beside its plain loop.
 
-A new one, an embedder for instance, is one entry in `CONTENDERS`.
+A new one is one entry in `CONTENDERS`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import train_gaitgan
+from plain.embedders import plain_steps as plain_embedder_steps
 from small_settings import SMALL
+from train_embeddings import drawn_walks
 from train_gaitgan import PlainLoop, from_disk, from_memory, gaitkit_loop
 from train_translators import LENGTH, drawn_geis
 
+from gaitkit.embedders import GeiSet, SilhouetteSet, embedder_class
+from gaitkit.embedders.options import EmbedderOptions
+from gaitkit.embedders.recipes import EMBEDDER_RECIPES
 from gaitkit.translators import translator_class
 from gaitkit.translators.networks.blocks import Critic
 from gaitkit.translators.sampling import TripleSampler
@@ -27,6 +33,8 @@ from gpu_parts.task import Task
 PLAIN, DISK, EAGER, RECORDED = "plain", "plain, from disk", "gaitkit, eager", "gaitkit"
 APART = "gaitkit, passes apart"
 """With a pass of each critic for each batch, as on the processor."""
+DRAWING = "gaitkit, drawing"
+"""An embedder that draws and varies its batches, as in a training."""
 
 
 @dataclass
@@ -40,7 +48,7 @@ class Loop:
     active : callable
         The context in which it is done.
     model : Any
-        gaitkit's translator, where it is gaitkit's loop.
+        gaitkit's model, where it is gaitkit's loop.
     """
 
     step: Callable[[], None]
@@ -57,7 +65,7 @@ class Size:
     config : mapping
         Fields of the system's config that are not the published ones.
     batch_size : int
-        Images or triples of a batch.
+        Images, triples or sequences of a batch.
     told : str
         In words.
     """
@@ -69,7 +77,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Contender:
-    """A system whose iteration is measured.
+    """A model whose iteration is measured.
 
     Attributes
     ----------
@@ -162,6 +170,79 @@ def _translator(system: str, **fields: Any) -> Contender:
     return Contender(partial(translator_size, system), partial(translator_loops, system), **fields)
 
 
+def embedder_size(system: str, task: Task) -> Size:
+    """The published size on a GPU; the recipe for a processor, made smaller still, on one."""
+    if task.on_gpu:
+        batch_size = embedder_training(system, task).batch_size
+        return Size({}, batch_size, f"published size, batch {batch_size}")
+    recipe = EMBEDDER_RECIPES.get(f"{system}-small")
+    config = {**(recipe.config if recipe is not None else {}), "width": 4, "values": 8}
+    return Size(config, 4, "SMALL: width 4, values 8, batch 4 (the published size is for a GPU)")
+
+
+def embedder_training(system: str, task: Task) -> EmbedderOptions:
+    """As published, or the smallest batch that there is."""
+    small = {} if task.on_gpu else {"people": 2, "batch_size": 4, "frames": 3}
+    return EmbedderOptions(**{**embedder_class(system).default_training, **small})
+
+
+def embedder_loops(
+    system: str, task: Task, size: Size, folder: Path
+) -> dict[str, Callable[[], Loop]]:
+    """The plain loop and ours on batches in memory; ours as it draws them, too."""
+    found, training = embedder_class(system), embedder_training(system, task)
+    images, labels, lengths = drawn_walks(max(12, training.people), 40)
+    starts = np.cumsum(lengths) - lengths
+    data: GeiSet | SilhouetteSet
+    if found.reads == "gei":
+        data = GeiSet(images[starts], labels, "drawn")
+    else:
+        people, views = labels.subject.tolist(), labels.view.tolist()
+        data = SilhouetteSet.from_arrays(
+            np.split(images, starts[1:]), people, views=views, dataset="drawn"
+        )
+    decided = found.config_class.of_data(data, training)
+    config = found.config_class.from_parameters({**size.config, **decided})
+
+    def ours(mode: str, *, draws: bool = False) -> Loop:
+        model = found(config, device=task.device, mode=mode)
+        sampler = model.sampler_for(data, data, training)
+        model.meet(sampler, training.iterations)
+        model.steps_done = training.iterations // 2
+        source = sampler if draws else InMemory(sampler, size.batch_size)
+        step = gaitkit_loop(model, source, size.batch_size)
+        return Loop(step, partial(model.runtime.active, training=True), model)
+
+    def plain() -> Loop:
+        sampler = found(config, device="cpu").sampler_for(data, data, training)
+        drawn = InMemory(sampler, size.batch_size).batches
+        batches = [(one.images.numpy(), one.subject.numpy()) for one in drawn]
+        return Loop(plain_embedder_steps(system, config, batches, task.device))
+
+    loops: dict[str, Callable[[], Loop]] = {PLAIN: plain}
+    if task.on_gpu:
+        loops[EAGER] = partial(ours, "eager")
+    loops[DRAWING] = partial(ours, "auto", draws=True)
+    return loops | {RECORDED: partial(ours, "auto")}
+
+
+class InMemory:
+    """A few batches of a sampler, in turn."""
+
+    def __init__(self, sampler: Any, size: int) -> None:
+        self.batches = [sampler.draw(size) for _ in range(4)]
+        self._given = 0
+
+    def draw(self, size: int) -> Any:
+        """The next one."""
+        self._given += 1
+        return self.batches[self._given % len(self.batches)]
+
+
+def _embedder(system: str, **fields: Any) -> Contender:
+    return Contender(partial(embedder_size, system), partial(embedder_loops, system), **fields)
+
+
 CONTENDERS: dict[str, Contender] = {
     "gaitgan": _translator(
         "gaitgan",
@@ -174,4 +255,7 @@ CONTENDERS: dict[str, Contender] = {
     "attgan": _translator("attgan", bars={PLAIN: 2.0}),
     "dgnet": _translator("dgnet", bars={PLAIN: 2.0}, weight=1.3),
     "deformable": _translator("deformable", bars={PLAIN: 2.0}),
+    "gei-parts": _embedder("gei-parts", bars={PLAIN: 1.5}),
+    "gaitset": _embedder("gaitset", bars={PLAIN: 1.0}),
+    "gaitbase": _embedder("gaitbase", bars={PLAIN: 1.0}),
 }

@@ -34,7 +34,7 @@ from reliability_parts.mutants import changed_bytes, changed_text
 from reliability_parts.record import Record
 
 PART = "artefacts"
-KINDS = ("gei", "silhouettes", "identification", "translator", "embedding")
+KINDS = ("gei", "silhouettes", "identification", "translator", "embedder", "embedding")
 _BLOCK = 512
 _MUTANT = "mutant.h5"
 _MARKS = (
@@ -60,13 +60,15 @@ def make_tiny(folder: Path) -> None:
     """The smallest artefact of each kind: most changes then hit what matters."""
     folder.mkdir(parents=True)
     size, walkers = ("--size", "16", "16"), ("--frames", "10", "--view", "90", "--workers", "1")
-    training = ("--width", "1", "--batch-size", "2", "--iterations", "1", "--threads", "1")
+    training = ("--width", "1", "--iterations", "1", "--threads", "1", "--device", "cpu")
+    people = ("--people", "2", "--batch-size", "4", "--set", "part_count=4", "--set", "values=4")
     for command in (
         ("synth", "walkers", "--subjects", "4", *walkers),
         ("normalize", "walkers", "-o", "silhouettes.h5", "--workers", "1", *size),
         ("make-gei", "silhouettes.h5", "-o", "gei.h5", "--workers", "1"),
         ("evaluate", "gei.h5", "--protocol", "halves", "-o", "identification.h5"),
-        ("train-gan", "gei.h5", "-o", "translator.h5", *training, "--device", "cpu"),
+        ("train-gan", "gei.h5", "-o", "translator.h5", "--batch-size", "2", *training),
+        ("train-embedding", "gei.h5", "-o", "embedder.h5", *people, *training),
     ):
         import_what_it_needs(command, folder)
     _make_vectors(folder / "vectors.npz")
@@ -159,15 +161,16 @@ def plainly() -> contextlib.AbstractContextManager[object]:
 
 def read_by_all(path: Path, kind: str) -> Attempt:
     """Read all that an artefact holds, and what a kind's own reader makes of it."""
+    from gaitkit import embedders, translators
     from gaitkit.artifacts import open_artifact
     from gaitkit.errors import GaitkitError
     from gaitkit.identification.results import read_results
     from gaitkit.stages.identify import identify
-    from gaitkit.translators.base import load
 
     readers: dict[str, Callable[[Path], Any]] = {
         "identification": read_results,
-        "translator": lambda path: load(path, device="cpu", threads=1),
+        "translator": lambda path: translators.load(path, device="cpu", threads=1),
+        "embedder": lambda path: embedders.load(path, device="cpu", threads=1),
         "embedding": lambda path: identify(path, path, threads=1),
     }
     texts = []

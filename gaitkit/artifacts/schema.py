@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -250,6 +251,18 @@ def differences(
 
 
 def brief(value: Any) -> str:
-    """A parameter's value for a message, cut to 80 characters."""
+    """A parameter's value for a message, cut to 80 characters.
+
+    Of what has a name of its own that, and of a digest as many digits as tell it from others.
+
+    Examples
+    --------
+    >>> brief({"name": "stargan", "mode": "paired"}), brief("0123456789abcdef" * 4)
+    ('stargan', '0123456789ab')
+    """
+    if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+        value = value["name"]
     text = str(value)
+    if re.fullmatch("[0-9a-f]{64}", text):
+        text = text[:12]
     return text if len(text) <= 80 else text[:77] + "..."

@@ -19,7 +19,7 @@ import zipfile
 import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
-from math import isfinite, prod
+from math import prod
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,7 +30,7 @@ from gaitkit.arguments import check_name
 from gaitkit.artifacts.embeddings import MAX_PARTS, MAX_VALUES
 from gaitkit.datasets.naming import clean_text, parse_sequence, parse_view
 from gaitkit.errors import DatasetError, OptionError
-from gaitkit.labels import Labels, SequenceKey
+from gaitkit.labels import Labels, SequenceKey, is_direction
 from gaitkit.printable import quoted
 
 __all__ = ["AXES", "GivenVectors", "read_vectors"]
@@ -287,7 +287,8 @@ def _labels(path: Path, members: _Members, count: int) -> Labels:
             check_name(name, f"each of the {found['condition']} of {path}", error=DatasetError)
         walks = [parse_sequence(name) for name in conditions]
         conditions, takes = [walk[0] for walk in walks], [walk[1] for walk in walks]
-    views = [_view(path, value) for value in columns.get("view", [None] * count)]
+    given = columns.get("view", [None] * count)
+    views = [_view(path, row, value) for row, value in enumerate(given, 1)]
     for what, names in (("subject", subjects), ("condition", conditions)):
         for name in set(names):
             check_name(name, f"each {what} of {path}", error=DatasetError)
@@ -339,19 +340,20 @@ def _take(path: Path, value: Any) -> int:
     return take
 
 
-def _view(path: Path, value: Any) -> float | None:
+def _view(path: Path, row: int, value: Any) -> float | None:
     view: float | None = value
     if isinstance(value, str):
         view = parse_view(value.strip())
-        if view is None and value.strip().lower() not in ("", "nan", "unknown"):
-            raise DatasetError(
-                f"{path}: a view is a number of degrees, found {quoted(value)}.",
-                hint="Leave the column out where views are not known, or write NaN.",
-            )
-    if view is None or (isinstance(view, float) and view != view):
+        if view is None and value.strip().lower() in ("", "nan", "unknown"):
+            return None
+    if not isinstance(value, str) and (view is None or view != view):
         return None
-    if isinstance(view, bool) or not isfinite(view):
-        raise DatasetError(f"{path}: a view is a number of degrees, found {quoted(value)}.")
+    if view is None or isinstance(view, bool) or not is_direction(view):
+        raise DatasetError(
+            f"{path}: a view is a number of degrees of at most a full circle (360), found "
+            f"{quoted(value)} in row {row}.",
+            hint="Leave the column out where views are not known, or write NaN.",
+        )
     return float(view) + 0.0
 
 

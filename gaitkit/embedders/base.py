@@ -260,11 +260,15 @@ class Embedder(Model[ConfigT]):
         super().meet(sampler, iterations)
         self.each = sampler.each
         if sampler.people % self.world.size or sampler.people < 2 * self.world.size:
+            least, there = 2 * self.world.size, len(sampler.subjects)
             raise TrainingError(
                 f"{self.world.size} processes cannot share batches of {sampler.people} people: "
                 "each needs whole people, at least two.",
+                # More than there are would be asked for in vain: all of them are shown then.
                 hint=f"Give a number of `people` that is a multiple of {self.world.size}, from "
-                f"{2 * self.world.size} on.",
+                f"{least} to {there}."
+                if there >= least
+                else f"There are {there} people to learn from: train in fewer processes.",
             )
 
     def check_course(self, history: History) -> None:

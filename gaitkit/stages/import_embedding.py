@@ -59,8 +59,8 @@ def import_embedding(
     Returns
     -------
     dict
-        ``sequences``, ``subjects``, ``parts``, ``values``, ``metric``, ``array``, ``axes`` and
-        ``content_sha256``.
+        ``sequences``, ``subjects``, ``parts``, ``values``, ``metric``, ``array``, ``axes``,
+        ``trained_on`` (``unknown``) and ``content_sha256``.
 
     Raises
     ------
@@ -108,5 +108,6 @@ def import_embedding(
         "metric": chosen,
         "array": given.array,
         "axes": given.axes,
+        "trained_on": "unknown",
         "content_sha256": writer.content_sha256,
     }

@@ -10,7 +10,7 @@ from gaitkit.arguments import as_path
 from gaitkit.artifacts import open_artifact
 from gaitkit.embedders.recipes import choose_embedder
 from gaitkit.embedders.registry import EMBEDDER, EMBEDDERS, describe_embedder
-from gaitkit.errors import WrongKindError
+from gaitkit.errors import OptionError, WrongKindError
 from gaitkit.stages.train import TrainingPlan, carry_out, planned
 from gaitkit.training.recipes import Recipe
 
@@ -73,6 +73,11 @@ def plan_embedding(
 
     def reads(embedder: str) -> str:
         refuse_other_input(source, kind, embedder)
+        if kind == "gei" and (training or {}).get("frames") is not None:
+            raise OptionError(
+                f"The embedder {embedder!r} reads GEIs, each of which is one image.",
+                hint="Leave out `frames`, or learn from silhouettes.",
+            )
         return kind
 
     return planned(

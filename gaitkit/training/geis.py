@@ -481,14 +481,14 @@ def refuse_other_preprocessing(
     learned: Mapping[str, Any],
     learned_size: tuple[int, int],
 ) -> None:
-    """Raise unless GEIs were made in the same way as those that a model learned from.
+    """Raise unless GEIs, or silhouettes, were made in the same way as those that a model learned.
 
     Parameters
     ----------
     path : Path
-        The GEIs' file, for the message.
+        Their file, for the message.
     found, learned : mapping
-        What `preprocessing_of` gives for the GEIs and for the model's.
+        What `preprocessing_of` gives for them and for the model's.
     found_size, learned_size : tuple of int
         Height and width, pixels.
 
@@ -501,8 +501,8 @@ def refuse_other_preprocessing(
     if difference is not None:
         raise MixtureError(
             f"{path} was made differently from what the model learned: {difference}.",
-            hint="Make the GEIs again with the model's options (gaitkit inspect shows them), or "
-            "train a model on these GEIs.",
+            hint="Make it again as what the model learned was made (gaitkit inspect shows how), or "
+            "train a model on it.",
         )
 
 

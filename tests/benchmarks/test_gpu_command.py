@@ -54,6 +54,20 @@ def records(results: dict[str, Any], step: str, what: str) -> list[dict[str, Any
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("system", ["gei-parts", "gaitset", "gaitbase"])
+def test_an_embedders_iteration_is_measured(system: str, tmp_path: Path) -> None:
+    part = f"iterations/{system}"
+    code, told, results = run(tmp_path, "--minutes", 0.3, "--only", part)
+    assert code == 0, (told, (tmp_path / "log.txt").read_text())
+    assert results["steps"][part]["status"] == "done"
+    loops = {item["loop"]: item for item in records(results, part, "iteration")}
+    assert loops.keys() == {"plain", "gaitkit, drawing", "gaitkit"}
+    assert all(item["seconds"] > 0 and item["timed"] >= 1 for item in loops.values())
+    assert not records(results, part, "failure")
+    assert [item["met"] for item in records(results, part, "bar")] == [None]
+
+
+@pytest.mark.slow
 def test_every_part_measures_and_the_training_goes_on(geis: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     parts = ["device", "iterations/gaitgan", "search", "training"]

@@ -68,7 +68,7 @@ def test_mutants_are_read_or_told(tmp_path: Path) -> None:
         if "outcome" in record:
             assert record["outcome"] in ("read", "told")
             counted[record["what"]] = counted.get(record["what"], 0) + record["count"]
-    kinds = ("gei", "silhouettes", "identification", "translator", "embedding")
+    kinds = ("gei", "silhouettes", "identification", "translator", "embedder", "embedding")
     assert {counted[kind] for kind in kinds} == {50}
     assert {"picture-png", "archive-packed.zip", "protocol", "manifest", "piece"} <= counted.keys()
 

@@ -34,6 +34,7 @@ def test_vectors_from_elsewhere(opengait: Path, gaitkit: Callable, tmp_path: Pat
     told = json.loads(ran.stdout)
     assert (told["sequences"], told["subjects"]) == (16, 4)
     assert (told["parts"], told["values"], told["metric"]) == (3, 8, "parts")
+    assert told["trained_on"] == "unknown"
     assert "read as (n, values, parts), 3 parts of 8 values; --axes npc reads it the" in ran.stderr
     with open_artifact(output, "embedding") as artifact:
         np.testing.assert_array_equal(artifact.read("vectors"), TABLE.transpose(0, 2, 1))

@@ -148,7 +148,7 @@ def test_options_go_into_the_file(gaitkit: Callable, geis: Path, tmp_path: Path)
     path = tmp_path / "m.h5"
     ran = gaitkit(
         *("train-embedding", geis, "-o", path, "--model", "gei-parts", *TRAIN, *words),
-        *("--balanced", "--set", "margin=0.3", "--seed", 4, "--frames", 2),
+        *("--balanced", "--set", "margin=0.3", "--seed", 4),
     )
     assert ran.code == 0, ran.stderr
     with open_artifact(path, "embedder") as artifact:
@@ -340,6 +340,13 @@ def translated(path: Path) -> Path:
     )
 
 
+def test_frames_are_not_drawn_of_geis(gaitkit: Callable, geis: Path, tmp_path: Path) -> None:
+    ran = gaitkit("train-embedding", geis, "-o", tmp_path / "m.h5", *TRAIN, "--frames", 3)
+    assert ran.code == 2
+    assert "reads GEIs, each of which is one image" in ran.stderr
+    assert "Leave out --frames" in ran.stderr
+
+
 def test_geis_as_a_translator_shows_them(gaitkit: Callable, geis: Path, tmp_path: Path) -> None:
     source, model = translated(tmp_path / "translated.h5"), tmp_path / "after.h5"
     assert gaitkit("train-embedding", source, "-o", model, *TRAIN).code == 0
@@ -355,7 +362,8 @@ def test_geis_as_a_translator_shows_them(gaitkit: Callable, geis: Path, tmp_path
     # Measured ones are another thing.
     ran = gaitkit("embed", geis, "--model", model, "-o", tmp_path / "m.h5")
     assert ran.code == 1
-    assert "was made differently from what the model learned" in ran.stderr
+    assert "was made differently from what the model learned: translator is nothing" in ran.stderr
+    assert "{" not in ran.stderr
 
 
 def test_several_data_sets_teach_one_model(gaitkit: Callable, geis: Path, tmp_path: Path) -> None:

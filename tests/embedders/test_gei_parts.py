@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -305,3 +306,17 @@ def test_the_softmax_tells_all_bodies_apart() -> None:
     assert model.config.subjects == 6 * 3
     assert model.training is not None
     assert len(model.training.sampler.subjects) == 6
+
+
+@pytest.mark.parametrize(
+    ("people", "advice"),
+    [("abcde", "multiple of 2, from 4 to 5"), ("abc", "3 people to learn from: train in fewer")],
+)
+def test_what_processes_cannot_share(people: str, advice: str) -> None:
+    """More people are asked for than there are: all of them would be in each batch."""
+    data, model = drawn_geis(people), small()
+    model.world = SimpleNamespace(size=2)  # type: ignore[assignment]
+    sampler = model.sampler_for(data, data, EmbedderOptions(people=12, batch_size=24))
+    with pytest.raises(TrainingError, match="2 processes cannot share batches") as refused:
+        model.meet(sampler, 5)
+    assert advice in (refused.value.hint or "")

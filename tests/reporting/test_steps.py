@@ -17,6 +17,9 @@ from made_up_results import Files, write_files
 from gaitkit.artifacts import InputRef, write_artifact
 from gaitkit.cli.command_lines import command_line
 from gaitkit.cli.main import cli
+from gaitkit.embedders.options import EmbedderOptions
+from gaitkit.embedders.recipes import EMBEDDER_RECIPES
+from gaitkit.embedders.registry import embedder_class
 from gaitkit.identification.results import EvaluationResult
 from gaitkit.protocols import get_protocol
 from gaitkit.protocols.files import protocol_toml
@@ -203,6 +206,88 @@ def test_a_refit_is_told_by_the_training_before_it(raw: Entry) -> None:
     entry = made_by(raw, content_sha256=MODEL_DIGEST, name="gaitgan", mode="faithful")
     train = commands(entry, models=[model])[1]
     assert "--iterations 900 --validation-subjects 2 --validate-every 100 --refit" in train
+
+
+EMBEDDER_DIGEST = "cd" * 32
+
+
+def embedded_by(entry: Entry, *described: dict[str, Any], sets: bool = False) -> Entry:
+    """A result of vectors by embedders, of GEIs or of silhouettes."""
+    made = dict(entry.file.parameters["input"])
+    if sets:
+        made.pop("gei")
+    found = recorded(entry, input={**made, "embedder": described[0]}, embedders=list(described))
+    inputs = [InputRef("embedding", str(number)) for number in range(len(described))]
+    return replace(found, file=replace(found.file, inputs=inputs))
+
+
+def embedder_of(system: str, config: Mapping[str, Any], training: Mapping[str, Any]) -> ModelFile:
+    """An embedder as its file describes it."""
+    options = {**vars(EmbedderOptions()), **embedder_class(system).default_training, **training}
+    settings = embedder_class(system).config_class.from_parameters(config)
+    record = TrainingRecord(
+        "embedder", system, settings.as_parameters(), options, ["p1"], [], {}, None
+    )
+    model = model_of("gaitgan", {}, {})
+    return replace(
+        model,
+        name="my embedder.h5",
+        ref=InputRef("embedder", EMBEDDER_DIGEST),
+        parameters=record.as_parameters(),
+        record=record,
+    )
+
+
+@pytest.mark.parametrize(
+    ("system", "settings", "told"),
+    [
+        (
+            "gei-parts",
+            ({"width": 8}, {"people": 4, "batch_size": 16, "bodies": 2}),
+            "--model gei-parts --width 8 --batch-size 16 --people 4 --bodies 2",
+        ),
+        (
+            "gaitset",
+            (EMBEDDER_RECIPES["gaitset-small"].config, EMBEDDER_RECIPES["gaitset-small"].training),
+            "--recipe gaitset-small",
+        ),
+        ("gaitbase", ({"width": 8}, {}), "--model gaitbase --width 8"),
+    ],
+)
+def test_how_an_embedder_was_trained(
+    raw: Entry,
+    system: str,
+    settings: tuple[dict[str, Any], dict[str, Any]],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    described = {"name": system, "content_sha256": EMBEDDER_DIGEST, "metric": "parts"}
+    sets = system != "gei-parts"
+    entry = embedded_by(raw, described, sets=sets)
+    made, trained, embedded = commands(entry, models=[embedder_of(system, *settings)])[:3]
+    source = "silhouettes.h5" if sets else "gei.h5"
+    make = f"gaitkit {'normalize' if sets else 'make-gei'} FRAMES -o {source}"
+    assert made.startswith(make)
+    assert trained == (
+        f"gaitkit train-embedding {source} -o 'my embedder.h5' {told} --also also-1.h5 "
+        "--protocol halves"
+    )
+    assert embedded == f"gaitkit embed {source} --model 'my embedder.h5' -o embedded.h5"
+    for line in (made, trained, embedded):
+        parsed(line, tmp_path, monkeypatch)
+
+
+def test_embedders_that_are_not_at_hand(raw: Entry) -> None:
+    ours = {"name": "gei-parts", "content_sha256": EMBEDDER_DIGEST, "metric": "parts"}
+    other = {"name": "gaitset", "content_sha256": MODEL_DIGEST, "metric": "parts"}
+    lines = commands(embedded_by(raw, ours, other))
+    assert [line for line in lines if "train-embedding" in line] == [
+        "gaitkit train-embedding gei.h5 -o gei-parts.h5 --model gei-parts --protocol halves   "
+        "# its options: gaitkit inspect gei-parts.h5",
+        "gaitkit train-embedding silhouettes.h5 -o gaitset.h5 --model gaitset --protocol halves   "
+        "# its options: gaitkit inspect gaitset.h5",
+    ]
 
 
 def test_what_no_option_can_say_stands_in_a_comment(

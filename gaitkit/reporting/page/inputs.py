@@ -1,4 +1,4 @@
-"""What a page is made from: results, the GEIs behind them, and the translators behind those.
+"""What a page is made from: results, the GEIs behind them, and the models behind those.
 
 Files are recognised by content digest: what an artefact says it was made from.
 """
@@ -21,6 +21,7 @@ from gaitkit.errors import MixtureError, OptionError
 from gaitkit.identification.figures.paired import check_comparable
 from gaitkit.identification.results import EvaluationResult, read_results
 from gaitkit.labels import SequenceKey, format_view
+from gaitkit.printable import printable
 from gaitkit.reporting.sheet import grey_picture
 from gaitkit.translators.aim import USUAL_TARGET, told_target
 
@@ -97,7 +98,7 @@ class ResultsFile(SourceFile):
 
 @dataclass(frozen=True, eq=False)
 class ModelFile(SourceFile):
-    """A translator's file, with `record`, what it says of its training."""
+    """A translator's or an embedder's file, with `record`, what it says of its training."""
 
     record: TrainingRecord
 
@@ -280,7 +281,9 @@ def read_entries(paths: Sequence[str | Path]) -> list[Entry]:
 def _described(file: ResultsFile) -> str:
     translation = translation_of(file.parameters.get("input", {}))
     embedder = EmbedderInfo.of(file.parameters.get("input", {}))
-    titles = [item.title for item in (translation, embedder) if item is not None]
+    titles = [translation.title] if translation is not None else []
+    # By name, as people speak of it; which model it was stands below the table.
+    titles += [printable(embedder.name)] if embedder is not None else []
     # With several inputs the parameters are those of the first one alone.
     if not titles or len(file.inputs) != 1:
         return file.title
@@ -430,12 +433,12 @@ def true_image(
 def read_models(
     paths: Sequence[str | Path], entries: Sequence[Entry], geis: Sequence[GeiFile]
 ) -> list[ModelFile]:
-    """Read what translators record of their training, and check that they are behind the results.
+    """Read what models record of their training, and check that they are behind the results.
 
     Parameters
     ----------
     paths : sequence of str or Path
-        Translator artefacts, in any order.
+        Translator and embedder artefacts, in any order.
     entries : sequence of Entry
         The page's results.
     geis : sequence of GeiFile
@@ -456,17 +459,18 @@ def read_models(
 
     used = {model_digest(entry.file.parameters.get("input", {})) for entry in entries}
     used |= {model_digest(file.parameters) for file in geis}
+    used |= {item.content_sha256 for entry in entries for item in entry.result.embedders}
     models = []
     for path in map(Path, paths):
-        with open_artifact(path, kind="translator", guarded=True) as artifact:
-            models.append(
-                ModelFile(**_source(artifact), record=told_record(artifact, "translator"))
-            )
+        with open_artifact(path, kind=("translator", "embedder"), guarded=True) as artifact:
+            record = told_record(artifact, artifact.kind)
+            models.append(ModelFile(**_source(artifact), record=record))
         if models[-1].ref.content_sha256 not in used:
             raise MixtureError(
                 f"{path} is not a model behind these results: its content digest begins with "
                 f"{models[-1].ref.content_sha256[:12]}.",
-                hint="Give the model that translated the evaluated GEIs, or none.",
+                hint="Give the model that translated the evaluated GEIs, or embedded them, or "
+                "none.",
             )
     return models
 

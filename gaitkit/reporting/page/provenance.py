@@ -92,7 +92,7 @@ def provenance(
     geis : sequence of GeiFile
         The images.
     models : sequence of ModelFile
-        The translators.
+        The models.
     """
     told = [Facts(file.title, _results(file), _parameters(file)) for file in _files(entries)]
     told += [Facts(f"{file.name} ({file.title})", _origin(file)) for file in geis]

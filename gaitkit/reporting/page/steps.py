@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gaitkit.artifacts import InputRef
 from gaitkit.artifacts.embeddings import ELSEWHERE, EmbedderInfo
+from gaitkit.embedders.registry import EMBEDDERS, describe_embedder
 from gaitkit.identification.results import EvaluationResult
 from gaitkit.protocols import PROTOCOLS
 from gaitkit.reporting.page.inputs import (
@@ -31,6 +32,7 @@ from gaitkit.reporting.page.inputs import (
 from gaitkit.translators.aim import USUAL_TARGET
 
 if TYPE_CHECKING:
+    from gaitkit.training.model import Model
     from gaitkit.training.record import TrainingRecord
 
 __all__ = ["Step", "WriteStep", "python_call", "steps", "written_steps"]
@@ -39,6 +41,7 @@ WriteStep = Callable[[str, Mapping[str, Any]], str]
 """Writes a step down in one line: stage and parameters in, text out."""
 
 _MEASURED, _TRANSLATED, _EMBEDDED = "gei.h5", "translated.h5", "embedded.h5"
+_SILHOUETTES = "silhouettes.h5"  # For what embeds sets of them.
 """Stand-ins for the names of files, which artefacts do not record."""
 
 
@@ -48,7 +51,8 @@ class Step(NamedTuple):
     Attributes
     ----------
     stage : str
-        ``make_gei``, ``train``, ``translate``, ``embed``, ``evaluate`` or ``report``.
+        ``make_gei``, ``normalize``, ``train``, ``translate``, ``train_embedding``, ``embed``,
+        ``evaluate`` or ``report``.
     parameters : mapping
         By name; what was not asked for is left out.
     note : str
@@ -103,7 +107,7 @@ def steps(
     geis : sequence of GeiFile
         GEIs behind them: the steps then use the names of these files.
     models : sequence of ModelFile
-        Translators behind them: likewise, and their training is then told in full.
+        Translators and embedders behind them: likewise, and their training is then told in full.
     people : sequence of str
         Whom the page was asked to show.
     """
@@ -156,6 +160,8 @@ class _Source:
         What then made vectors of it, which were evaluated under the name `embedded`.
     embedded : str
         See there.
+    embedding_model : ModelFile or None
+        The embedder's file.
     """
 
     name: str
@@ -166,6 +172,7 @@ class _Source:
     model: ModelFile | None = None
     embedder: EmbedderInfo | None = None
     embedded: str = ""
+    embedding_model: ModelFile | None = None
 
     @property
     def evaluated(self) -> str:
@@ -212,24 +219,46 @@ class _Known:
         parameters = file.parameters.get("input", {}) if place == 0 else {}
         behind = [self.geis[ref] for ref in images_behind(file) if ref in self.geis]
         translation = translation_of(parameters)
-        made_of = _stand_in(translation) if translation else _MEASURED
+        embedder = EmbedderInfo.of(parameters) or _embedder_at(file, place)
+        measured = _SILHOUETTES if _reads_silhouettes(embedder, parameters) else _MEASURED
+        made_of = _stand_in(translation) if translation else measured
         if place == 0 and len(behind) == 1:
             made_of = behind[0].name
         return _Source(
             made_of,
-            _MEASURED if translation else made_of,
+            measured if translation else made_of,
             # Vectors from elsewhere have no images.
             parameters if "silhouettes" in parameters else None,
             translation is not None,
             translation,
             self.models.get(model_digest(parameters) or ""),
-            EmbedderInfo.of(parameters) or EmbedderInfo("embedder", known=place > 0),
+            embedder,
             name,
+            self.models.get(embedder.content_sha256),
         )
 
     def _measured(self, translated: GeiFile | None) -> str:
         inputs: Sequence[InputRef] = () if translated is None else translated.inputs
         return next((self.geis[ref].name for ref in inputs if ref in self.geis), _MEASURED)
+
+
+def _embedder_at(file: ResultsFile, place: int) -> EmbedderInfo:
+    """What made the vectors of one of several inputs, as far as the results say."""
+    described = file.parameters.get("embedders")
+    several = described if isinstance(described, list) else []
+    told = [EmbedderInfo.of({"embedder": item}) for item in several]
+    places = [number for number, ref in enumerate(file.inputs) if ref.kind == "embedding"]
+    # Each is told once, in the order of the inputs.
+    found = told[0] if len(told) == 1 else None
+    if len(told) == len(places):
+        found = told[places.index(place)]
+    return found or EmbedderInfo("embedder", known=place > 0)
+
+
+def _reads_silhouettes(embedder: EmbedderInfo, parameters: Mapping[str, Any]) -> bool:
+    if embedder.name in EMBEDDERS:
+        return describe_embedder(embedder.name).reads == "silhouettes"
+    return "silhouettes" in parameters and "gei" not in parameters
 
 
 def _stand_in(translation: Translation | None) -> str:
@@ -244,31 +273,47 @@ def _model_name(translation: Translation) -> str:
 def _making(source: _Source, protocol: str) -> list[Step]:
     """The steps that make what was evaluated."""
     made = []
+    sets = source.embedder is not None and _reads_silhouettes(
+        source.embedder, source.parameters or {}
+    )
     if source.parameters is not None:
-        made.append(_make_gei(source.parameters, source.measured))
+        make = _normalize if sets else _make_gei
+        made.append(make(source.parameters, source.measured))
     if source.translated:
         made += _translating(source, protocol)
     if source.embedder is not None:
-        made.append(_embed(source, source.embedder))
+        made += _embedding(source, source.embedder, protocol)
     return made
 
 
-def _embed(source: _Source, embedder: EmbedderInfo) -> Step:
+def _embedding(source: _Source, embedder: EmbedderInfo, protocol: str) -> list[Step]:
     """How vectors were made, or taken from elsewhere."""
     if not embedder.known:
         asked = {"source": "vectors.npz", "output": source.embedded, "metric": embedder.metric}
         asked |= {} if embedder.name == ELSEWHERE else {"name": embedder.name}
-        return Step("embed", asked)
-    model = f"{embedder.name.replace('/', '-')}.h5"
+        return [Step("embed", asked)]
+    at_hand = source.embedding_model
+    model = f"{embedder.name.replace('/', '-')}.h5" if at_hand is None else at_hand.name
+    train: dict[str, Any] = {"source": source.name, "output": model}
+    note = ""
+    if at_hand is not None and at_hand.record.name in EMBEDDERS:
+        train |= _embedder_training(at_hand.record)
+        others = sum(ref.kind in ("gei", "silhouettes") for ref in at_hand.inputs) - 1
+        train |= {"also": [f"also-{n + 1}.h5" for n in range(others)]} if others > 0 else {}
+    else:
+        train |= {"system": embedder.name} if embedder.content_sha256 else {}
+        note = f"its options: gaitkit inspect {shlex.quote(model)}"
+    train["protocol"] = protocol
     last = {"weights": "last"} if embedder.weights == "last" else {}
-    return Step(
-        "embed",
-        {"input": source.name, "model": model, **last, "output": source.embedded},
-        f"its training: gaitkit inspect {shlex.quote(model)}",
-    )
+    embed = {"input": source.name, "model": model, **last, "output": source.embedded}
+    return [Step("train_embedding", train, note), Step("embed", embed)]
 
 
-def _make_gei(parameters: Mapping[str, Any], output: str) -> Step:
+def _normalize(parameters: Mapping[str, Any], output: str) -> Step:
+    return _make_gei({"silhouettes": parameters.get("silhouettes")}, output, "normalize")
+
+
+def _make_gei(parameters: Mapping[str, Any], output: str, stage: str = "make_gei") -> Step:
     from gaitkit.gei.options import GeiOptions
     from gaitkit.silhouettes.options import SilhouetteOptions
 
@@ -286,7 +331,7 @@ def _make_gei(parameters: Mapping[str, Any], output: str) -> Step:
         for name, value in (silhouettes | average).items()
         if name in usual and value != usual[name]
     }
-    return Step("make_gei", {"source": "FRAMES", "output": output, **chosen})
+    return Step(stage, {"source": "FRAMES", "output": output, **chosen})
 
 
 def _translating(source: _Source, protocol: str) -> list[Step]:
@@ -346,16 +391,43 @@ def _training(record: TrainingRecord, translation: Translation) -> dict[str, Any
     recipe = translation.recipe or None
     named = choose_recipe(None if recipe else translation.system, recipe)
     paired = recipe is None and translation.mode == "paired"
-    usual = system.config_class.from_parameters(
-        {**named.config, **(system.config_class.paired_settings() if paired else {})}
-    )
+    settings = {**named.config, **(system.config_class.paired_settings() if paired else {})}
+    return _departures(record, system, settings, vars(TranslatorOptions()), named.training)
+
+
+def _embedder_training(record: TrainingRecord) -> dict[str, Any]:
+    """Likewise of an embedder; by the recipe from which it departs least, or by none."""
+    from gaitkit.embedders.options import EmbedderOptions
+    from gaitkit.embedders.recipes import EMBEDDER_RECIPES
+    from gaitkit.embedders.registry import embedder_class
+
+    system = embedder_class(record.name)
+    usual = vars(EmbedderOptions())
+    found = [{"system": record.name, **_departures(record, system, {}, usual, {})}]
+    found += [
+        {"recipe": recipe.name} | _departures(record, system, recipe.config, usual, recipe.training)
+        for recipe in EMBEDDER_RECIPES.values()
+        if recipe.system == record.name
+    ]
+    return min(found, key=lambda chosen: len(chosen) + len(chosen.get("config", ())))
+
+
+def _departures(
+    record: TrainingRecord,
+    system: type[Model[Any]],
+    settings_by_recipe: Mapping[str, Any],
+    options_by_class: Mapping[str, Any],
+    training_by_recipe: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Where a training departed from what was named, by the model's own record."""
+    usual = system.config_class.from_parameters(settings_by_recipe)
     config = system.config_class.from_parameters(record.config or {})
     settings = {
         name: value
         for name, value in vars(config).items()
         if name not in config.by_data() and value != vars(usual)[name]
     }
-    options = vars(TranslatorOptions()) | dict(system.default_training) | dict(named.training)
+    options = dict(options_by_class) | dict(system.default_training) | dict(training_by_recipe)
     training = dict(record.options or {})
     if record.refit is not None:
         # What was asked for is the training that came before, whose people were held out.
