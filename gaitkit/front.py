@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -182,27 +183,26 @@ def _for(options: SilhouetteOptions, masks: ArrayLike) -> NDArray[np.uint8]:
 def _refuse_empty(
     found: NormalizedSequence, options: SilhouetteOptions, stack: NDArray[np.uint8]
 ) -> None:
+    # Masks alone need none of what the other stages import.
+    from gaitkit.stages.advice import HINTS
+
     whole = next((item for item in found.dropped if not item[0]), None)
     if whole is not None:
         raise DatasetError(
-            f"Expected one person who walks, found {whole[1]}: {whole[2]}.",
-            hint="Give the masks of one person each: a segmenter that follows people gives them.",
+            f"Expected one person who walks, found {whole[1]}: {whole[2]}.", hint=HINTS[whole[1]]
         )
-    reasons: dict[str, int] = {}
-    for _, reason, _ in found.dropped:
-        reasons[reason] = reasons.get(reason, 0) + 1
-    text = ", ".join(f"{count} × {reason}" for reason, count in reasons.items())
-    hint = "The person has to be bright and the background 0."
+    counts = Counter(reason for _, reason, _ in found.dropped)
+    text = ", ".join(f"{count} × {reason}" for reason, count in counts.items())
+    main = counts.most_common(1)[0][0]
     if not options.invert and likeness(stack[len(stack) // 2]) == "inverted":
-        hint = "These people are dark on bright: `invert=True` turns them."
-    elif "cut-by-border" in reasons:
-        hint = (
-            "The picture cuts the person; `drop_cut=False` would keep such frames. Silhouettes "
-            "that are aligned already are averaged by `gaitkit.gei.mean_silhouette`."
-        )
-    elif "too-small" in reasons:
-        hint = f"`min_height_px={options.min_height_px}` may be lowered."
-    name, reason, detail = found.dropped[0]
+        main = "inverted"
+    # What no command can do, and a notebook can.
+    more = {
+        "cut-by-border": " Aligned silhouettes are averaged by `gaitkit.gei.mean_silhouette`.",
+        "too-small": f" `min_height_px={options.min_height_px}` may be lowered.",
+    }
+    hint = HINTS[main] + more.get(main, "")
+    name, _, detail = found.dropped[0]
     raise DatasetError(
         f"Expected at least one frame with a whole person, found none in {len(found.dropped)} "
         f"frames: {text} (frame {int(name)}: {detail}).",

@@ -138,7 +138,7 @@ def test_the_same_as_the_stages_make_by_str_or_path(tiny_tree, tmp_path):
 
 def test_people_who_are_dark_on_bright_are_turned():
     masks = walk()
-    with pytest.raises(DatasetError, match="`invert=True` turns them"):
+    with pytest.raises(DatasetError, match="Give `invert=True`"):
         gaitkit.normalize_silhouettes(masks == 0)
     turned = gaitkit.normalize_silhouettes(masks == 0, invert=True)
     assert np.array_equal(turned.silhouettes, gaitkit.normalize_silhouettes(masks > 0).silhouettes)
@@ -291,6 +291,26 @@ def test_searches_that_cannot_be():
 def test_a_walk_without_a_person_is_no_black_image():
     with pytest.raises(DatasetError, match="found none in 24 frames: 24 × empty"):
         gaitkit.gait_energy_image(np.zeros((24, 64, 64), bool))
+
+
+def nobody(masks):
+    return masks * 0
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (nobody, "empty"),
+        (lambda masks: masks[:, ::16, ::16], "too-small"),
+        (lambda masks: masks == 0, "inverted"),
+    ],
+)
+def test_the_hint_is_the_one_that_the_stages_give(make, reason):
+    from gaitkit.stages.advice import HINTS
+
+    with pytest.raises(DatasetError) as caught:
+        gaitkit.normalize_silhouettes(make(walk()))
+    assert caught.value.hint.startswith(HINTS[reason])
 
 
 @pytest.mark.parametrize(

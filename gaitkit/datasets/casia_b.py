@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gaitkit.datasets.glimpse import glimpse, misplaced, view_is_no_number
 from gaitkit.datasets.naming import (
+    SPECIAL,
     clean_text,
     is_hidden,
+    is_special,
     is_view,
     noun_of,
     parse_view,
@@ -164,5 +166,6 @@ class TreeSource(Layout):
                 if entry.is_dir() and not is_hidden(entry.name):
                     names.append(entry.name)
                 elif entry.name != known:
-                    self.strays[stray_class(entry.name, self.suffixes)] += 1
+                    stray = stray_class(entry.name, self.suffixes)
+                    self.strays[SPECIAL if is_special(entry) else stray] += 1
         return sorted(names)

@@ -21,8 +21,10 @@ from gaitkit.datasets.gei_names import EXPECTED, GeiForm, Parts, choose_form, lo
 from gaitkit.datasets.glimpse import glimpse, is_gei_name, require_readable
 from gaitkit.datasets.naming import (
     IMAGE_SUFFIXES,
+    SPECIAL,
     clean_text,
     is_hidden,
+    is_special,
     parse_view,
     sequence_key,
     stray_class,
@@ -362,6 +364,9 @@ class GeiImageSource(Layout):
             )
             for name in files:
                 if output and is_beside(name, output):
+                    continue
+                if is_special(Path(folder, name)):
+                    self.strays[SPECIAL] += 1
                     continue
                 is_image = suffix_of(name) in IMAGE_SUFFIXES
                 if is_image and not is_hidden(name) and len(parts) + 1 in found:

@@ -90,6 +90,9 @@ class Glimpse:
         The first archive or picture of a kind that is not read.
     files : int
         Files seen.
+    no_file : tuple of str or None
+        The first that is neither a file nor a folder: a pipe, a socket, a device, or a link that
+        leads nowhere.
     """
 
     image: tuple[str, ...] | None = None
@@ -98,6 +101,7 @@ class Glimpse:
     array: tuple[str, ...] | None = None
     unread: tuple[str, ...] | None = None
     files: int = 0
+    no_file: tuple[str, ...] | None = None
 
     def add(self, parts: tuple[str, ...]) -> None:
         """Take note of a file."""
@@ -134,8 +138,14 @@ def _search(folder: Path, parts: tuple[str, ...], seen: Glimpse) -> None:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if not is_hidden(entry.name):
-                    (folders if entry.is_dir() else files).append(entry.name)
+                if is_hidden(entry.name):
+                    continue
+                if entry.is_dir():
+                    folders.append(entry.name)
+                elif entry.is_file():
+                    files.append(entry.name)
+                else:
+                    seen.no_file = seen.no_file or (*parts, entry.name)
     except PermissionError:
         return
     for name in sorted(folders) if len(parts) < _MAX_DEPTH else ():
@@ -417,6 +427,13 @@ def _without_images(text: str, start: str, seen: Glimpse) -> LayoutError:
     if seen.files:
         found = f"there is no image in it, only {seen.files:,} other files"
         return LayoutError(f"{start}; {found}", hint=_other_layouts())
+    if seen.no_file is not None:
+        where = printable(_join(text, *seen.no_file), 200)
+        return LayoutError(
+            f"{start}; {where} is no file, but a pipe, a socket, a device or a link that leads "
+            "nowhere",
+            hint="Copy the files themselves there.",
+        )
     return LayoutError(f"{start}; there is no file in it")
 
 

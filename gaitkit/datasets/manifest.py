@@ -32,6 +32,7 @@ from gaitkit.datasets.naming import (
     VIDEO_SUFFIXES,
     archive_stem,
     clean_text,
+    is_special,
     suffix_of,
 )
 from gaitkit.datasets.sources import (
@@ -392,6 +393,8 @@ class ManifestSource(Layout):
                 f"{where}: there is no file or folder {shown}",
                 hint="Paths are relative to the folder of the manifest.",
             )
+        if is_special(path):
+            raise LayoutError(f"{where}: {shown} is no file, but a pipe, a socket or a device")
         if path.suffix.lower() in VIDEO_SUFFIXES:
             return
         if path.suffix.lower() in IMAGE_SUFFIXES:
@@ -432,6 +435,8 @@ class GeiManifestSource(ManifestSource):
                 f"{where}: there is no file {shown}",
                 hint="Paths are relative to the folder of the manifest.",
             )
+        if is_special(path):
+            raise LayoutError(f"{where}: {shown} is no file, but a pipe, a socket or a device")
         if os.path.isdir(path) or suffix_of(path.name) not in IMAGE_SUFFIXES:
             raise LayoutError(
                 f"{where}: {shown} is no image, and the first path of the manifest is one",

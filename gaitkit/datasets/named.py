@@ -36,10 +36,12 @@ from gaitkit.datasets.glimpse import Place, misplaced, misplaced_in_archive
 from gaitkit.datasets.naming import (
     ARRAY_SUFFIXES,
     IMAGE_SUFFIXES,
+    SPECIAL,
     VIDEO_SUFFIXES,
     archive_stem,
     clean_text,
     is_hidden,
+    is_special,
     stray_class,
     suffix_of,
 )
@@ -398,7 +400,7 @@ class NamedLayout(Layout):
         above: list[str],
     ) -> None:
         """Go through a folder and those below it, each in order of name."""
-        names, folders, others = self._entries(folder)
+        names, folders, others = self._entries(folder, walked.strays)
         key = self._key(parts) if parts else None
         known = MARKER if not parts else ""
         strays = walked.strays
@@ -462,7 +464,9 @@ class NamedLayout(Layout):
         if name != known:
             walked.strays[stray_class(name, self.suffixes)] += 1
 
-    def _entries(self, folder: Path) -> tuple[list[str], list[str], list[str]]:
+    def _entries(
+        self, folder: Path, strays: Counter[str]
+    ) -> tuple[list[str], list[str], list[str]]:
         """Files of frames, visible folders and other files, each in order of name."""
         names: list[str] = []
         folders: list[str] = []
@@ -483,6 +487,8 @@ class NamedLayout(Layout):
                     (others if hidden else folders).append(name)
                 elif suffix_of(name) in self.suffixes and not hidden and entry.is_file():
                     names.append(name)
+                elif not entry.is_file() and is_special(entry):
+                    strays[SPECIAL] += 1
                 else:
                     others.append(name)
         return names, sorted(folders), sorted(others)

@@ -12,9 +12,12 @@ The rules, in one place for trees, archives and ready-made GEIs:
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
 
 from gaitkit.arguments import check_name
 from gaitkit.errors import LayoutError
@@ -25,12 +28,14 @@ __all__ = [
     "ARRAY_SUFFIXES",
     "IMAGE_SUFFIXES",
     "NAMELESS_CONDITION",
+    "SPECIAL",
     "UNKNOWN_VIEW",
     "VIDEO_SUFFIXES",
     "archive_stem",
     "clean_text",
     "in_natural_order",
     "is_hidden",
+    "is_special",
     "is_view",
     "natural_order",
     "noun_of",
@@ -49,6 +54,9 @@ ARRAY_SUFFIXES = frozenset({".pkl", ".pickle", ".npy", ".npz"})
 """Files that hold all frames of a sequence as one array."""
 ARCHIVE_SUFFIXES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".tbz2", ".txz", ".tar", ".zip")
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"})
+
+SPECIAL = "pipes, sockets and devices"
+"""How what `is_special` says is counted among the strays."""
 
 UNKNOWN_VIEW = "unknown"
 """What the folder of a view is called where nobody knows it; exports write it."""
@@ -185,6 +193,18 @@ def in_natural_order(names: Iterable[str]) -> list[str]:
 def is_hidden(name: str) -> bool:
     """Whether a file or folder is hidden or belongs to the operating system."""
     return name.startswith(".") or name.lower() in _SYSTEM_FILES
+
+
+def is_special(entry: os.DirEntry[str] | Path) -> bool:
+    """Whether something in a folder is neither a file, nor a folder, nor a link to nothing.
+
+    A pipe, a socket or a device: to open one may wait for ever, whatever it is called.
+    """
+    try:
+        mode = entry.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def suffix_of(name: str) -> str:

@@ -39,10 +39,12 @@ from gaitkit.datasets.glimpse import (
 )
 from gaitkit.datasets.naming import (
     IMAGE_SUFFIXES,
+    SPECIAL,
     archive_stem,
     clean_text,
     in_natural_order,
     is_hidden,
+    is_special,
     is_view,
     noun_of,
     parse_view,
@@ -346,7 +348,8 @@ class PackedSource(Layout):
             elif entry.name == MARKER and entry.is_file() and entry.stat().st_size <= MAX_BYTES:
                 self._named_by(entry.read_bytes())
             else:
-                self.strays[stray_class(entry.name, self.suffixes)] += 1
+                stray = stray_class(entry.name, self.suffixes)
+                self.strays[SPECIAL if is_special(entry) else stray] += 1
         if not inner:
             raise misplaced(self.path, glimpse(self.path))
         return inner

@@ -103,6 +103,8 @@ def _look(
                 sort = _sort_of(name)
                 if entry.is_dir():
                     folders.append(name)
+                elif not entry.is_file():
+                    continue  # Opening a pipe would wait for whoever writes into it.
                 elif sort:
                     files[sort] = min(files.get(sort, name), name)
                 elif archive_stem(name) is not None:

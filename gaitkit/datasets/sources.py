@@ -25,10 +25,12 @@ from gaitkit.arguments import check_name
 from gaitkit.datasets.archives import LIMITS, Container, Limits, expand_file, open_container
 from gaitkit.datasets.naming import (
     IMAGE_SUFFIXES,
+    SPECIAL,
     archive_stem,
     clean_text,
     in_natural_order,
     is_hidden,
+    is_special,
     stray_class,
     suffix_of,
 )
@@ -587,7 +589,7 @@ def list_images(folder: Path, ignored: Counter[str], source: Layout | None = Non
             elif entry.is_dir() and not is_hidden(name):
                 ignored["folders within views"] += 1
             else:
-                ignored[stray_class(name, suffixes)] += 1
+                ignored[SPECIAL if is_special(entry) else stray_class(name, suffixes)] += 1
     return in_natural_order(names)
 
 

@@ -82,8 +82,6 @@ InputKind = Literal["silhouettes", "frames", "geis"]
 INPUT_KINDS: tuple[InputKind, ...] = ("silhouettes", "frames", "geis")
 """A silhouettes artefact, frames, or ready-made GEIs."""
 
-_log = logging.getLogger(__name__)
-
 _SEQUENCES_PER_UNIT = 64
 _COLUMNS = ("gei", "frames_used", "period_frames", "mirrored")
 
