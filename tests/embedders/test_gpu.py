@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from tests.embedders.drawn import drawn_geis
 
 from gaitkit.artifacts import open_artifact, write_artifact
 from gaitkit.embedders import embedder_class, load, train_embedding
@@ -21,7 +22,6 @@ from gaitkit.embedders.options import EmbedderOptions
 from gaitkit.embedders.recipes import EMBEDDER_RECIPES
 from gaitkit.errors import StoppedError
 from gaitkit.training.callbacks import Callbacks
-from tests.embedders.drawn import drawn_geis
 from tests.embedders.small_sets import in_memory, keys, write_silhouettes
 
 pytestmark = [
