@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tests.embedders.drawn import drawn_geis
+from small_geis import drawn_geis
+from small_sets import in_memory, keys, write_silhouettes
 
 from gaitkit.artifacts import open_artifact, write_artifact
 from gaitkit.embedders import embedder_class, load, train_embedding
@@ -22,7 +23,6 @@ from gaitkit.embedders.options import EmbedderOptions
 from gaitkit.embedders.recipes import EMBEDDER_RECIPES
 from gaitkit.errors import StoppedError
 from gaitkit.training.callbacks import Callbacks
-from tests.embedders.small_sets import in_memory, keys, write_silhouettes
 
 pytestmark = [
     pytest.mark.cuda,
