@@ -301,7 +301,7 @@ def nobody(masks):
     ("make", "reason"),
     [
         (nobody, "empty"),
-        (lambda masks: masks[:, ::16, ::16], "too-small"),
+        (lambda masks: masks[:, ::8, ::8], "too-small"),
         (lambda masks: masks == 0, "inverted"),
     ],
 )

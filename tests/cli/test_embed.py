@@ -52,7 +52,7 @@ def test_two_axes_are_compared_by_euclid(gaitkit: Callable, tmp_path: Path) -> N
     chosen = ("--dataset", "casia-b")
     ran = gaitkit("embed", "--from", path, "-o", output, *chosen)
     assert ran.code == 0
-    assert "1 parts × 8 values, compared by euclidean. Nobody knows whom" in ran.stderr
+    assert "1 part × 8 values, compared by euclidean. Nobody knows whom" in ran.stderr
     ran = gaitkit("embed", "--from", path, "-o", output, "--metric", "cosine", "--overwrite")
     assert "compared by cosine" in ran.stderr
 

@@ -25,7 +25,7 @@ def training(system: str, world: World, **options: int) -> Training:
     how = {name: SMALL[system][name] for name in ("device", "threads")}
     settings = {k: v for k, v in SMALL[system].items() if k not in how}
     kind = embedder_class(system)
-    config = kind.config_class.from_parameters({**settings, "people": 4, "image_size": (32, 32)})
+    config = kind.config_class.from_parameters({**settings, "subjects": 4, "image_size": (32, 32)})
     model = kind(config, **how)
     model.join(world)
     return Training(model, in_memory(), EmbedderOptions(**(FEW | options)))
