@@ -81,9 +81,11 @@ def test_silhouettes_changed_by_chance_are_read_or_refused(tmp_path: Path) -> No
     source = write_silhouettes(tmp_path / "silhouettes.h5")
     outcomes: Counter[str] = Counter()
     for seed in range(21):
-        write_mutant(source, tmp_path / "mutant.h5", "arrays", seed)
+        # Each by a name of its own: a set keeps its file open.
+        mutant = tmp_path / f"mutant-{seed}.h5"
+        write_mutant(source, mutant, "arrays", seed)
         try:
-            data = SilhouetteSet.open(tmp_path / "mutant.h5", memory_bytes=0)
+            data = SilhouetteSet.open(mutant, memory_bytes=0)
             for row in range(len(data)):
                 list(data.blocks(row, 3))
             outcomes["read"] += 1
