@@ -41,7 +41,9 @@ def test_vectors_from_elsewhere(opengait: Path, gaitkit: Callable, tmp_path: Pat
         assert artifact.dataset == "casia features"
         info = EmbedderInfo.of(artifact.parameters)
     assert info == EmbedderInfo("GaitBase", metric="parts", known=False)
-    again = gaitkit("embed", "--from", opengait, "-o", output, "--name", "GaitBase", "--axes", "ncp")
+    again = gaitkit(
+        "embed", "--from", opengait, "-o", output, "--name", "GaitBase", "--axes", "ncp"
+    )
     assert again.code == 0, again.stderr
     assert "done already" in again.stderr
     assert "the other way" not in again.stderr
