@@ -18,9 +18,9 @@ from torch import nn
 from gaitkit.embedders.config import EmbedderConfig
 from gaitkit.embedders.networks.parts import (
     EmbeddingNet,
-    PartMatrices,
     PartNeck,
     crop_width,
+    part_matrices,
     strips,
 )
 from gaitkit.embedders.networks.recomputing import recomputed
@@ -86,7 +86,9 @@ class GaitBaseNet(EmbeddingNet):
             _Residual(4 * width, 8 * width, 1),
         )
         self.part_count = config.part_count
-        self.matrices = PartMatrices(config.part_count, 8 * width, config.values)
+        self.matrices = part_matrices(
+            config.part_count, 8 * width, config.values, config.views_told
+        )
 
     def maps(self, frames: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The last maps, a quarter as high and as wide as what is seen."""
@@ -95,10 +97,9 @@ class GaitBaseNet(EmbeddingNet):
             maps = recomputed(stage, maps)
         return (maps,)
 
-    def embedding(self, pooled: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """Each part by its matrix."""
-        found: torch.Tensor = self.matrices(strips(pooled[0], [self.part_count]))
-        return found
+    def features(self, pooled: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """The strips of the last maps."""
+        return strips(pooled[0], [self.part_count])
 
 
 class _Residual(nn.Module):

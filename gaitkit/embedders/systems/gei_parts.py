@@ -19,9 +19,9 @@ from gaitkit.embedders.config import EmbedderConfig
 from gaitkit.embedders.geis import GeiEmbedder
 from gaitkit.embedders.networks.parts import (
     EmbeddingNet,
-    PartMatrices,
     PartNeck,
     crop_width,
+    part_matrices,
     strips,
 )
 from gaitkit.errors import OptionError
@@ -39,6 +39,9 @@ class GeiPartsConfig(EmbedderConfig):
     part_count: int = setting(16, 1, 64, "horizontal parts")
     whole_weight: float = setting(
         1.0, 0, 1e3, "weight of the triplet loss of the mean over the parts; 0: left out"
+    )
+    view_weight: float = setting(
+        0.3, 0, 1e3, "weight of telling the views apart, by which matrices change; 0: left out"
     )
     ema_decay: float = setting(
         0.998, 0, 1, "embed with a moving average of the network; 0: off", open_ends=(False, True)
@@ -84,16 +87,15 @@ class GeiPartsNet(EmbeddingNet):
             _convolution(third, third),
         )
         self.part_count = config.part_count
-        self.matrices = PartMatrices(config.part_count, third, config.values)
+        self.matrices = part_matrices(config.part_count, third, config.values, config.views_told)
 
     def maps(self, frames: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The last map, a quarter as high and as wide as what is seen."""
         return (self.body(crop_width(frames)),)
 
-    def embedding(self, pooled: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """Each part by its matrix."""
-        found: torch.Tensor = self.matrices(strips(pooled[0], [self.part_count]))
-        return found
+    def features(self, pooled: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """The strips of the last map."""
+        return strips(pooled[0], [self.part_count])
 
 
 def _convolution(
