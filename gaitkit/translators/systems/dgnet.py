@@ -194,6 +194,20 @@ class DGNet(Extras[DGNetConfig]):
         "Re-identification, CVPR 2019"
     )
     needs: ClassVar[str] = "several GEIs of each person; views and conditions, some of the target's"
+    adapted: ClassVar[tuple[str, ...]] = (
+        "the identity encoder is a small network that begins at random, with AdamW; theirs is a "
+        "ResNet-50 that knows photographs, with SGD",
+        "the layout encoder sees the GEI coarse and nearly black and white; theirs a grey photo",
+        "the second head names view and condition; theirs the person whose layout it is (fine=id)",
+        "one batch of 16, each drawn in the layout of the one before; theirs are two of 8",
+        "each image is drawn once a step, and moves the running statistics once; theirs twice",
+        "the layout encoder learns from generated images in every second step, not by a coin",
+        "the teacher learns in the first tenth of the training, and is not asked of mirror images",
+        "tanh after the last layer; layer normalisation by the variance, not the deviation",
+        "where a map is too small to be reflected at its border, its last pixels go on (at 64x64 "
+        "nowhere)",
+        "a translation is drawn in the mean layout of the target, which the paper does not do",
+    )
     offers: ClassVar[frozenset[str]] = frozenset({"views", "embedding"})
     default_training: ClassVar[Mapping[str, Any]] = {"iterations": 100_000, "batch_size": 16}
     wants_positive: ClassVar[bool] = True
