@@ -337,14 +337,16 @@ class Embedder(Model[ConfigT]):
 
         Yields
         ------
-        tuple of Tensor, shape (n, channels, rows, columns) each
+        tuple of Tensor, shape (most, channels, rows, columns) each
+            Those of blanks are still there: the bytes of what is computed next depend on how many
+            there are, too.
         """
         with self.runtime.active(), self._evaluating():
             for frames in batches:
                 filled = torch.zeros((most, 1, *frames.shape[1:]), dtype=torch.uint8)
                 filled[: len(frames), 0] = frames
                 images = filled.to(self.runtime.device).to(self.runtime.dtype) / 255.0
-                yield tuple(one[: len(frames)] for one in self.network.maps(images))
+                yield self.network.maps(images)
 
 
 def varied_by(options: EmbedderOptions) -> Augmentation:

@@ -57,13 +57,23 @@ def a_batch(people: int = 2, each: int = 2) -> SetBatch:
 def test_numbers_of_learned_values_counted_by_hand() -> None:
     counts = GeiParts(device="cpu", subjects=62).parameter_counts()
     convolutions = 25 * 32
-    convolutions += 9 * (32 * 32 + 32 * 64 + 64 * 64 + 64 * 128 + 128 * 128)
-    norms = 2 * 2 * (32 + 64 + 128)
+    convolutions += 9 * (32 * 32 + 32 * 32)
+    convolutions += 9 * (32 * 64 + 64 * 64) + 32 * 64
+    convolutions += 9 * (64 * 128 + 128 * 128) + 64 * 128
+    norms = 2 * (32 + 2 * 32 + 3 * 64 + 3 * 128)
     matrices = 16 * 128 * 128
     neck = 2 * 16 * 128 + 16 * 128 * 62
     assert counts["E"] == convolutions + norms + matrices + neck
     # The average is kept beside it, and is not learned.
     assert counts["E_average"] == counts["E"]
+
+
+def test_the_first_form_had_six_convolutions_in_a_row() -> None:
+    counts = GeiParts(device="cpu", subjects=62, form=1).parameter_counts()
+    convolutions = 25 * 32
+    convolutions += 9 * (32 * 32 + 32 * 64 + 64 * 64 + 64 * 128 + 128 * 128)
+    norms = 2 * 2 * (32 + 64 + 128)
+    assert counts["E"] == convolutions + norms + 16 * 128 * 128 + 2 * 16 * 128 + 16 * 128 * 62
 
 
 def test_views_that_are_told_apart_have_matrices_of_their_own() -> None:

@@ -149,7 +149,7 @@ def test_what_a_view_changes_counts_by_how_likely_the_view_is() -> None:
     matrices = ViewMatrices(parts=1, channels=2, values=1, views=2)
     with torch.no_grad():
         matrices.shared.weight.copy_(torch.tensor([[[1.0], [1.0]]]))
-        matrices.change.copy_(torch.tensor([[[[10.0], [0.0]]], [[[0.0], [100.0]]]]))
+        matrices.change.copy_(torch.tensor([[[[10.0], [0.0]], [[0.0], [100.0]]]]))
     features = torch.tensor([[[2.0, 3.0]], [[2.0, 3.0]]])
     # The first is the first view, the second either with the same likelihood.
     scores = torch.tensor([[50.0, -50.0], [0.0, 0.0]])

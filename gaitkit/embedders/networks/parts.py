@@ -122,7 +122,7 @@ class PartMatrices(nn.Module):
 class ViewMatrices(nn.Module):
     """Matrices of each part that depend on the view, which is told from the features themselves.
 
-    ``out[:, p] = in[:, p] @ (weight[p] + sum over v of share[v] * change[v, p])``: one matrix for
+    ``out[:, p] = in[:, p] @ (weight[p] + sum over v of share[v] * change[p, v])``: one matrix for
     all views, and what each view changes of it. What a body looks like from two sides differs more
     than two bodies do from one; a matrix for each view meets that, as discriminant analyses of
     several views do (Kan et al., TPAMI 2016), and nobody has to say what the view is. The shares
@@ -141,7 +141,7 @@ class ViewMatrices(nn.Module):
     def __init__(self, parts: int, channels: int, values: int, views: int) -> None:
         super().__init__()
         self.shared = PartMatrices(parts, channels, values)
-        self.change = nn.Parameter(torch.zeros(views, parts, channels, values))
+        self.change = nn.Parameter(torch.zeros(parts, views, channels, values))
         self.norm = nn.BatchNorm1d(parts * channels, affine=False)
         self.tell = nn.Linear(parts * channels, views)
 
@@ -153,9 +153,10 @@ class ViewMatrices(nn.Module):
     def forward(self, features: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Features of shape (n, parts, channels) to (n, parts, values)."""
         share = scores.detach().softmax(dim=1).to(features.dtype)
-        changed = torch.einsum("npc,kpcv->nkpv", features, self.change)
+        # One product a part, over views and channels together.
+        weighed = (features[:, :, None] * share[:, None, :, None]).flatten(2)
         found: torch.Tensor = self.shared(features)
-        return found + torch.einsum("nk,nkpv->npv", share, changed)
+        return found + torch.einsum("npk,pkv->npv", weighed, self.change.flatten(1, 2))
 
 
 def part_matrices(
