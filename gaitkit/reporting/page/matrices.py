@@ -11,6 +11,7 @@ import numpy as np
 from gaitkit.identification.crossview import (
     CrossViewTable,
     counts_identical,
+    headline_cells,
     view_columns,
     view_name,
 )
@@ -152,8 +153,8 @@ def outcomes(entries: Sequence[Entry], files: Sequence[GeiFile] = ()) -> dict[st
         JSON-able: ``walks`` (names), ``people`` (names), ``rows`` (of each sequence that was
         searched or named: its walk, person and view), ``gallery`` and ``probe`` (views),
         ``probes`` (row and column of each), ``sets`` (their indices by probe set), ``counted``
-        (whether searches of equal views are in the headline), per result the named row, the rank
-        of the true person and the distance, and ``sheets`` (see `gaitkit.reporting.page.pictures`).
+        (the cells of the headline), per result the named row, the rank of the true person and the
+        distance, and ``sheets`` (see `gaitkit.reporting.page.pictures`).
     """
     first = entries[0].result
     rows: dict[SequenceKey, int] = {}
@@ -184,7 +185,11 @@ def outcomes(entries: Sequence[Entry], files: Sequence[GeiFile] = ()) -> dict[st
             name: np.flatnonzero(member[first.matches.probe_rows]).tolist()
             for name, member in first.split.probes.items()
         },
-        "counted": first.over != "different views",
+        "counted": headline_cells(
+            first.gallery_views,
+            first.probe_views,
+            identical_view=first.protocol.identical_view,
+        ).tolist(),
         "results": results,
         "sheets": sheets(list(rows), files),
     }

@@ -129,8 +129,7 @@
     data.probes[0].forEach((row, at) => {
       if (person(row) !== name) return;
       result.named.forEach((named, gallery) => {
-        const equal = data.gallery[gallery] === data.probe[data.probes[1][at]];
-        if (named[at] < 0 || (equal && !data.counted)) return;
+        if (named[at] < 0 || !data.counted[gallery][data.probes[1][at]]) return;
         if (taken === undefined || person(named[at]) === taken) searches.push([at, gallery]);
       });
     });
