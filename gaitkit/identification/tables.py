@@ -279,7 +279,9 @@ def _marked_text(text: str, marked: bool) -> str:
 
 
 def _signed_span(gap: Interval) -> str:
-    return "" if isnan(gap.low) else f"{gap.low:+.1f} {gap.high:+.1f}"
+    if isnan(gap.low):
+        return ""
+    return f"{gap.low:+.1f} {gap.high:+.1f}".replace("-0.0", "+0.0")
 
 
 def _quality_overview(quality: QualityTable) -> str:

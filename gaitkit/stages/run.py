@@ -98,7 +98,7 @@ def run_pipeline(
     progress : callable, optional
         Of the other steps.
     begin : callable, optional
-        Told before each step what it does, and what its progress counts.
+        Told before each step what it does, and what its progress counts; nothing where it has none.
     write_step : callable, optional
         How the page writes down what made the results, as for
         `gaitkit.reporting.page.document.write_report`.
@@ -183,6 +183,7 @@ def _run(
         ),
         say="Translating",
     )
+    begin("evaluate", "")
     for name, path, truth in (
         ("results-raw.h5", gei, None),
         ("results.h5", translated, gei),

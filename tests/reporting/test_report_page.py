@@ -20,6 +20,8 @@ from gaitkit.protocols import get_protocol
 from gaitkit.protocols.model import ProbeSet, Walks
 from gaitkit.reporting.page.curves import rate_by_angle
 from gaitkit.reporting.page.document import write_report
+from gaitkit.reporting.page.headline import headline
+from gaitkit.reporting.page.inputs import read_entries
 from gaitkit.reporting.page.mistakes import confusions, subject_rates
 from gaitkit.reporting.page.people import choose_probes
 from gaitkit.stages.evaluate import evaluate
@@ -246,9 +248,19 @@ def page_of(files: Files, folder: Path) -> str:
 def test_a_mark_stands_only_where_the_paired_interval_leaves_out_0(
     page: str, files: Files, tmp_path: Path
 ) -> None:
-    rows = re.findall(r'<b class="(better|worse)">([^<]*)</b>', page)
-    assert rows
-    assert "leaves out 0" in page
+    first, second = read_entries([files.raw, files.results])
+    # Everybody is found by both: nothing to choose between them.
+    found = headline([first, second])
+    assert not found.marked
+    assert "▲" not in page.partition('<section id="headline">')[2].partition("</section>")[0]
+    matches = second.result.matches
+    missed = dataclasses.replace(matches, rank=np.where(matches.rank > 0, 2, 0))
+    wrong = dataclasses.replace(second.result, matches=missed)
+    found = headline([first, dataclasses.replace(second, result=wrong)])
+    assert [[cell.mark for cell in row.cells] for row in found.rank1.rows] == [
+        ["", "", ""],
+        ["worse", "worse", "worse"],
+    ]
     again = tmp_path / "again.h5"
     again.write_bytes(files.raw.read_bytes())
     write_report([files.raw, again], tmp_path / "same.html")
