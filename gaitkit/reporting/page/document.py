@@ -146,6 +146,7 @@ def page(
             opening=opening(entries, geis),
             words=words,
             spoken=", ".join(f"{name} is {word}" for name, word in words.items() if name != word),
+            compared=_compared(entries),
             enrolled=people_enrolled(first),
             several=len(entries) > 1,
             embedded=_embedded(entries),
@@ -179,6 +180,12 @@ def page(
             script_sha256=digest,
         )
     )
+
+
+def _compared(entries: Sequence[Entry]) -> str:
+    """Feature and metric of all results, where no name says them."""
+    found = {(entry.result.feature, entry.result.metric) for entry in entries}
+    return ", ".join(found.pop()) if len(found) == 1 else ""
 
 
 def _day(date: str) -> Date:
