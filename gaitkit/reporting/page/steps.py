@@ -431,7 +431,7 @@ def _departures(
 ) -> dict[str, Any]:
     """Where a training departed from what was named, by the model's own record."""
     usual = system.config_class.from_parameters(settings_by_recipe)
-    config = system.config_class.from_parameters(record.config or {})
+    config = system.config_class.of_file(record.config or {})
     settings = {
         name: value
         for name, value in vars(config).items()
