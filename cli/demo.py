@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from gaitkit.cli import console, options
-from gaitkit.cli.pipeline import run_and_print
+from gaitkit.cli.pipeline import run_and_print, say_report
 from gaitkit.translators.recipes import get_recipe
 
 _WIDTH = 16
@@ -76,6 +76,7 @@ def command(
     width = max(map(len, paths))
     for path, what in paths.items():
         console.print_line(f"{path:<{width}}  {what}")
+    say_report(workshop)
 
 
 _FILES = {
@@ -87,4 +88,5 @@ _FILES = {
     "translated.png": "a sheet of them",
     "results-raw.h5": "identification by the raw images",
     "results.h5": "identification by the translated ones",
+    "report.html": "the page that explains both",
 }

@@ -109,7 +109,7 @@ def describe_source(source: FrameSource, output: Path, *, as_json: bool) -> None
         return
     console.say(recognised)
     console.print_line(
-        f"Would read {source.description} (data set {source.name}) in {len(units):,} units"
+        f"Would read {source.description} (data set {source.name}) in {len(units):,} pieces"
     )
     console.print_line(f"Would write {output}")
 

@@ -82,7 +82,7 @@ def command(
     otherwise. A stopped run continues when the same command is given again.
     """
     from gaitkit.gei.options import GeiOptions
-    from gaitkit.stages.make_gei import make_gei, open_input
+    from gaitkit.stages.make_gei import make_gei, open_input, unit_of
     from gaitkit.stages.normalize import silhouettes_of
 
     fields = silhouette_fields(values)
@@ -98,7 +98,7 @@ def command(
         _describe(given, output, as_json=as_json)
         return
     with telling_dropped(report, output, [path], overwrite=overwrite) as told:
-        with console.progress("make-gei", "units") as progress:
+        with console.progress("make-gei", unit_of(given)) as progress:
             summary = make_gei(
                 given,
                 output,

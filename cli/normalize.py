@@ -62,6 +62,7 @@ def command(
     is given again.
     """
     from gaitkit.datasets.layouts import open_source
+    from gaitkit.datasets.sources import sequence_counts
     from gaitkit.stages.normalize import normalize, silhouettes_of
 
     path, layout = one_input(frames, manifest, layout)
@@ -71,7 +72,8 @@ def command(
         describe_source(source, output, as_json=as_json)
         return
     with telling_dropped(report, output, [path], overwrite=overwrite) as told:
-        with console.progress("normalize", "units") as progress:
+        unit = "sequences" if sequence_counts(source.units()) else "archives"
+        with console.progress("normalize", unit) as progress:
             summary = normalize(
                 source,
                 output,

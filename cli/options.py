@@ -81,7 +81,7 @@ def _read_config(ctx: click.Context, parameter: click.Parameter, value: Path | N
     if ctx is root:
         ctx.default_map = defaults
     else:
-        ctx.default_map = defaults.get(ctx.info_name or "", {})
+        ctx.default_map = {**(ctx.default_map or {}), **defaults.get(ctx.info_name or "", {})}
 
 
 def _checked(

@@ -122,6 +122,11 @@ class _Span(NamedTuple):
     start: int
     stop: int | None
 
+    @property
+    def sequences_held(self) -> int | None:
+        """How many; `None` where nobody knows before they are read."""
+        return None if self.stop is None else self.stop - self.start
+
 
 class _Walked(NamedTuple):
     """What lies loose in a folder, and the archives in it."""

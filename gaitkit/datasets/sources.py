@@ -61,6 +61,7 @@ __all__ = [
     "list_images",
     "name_in_marker",
     "read_bounded",
+    "sequence_counts",
 ]
 
 
@@ -119,6 +120,28 @@ class Unit:
     def __post_init__(self) -> None:
         # It is printed and recorded, and a folder's name may be no text at all.
         object.__setattr__(self, "label", printable(self.label))
+
+
+def sequence_counts(units: Sequence[Unit]) -> list[int] | None:
+    """How many sequences each unit holds.
+
+    Returns
+    -------
+    list of int or None
+        `None` where an archive tells only when it is read.
+
+    Examples
+    --------
+    >>> sequence_counts(cut_into_units(["a", "b", "c"], 2, str))
+    [2, 1]
+    """
+    counts = []
+    for unit in units:
+        held = [getattr(item, "sequences_held", 1) for item in unit.work]
+        if not held or None in held:
+            return None
+        counts.append(sum(held))
+    return counts
 
 
 def cut_into_units(items: Sequence[Any], size: int, place_of: Callable[[Any], str]) -> list[Unit]:

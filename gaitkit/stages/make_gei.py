@@ -30,7 +30,14 @@ from gaitkit.artifacts import (
 )
 from gaitkit.cluster import Cluster, as_cluster
 from gaitkit.datasets.layouts import open_source
-from gaitkit.datasets.sources import FrameSource, Layout, SequenceFrames, Unit, Unreadable
+from gaitkit.datasets.sources import (
+    FrameSource,
+    Layout,
+    SequenceFrames,
+    Unit,
+    Unreadable,
+    sequence_counts,
+)
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import ArtifactError, OptionError
 from gaitkit.gei.fitting import fit_gei, fit_of
@@ -51,6 +58,7 @@ from gaitkit.stages.normalize import (
 )
 from gaitkit.stages.piecework import (
     PIECES_VERSION,
+    Counted,
     FinishedUnits,
     MakePiece,
     OrderedRows,
@@ -73,6 +81,7 @@ __all__ = [
     "gei_from_silhouettes",
     "make_gei",
     "open_input",
+    "unit_of",
 ]
 
 _log = logging.getLogger(__name__)
@@ -152,6 +161,12 @@ def open_input(
     return GeiInput(source.holds, path, source)
 
 
+def unit_of(given: GeiInput) -> str:
+    """What the progress of `make_gei` counts: ``sequences``, or ``archives`` to be read whole."""
+    known = given.source is None or sequence_counts(given.source.units()) is not None
+    return "sequences" if known else "archives"
+
+
 def _is_artifact(path: Path) -> bool:
     if not path.is_file():
         return False
@@ -197,7 +212,8 @@ def make_gei(
     overwrite, restart : bool
         Replace an existing output; discard finished pieces of an earlier run.
     progress : callable, optional
-        Called with the number of finished units and their total.
+        Called with the number of finished sequences and their total; of archives, where only
+        reading them tells how many sequences they hold.
 
     Returns
     -------
@@ -356,7 +372,8 @@ def gei_from_frames(
     overwrite, restart : bool
         Replace an existing output; discard finished pieces of an earlier run.
     progress : callable, optional
-        Called with the number of finished units and their total.
+        Called with the number of finished sequences and their total; of archives, where only
+        reading them tells how many sequences they hold.
 
     Returns
     -------
@@ -506,7 +523,11 @@ def gei_from_silhouettes(
             "pieces": PIECES_VERSION,
         }
         units = [
-            Unit(index, f"sequences from {first}")
+            Unit(
+                index,
+                f"sequences from {first}",
+                tuple(range(first, min(sequences, first + _SEQUENCES_PER_UNIT))),
+            )
             for index, first in enumerate(range(0, sequences, _SEQUENCES_PER_UNIT))
         ]
         pieces = Pieces.of(claim.path, plan, restart=restart)
@@ -580,7 +601,8 @@ def collect_geis(
     overwrite : bool
         Replace an existing output.
     progress : callable, optional
-        Called with the number of finished units and their total.
+        Called with the number of finished sequences and their total; of archives, where only
+        reading them tells how many sequences they hold.
 
     Returns
     -------
@@ -608,11 +630,11 @@ def collect_geis(
         units = source.units()
         if isinstance(source, Layout) and not claim.taken:
             _log.info("%s", source.recognised)
-        for done, unit in enumerate(units, start=1):
+        follow = Counted(units, progress)
+        for unit in units:
             for sequence in source.read(unit):
                 _collect_one(sequence, images, dropped, records)
-            if progress:
-                progress(done, len(units))
+            follow.finished(unit)
         refuse_changed(source)
         _leave_out_other_sizes(images, dropped, source.description)
         keys = sorted(images, key=lambda key: key.order)

@@ -257,7 +257,8 @@ def normalize(
     overwrite, restart : bool
         Replace an existing output; discard finished pieces of an earlier run.
     progress : callable, optional
-        Called with the number of finished units and their total.
+        Called with the number of finished sequences and their total; of archives, where only
+        reading them tells how many sequences they hold.
 
     Returns
     -------

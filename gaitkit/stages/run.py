@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,10 @@ from gaitkit.translators.recipes import Recipe, choose_recipe
 if TYPE_CHECKING:
     from gaitkit.identification.results import EvaluationResult
     from gaitkit.parallel import Progress
+    from gaitkit.reporting.page.steps import WriteStep
     from gaitkit.training.callbacks import Callbacks
 
-__all__ = ["PipelineOptions", "measured_geis", "run_pipeline"]
+__all__ = ["REPORT", "PipelineOptions", "measured_geis", "run_pipeline"]
 
 # Of the silhouettes, always noted with a step, whether they were said or not.
 _TOLD = ("alignment", "height", "width", "drop_cut")
@@ -47,6 +48,9 @@ class PipelineOptions:
         Threads of the training on the CPU; the last bits of the weights depend on it.
     workers : int
         Processes of `make-gei`.
+    layout : str or None
+        How the input is laid out, a key of `gaitkit.datasets.layouts.LAYOUTS`; told by what is
+        there unless it is given.
     """
 
     protocol: Protocol | str | None = None
@@ -61,6 +65,11 @@ class PipelineOptions:
     precision: str = "auto"
     threads: int | None = None
     workers: int = 1
+    layout: str | None = None
+
+
+REPORT = "report.html"
+"""The page at the end of a pipeline."""
 
 
 def run_pipeline(
@@ -70,8 +79,10 @@ def run_pipeline(
     *,
     callbacks: Callbacks | None = None,
     progress: Progress | None = None,
+    begin: Callable[[str, str], None] | None = None,
+    write_step: WriteStep | None = None,
 ) -> list[tuple[str, EvaluationResult]]:
-    """Do every step from frames to results, each only if missing or out of date.
+    """Do every step from frames to results and their page, each only if missing or out of date.
 
     Parameters
     ----------
@@ -79,13 +90,18 @@ def run_pipeline(
         Frames in any layout, ready-made GEIs, or an artefact of silhouettes or measured GEIs.
     workshop : Workshop
         The folder: ``gei.h5``, ``SYSTEM.h5``, ``translated.h5``, ``results-raw.h5``,
-        ``results.h5`` and sheets.
+        ``results.h5``, sheets, and ``report.html``, which explains the results.
     options : PipelineOptions
         What to do.
     callbacks : Callbacks, optional
         Of the training.
     progress : callable, optional
         Of the other steps.
+    begin : callable, optional
+        Told before each step what it does, and what its progress counts; nothing where it has none.
+    write_step : callable, optional
+        How the page writes down what made the results, as for
+        `gaitkit.reporting.page.document.write_report`.
 
     Returns
     -------
@@ -101,7 +117,9 @@ def run_pipeline(
     """
     with workshop:
         workshop.stop_requested = None if callbacks is None else callbacks.stop_requested
-        return _run(source, workshop, options, callbacks, progress)
+        return _run(
+            source, workshop, options, callbacks, progress, begin or _begin_nothing, write_step
+        )
 
 
 def _run(
@@ -110,13 +128,15 @@ def _run(
     options: PipelineOptions,
     callbacks: Callbacks | None,
     progress: Progress | None,
+    begin: Callable[[str, str], None],
+    write_step: WriteStep | None,
 ) -> list[tuple[str, EvaluationResult]]:
     from gaitkit.identification.results import read_results
     from gaitkit.stages.evaluate import evaluate
     from gaitkit.stages.train import carry_out, plan_training
     from gaitkit.stages.translate import translate
 
-    gei = measured_geis(source, workshop, options, progress)
+    gei = measured_geis(source, workshop, options, progress, begin=begin)
     with open_artifact(gei, "gei") as artifact:
         labels, geis = artifact.labels, artifact.content_sha256
     protocol = get_protocol(options.protocol or default_protocol(labels, trains=True))
@@ -124,6 +144,7 @@ def _run(
     told = protocol.name if known else protocol.as_parameters()
     plan: dict[str, Any] = {"protocol": told, "geis": geis}
     recipe = choose_recipe(options.system, options.recipe)
+    begin("train-gan", "iterations")
     model = workshop.step(
         f"{recipe.system}.h5",
         {
@@ -153,6 +174,7 @@ def _run(
         ),
         say=f"Training {recipe.system}",
     )
+    begin("translate", "GEIs")
     translated = workshop.step(
         "translated.h5",
         {"geis": geis, "model": content_of(model)},
@@ -161,6 +183,7 @@ def _run(
         ),
         say="Translating",
     )
+    begin("evaluate", "")
     for name, path, truth in (
         ("results-raw.h5", gei, None),
         ("results.h5", translated, gei),
@@ -179,6 +202,13 @@ def _run(
             say=f"Identifying by {path.name}",
         )
     _sheets(workshop, gei, translated)
+    _report(
+        workshop,
+        {"results-raw.h5": "raw images", "results.h5": f"translated by {recipe.system}"},
+        [gei, translated],
+        model,
+        write_step,
+    )
     names = {"results-raw.h5": "raw", "results.h5": "translated"}
     return [
         (name, result)
@@ -192,21 +222,23 @@ def measured_geis(
     workshop: Workshop,
     options: PipelineOptions,
     progress: Progress | None = None,
+    *,
+    begin: Callable[[str, str], None] | None = None,
 ) -> Path:
     """The GEIs of any input: itself when it is some, else ``gei.h5`` in the workshop.
 
     Parameters
     ----------
-    source, workshop, options, progress
+    source, workshop, options, progress, begin
         As for `run_pipeline`.
     """
     from gaitkit.gei.options import GeiOptions
     from gaitkit.silhouettes.options import SilhouetteOptions
-    from gaitkit.stages.make_gei import make_gei, open_input
+    from gaitkit.stages.make_gei import make_gei, open_input, unit_of
     from gaitkit.stages.normalize import silhouettes_of
     from gaitkit.stages.piecework import digest_of_frames
 
-    given = open_input(source)
+    given = open_input(source, layout=options.layout)
     chosen = SilhouetteOptions(**options.silhouettes)
     if given.source is not None and given.kind == "frames":
         chosen = silhouettes_of(given.source, **options.silhouettes)
@@ -217,6 +249,8 @@ def measured_geis(
         digest = content_of(given.path)
     else:
         digest = digest_of_frames(given.source, workers=options.workers).sha256
+    if begin is not None:
+        begin("make-gei", unit_of(given))
     told = {name: getattr(chosen, name) for name in _TOLD} | dict(options.silhouettes)
     return workshop.step(
         "gei.h5",
@@ -231,6 +265,38 @@ def measured_geis(
             progress=progress,
         ),
         say="Making gait energy images",
+    )
+
+
+def _begin_nothing(title: str, unit: str) -> None:
+    """Nobody wants to be told."""
+
+
+def _report(
+    workshop: Workshop,
+    results: Mapping[str, str],
+    geis: Sequence[Path],
+    model: Path,
+    write_step: WriteStep | None,
+) -> Path:
+    """A page about some results of the workshop, each by its name and what to call it."""
+    from gaitkit.reporting.page.document import write_report
+    from gaitkit.reporting.page.steps import python_call
+
+    files = [workshop.path(name) for name in results]
+    return workshop.step(
+        REPORT,
+        {"of": [content_of(path) for path in (*files, *geis, model)], "labels": dict(results)},
+        lambda out, replace: write_report(
+            files,
+            out,
+            geis=geis,
+            models=[model],
+            labels=list(results.values()),
+            overwrite=replace,
+            write_step=write_step or python_call,
+        ),
+        say=f"Writing {REPORT}",
     )
 
 
