@@ -23,6 +23,7 @@ REASONS: dict[str, str] = {
     "other-size": "the frame is aligned already, and of another size than the others",
     "too-dark": "OpenGait's rule: the sum of the grey values is at most 10,000",
     "no-centre": "OpenGait's rule: the centre column of the silhouette is 0",
+    "named-gei": "OpenGait's rule: an image named gei.png is an average, and no frame",
     "no-frames": "the sequence has no usable frame",
     "too-few-frames": "the sequence has fewer usable frames than the least number asked for",
     "no-period": "no gait period could be estimated, or the sequence is shorter than one",

@@ -51,6 +51,8 @@ HINTS: Mapping[str, str] = {
     "of 0 and 1, too; or make them masks of 0 and 255.",
     "no-centre": "That is a rule of OpenGait's: `alignment=\"person\"`, gaitkit's own, has none "
     "like it.",
+    "named-gei": "That is a rule of OpenGait's: `alignment=\"person\"`, gaitkit's own, takes every "
+    "image for a frame.",
     "no-frames": "Look at a few frames: they should show silhouettes, a white person on black.",
     "too-few-frames": "`min_frames=N` says how many are enough: less than ten are a posture, "
     "rather than a gait.",

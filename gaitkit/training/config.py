@@ -32,7 +32,9 @@ FORMER = (
     "The networks have the form that an earlier gaitkit gave them: they are applied as before, but "
     "no longer trained."
 )
-FORMER_HINT = "Train a new model: `restart=True`, or another output."
+FORMER_HINT = (
+    "Train a new model into another output; `restart=True` replaces a training that was stopped."
+)
 
 _WORDS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 

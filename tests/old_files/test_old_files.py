@@ -209,6 +209,19 @@ def test_a_stopped_training_goes_on_to_the_same_end(
                 np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3, err_msg=name)
 
 
+@pytest.mark.parametrize("name", ["dgnet.h5", "deformable.h5"])
+def test_networks_of_a_former_form_are_not_trained_on(
+    gaitkit: Callable, old: Callable, version: str, name: str
+) -> None:
+    geis, model = old(version, "gei.h5"), old(version, name)
+    before = model.read_bytes()
+    ran = gaitkit("train-gan", geis, "-o", model, "--resume", "--iterations", 3, "--threads", 1)
+    assert ran.code == 2, ran.stderr
+    assert "no longer trained" in ran.stderr
+    assert "Train a new model into another output" in " ".join(ran.stderr.split())
+    assert model.read_bytes() == before
+
+
 @pytest.mark.parametrize("name", ["gaitgan.h5", "validated.h5"])
 def test_a_finished_model_is_trained_on(
     gaitkit: Callable, old: Callable, version: str, name: str
