@@ -249,7 +249,8 @@ def identify(
         Whoever's nearest is further away is unknown; in the metric's units.
     fpir, calibration : float, path-like, optional
         For artefacts: find the threshold at this false-positive identification rate in the
-        results of an evaluation.
+        results of an evaluation, or without them in the gallery itself, whose people are left out
+        in turn.
     device : {"cpu", "cuda"}
         Where to compute; no influence on the result.
     threads : int, optional
