@@ -40,6 +40,7 @@ COMMANDS = {
     "evaluate": "evaluate",
     "enroll": "enroll",
     "identify": "identify",
+    "who": "who",
     "report": "report",
     "protocol": "protocol",
     "run": "run",

@@ -16,12 +16,14 @@ from gaitkit.printable import printable, quoted
 
 __all__ = [
     "alignment",
+    "calibration",
     "cluster",
     "config",
     "device",
     "dropped_report",
     "dry_run",
     "feature",
+    "fpir",
     "gei_options",
     "json_output",
     "metric",
@@ -345,6 +347,18 @@ metric = click.option(
     multiple=True,
     help="Distance of the nearest neighbour; may be repeated.  [default: euclidean; of an "
     "embedding the one that its embedder names]",
+)
+fpir = click.option(
+    "--fpir",
+    type=float,
+    metavar="RATE",
+    help="Choose the threshold that at most this share of strangers passes, 0.2 for one in five: "
+    "found in the gallery itself, each of its people left out in turn, or in --calibration.",
+)
+calibration = click.option(
+    "--calibration",
+    type=INPUT_FILE,
+    help="Results of gaitkit evaluate on GEIs that were made in the same way: for low rates.",
 )
 alignment = click.option(
     "--alignment",

@@ -57,7 +57,7 @@ class Nearer(NamedTuple):
     non_mated: int
 
     def __str__(self) -> str:
-        own = "" if self.mated is None else f"{self.mated} of 10 own walks, "
+        own = "" if self.mated is None else f"{self.mated} of 10 own, "
         return f"nearer: {own}{self.non_mated} of 10 strangers"
 
 
@@ -195,7 +195,7 @@ class OwnDistances:
         >>> told = OwnDistances(np.array([2.0, 2.0, 5.0, 7.0]), np.array([1.0, 1.0, 3.0]),
         ...                     np.array([2.0, 2.0, 5.0]), 2, 4)
         >>> str(told.nearer(2.5))
-        'nearer: 7 of 10 own walks, 5 of 10 strangers'
+        'nearer: 7 of 10 own, 5 of 10 strangers'
         """
         mated = _of_ten(self.mated < distance) if len(self.mated) else None
         return Nearer(mated, _of_ten(self.non_mated < distance))

@@ -106,8 +106,8 @@ def test_a_rate_that_is_none(eight, rate):
 
 
 def test_what_a_distance_means(eight):
-    assert str(eight.nearer(4.5)) == "nearer: 9 of 10 own walks, 3 of 10 strangers"
-    assert str(eight.nearer(0.5)) == "nearer: 0 of 10 own walks, 0 of 10 strangers"
+    assert str(eight.nearer(4.5)) == "nearer: 9 of 10 own, 3 of 10 strangers"
+    assert str(eight.nearer(0.5)) == "nearer: 0 of 10 own, 0 of 10 strangers"
     single = own_distances(*on_a_line({"ann": [0], "bob": [3]}), ABSOLUTE)
     assert str(single.nearer(4)) == "nearer: 10 of 10 strangers"
     assert single.rates(1).false_negative is None
