@@ -66,7 +66,7 @@ def _explain_threshold(own: OwnDistances, threshold: float) -> None:
 
 
 def _of(share: Share) -> str:
-    return f"{share.count:,} of {share.of:,}"
+    return f"{share.number:,} of {share.of:,}"
 
 
 def answers_json(found: Identification) -> dict[str, Any]:

@@ -212,7 +212,7 @@ def least_rate(people: int) -> float:
     if people < 2:
         return 0.5
     digits = 3 + floor(log10(people))
-    return ceil(round(10**digits / people, 6)) / 10**digits
+    return ceil(round(10.0**digits / people, 6)) / 10.0**digits
 
 
 def _of_ten(smaller: NDArray[np.bool_]) -> int:

@@ -166,13 +166,13 @@ def identify(
             _warn_of_size(told, len(people))
         metric_of_rows = chosen.for_parts(parts_of(known, compared))
         enrolled = _Rows(known, projection)
-        own = None
+        among_itself = None
         if _is_explained(known, explained, needed=fpir is not None and told is None):
-            own = own_distances(
+            among_itself = own_distances(
                 enrolled, known.labels, metric_of_rows, device=device, threads=threads
             )
         if fpir is not None and told is None:
-            threshold = _own_threshold(own, fpir, gallery)
+            threshold = _own_threshold(among_itself, fpir, gallery)
         if not people or (len(people) == 1 and threshold is None):
             raise ProtocolError(
                 f"{gallery} holds {' '.join(people) or 'nobody'} only: there is nobody to choose "
@@ -195,7 +195,9 @@ def identify(
             for probe in range(len(searched.labels))
         )
         embedder = EmbedderInfo.of(known.parameters) if known.kind == "embedding" else None
-    return Identification(answers, feature, chosen.name, threshold, len(people), embedder, own)
+    return Identification(
+        answers, feature, chosen.name, threshold, len(people), embedder, among_itself
+    )
 
 
 def _is_explained(known: Artifact, explained: bool | None, *, needed: bool) -> bool:

@@ -66,13 +66,13 @@ class Share(NamedTuple):
 
     Attributes
     ----------
-    count, of : int
+    number, of : int
         What was counted.
     low, high : float
         Shares, 0 to 1.
     """
 
-    count: int
+    number: int
     of: int
     low: float
     high: float
