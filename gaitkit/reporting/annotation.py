@@ -71,7 +71,10 @@ class Mark(NamedTuple):
         ('ann 812', 'unknown')
         """
         name = "unknown" if self.name is None else fitted(printable(self.name), _LETTERS)
-        return name if self.distance is None else f"{name} {self.distance:.3g}"
+        if self.distance is None:
+            return name
+        short = f"{self.distance:.0f}" if self.distance >= 100 else f"{self.distance:.3g}"
+        return f"{name} {short}"
 
 
 def colours_of(names: Iterable[str | None]) -> dict[str | None, tuple[int, int, int]]:
