@@ -10,6 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from gaitkit.arguments import check_name
 from gaitkit.datasets.glimpse import Place
@@ -117,8 +118,9 @@ class Recordings(ManifestSource):
         self._identities: list[FileIdentity | None] = []
 
     def __reduce__(self) -> tuple[object, ...]:
-        # A unit says what to read; nothing else is needed.
-        return _again, ([Path(row.path) for row in self.rows], self.name)
+        # A unit says what to read; how it is read, the source knows.
+        how = {name: vars(self)[name] for name in ("_reading", "_segments") if name in vars(self)}
+        return _again, ([Path(row.path) for row in self.rows], self.name, how)
 
     @classmethod
     def recognise(cls, place: Place) -> bool:
@@ -173,5 +175,7 @@ class Recordings(ManifestSource):
             )
 
 
-def _again(paths: list[Path], name: str) -> Recordings:
-    return Recordings(paths, name=name)
+def _again(paths: list[Path], name: str, how: dict[str, Any]) -> Recordings:
+    source = Recordings(paths, name=name)
+    vars(source).update(how)
+    return source

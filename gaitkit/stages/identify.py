@@ -228,7 +228,8 @@ def _feature_of(name: str, artifact: Artifact) -> Feature:
     """A feature by name; one that was fitted on what the artefact holds may have any."""
     if name in ("pixels", VECTORS):
         return get_feature(name, vector_columns(artifact), artifact.path)
-    return Feature(fit=_never, name=name)
+    usual = FEATURES[name].metric if name in FEATURES else None
+    return Feature(fit=_never, name=name, metric=usual)
 
 
 def _never(vectors: Any, labels: Any, threads: int | None) -> LinearProjection:
