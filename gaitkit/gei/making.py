@@ -2,7 +2,7 @@
 
 What counts is what changes the pixels of a frame that is kept, or how kept frames are averaged:
 alignment, size, threshold, the cleaning of the mask, whole cycles, mirroring (it turns the images
-of one walking direction round), and the model of translated GEIs. What only decides *which* frames
+of one walking direction round), the segmenter of videos, and the model of translated GEIs. What only decides *which* frames
 or sequences are kept is no difference: an average over a few frames more or less is another sample
 of the same walk, as another recording would be.
 
@@ -68,7 +68,8 @@ def are_ready_made(parameters: Mapping[str, Any]) -> bool:
 
 
 def _what_counts(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    counted = dict(parameters)
+    # Which part of a video was looked at is another recording, and no other way of making.
+    counted = {name: value for name, value in parameters.items() if name != "video"}
     silhouettes, gei = parameters.get("silhouettes"), parameters.get("gei")
     if isinstance(silhouettes, Mapping):
         defaults = SilhouetteOptions().as_parameters()
