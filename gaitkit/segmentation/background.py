@@ -34,6 +34,7 @@ _QUANTILE, _PER_SIGMA = 0.7, 1.5
 _LOW, _LOWEST = 3.5, 9.0
 _HIGH, _HIGHEST = 7.0, 22.0
 _RESTLESS = 40.0
+_SPECK = 6e-5
 _COLOUR_WEIGHT = 2.0
 # A light field has so many cells along the longer side, and a cell is of the background where it
 # differs by less than this part and these greys.
@@ -42,7 +43,9 @@ _STEADY_PART, _STEADY_GREYS = 0.08, 6.0
 _FIELD_CELLS = 21
 # How dark a shadow makes: anywhere, and at the feet.
 _SOFT, _HARD, _NO_SHADOW = 0.72, 0.4, 0.985
-_SHADOW_COLOUR = 7.0
+# How much the colour may change in a deep shadow, and in a faint one, where light of another colour
+# is left; greys.
+_SHADOW_COLOUR, _FAINT_COLOUR, _FAINT = 7.0, 15.0, 0.92
 _FEET = 0.72
 # Of a body's height: gaps in what surely is a person that are closed, and holes that are filled.
 _CLOSED, _FILLED = 0.06, 0.035
@@ -179,13 +182,14 @@ def foreground(picture: Image, background: Background) -> NDArray[np.uint8]:
     mask = np.zeros_like(candidates)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(candidates, connectivity=8)
     seeds = np.bincount(labels[sure > 0], minlength=count)
+    least = max(12, round(_SPECK * mask.size))
     for number in range(1, count):
         left, top, columns, rows, area = stats[number].tolist()
-        if seeds[number] * 8 < area or area < 12:
+        if seeds[number] * 8 < area or area < least:
             continue
         within = slice(top, top + rows), slice(left, left + columns)
         here = np.asarray(labels[within] == number, np.uint8) * np.uint8(255)
-        here = _without_shadow(here, seen[within], expected[within], score[within], sure[within])
+        here = _without_shadow(here, seen[within], expected[within])
         mask[within] |= here
     mask = _trimmed(mask, score)
     return np.asarray(cv2.medianBlur(mask, 3), np.uint8)
@@ -249,15 +253,15 @@ def _without_shadow(
     mask: NDArray[np.uint8],
     seen: Image,
     expected: Image,
-    score: NDArray[np.uint8],
-    sure: NDArray[np.uint8],
 ) -> NDArray[np.uint8]:
     """A component without what only darkens the background, unless it lies within the body."""
     rows = mask.shape[0]
     ratio = (seen[..., 0].astype(np.float32) + 1) / (expected[..., 0].astype(np.float32) + 1)
     tint = expected[..., 1:].astype(np.float32) - 128
     colour = np.abs(seen[..., 1:].astype(np.float32) - 128 - ratio[..., None] * tint).sum(axis=2)
-    like = (ratio > _HARD) & (ratio < _NO_SHADOW) & (colour < _SHADOW_COLOUR) & (mask > 0)
+    faint = np.clip((ratio - _SOFT) / (_FAINT - _SOFT), 0, 1)
+    most = _SHADOW_COLOUR + (_FAINT_COLOUR - _SHADOW_COLOUR) * faint
+    like = (ratio > _HARD) & (ratio < _NO_SHADOW) & (colour < most) & (mask > 0)
     if not like.any():
         return _filled(mask, rows)
     person = np.asarray((mask > 0) & ~like, np.uint8) * np.uint8(255)
@@ -266,8 +270,8 @@ def _without_shadow(
     if len(there) < 0.3 * rows:
         # Nearly all of it is of the background's colour: clothes of that colour, or a shadow
         # alone, which is faint and lies.
-        faint = float(ratio[mask > 0].mean()) > _SOFT or mask.shape[1] > 1.3 * rows
-        return np.zeros_like(mask) if faint else _filled(mask, rows)
+        shadow = float(ratio[mask > 0].mean()) > _SOFT or mask.shape[1] > 1.3 * rows
+        return np.zeros_like(mask) if shadow else _filled(mask, rows)
     top, bottom = int(there[0]), int(there[-1])
     high = bottom - top + 1
     reach = max(3, round(_CLOSED * high) | 1)

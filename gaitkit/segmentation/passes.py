@@ -29,6 +29,9 @@ _FAR = 1e6
 # Of the height: how far somebody is from where they were going, and how much of it a frame adds.
 _STEP, _STEP_PER_GAP = 0.35, 0.12
 _HEIGHTS, _AREAS = 1.5, 2.5
+_ENTERING = 0.5
+# Seen in fewer frames it is noise, and nobody.
+_NOISE_FRAMES = 5
 _HIDDEN_S = 0.3
 _PAST = 6
 # Of a box: what of it lies in a blob that holds two people.
@@ -191,21 +194,39 @@ class _Way:
             top=round(last.box.top + (y - old_y) * part),
         )
 
-    def cost(self, person: Person, time_s: float, gap: float) -> float:
+    def cost(self, person: Person, time_s: float, gap: float, width: int) -> float:
         """How unlike the one who was followed somebody is; `_FAR` for another person."""
         recent = self.sightings[-_PAST:]
         rows = float(np.median([one.box.rows for one in recent]))
         area = float(np.median([one.area for one in recent]))
         heights = _ratio(rows, person.box.rows)
         areas = _ratio(area, person.area)
-        if heights > _HEIGHTS * (1 + 0.1 * gap) or areas > _AREAS * (1 + 0.1 * gap):
-            return _FAR
         x, y = self.expected(time_s).middle
         here_x, here_y = person.box.middle
+        sides = [_at_border(box, width) for box in (self.last.box, person.box)]
+        if any(sides):
+            # Who comes in grows from frame to frame: only the inner side is theirs.
+            if person.box.rows < _ENTERING * rows or heights > 2 * _HEIGHTS:
+                return _FAR
+            x, here_x = _inner(self.last.box, sides), _inner(person.box, sides)
+            y, here_y = self.last.box.top + self.last.box.rows, person.box.top + person.box.rows
+            areas = heights = 1.0
+        if heights > _HEIGHTS * (1 + 0.1 * gap) or areas > _AREAS * (1 + 0.1 * gap):
+            return _FAR
         far = float(np.hypot(here_x - x, here_y - y)) / max(rows, 1.0)
         if far > _STEP + _STEP_PER_GAP * gap:
             return _FAR
         return far + np.log(heights) + 0.3 * float(np.log(areas))
+
+
+def _at_border(box: Box, width: int) -> int:
+    """-1 where a box touches the left border, 1 the right one, 0 neither or both."""
+    return int(box.left + box.columns >= width - 1) - int(box.left <= 1)
+
+
+def _inner(box: Box, sides: list[int]) -> float:
+    """The column of the side that is not at the border."""
+    return float(box.left if max(sides) > 0 else box.left + box.columns)
 
 
 def _ratio(one: float, other: float) -> float:
@@ -280,7 +301,8 @@ class Follower:
                 way
                 for way in within
                 if not any(
-                    way.cost(other, time_s, 1.0) < way.cost(person, time_s, 1.0)
+                    way.cost(other, time_s, 1.0, self.shape[1])
+                    < way.cost(person, time_s, 1.0, self.shape[1])
                     for other in others
                 )
             ]
@@ -305,7 +327,9 @@ class Follower:
                 [
                     self._group_cost(way, person, time_s)
                     if way.group
-                    else way.cost(person, time_s, (time_s - way.last.time_s) / self._step_s)
+                    else way.cost(
+                        person, time_s, (time_s - way.last.time_s) / self._step_s, self.shape[1]
+                    )
                     for person in people
                 ]
                 for way in self._ways
@@ -326,7 +350,7 @@ class Follower:
 
     def _end(self, way: _Way) -> None:
         self._ways.remove(way)
-        if way.group:
+        if way.group or len(way.sightings) < min(_NOISE_FRAMES, self.min_frames):
             return
         for item in _cut(way.sightings, self.shape, self.min_frames):
             self._count += 1

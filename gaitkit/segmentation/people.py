@@ -21,6 +21,8 @@ _GAP, _BESIDE = 0.12, 0.08
 # Of the largest part's height: what is as high is somebody else.
 _OWN_HEIGHT = 0.5
 _LEAST_PART = 0.004
+# Of the largest part's area: what is less, and not within the body, is a speck.
+_SPECK = 0.012
 _MOST_PARTS = 400
 
 
@@ -105,11 +107,14 @@ def people_in(mask: NDArray[np.uint8], *, min_height_px: int = 20) -> list[Perso
     while left:
         area, number, box = left.pop(0)
         numbers, grown = [number], True
+        largest = area
         while grown:
             grown = False
             for part in list(left):
                 if _belongs(part[2], box):
                     left.remove(part)
+                    if part[0] < _SPECK * largest:
+                        continue
                     numbers.append(part[1])
                     area += part[0]
                     box = box.around(part[2])
