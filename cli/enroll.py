@@ -12,9 +12,10 @@ from gaitkit.cli import console, options
 @click.command("enroll", short_help="Add people to a gallery.")
 @click.argument("gallery", metavar="GALLERY", type=options.FILE)
 @click.argument("new", metavar="NEW", type=options.INPUT_FILE)
+@options.any_segmenter
 @options.json_output
 @options.verbosity
-def command(gallery: Path, new: Path, as_json: bool) -> None:
+def command(gallery: Path, new: Path, any_segmenter: bool, as_json: bool) -> None:
     """Add all sequences of NEW to GALLERY: GEI artefacts, or identity embeddings.
 
     Both must have been made by the same options and, when translated or embedded, by the same
@@ -24,7 +25,7 @@ def command(gallery: Path, new: Path, as_json: bool) -> None:
     from gaitkit.stages.enroll import enrol
 
     made = not gallery.exists()
-    done = enrol(gallery, new)
+    done = enrol(gallery, new, any_segmenter=any_segmenter)
     if as_json:
         console.print_json({"gallery": str(gallery), **done})
         return

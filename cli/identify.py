@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     default="cpu",
     help="Where matrices are multiplied; the result does not depend on it.",
 )
+@options.any_segmenter
 @options.json_output
 @options.verbosity
 def command(probe: Path, gallery: Path, as_json: bool, **how: Any) -> None:

@@ -416,9 +416,7 @@ class ManifestSource(Layout):
                 "image, which is then a ready-made GEI.",
             )
         kind = "an archive: unpack it" if archive_stem(path.name) else "no video that gaitkit knows"
-        raise LayoutError(
-            f"{where}: expected a folder of frames or a video; {shown} is {kind}"
-        )
+        raise LayoutError(f"{where}: expected a folder of frames or a video; {shown} is {kind}")
 
 
 class GeiManifestSource(ManifestSource):

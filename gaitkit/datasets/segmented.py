@@ -24,12 +24,12 @@ from gaitkit.datasets.videos import (
     Film,
     Picture,
     is_silhouette_like,
-    shows_silhouettes,
     silhouette_frames,
 )
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import DatasetError, OptionError
 from gaitkit.labels import SequenceKey, is_direction
+from gaitkit.parallel import Progress
 from gaitkit.printable import printable
 from gaitkit.segmentation.background import Background, between, learn_background
 from gaitkit.segmentation.options import SegmentOptions
@@ -106,6 +106,8 @@ class SegmentedVideo:
         The video.
     options : SegmentOptions
         How it is segmented.
+    progress : callable, optional
+        Called with the number of frames that are done, and how many the video says it has.
 
     Attributes
     ----------
@@ -117,9 +119,12 @@ class SegmentedVideo:
         Frames that were looked at so far.
     """
 
-    def __init__(self, path: Path, options: SegmentOptions) -> None:
+    def __init__(
+        self, path: Path, options: SegmentOptions, progress: Progress | None = None
+    ) -> None:
         self.path = path
         self.options = options
+        self._progress = progress
         self.rate = 25.0
         self.shape = (0, 0)
         self.frames = 0
@@ -155,6 +160,8 @@ class SegmentedVideo:
                     )
                 background = scene.at(self.frames)
                 self.frames += 1
+                if self._progress and self.frames % 10 == 0:
+                    self._progress(self.frames, max(film.frames, self.frames))
                 if background.moves:
                     moving = _longer(moving, picture.time_s)
                     yield from follower.add(picture.number, picture.time_s, [])
@@ -259,8 +266,8 @@ def _enlarged(person: Person, here: tuple[int, ...], there: tuple[int, int]) -> 
     bottom = min(there[0], round((box.top + box.rows) * down))
     size = (max(1, right - left), max(1, bottom - top))
     mask = cv2.resize(person.mask, size, interpolation=cv2.INTER_LINEAR)
-    mask = np.where(mask > 127, 255, 0).astype(np.uint8)
-    return Person(Box(left, top, *size), mask, int(np.count_nonzero(mask)))
+    sharp = np.where(mask > 127, 255, 0).astype(np.uint8)
+    return Person(Box(left, top, *size), sharp, int(np.count_nonzero(sharp)))
 
 
 def passes_of_one(
@@ -489,7 +496,9 @@ class MasksSource(Layout):
 
         with open_artifact(self.path, "masks") as artifact:
             names = ("segmentation", "video")
-            return {name: artifact.parameters[name] for name in names if name in artifact.parameters}
+            return {
+                name: artifact.parameters[name] for name in names if name in artifact.parameters
+            }
 
     def known_keys(self) -> Iterator[SequenceKey]:
         """Keys of its sequences."""
@@ -538,6 +547,8 @@ class StoredMasks:
     ----------
     shape : tuple of int
         Height and width of the video's frames, pixels.
+    count : int
+        Sequences.
     """
 
     def __init__(self, artifact: Artifact) -> None:
@@ -559,6 +570,7 @@ class StoredMasks:
         ):
             raise artifact.malformed("its masks are no masks")
         self.shape = (int(size[0]), int(size[1]))
+        self.count = count
 
     def span(self, row: int) -> tuple[int, int]:
         """First and last row of the frames of a sequence."""

@@ -8,7 +8,7 @@ told from people by what a shadow does: it makes the background darker and leave
 References
 ----------
 T. Horprasert, D. Harwood, L. Davis, "A statistical approach for real-time robust background
-subtraction and shadow detection", ICCV Frame-Rate Workshop, 1999: brightness and chromaticity apart.
+subtraction and shadow detection", ICCV Frame-Rate Workshop, 1999: brightness and colour apart.
 R. Cucchiara et al., "Detecting moving objects, ghosts, and shadows in video streams", IEEE TPAMI
 25(10), 2003, section 3: the bounds on how much a shadow darkens.
 """
@@ -179,7 +179,7 @@ def foreground(picture: Image, background: Background) -> NDArray[np.uint8]:
         return np.asarray(candidates, np.uint8)
     high = np.clip(_HIGH * background.noise, _HIGHEST, 2 * _RESTLESS).astype(np.uint8)
     sure = cv2.compare(score, high, cv2.CMP_GT)
-    mask = np.zeros_like(candidates)
+    mask = np.zeros(candidates.shape, np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(candidates, connectivity=8)
     seeds = np.bincount(labels[sure > 0], minlength=count)
     least = max(12, round(_SPECK * mask.size))
@@ -190,8 +190,8 @@ def foreground(picture: Image, background: Background) -> NDArray[np.uint8]:
         within = slice(top, top + rows), slice(left, left + columns)
         here = np.asarray(labels[within] == number, np.uint8) * np.uint8(255)
         here = _without_shadow(here, seen[within], expected[within])
-        mask[within] |= here
-    mask = _trimmed(mask, score)
+        mask[within] = np.maximum(mask[within], here)
+    mask = _trimmed(mask, np.asarray(score, np.uint8))
     return np.asarray(cv2.medianBlur(mask, 3), np.uint8)
 
 
@@ -265,7 +265,9 @@ def _without_shadow(
     if not like.any():
         return _filled(mask, rows)
     person = np.asarray((mask > 0) & ~like, np.uint8) * np.uint8(255)
-    person = cv2.morphologyEx(person, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    person = np.asarray(
+        cv2.morphologyEx(person, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)), np.uint8
+    )
     there = np.flatnonzero(person.any(axis=1))
     if len(there) < 0.3 * rows:
         # Nearly all of it is of the background's colour: clothes of that colour, or a shadow

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from struct import Struct
@@ -72,7 +73,7 @@ class NetworkSegmenter(Segmenter):
             "sha256": self._digest,
             "size": options.input_size,
             "range": _range(options),
-            "output": options.output,
+            "channel": options.channel,
         }
         try:
             self._child.ask(json.dumps(asked).encode() + b"\n")
@@ -94,8 +95,8 @@ class NetworkSegmenter(Segmenter):
         }
         if options.input_size is not None:
             told["input_size"] = list(options.input_size)
-        if options.output is not None:
-            told["output"] = options.output
+        if options.channel is not None:
+            told["channel"] = options.channel
         return told
 
     def close(self) -> None:
@@ -210,9 +211,7 @@ def _joined(boxes: list[Box]) -> list[Box]:
 
 def _margined(box: Box) -> Box:
     margin = round(_REACH * box.rows)
-    return Box(
-        box.left - margin, box.top - margin, box.columns + 2 * margin, box.rows + 2 * margin
-    )
+    return Box(box.left - margin, box.top - margin, box.columns + 2 * margin, box.rows + 2 * margin)
 
 
 def serve() -> None:
@@ -230,7 +229,7 @@ def _run(path: str, asked: dict[str, Any], source: IO[bytes], sink: IO[bytes]) -
     data = Path(path).read_bytes()
     if hashlib.sha256(data).hexdigest() != asked["sha256"]:
         return tell(_UNREADABLE)
-    size = asked["size"] or input_size_of(data)
+    size: Sequence[int] | None = asked["size"] or input_size_of(data)
     if size is None:
         return tell(_SIZE)
     try:
@@ -246,7 +245,7 @@ def _run(path: str, asked: dict[str, Any], source: IO[bytes], sink: IO[bytes]) -
         limit_answer(0)
         question = source.read(_QUESTION.size)
         if len(question) < _QUESTION.size:
-            return
+            return None
         height, width = _QUESTION.unpack(question)
         crop = np.frombuffer(source.read(height * width * 3), np.uint8)
         limit_answer(SECONDS)
@@ -266,7 +265,7 @@ def _loaded(data: bytes) -> Any:
 
 
 def _output(
-    net: Any, crop: NDArray[np.uint8], size: list[int], asked: dict[str, Any]
+    net: Any, crop: NDArray[np.uint8], size: Sequence[int], asked: dict[str, Any]
 ) -> NDArray[np.uint8] | None:
     """How surely each pixel is a person's, 0 to 255; `None` where the output is no such map."""
     scale, offset = _RANGES[asked["range"]]
@@ -282,7 +281,7 @@ def _output(
         found = found[None]
     if found.ndim != 3 or min(found.shape[1:]) < 8 or not np.isfinite(found).all():
         return None
-    chosen = asked["output"]
+    chosen = asked["channel"]
     if chosen is not None and not 0 <= chosen < len(found):
         return None
     if float(found.min()) < -1e-3 or float(found.max()) > 1 + 1e-3:  # Before the last function.
@@ -290,17 +289,17 @@ def _output(
             powers = np.exp(found - found.max(axis=0))
             found = powers / powers.sum(axis=0)
         else:
-            found = 1 / (1 + np.exp(-np.clip(found, -60, 60)))
-    surely = found[-1 if chosen is None else chosen]
+            found = np.asarray(1 / (1 + np.exp(-np.clip(found, -60, 60))), np.float32)
+    surely = np.asarray(found[-1 if chosen is None else chosen], np.float32)
     top, left, rows, columns = small[1]
     whole = cv2.resize(surely, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
     inner = whole[top : top + rows, left : left + columns]
     grown = cv2.resize(inner, crop.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    return np.clip(np.rint(grown * 255), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(grown * 255), 0, 255), np.uint8)
 
 
 def _boxed(
-    crop: NDArray[np.uint8], size: list[int]
+    crop: NDArray[np.uint8], size: Sequence[int]
 ) -> tuple[NDArray[np.uint8], tuple[int, int, int, int]]:
     """A crop made to fit the input without being stretched; and where it lies in it."""
     height, width = crop.shape[:2]

@@ -43,7 +43,7 @@ class SegmentOptions:
         Height and width of the network's input, where the file does not say it.
     input_range : {"0..1", "-1..1", "0..255"} or None
         What the network expects for black and white; by default what fits the file best.
-    output : int or None
+    channel : int or None
         Which channel of the network's output is the person's; by default the last.
 
     Raises
@@ -70,7 +70,7 @@ class SegmentOptions:
     rotate: int = 0
     input_size: tuple[int, int] | None = None
     input_range: str | None = None
-    output: int | None = None
+    channel: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "segmenter", str(self.segmenter))
@@ -120,9 +120,7 @@ class SegmentOptions:
         """What part of a video is looked at, and how it lies, where that was said."""
         names = (*_SELECT, "rotate")
         defaults = {item.name: item.default for item in fields(self)}
-        return {
-            name: value for name in names if (value := getattr(self, name)) != defaults[name]
-        }
+        return {name: value for name in names if (value := getattr(self, name)) != defaults[name]}
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> SegmentOptions:

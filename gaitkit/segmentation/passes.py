@@ -12,6 +12,7 @@ import heapq
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -216,7 +217,7 @@ class _Way:
         far = float(np.hypot(here_x - x, here_y - y)) / max(rows, 1.0)
         if far > _STEP + _STEP_PER_GAP * gap:
             return _FAR
-        return far + np.log(heights) + 0.3 * float(np.log(areas))
+        return far + float(np.log(heights)) + 0.3 * float(np.log(areas))
 
 
 def _at_border(box: Box, width: int) -> int:
@@ -263,9 +264,9 @@ class Follower:
         people = self._met(people, time_s)
         taken = self._assigned(people, time_s)
         for number, person in enumerate(people):
-            way = taken.get(number)
-            if way is None:
-                way = _Way()
+            known = taken.get(number)
+            way = _Way() if known is None else known
+            if known is None:
                 self._ways.append(way)
             way.sightings.append(
                 Sighting(frame, time_s, person.box, packed(person.mask), person.area)
@@ -476,7 +477,7 @@ def _still(
     """Frames that lie in a second in which somebody stays where they are."""
     count = len(x)
     still = np.zeros(count, np.bool_)
-    for start in range(0, max(0, count - span)):
+    for start in range(max(0, count - span)):
         stop = start + span + 1
         here = slice(start, stop)
         if (
@@ -513,9 +514,7 @@ def _standing(
     return _spans(_still(x, y, size, height, span))
 
 
-def _one_way(
-    x: NDArray[np.float64], start: int, stop: int, height: float
-) -> list[tuple[int, int]]:
+def _one_way(x: NDArray[np.float64], start: int, stop: int, height: float) -> list[tuple[int, int]]:
     """Cut a span where somebody turns round; what is near the turn is left out."""
     turns = []
     low = high = start
@@ -537,7 +536,7 @@ def _one_way(
         return [(start, stop)]
     parts = []
     edges = [start, *turns, stop]
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in pairwise(edges):
         a, b = first, last
         if first != start:
             while a < b and abs(x[a] - x[first]) < _TURNING * height:

@@ -19,7 +19,7 @@ from gaitkit.artifacts import (
 )
 from gaitkit.artifacts.embeddings import EmbedderInfo
 from gaitkit.errors import MixtureError, ProtocolError
-from gaitkit.gei.making import are_ready_made, making_differences
+from gaitkit.gei.making import SEGMENTATION, are_ready_made, making_differences
 from gaitkit.identification.features import check_finite, main_column
 from gaitkit.outputs import Output
 from gaitkit.stages.evaluate import COMPARED, artifact_path
@@ -32,7 +32,7 @@ _ROWS = 4096
 _KEYS = {"subject", "condition", "take", "view"}
 
 
-def enrol(gallery: Path | str, new: Path | str) -> dict[str, Any]:
+def enrol(gallery: Path | str, new: Path | str, *, any_segmenter: bool = False) -> dict[str, Any]:
     """Add the sequences of one artefact to another, which is replaced when all is written.
 
     A gallery that does not exist is made, for its owner's eyes only. Otherwise its rows come first,
@@ -46,6 +46,8 @@ def enrol(gallery: Path | str, new: Path | str) -> dict[str, Any]:
         set's.
     new : path-like
         Another of that kind, made by the same options and the same model.
+    any_segmenter : bool
+        Take walks whose masks another segmenter made; the gallery then says that it is mixed.
 
     Returns
     -------
@@ -71,7 +73,7 @@ def enrol(gallery: Path | str, new: Path | str) -> dict[str, Any]:
         if not claim.exists:
             return _made(claim, more)
         with open_artifact(claim.path, COMPARED) as old:
-            return _added(claim, old, more)
+            return _added(claim, old, more, any_segmenter=any_segmenter)
 
 
 def _made(claim: Output, new: Artifact) -> dict[str, Any]:
@@ -85,9 +87,9 @@ def _made(claim: Output, new: Artifact) -> dict[str, Any]:
     return _summary(len(new.labels), len(people), len(new.labels), people, writer.content_sha256)
 
 
-def _added(claim: Output, old: Artifact, more: Artifact) -> dict[str, Any]:
+def _added(claim: Output, old: Artifact, more: Artifact, *, any_segmenter: bool) -> dict[str, Any]:
     """A gallery with more sequences than it had."""
-    refuse_mixture(old, more)
+    refuse_mixture(old, more, any_segmenter=any_segmenter)
     before, added = set(old.labels.subjects()), set(more.labels.subjects())
     if _enrolled_before(old, more):
         _log.info("%s is done already: %s was enrolled before", claim.path, more.path)
@@ -98,8 +100,11 @@ def _added(claim: Output, old: Artifact, more: Artifact) -> dict[str, Any]:
         name: old.ignored.get(name, 0) + more.ignored.get(name, 0)
         for name in sorted({**old.ignored, **more.ignored})
     }
+    parameters = old.parameters
+    if parameters.get(SEGMENTATION) != more.parameters.get(SEGMENTATION):
+        parameters = {**parameters, SEGMENTATION: {"segmenter": "several"}}
     provenance = Provenance(
-        old.kind, old.parameters, old.dataset, old.seed, [old.ref(), more.ref()], ignored
+        old.kind, parameters, old.dataset, old.seed, [old.ref(), more.ref()], ignored
     )
     total = len(old.labels) + len(more.labels)
     with ArtifactWriter(claim, provenance) as writer:
@@ -136,11 +141,13 @@ def _enrolled_before(old: Artifact, more: Artifact) -> bool:
     return known.issuperset(more.labels.keys())
 
 
-def refuse_mixture(one: Artifact, other: Artifact) -> None:
+def refuse_mixture(one: Artifact, other: Artifact, *, any_segmenter: bool = False) -> None:
     """Raise unless two artefacts were made alike, so that distances mean something.
 
     What alike is, `gaitkit.gei.making` says. Of ready-made GEIs nobody can say it: two such of one
-    size pass, with a line of caution; and so do vectors from elsewhere that have one name.
+    size pass, with a line of caution; and so do vectors from elsewhere that have one name. Masks of
+    different segmenters are different, since part of what identifies is where a mask has holes;
+    `any_segmenter` lets them pass.
 
     Raises
     ------
@@ -153,7 +160,8 @@ def refuse_mixture(one: Artifact, other: Artifact) -> None:
             "what is of one kind can be compared.",
             hint="Embed the GEIs with the model behind the embeddings: gaitkit embed.",
         )
-    differing = making_differences(_how_made(one), _how_made(other))
+    made = _how_made(one), _how_made(other)
+    differing = making_differences(*made, any_segmenter=any_segmenter)
     if not differing:
         embedder = EmbedderInfo.of(one.parameters)
         if embedder is not None and not embedder.content_sha256:
@@ -173,6 +181,13 @@ def refuse_mixture(one: Artifact, other: Artifact) -> None:
         return
     name, here, there = differing[0]
     more = f" ({len(differing) - 1} more differ)" if len(differing) > 1 else ""
+    if not making_differences(*made, any_segmenter=True):
+        raise MixtureError(
+            f"The masks behind {one.path} and {other.path} were made differently: {name} is {here} "
+            f"in the one and {there} in the other{more}.",
+            hint="Segment both videos alike. With `any_segmenter=True` they are compared all the "
+            "same, and fewer people are found.",
+        )
     raise MixtureError(
         f"{one.path} and {other.path} were made differently: {name} is {here} in the one and "
         f"{there} in the other{more}.",

@@ -81,6 +81,7 @@ def identify(
     threshold: float | None = None,
     fpir: float | None = None,
     calibration: Path | str | None = None,
+    any_segmenter: bool = False,
     device: str = "cpu",
     threads: int | None = None,
 ) -> Identification:
@@ -104,6 +105,8 @@ def identify(
         Find the threshold at this false-positive identification rate in `calibration`.
     calibration : path-like, optional
         An `identification` artefact of GEIs that were made in the same way.
+    any_segmenter : bool
+        Compare masks of different segmenters, too.
     device, threads
         Where to compute; no influence on the result.
 
@@ -134,7 +137,7 @@ def identify(
     _check_options(given, top, feature, threshold, fpir, calibration)
     probes, gallery = (artifact_path(item, "identify") for item in (probes, gallery))
     with open_artifact(probes, COMPARED) as searched, open_artifact(gallery, COMPARED) as known:
-        refuse_mixture(known, searched)
+        refuse_mixture(known, searched, any_segmenter=any_segmenter)
         feature = own_feature(known) if feature is None else feature
         compared = _feature_of(feature, known)
         chosen = get_metric(own_metric(known, compared)) if given is None else given

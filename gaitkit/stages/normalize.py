@@ -183,10 +183,10 @@ def normalize_frames(sequence: SequenceFrames, options: SilhouetteOptions) -> Re
         dropped = [row for row in dropped if row.frame]  # One reason for the whole sequence.
         dropped.append(DroppedRow.of(sequence.key, verdict[0], detail=verdict[1]))
     elif not len(normalized.silhouettes) and all(row.frame for row in dropped):
+        count = f"{len(dropped)} dropped"
         # Where nobody walks through a video, its own rows say so.
         if dropped or not sequence.dropped:
-            told = f"{len(dropped)} dropped"
-            dropped.append(DroppedRow.of(sequence.key, "no-frames", detail=told))
+            dropped.append(DroppedRow.of(sequence.key, "no-frames", detail=count))
     dropped = [*sequence.dropped, *dropped]
     return ReadSequence(sequence.key, normalized, digest(), dropped)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import logging
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,20 +13,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit._opencv import cv2
 from gaitkit.arguments import MAX_NAME, as_path, check_name
 from gaitkit.artifacts import Artifact, ArtifactWriter, InputRef, Provenance, open_artifact
 from gaitkit.datasets.naming import clean_text
 from gaitkit.datasets.segmented import (
+    WORK_PIXELS,
     SegmentedVideo,
     StoredMasks,
     VideoReading,
     dropped_rows,
     frame_names,
 )
+from gaitkit.datasets.videos import Film
 from gaitkit.dropped import DroppedRow
-from gaitkit.errors import DatasetError
+from gaitkit.errors import DatasetError, OptionError
 from gaitkit.labels import Labels, SequenceKey
-from gaitkit.outputs import Output
+from gaitkit.outputs import Output, free_to_write
 from gaitkit.parallel import Progress
 from gaitkit.printable import printable
 from gaitkit.segmentation.options import SegmentOptions
@@ -34,12 +38,19 @@ from gaitkit.stages.advice import refuse_empty
 from gaitkit.stages.finished import finished_artifact
 from gaitkit.stages.normalize import StageSummary
 
-__all__ = ["read_masks", "segment", "segment_video"]
-
-_log = logging.getLogger(__name__)
+__all__ = ["free_preview", "read_masks", "segment", "segment_video", "write_preview"]
 
 _BLOCK = 1 << 20
-_FRAMES_AT_ONCE = 256
+_CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
+# Blue, green and red that the colour-blind tell apart (Okabe and Ito, 2008), pass by pass.
+_COLOURS = (
+    (178, 114, 0),
+    (0, 159, 230),
+    (115, 158, 0),
+    (167, 121, 204),
+    (0, 94, 213),
+    (66, 228, 240),
+)
 
 
 def segment_video(path: Path | str, options: SegmentOptions | None = None) -> Iterator[Pass]:
@@ -139,8 +150,8 @@ def segment(
 
             with finished_artifact(claim, "masks", parameters, same, dataset=dataset) as artifact:
                 return StageSummary.of_finished(artifact, artifact.shape("box")[0])
-        found = SegmentedVideo(path, options)
-        passes = _told(found, progress)
+        found = SegmentedVideo(path, options, progress)
+        passes = iter(found)
         dropped: list[DroppedRow] = []
         first = _next_pass(passes, key, dropped)
         if first is None:
@@ -169,13 +180,6 @@ def _most_telling(dropped: list[DroppedRow]) -> list[DroppedRow]:
     """Why nobody is left: what is known of somebody, rather than that there is nobody."""
     known = [row for row in dropped if row.reason != "nobody-walks"]
     return known or dropped
-
-
-def _told(found: SegmentedVideo, progress: Progress | None) -> Iterator[Pass | Dropped]:
-    for one in found:
-        if progress:
-            progress(found.frames, found.frames)
-        yield one
 
 
 def _keep(one: Pass | Dropped, key: SequenceKey, dropped: list[DroppedRow]) -> bool:
@@ -213,6 +217,7 @@ class _Written:
         self._columns: dict[str, list[Any]] = {
             name: [] for name in ("start", "length", "direction", "start_s", "end_s", "middle_px")
         }
+        self._times: list[NDArray[np.float64]] = []
         self.frames = 0
 
     @property
@@ -237,7 +242,7 @@ class _Written:
         self._writer.append("bits_start", np.array(starts, np.int64))
         self._writer.append("box", one.boxes)
         self._writer.append("frame", one.frames)
-        self._writer.append("time_s", one.times_s)
+        self._times.append(one.times_s)
         names = frame_names(self._stem, one.times_s, self._found.rate)
         self._writer.append_text("frame_name", names)
         columns = self._columns
@@ -254,6 +259,7 @@ class _Written:
         kinds = {"start": np.int64, "length": np.int64, "direction": np.int8}
         for name, values in self._columns.items():
             self._writer.write(name, np.array(values, kinds.get(name, np.float64)))
+        self._writer.write("time_s", np.concatenate(self._times))
         self._writer.write("frame_size", np.array(self._found.shape, np.int64))
         self._writer.write("frames_per_second", np.array([self._found.rate], np.float64))
         keys = [key._replace(take=take) for take in range(1, self.count + 1)]
@@ -289,3 +295,166 @@ def read_masks(
         for row in range(len(artifact.labels)):
             masks = [mask for _, mask in stored.masks(row)]
             yield artifact.labels.key(row), stored.boxes(row), masks
+
+
+def free_preview(
+    preview: Path | str, video: Path | str, output: Path | str, *, overwrite: bool = False
+) -> None:
+    """Raise where a preview cannot be written, before there is any work.
+
+    Parameters
+    ----------
+    preview : path-like
+        The video to write, ``.mp4`` or ``.avi``.
+    video, output : path-like
+        What is segmented, and the artefact.
+    overwrite : bool
+        Replace an existing file.
+
+    Raises
+    ------
+    OptionError
+        Its name ends otherwise.
+    OutputError
+        It exists or cannot be written, or is one of the others.
+    """
+    preview = as_path(preview)
+    if preview.suffix.lower() not in _CODECS:
+        raise OptionError(
+            f"A `preview` is a video, {' or '.join(_CODECS)}; got {printable(str(preview), 200)}."
+        )
+    free_to_write(preview, overwrite=overwrite, inputs=[as_path(video), as_path(output)])
+
+
+def write_preview(
+    video: Path | str,
+    masks: Path | str,
+    preview: Path | str,
+    options: SegmentOptions | None = None,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> None:
+    """Draw masks and boxes on the video that they are of, to be looked at.
+
+    Parameters
+    ----------
+    video : path-like
+        The video.
+    masks : path-like
+        Its masks artefact.
+    preview : path-like
+        The video to write, ``.mp4`` or ``.avi``.
+    options : SegmentOptions, optional
+        As the masks were made: which part of the video it is, and how it is turned.
+    overwrite : bool
+        Replace an existing file.
+    progress : callable, optional
+        Called with the number of frames that are done, and how many the video says it has.
+
+    Raises
+    ------
+    ArtifactError
+        These are no masks.
+    DatasetError
+        The video cannot be read.
+    OutputError
+        The preview exists or cannot be written.
+    """
+    path, preview = as_path(video), as_path(preview)
+    options = options or SegmentOptions()
+    free_preview(preview, path, masks, overwrite=overwrite)
+    with (
+        Output(preview, overwrite=overwrite, inputs=[path, as_path(masks)]) as claim,
+        tempfile.TemporaryDirectory() as scratch,
+        open_artifact(masks, "masks") as artifact,
+        Film(
+            path,
+            pixels=WORK_PIXELS,
+            from_s=options.from_s,
+            to_s=options.to_s,
+            max_frames=options.max_frames,
+            rotate=options.rotate,
+        ) as film,
+    ):
+        drawn = Path(scratch) / f"preview{preview.suffix.lower()}"
+        _draw(film, StoredMasks(artifact), artifact, drawn, progress)
+        with claim.writing() as aside, drawn.open("rb") as file:
+            shutil.copyfileobj(file, aside, _BLOCK)
+
+
+def _draw(
+    film: Film,
+    stored: StoredMasks,
+    artifact: Artifact,
+    drawn: Path,
+    progress: Progress | None,
+) -> None:
+    """Write the pictures of a film with what was found in them."""
+    writer: Any = None
+    numbers = artifact.read("frame")
+    waiting = sorted((int(numbers[stored.span(row)[0]]), row) for row in range(stored.count))
+    going: dict[int, Iterator[tuple[int, NDArray[np.int32], NDArray[np.uint8]]]] = {}
+    current: dict[int, tuple[int, NDArray[np.int32], NDArray[np.uint8]]] = {}
+    try:
+        for done, picture in enumerate(film, start=1):
+            pixels = picture.pixels
+            while waiting and waiting[0][0] <= picture.number:
+                _, row = waiting.pop(0)
+                start, stop = stored.span(row)
+                going[row] = _numbered(numbers[start:stop].tolist(), stored.masks(row))
+            for row, sightings in list(going.items()):
+                while row not in current or current[row][0] < picture.number:
+                    following = next(sightings, None)
+                    if following is None:
+                        del going[row]
+                        current.pop(row, None)
+                        break
+                    current[row] = following
+                else:
+                    if current[row][0] == picture.number:
+                        _draw_one(pixels, row, *current[row][1:], picture.shape)
+            if writer is None:
+                size = (pixels.shape[1] & ~1, pixels.shape[0] & ~1)
+                code = cv2.VideoWriter.fourcc(*_CODECS[drawn.suffix])
+                writer = cv2.VideoWriter(str(drawn), code, film.rate, size)
+                if not writer.isOpened():
+                    raise OptionError(
+                        f"OpenCV cannot write videos of the kind {drawn.suffix} here.",
+                        hint="Give `preview` another ending: .avi or .mp4.",
+                    )
+            writer.write(np.ascontiguousarray(pixels[: size[1], : size[0]]))
+            if progress and done % 10 == 0:
+                progress(done, max(film.frames, done))
+    finally:
+        if writer is not None:
+            writer.release()
+
+
+def _numbered(
+    frames: list[int], masks: Iterable[tuple[NDArray[np.int32], NDArray[np.uint8]]]
+) -> Iterator[tuple[int, NDArray[np.int32], NDArray[np.uint8]]]:
+    for frame, (box, mask) in zip(frames, masks, strict=True):
+        yield frame, box, mask
+
+
+def _draw_one(
+    pixels: NDArray[np.uint8],
+    row: int,
+    box: NDArray[np.int32],
+    mask: NDArray[np.uint8],
+    shape: tuple[int, int],
+) -> None:
+    """Tint a mask, and draw its box and number."""
+    scale = pixels.shape[0] / shape[0]
+    left, top, columns, rows = (round(int(value) * scale) for value in box)
+    part = pixels[top : top + rows, left : left + columns]
+    if not part.size:
+        return
+    small = cv2.resize(mask, part.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
+    colour = np.array(_COLOURS[row % len(_COLOURS)], np.float32)
+    part[small] = (0.45 * part[small] + 0.55 * colour).astype(np.uint8)
+    end = (left + columns - 1, top + rows - 1)
+    cv2.rectangle(pixels, (left, top), end, colour.tolist(), 1)
+    where = (left + 2, max(12, top - 4))
+    cv2.putText(pixels, str(row + 1), where, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour.tolist(), 1)

@@ -13,7 +13,11 @@ from numpy.typing import NDArray
 from gaitkit._opencv import cv2
 from gaitkit.walkers import WalkerOptions, render_sequence
 
-CLOTHES = ([(40, 30, 120), (70, 50, 40)], [(150, 90, 30), (30, 30, 35)], [(60, 140, 70), (90, 60, 50)])
+CLOTHES = (
+    [(40, 30, 120), (70, 50, 40)],
+    [(150, 90, 30), (30, 30, 35)],
+    [(60, 140, 70), (90, 60, 50)],
+)
 """Blue, green and red of what people wear, above and below."""
 
 
@@ -80,7 +84,9 @@ def filmed(
             dressed[: top + rows // 2], dressed[top + rows // 2 :] = worn
             dressed[: top + rows // 7] = (95, 120, 170)
             folds = cv2.resize(
-                np.random.default_rng(len(pictures) * 0 + 7).normal(0, 9, (9, 5)).astype(np.float32),
+                np.random.default_rng(len(pictures) * 0 + 7)
+                .normal(0, 9, (9, 5))
+                .astype(np.float32),
                 (columns, rows),
             )
             dressed[top:feet, left : left + columns] += folds[..., None]
