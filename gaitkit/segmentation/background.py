@@ -29,8 +29,8 @@ __all__ = ["Background", "between", "foreground", "learn_background"]
 Image = NDArray[np.uint8]
 
 _ROWS_AT_ONCE = 32
-# Of |x - median|: this quantile, and what it is of the standard deviation of the largest of three.
-_QUANTILE, _PER_SIGMA = 0.7, 1.5
+# Of |x - median|: this quantile, and what it is of the noise.
+_QUANTILE, _PER_SIGMA = 0.6, 1.2
 _LOW, _LOWEST = 3.5, 9.0
 _HIGH, _HIGHEST = 7.0, 22.0
 _RESTLESS = 40.0
@@ -40,7 +40,7 @@ _COLOUR_WEIGHT = 2.0
 # differs by less than this part and these greys.
 _CELLS = 80
 _STEADY_PART, _STEADY_GREYS = 0.08, 6.0
-_FIELD_CELLS = 21
+_FIELD_CELLS, _ROUNDS, _WHOLE_WEIGHT = 21, 2, 0.02
 # How dark a shadow makes: anywhere, and at the feet.
 _SOFT, _HARD, _NO_SHADOW = 0.72, 0.4, 0.985
 # How much the colour may change in a deep shadow, and in a faint one, where light of another colour
@@ -227,14 +227,18 @@ def _in_this_light(seen: Image, picture: Image) -> Image:
     ratio = (here[..., 0] + 1) / (there[..., 0] + 1)
     whole = float(np.median(ratio))
     shift = np.median(here[..., 1:] - there[..., 1:], axis=(0, 1))
-    off = np.abs(here[..., 0] - whole * there[..., 0])
-    steady = off <= _STEADY_PART * there[..., 0] + _STEADY_GREYS
-    steady &= np.abs(here[..., 1:] - there[..., 1:] - shift).sum(axis=2) <= _STEADY_GREYS
-    # Somebody who walks is no light: around what differs nothing is learned.
-    weight = cv2.erode(steady.astype(np.float32), np.ones((3, 3), np.uint8))
+    tinted = np.abs(here[..., 1:] - there[..., 1:] - shift).sum(axis=2)
     kernel = (_FIELD_CELLS, _FIELD_CELLS)
-    total = cv2.blur(weight, kernel) + 0.02
-    gain = (cv2.blur(weight * ratio, kernel) + 0.02 * whole) / total
+    gain = np.full_like(ratio, whole)
+    # Light that falls from one side is followed outwards from where it is as usual.
+    for _ in range(_ROUNDS):
+        off = np.abs(here[..., 0] - gain * there[..., 0])
+        steady = off <= _STEADY_PART * there[..., 0] + _STEADY_GREYS
+        steady &= tinted <= _STEADY_GREYS
+        # Somebody who walks is no light: around what differs nothing is learned.
+        weight = cv2.erode(steady.astype(np.float32), np.ones((3, 3), np.uint8))
+        total = cv2.blur(weight, kernel) + _WHOLE_WEIGHT
+        gain = (cv2.blur(weight * ratio, kernel) + _WHOLE_WEIGHT * gain) / total
     greys = float(np.abs(gain - 1).max()) * 128
     if greys < 0.5 and float(np.abs(shift).max()) < 0.5:
         return picture

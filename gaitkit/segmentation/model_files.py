@@ -71,7 +71,7 @@ def _numbers(data: bytes, place: int) -> list[int]:
 
 
 def _shape_in_tflite(data: bytes) -> list[int]:
-    model = _behind(data, 0) if unpack_from("<I", data, 0)[0] else 0
+    model = unpack_from("<I", data, 0)[0]
     graphs = _behind(data, _field(data, model, 2))
     graph = _behind(data, graphs + 4)
     first = _numbers(data, _field(data, graph, 1))[0]

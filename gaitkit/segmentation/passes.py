@@ -37,7 +37,7 @@ _HIDDEN_S = 0.3
 _PAST = 6
 # Of a box: what of it lies in a blob that holds two people.
 _SWALLOWED = 0.45
-_APART = 0.7
+_APART, _TOGETHER_S = 0.7, 1.0
 # Of the height: a way back that is a turn, what is cut around it, what is a way at all.
 _TURN, _TURNING, _WAY = 0.35, 0.12, 0.5
 _NEARER = 1.15
@@ -176,6 +176,7 @@ class _Way:
     sightings: list[Sighting] = field(default_factory=list)
     group: bool = False
     width: float = 0.0
+    since_s: float = 0.0
 
     @property
     def last(self) -> Sighting:
@@ -310,13 +311,15 @@ class Follower:
             if len(within) > 1 and any(not way.group for way in within):
                 for way in within:
                     self._end(way)
-                group = _Way(group=True, width=float(person.box.columns))
+                group = _Way(group=True, width=float(person.box.columns), since_s=time_s)
                 group.sightings.append(Sighting(0, time_s, person.box, b"", person.area))
                 self._ways.append(group)
         for way in [way for way in self._ways if way.group]:
             # They part: each begins anew.
             there = [p for p in people if p.box.share_in(way.expected(time_s)) > _SWALLOWED]
-            if len(there) > 1 or (there and there[0].box.columns < _APART * way.width):
+            # As narrow as one, they may be one behind the other for a moment.
+            narrow = there and there[0].box.columns < _APART * way.width
+            if len(there) > 1 or (narrow and time_s - way.since_s > _TOGETHER_S):
                 self._ways.remove(way)
         return people
 

@@ -66,6 +66,7 @@ def filmed(
     rng = np.random.default_rng([seed, 5])
     frames, height, width = people[0].shape
     room = wall(height, width, seed)
+    cloth = np.random.default_rng(7).normal(0, 9, (9, 5)).astype(np.float32)
     pictures = []
     for number in range(frames + empty):
         picture = room.copy()
@@ -83,12 +84,7 @@ def filmed(
             dressed = np.empty_like(picture)
             dressed[: top + rows // 2], dressed[top + rows // 2 :] = worn
             dressed[: top + rows // 7] = (95, 120, 170)
-            folds = cv2.resize(
-                np.random.default_rng(len(pictures) * 0 + 7)
-                .normal(0, 9, (9, 5))
-                .astype(np.float32),
-                (columns, rows),
-            )
+            folds = cv2.resize(cloth, (columns, rows))
             dressed[top:feet, left : left + columns] += folds[..., None]
             soft = cv2.GaussianBlur(mask, (3, 3), 0.7).astype(np.float32)[..., None] / 255
             picture = picture * (1 - soft) + dressed * soft
