@@ -34,8 +34,6 @@ __all__ = [
 ]
 
 LAYOUTS: dict[str, str] = {
-    "masks": "gaitkit.datasets.segmented:MasksSource",
-    "video": "gaitkit.datasets.segmented:VideoSource",
     "manifest": "gaitkit.datasets.manifest:ManifestSource",
     "ou-mvlp": "gaitkit.datasets.field:OuMvlp",
     "casia-a": "gaitkit.datasets.field:CasiaA",
@@ -49,6 +47,8 @@ LAYOUTS: dict[str, str] = {
     "opengait": "gaitkit.datasets.opengait:ArrayTree",
     "opengait-packed": "gaitkit.datasets.opengait:PackedArrays",
     "folders": "gaitkit.datasets.own_folders:OwnFolders",
+    "video": "gaitkit.datasets.segmented:VideoSource",
+    "masks": "gaitkit.datasets.segmented:MasksSource",
     "casia-b-packed": "gaitkit.datasets.packed:PackedSource",
     "casia-b": "gaitkit.datasets.casia_b:TreeSource",
 }

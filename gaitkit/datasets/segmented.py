@@ -397,7 +397,7 @@ def _nobody(key: SequenceKey, rows: list[DroppedRow]) -> SequenceFrames:
 class VideoSource(Layout):
     """One video: of masks, or of people. See `Layout` for the parameters."""
 
-    summary = "one video"
+    summary = "door.mp4"
     title = "a video"
 
     @classmethod
@@ -459,7 +459,7 @@ class VideoSource(Layout):
 class MasksSource(Layout):
     """A `masks` artefact. See `Layout` for the parameters."""
 
-    summary = "masks.h5 of gaitkit segment"
+    summary = "masks.h5"
     title = "masks of people in a video"
     lists_other_files = True  # Nothing of it is expanded.
 

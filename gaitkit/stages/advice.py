@@ -51,8 +51,7 @@ HINTS: Mapping[str, str] = {
     "of 0 and 1, too; or make them masks of 0 and 255.",
     "no-centre": "That is a rule of OpenGait's: `alignment=\"person\"`, gaitkit's own, has none "
     "like it.",
-    "short-pass": "Look at a preview, as gaitkit segment makes it, of who is lost, and when; it "
-    "takes shorter passes with `min_frames=N`.",
+    "short-pass": "Look at a preview, as gaitkit segment makes it, of who is lost, and when.",
     "stands": "Only who walks is recognised by their walk. Look at a preview, as gaitkit segment "
     "makes it.",
     "beside-another": "Record one person at a time, or list each with a video of their own.",
