@@ -50,6 +50,7 @@ class GeiEmbedder(Embedder[ConfigT]):
             each=options.batch_size // options.people,
             balanced=options.balanced,
             bodies=options.bodies,
+            views=everybody.labels.views(),
             augmentation=varied_by(options),
             seed=options.seed,
             device=self.runtime.device,

@@ -346,6 +346,7 @@ class ProtocolSearch:
             metric=metric,
             gallery_views=self.gallery_views,
             walks=walks,
+            vectors=vectors,
         )
         matches = match_views(
             vectors,
