@@ -46,6 +46,8 @@ _CONSENT = (
     help="Of a new gallery that is made of videos or frames: track turns everybody to walk to the "
     "right, and probes alike.",
 )
+@options.segmenter
+@options.any_segmenter
 @options.workers
 @options.device
 @options.json_output

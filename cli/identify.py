@@ -37,6 +37,7 @@ from gaitkit.cli.answers import answers_json, explain
     default="cpu",
     help="Where matrices are multiplied; the result does not depend on it.",
 )
+@options.any_segmenter
 @options.json_output
 @options.verbosity
 def command(probe: Path, gallery: Path, as_json: bool, **how: Any) -> None:

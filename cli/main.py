@@ -30,6 +30,7 @@ COMMANDS = {
     "demo": "demo",
     "synth": "synth",
     "manifest": "manifest",
+    "segment": "segment",
     "normalize": "normalize",
     "make-gei": "make_gei",
     "train-gan": "train_gan",

@@ -41,40 +41,26 @@ if TYPE_CHECKING:
     help="Also write the video with a box, the name and the distance at each person; unknown "
     "people are grey.",
 )
+@options.segmenter
+@options.any_segmenter
 @options.workers
 @options.device
 @options.overwrite
 @options.json_output
 @options.verbosity
-def command(
-    source: Path,
-    gallery: Path,
-    annotate: Path | None,
-    overwrite: bool,
-    as_json: bool,
-    **how: Any,
-) -> None:
+def command(source: Path, gallery: Path, as_json: bool, **how: Any) -> None:
     """Say who walks in SOURCE: one line for each walk, a name of GALLERY or "unknown".
 
     SOURCE is a video, a folder of videos, or whatever gaitkit make-gei reads; it is worked through
     as the gallery was. Without --fpir or --threshold everybody gets a name, strangers too.
     """
-    from gaitkit.datasets.recordings import is_video
-    from gaitkit.outputs import free_to_write
     from gaitkit.stages.who import who
 
-    if annotate is not None:
-        if not is_video(source):
-            raise click.UsageError("--annotate draws on a video, and SOURCE is none.")
-        free_to_write(annotate, overwrite=overwrite, inputs=[source, gallery])
+    wrote = None if how["annotate"] is None else console.writing(how["annotate"])
     with console.progress("who", "units") as progress:
         found, labels = who(source, gallery, progress=progress, **how)
-    if annotate is not None:
-        from gaitkit.stages.annotate import annotate_masks
-
-        wrote = console.writing(annotate)
-        frames = annotate_masks(source, found.answers, annotate, overwrite=overwrite)
-        wrote(f": {frames:,} frames.")
+    if wrote is not None:
+        wrote(".")
     if as_json:
         told = answers_json(found)
         for probe, label in zip(told["probes"], labels, strict=True):

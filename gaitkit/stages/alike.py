@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from gaitkit.artifacts import Artifact, open_artifact
 from gaitkit.datasets.recordings import Recordings, is_video, recordings_in
+from gaitkit.datasets.segmented import VideoReading
 from gaitkit.datasets.sources import Layout
 from gaitkit.embedders.registry import describe_embedder
 from gaitkit.errors import MixtureError, OptionError
@@ -21,6 +22,7 @@ from gaitkit.gei.making import are_ready_made
 from gaitkit.gei.options import GeiOptions, Mirror
 from gaitkit.parallel import Progress
 from gaitkit.printable import printable
+from gaitkit.segmentation.options import SegmentOptions
 from gaitkit.silhouettes.options import SilhouetteOptions
 from gaitkit.stages.make_gei import GeiInput, make_gei, open_input
 from gaitkit.stages.normalize import normalize, silhouettes_of
@@ -164,6 +166,7 @@ def input_of(
     name: str,
     subject: str | None = None,
     view: float | None = None,
+    segmenter: str = "background",
 ) -> GeiInput:
     """What somebody gives for new walks: a video, a folder, an archive, a manifest, an artefact.
 
@@ -177,7 +180,13 @@ def input_of(
         Who all of them are.
     view : float, optional
         Of all of them, where they are recordings of one person.
+    segmenter : str
+        Of videos of people.
     """
+    reading = VideoReading(SegmentOptions(segmenter=segmenter))
+    if subject is None and is_video(source):
+        # Several people may walk through it.
+        return open_input(source, name=name, reading=reading)
     alone: list[Path] = [source] if is_video(source) else []
     if source.is_dir():
         alone = recordings_in(source)
@@ -185,9 +194,11 @@ def input_of(
         if subject is None and alone != [source] and not any(map(is_video, alone)):
             alone = []
     if alone:
-        return GeiInput("frames", source, Recordings(alone, name=name, subject=subject, view=view))
-    given = open_input(source)
-    return open_input(source, name=name) if is_own(given) else given
+        found = Recordings(alone, name=name, subject=subject, view=view)
+        found.reading = reading
+        return GeiInput("frames", source, found)
+    given = open_input(source, reading=reading)
+    return open_input(source, name=name, reading=reading) if is_own(given) else given
 
 
 def is_own(given: GeiInput) -> bool:

@@ -11,14 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit._opencv import cv2
-from gaitkit.datasets.videos import silhouette_frames
+from gaitkit.artifacts import open_artifact
+from gaitkit.datasets.segmented import StoredMasks
+from gaitkit.datasets.videos import Film, silhouette_frames
 from gaitkit.errors import OptionError, OutputError
 from gaitkit.identification.gallery import Answer
 from gaitkit.outputs import Output
 from gaitkit.printable import printable
 from gaitkit.reporting.annotation import Mark, annotated_frames
+from gaitkit.segmentation.options import SegmentOptions
+from gaitkit.stages.make_gei import GeiInput
+from gaitkit.stages.segment import segment
 
-__all__ = ["annotate_masks", "marks_of", "write_video"]
+__all__ = ["annotate_masks", "annotate_people", "marks_of", "masks_of", "write_video"]
 
 FRAMES_PER_SECOND = 25.0
 """Where nothing is known of a video's times."""
@@ -128,6 +133,58 @@ def _encode(frames: Iterable[NDArray[np.uint8]], path: Path, rate: float) -> int
         if writer is not None:
             writer.release()
     return count
+
+
+def masks_of(given: GeiInput, scratch: Path, segmenter: str) -> Path | None:
+    """The masks of a video of people, segmented into a folder; `None` where it is one of masks."""
+    if given.source is None or not given.source.segments:
+        return None
+    masks = scratch / "masks.h5"
+    segment(given.path, masks, SegmentOptions(segmenter=segmenter))
+    return masks
+
+
+def annotate_people(
+    video: Path,
+    masks: Path,
+    answers: Sequence[Answer],
+    output: Path | str | Output,
+    *,
+    overwrite: bool = False,
+) -> int:
+    """Draw names on a video of people.
+
+    Parameters
+    ----------
+    video : Path
+        Of people.
+    masks : Path
+        Its masks artefact.
+    answers : sequence of Answer
+        Who its passes are, by their keys.
+    output, overwrite
+        As for `write_video`.
+
+    Returns
+    -------
+    int
+        Frames written.
+    """
+    told = {answer.probe[:3]: answer for answer in answers}
+    with open_artifact(masks, "masks") as artifact:
+        stored, numbers = StoredMasks(artifact), artifact.read("frame")
+        labels = artifact.labels
+        keys = [labels.key(row)[:3] for row in range(len(labels))]
+        marks = marks_of(
+            (numbers[slice(*stored.span(row))], stored.boxes(row), told[key])
+            for row, key in enumerate(keys)
+            if key in told
+        )
+    with Film(video) as film:
+        pictures = (np.ascontiguousarray(one.pixels[..., ::-1]) for one in film)
+        return write_video(
+            pictures, marks, output, frames_per_second=film.rate, overwrite=overwrite
+        )
 
 
 def annotate_masks(

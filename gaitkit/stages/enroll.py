@@ -28,7 +28,7 @@ from gaitkit.artifacts.embeddings import EmbedderInfo
 from gaitkit.datasets.recordings import is_video
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import MixtureError, OptionError, ProtocolError, did_you_mean
-from gaitkit.gei.making import are_ready_made, making_differences
+from gaitkit.gei.making import SEGMENTATION, are_ready_made, making_differences
 from gaitkit.gei.options import Mirror
 from gaitkit.identification.features import check_finite, main_column
 from gaitkit.labels import Labels, SequenceKey, is_direction
@@ -76,6 +76,8 @@ def enrol(
     view: float | None = None,
     model: Path | str | None = None,
     mirror: Mirror = "track",
+    segmenter: str = "background",
+    any_segmenter: bool = False,
     workers: int = 1,
     device: str = "auto",
     progress: Progress | None = None,
@@ -107,6 +109,11 @@ def enrol(
     mirror : {"none", "view", "track"}
         Of a new gallery that is made of videos or frames: by default everybody is turned to walk
         to the right.
+    segmenter : str
+        How people are found in videos that are not of masks: ``background``, or the file of a
+        network.
+    any_segmenter : bool
+        Take walks whose masks another segmenter made; the gallery then says that it is mixed.
     workers, device, progress
         How what is no artefact is worked through; no influence on the result.
 
@@ -151,12 +158,12 @@ def enrol(
         if old is None and remove:
             raise OptionError(f"There is no gallery {printable(str(gallery), 200)} to `remove` of.")
         scratch = stack.enter_context(TemporaryDirectory(prefix="gaitkit-enrol-"))
-        how = _Given(subject, view, model, mirror)
+        how = _Given(subject, view, model, mirror, segmenter)
         made = _prepared(sources, old, how, gallery, Path(scratch), (workers, device, progress))
         parts = [_opened(stack, path, own, subject) for path, own in made]
         if old is None:
-            return _made(claim, parts)
-        return _added(claim, old, parts, remove)
+            return _made(claim, parts, any_segmenter=any_segmenter)
+        return _added(claim, old, parts, remove, any_segmenter=any_segmenter)
 
 
 class _Given(NamedTuple):
@@ -166,6 +173,7 @@ class _Given(NamedTuple):
     view: float | None
     model: Path | None
     mirror: Mirror
+    segmenter: str
 
 
 def _prepared(
@@ -189,7 +197,9 @@ def _prepared(
                 f"{printable(str(source), 200)} does not say who it shows.",
                 hint="Give the name as `subject`, or a folder with a folder for each person.",
             )
-        given = input_of(source, name=name, subject=said.subject, view=said.view)
+        given = input_of(
+            source, name=name, subject=said.subject, view=said.view, segmenter=said.segmenter
+        )
         if how is None:
             how = how_made(old, said.model, said.mirror)
         folder = scratch / str(place)
@@ -220,25 +230,30 @@ def _opened(stack: ExitStack, path: Path, own: bool, subject: str | None) -> _Pa
     return part._replace(labels=labels, dropped=dropped)
 
 
-def _made(claim: Output, parts: Sequence[_Part]) -> dict[str, Any]:
+def _made(claim: Output, parts: Sequence[_Part], *, any_segmenter: bool) -> dict[str, Any]:
     """A new gallery."""
     first, *others = parts
     kept = [_renumbered(first, [])]
     for part in others:
-        refuse_mixture(first.artifact, part.artifact)
+        refuse_mixture(first.artifact, part.artifact, any_segmenter=any_segmenter)
         before = [one.labels for one in kept]
         kept.append(_without_known(kept, _checked(kept, part, before)))
     return _written(claim, None, kept)
 
 
 def _added(
-    claim: Output, old: Artifact, parts: Sequence[_Part], remove: Sequence[str]
+    claim: Output,
+    old: Artifact,
+    parts: Sequence[_Part],
+    remove: Sequence[str],
+    *,
+    any_segmenter: bool,
 ) -> dict[str, Any]:
     """A gallery with other sequences than it had."""
     before = _without_people(old, remove)
     kept = [before]
     for part in parts:
-        refuse_mixture(old, part.artifact)
+        refuse_mixture(old, part.artifact, any_segmenter=any_segmenter)
         if not part.own and _enrolled_before(old, part.artifact) and not remove:
             _log.info("%s is done already: %s was enrolled before", claim.path, part.artifact.path)
             continue
@@ -364,7 +379,11 @@ def _written(claim: Output, old: Artifact | None, kept: Sequence[_Part]) -> dict
     refs = [InputRef(*part.artifact.ref()) for part in kept]
     names = sorted({name for part in kept for name in part.artifact.ignored})
     ignored = {name: sum(part.artifact.ignored.get(name, 0) for part in kept) for name in names}
-    provenance = Provenance(first.kind, first.parameters, first.dataset, first.seed, refs, ignored)
+    parameters = first.parameters
+    sections = [part.artifact.parameters.get(SEGMENTATION) for part in kept]
+    if any(section != sections[0] for section in sections):
+        parameters = {**parameters, SEGMENTATION: {"segmenter": "several"}}
+    provenance = Provenance(first.kind, parameters, first.dataset, first.seed, refs, ignored)
     before = None if old is None else old.labels
     with ArtifactWriter(claim, provenance) as writer:
         _copy(writer, kept)
@@ -407,11 +426,13 @@ def _enrolled_before(old: Artifact, more: Artifact) -> bool:
     return known.issuperset(more.labels.keys())
 
 
-def refuse_mixture(one: Artifact, other: Artifact) -> None:
+def refuse_mixture(one: Artifact, other: Artifact, *, any_segmenter: bool = False) -> None:
     """Raise unless two artefacts were made alike, so that distances mean something.
 
     What alike is, `gaitkit.gei.making` says. Of ready-made GEIs nobody can say it: two such of one
-    size pass, with a line of caution; and so do vectors from elsewhere that have one name.
+    size pass, with a line of caution; and so do vectors from elsewhere that have one name. Masks of
+    different segmenters are different, since part of what identifies is where a mask has holes;
+    `any_segmenter` lets them pass.
 
     Raises
     ------
@@ -424,7 +445,8 @@ def refuse_mixture(one: Artifact, other: Artifact) -> None:
             "what is of one kind can be compared.",
             hint="Embed the GEIs with the model behind the embeddings: gaitkit embed.",
         )
-    differing = making_differences(_how_made(one), _how_made(other))
+    made = _how_made(one), _how_made(other)
+    differing = making_differences(*made, any_segmenter=any_segmenter)
     if not differing:
         embedder = EmbedderInfo.of(one.parameters)
         if embedder is not None and not embedder.content_sha256:
@@ -444,6 +466,13 @@ def refuse_mixture(one: Artifact, other: Artifact) -> None:
         return
     name, here, there = differing[0]
     more = f" ({len(differing) - 1} more differ)" if len(differing) > 1 else ""
+    if not making_differences(*made, any_segmenter=True):
+        raise MixtureError(
+            f"The masks behind {one.path} and {other.path} were made differently: {name} is {here} "
+            f"in the one and {there} in the other{more}.",
+            hint="Segment both videos alike. With `any_segmenter=True` they are compared all the "
+            "same, and fewer people are found.",
+        )
     raise MixtureError(
         f"{one.path} and {other.path} were made differently: {name} is {here} in the one and "
         f"{there} in the other{more}.",

@@ -86,6 +86,7 @@ def identify(
     fpir: float | None = None,
     calibration: Path | str | None = None,
     explained: bool | None = None,
+    any_segmenter: bool = False,
     device: str = "cpu",
     threads: int | None = None,
 ) -> Identification:
@@ -115,6 +116,8 @@ def identify(
         Whether to leave everybody of the gallery out in turn, so that distances and the threshold
         can be explained (`Identification.own`). By default where the gallery has at most 2,000
         rows, or the threshold is found by that.
+    any_segmenter : bool
+        Compare masks of different segmenters, too.
     device, threads
         Where to compute; no influence on the result.
 
@@ -146,7 +149,7 @@ def identify(
     _check_options(given, top, feature, threshold, fpir, calibration)
     probes, gallery = (artifact_path(item, "identify") for item in (probes, gallery))
     with open_artifact(probes, COMPARED) as searched, open_artifact(gallery, COMPARED) as known:
-        refuse_mixture(known, searched)
+        refuse_mixture(known, searched, any_segmenter=any_segmenter)
         feature = own_feature(known) if feature is None else feature
         compared = _feature_of(feature, known)
         chosen = get_metric(own_metric(known, compared)) if given is None else given

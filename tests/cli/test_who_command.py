@@ -117,7 +117,7 @@ def test_from_folders_and_a_video_to_a_name_on_the_video(
     words = ("who", video, "--gallery", "colleagues.h5", "--annotate", "named.mp4", "--workers", 1)
     ran = gaitkit(*words)
     assert ran.stdout.startswith("door.mp4: bob, distance ")
-    assert "Wrote named.mp4: 12 frames." in ran.stderr
+    assert "Wrote named.mp4." in ran.stderr
     from gaitkit._opencv import cv2
 
     _, frame = cv2.VideoCapture("named.mp4").read()
