@@ -98,7 +98,7 @@ def _compared(summary: dict[str, Any]) -> str:
     """By what two of its sequences are compared, and what a new one has to go through."""
     parameters = summary["parameters"]
     steps = [
-        f"{what} {section.get('name', '')}".rstrip()
+        f"{what} {section.get('name', section.get('segmenter', ''))}".rstrip()
         for what, key in (("segmenter", "segmentation"), ("translator", "translator"))
         if isinstance(section := parameters.get(key), dict)
     ]
