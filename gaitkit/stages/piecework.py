@@ -58,6 +58,7 @@ __all__ = [
     "expanded_once",
     "finish_pieces",
     "frames_digest",
+    "made_on_the_way",
     "read_records",
     "refuse_changed",
     "same_source",
@@ -312,6 +313,11 @@ def work_through_frames(
         kind, parameters, source.name, None, inputs, dict(sorted(total.items()))
     )
     return FramesWorked(pieces, found, provenance)
+
+
+def made_on_the_way(source: FrameSource) -> dict[str, Any]:
+    """How a source's masks are made where it segments videos: parameters; empty where not."""
+    return source.made_by() if isinstance(source, Layout) else {}
 
 
 def claimed_output(output: Path | str, source: FrameSource, *, overwrite: bool) -> Output:
