@@ -53,7 +53,11 @@ _MAX_FILES = 100_000
 _FEW_FILES = 100  # Seen beside arrays until these are taken for the data.
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 _MANIFEST = "a manifest, a CSV file that begins with path,subject,condition,take,view"
-_SEGMENT = f"Videos are given one by one, person by person in a folder (anna/monday.mp4), or in {_MANIFEST}."
+_SEGMENT = (
+    "Videos are given one by one, person by person in a folder (anna/monday.mp4), or in "
+    + _MANIFEST
+    + "."
+)
 _SEQUENCE = re.compile(r"[^\W\d_]+[-_]?\d+")
 _SEQUENCE_OF_SOMEBODY = re.compile(r"[^-]+-[^\W\d_]+[-_]?\d+")
 _GEI_NAMES = (

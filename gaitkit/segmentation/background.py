@@ -42,7 +42,8 @@ _CELLS = 80
 _STEADY_PART, _STEADY_GREYS = 0.08, 6.0
 _FIELD_CELLS, _ROUNDS, _WHOLE_WEIGHT = 21, 2, 0.02
 # How dark a shadow makes: anywhere, and at the feet.
-_SOFT, _HARD, _NO_SHADOW = 0.72, 0.4, 0.985
+_SOFT, _HARD, _NO_SHADOW = 0.72, 0.52, 0.985
+_HULL_PART, _HIPS, _FAINTER = 0.05, 0.5, 0.85
 # How much the colour may change in a deep shadow, and in a faint one, where light of another colour
 # is left; greys.
 _SHADOW_COLOUR, _FAINT_COLOUR, _FAINT = 7.0, 15.0, 0.92
@@ -281,13 +282,27 @@ def _without_shadow(
     top, bottom = int(there[0]), int(there[-1])
     high = bottom - top + 1
     reach = max(3, round(_CLOSED * high) | 1)
-    # What the body has on both sides of it is of the body.
-    within = _closed(person, reach)
+    # What the body has on both sides of it is of the body: clothes of the wall's colour.
+    # Between the legs it is that only where it is no faint shadow.
     level = np.arange(rows)[:, None]
+    clothes = (_hull(person) > 0) & ((level < top + _HIPS * high) | (ratio < _FAINTER))
+    within = (_closed(person, reach) > 0) | clothes
     feet = top + _FEET * high
-    shadow = like & (within == 0) & ((ratio > _SOFT) | (level > feet))
+    shadow = like & ~within & ((ratio > _SOFT) | (level > feet))
     kept = np.where(shadow, 0, mask).astype(np.uint8)
     return _filled(kept, high)
+
+
+def _hull(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The convex hull of a mask without its specks."""
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    areas = [cv2.contourArea(contour) for contour in contours]
+    least = _HULL_PART * max(areas, default=0.0)
+    large = [one for one, area in zip(contours, areas, strict=True) if area >= least]
+    hull = np.zeros_like(mask)
+    if large:
+        cv2.fillConvexPoly(hull, cv2.convexHull(np.concatenate(large)), 255)
+    return hull
 
 
 def _closed(mask: NDArray[np.uint8], diameter: int) -> NDArray[np.uint8]:
