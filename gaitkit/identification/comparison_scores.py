@@ -217,4 +217,5 @@ def _left_open(
         close = (gap <= 2.0 * bound[:, None]) & (place < rows)[:, None]
         still_open |= close
         still_open[every, column] |= close.any(axis=1)
-    return np.nonzero(still_open)
+    found, columns = np.nonzero(still_open)
+    return found, columns
