@@ -294,10 +294,9 @@ def _silhouettes(given: GeiInput, how: HowMade, scratch: Path, making: Making) -
 def _geis(given: GeiInput, how: HowMade, scratch: Path, making: Making) -> Path:
     out = scratch / "gei.h5"
     said, section = how.parameters.get("gei"), how.parameters.get("silhouettes")
-    known = isinstance(said, Mapping) and "source" not in said
-    average = GeiOptions.from_parameters(said) if known and isinstance(said, Mapping) else None
-    if average is None:
-        average = GeiOptions()
+    average = GeiOptions()
+    if isinstance(said, Mapping) and "source" not in said:
+        average = GeiOptions.from_parameters(said)
     aligned = isinstance(given.source, Layout) and given.source.aligned
     if section is None and aligned and average.mirror == "track":
         # Silhouettes that are cut out and centred have no way across a picture.
