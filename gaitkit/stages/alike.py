@@ -70,7 +70,7 @@ class Making(NamedTuple):
     device : str
         Where a model computes.
     progress : callable or None
-        Called with the number of finished units and their total.
+        Called with the number of finished sequences and their total.
     """
 
     workers: int = 1
