@@ -152,6 +152,7 @@ class PeopleSampler(Sampler):
             self.people = len(rows)
         number = {name: index for index, name in enumerate(everybody)}
         self._number = torch.tensor([number[name] for name in self.subjects])
+        self._person = np.array([number[name] for name in named], dtype=np.int64)
         condition = labels.condition.astype(str)
         # Of each person the rows in groups, of which each is equally likely.
         self._groups = [
@@ -240,6 +241,19 @@ class GeiSampler(PeopleSampler):
         self._images = torch.from_numpy(np.ascontiguousarray(images)).to(device)
         self._augmentation = augmentation or Augmentation()
         self._dtype = dtype
+
+    def examples(self) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+        """All GEIs that are learned from; whose they are, and from where, as numbers.
+
+        Returns
+        -------
+        ndarray of uint8, shape (n, height, width)
+        ndarray of int64, shape (n,)
+            A number for each person who is drawn.
+        ndarray of int64, shape (n,)
+            A number for each view, or `UNKNOWN_VIEW`.
+        """
+        return self._images.cpu().numpy(), self._person, self._view.numpy()
 
     def draw(self, size: int) -> SetBatch:
         """A batch of GEIs, which moves the state on; its size is `people` times `each`."""

@@ -380,7 +380,14 @@ class Model(ABC, Generic[ConfigT]):
         if self.world.size == 1:
             return values
         values = {name: value.to(self.runtime.dtype, copy=True) for name, value in values.items()}
-        buffers = [buffer for network in self.networks.values() for buffer in network.buffers()]
+        buffers = [
+            buffer
+            for network in self.networks.values()
+            for part in network.modules()
+            # Of what no step moves, all processes have the same.
+            if not getattr(part, "fixed", False)
+            for buffer in part.buffers(recurse=False)
+        ]
         statistics = [buffer for buffer in buffers if buffer.is_floating_point()]
         self.world.average_([*values.values(), *statistics])
         return values
