@@ -136,8 +136,10 @@ def _view_scores(components: Floats, view: NDArray[np.int64], views: int) -> tup
             there[number] = True
             means[number] = some.mean(axis=0)
             within += (some - means[number]).T @ (some - means[number])
-    tell = np.linalg.solve(_shrunk(within / max(1, len(components)), _VIEW_SHRINKAGE), means.T)
-    bias = -0.5 * (means.T * tell).sum(axis=0)
+    tell: Floats = np.linalg.solve(
+        _shrunk(within / max(1, len(components)), _VIEW_SHRINKAGE), means.T
+    )
+    bias: Floats = -0.5 * (means.T * tell).sum(axis=0)
     tell[:, ~there], bias[~there] = 0.0, _NEVER
     return tell, bias
 
@@ -158,14 +160,15 @@ def _discriminants(
         some = columns(rows)
         products += some.T @ some
         np.add.at(sums, number[rows], some)
-    mean = sums.sum(axis=0) / total
+    mean: Floats = sums.sum(axis=0) / total
     means = sums / counts[:, None]
     centred = (means - mean) * np.sqrt(counts / total)[:, None]
     between = centred.T @ centred
     within = products / total - np.outer(mean, mean) - between
     count = min(values, len(counts) - 1, width)
-    _, axes = eigh(between, _shrunk(within, _SHRINKAGE), subset_by_index=(width - count, width - 1))
-    axes = axes[:, ::-1]
+    chosen = (width - count, width - 1)
+    found = eigh(between, _shrunk(within, _SHRINKAGE), subset_by_index=chosen)[1]
+    axes: Floats = np.asarray(found, dtype=np.float64)[:, ::-1]
     # An axis has no sign of its own: the first of its largest entries is positive.
     largest = np.abs(axes).argmax(axis=0)
     axes = axes * np.sign(axes[largest, np.arange(count)])

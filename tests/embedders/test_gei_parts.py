@@ -83,10 +83,30 @@ def test_views_that_are_told_apart_have_matrices_of_their_own() -> None:
 
 
 def test_the_map_is_a_quarter_as_high_and_the_width_that_of_a_walker() -> None:
-    network = GeiParts(device="cpu", subjects=2).network
+    network = GeiParts(device="cpu", subjects=2).networks["E"]
+    assert isinstance(network, EmbeddingNet)
     (found,) = network.maps(torch.zeros(2, 1, 64, 64))
     assert found.shape == (2, 128, 16, 11)
     assert network.embedding((found,)).shape == (2, 16, 128)
+
+
+def test_who_is_embedded_has_one_part_more() -> None:
+    network = GeiParts(device="cpu", subjects=2).network.eval()
+    found = network.maps(torch.zeros(2, 1, 64, 64))
+    assert [one.shape for one in found] == [(2, 128, 16, 11), (2, 128, 1, 1)]
+    assert network.embedding(found).shape == (2, 17, 128)
+    without = GeiParts(device="cpu", subjects=2, linear_weight=0.0)
+    assert len(without.network.eval().maps(torch.zeros(2, 1, 64, 64))) == 1
+    assert without.parts == 16
+
+
+def test_all_parts_are_on_balls_and_the_last_ones_is_as_large_as_its_weight() -> None:
+    model = fitted()
+    found = model.embed(drawn_geis("xyz"))
+    lengths = np.linalg.norm(found, axis=2)
+    np.testing.assert_allclose(lengths[:, :4], 1.0, atol=1e-5)
+    # 0.4 of what the four parts weigh together.
+    np.testing.assert_allclose(lengths[:, 4], 0.4 * 4, atol=1e-5)
 
 
 def test_columns_at_both_sides_are_cut_off() -> None:
@@ -219,7 +239,7 @@ def test_it_learns_who_is_who_and_not_how_bright_the_light_was() -> None:
 def test_an_embedding_depends_on_nothing_beside_it() -> None:
     model, geis = fitted(), drawn_geis("abcdefgh", seed=2)
     whole = model.embed(geis)
-    assert whole.shape == (len(geis), 4, 3)
+    assert whole.shape == (len(geis), 5, 3)
     assert whole.dtype == np.float32
     alone = np.concatenate([model.embed(geis.images[row : row + 1]) for row in range(3)])
     assert np.array_equal(alone, whole[:3])
@@ -227,7 +247,7 @@ def test_an_embedding_depends_on_nothing_beside_it() -> None:
 
 
 def test_no_geis_have_no_embeddings() -> None:
-    assert fitted().embed(np.zeros((0, 16, 16), dtype=np.uint8)).shape == (0, 4, 3)
+    assert fitted().embed(np.zeros((0, 16, 16), dtype=np.uint8)).shape == (0, 5, 3)
 
 
 def test_a_file_gives_the_same_embeddings(tmp_path: Path) -> None:
@@ -344,7 +364,7 @@ def test_single_sequences_with_a_view_are_embedded_as_any() -> None:
     geis = GeiSet(
         np.zeros((1, 16, 16), dtype=np.uint8), Labels.from_keys([SequenceKey("z", "nm", 1, 0.0)])
     )
-    assert fitted().embed(geis).shape == (1, 4, 3)
+    assert fitted().embed(geis).shape == (1, 5, 3)
 
 
 def test_a_loss_of_the_distance_as_it_is_compared() -> None:

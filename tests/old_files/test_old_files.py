@@ -239,15 +239,16 @@ def test_a_finished_model_is_trained_on(
         assert artifact.dataset == "synthetic-0"
 
 
-def test_an_embedder_of_the_first_form_embeds_as_it_did(
-    gaitkit: Callable, old: Callable, tmp_path: Path
+@pytest.mark.parametrize("forms", ["first_forms", "second_forms"])
+def test_an_embedder_of_a_former_form_embeds_as_it_did(
+    gaitkit: Callable, old: Callable, tmp_path: Path, forms: str
 ) -> None:
-    geis, model = old("0.1", "gei.h5"), old("first_forms", "gei-parts.h5")
+    geis, model = old("0.1", "gei.h5"), old(forms, "gei-parts.h5")
     ran = gaitkit("embed", geis, "--model", model, "-o", tmp_path / "out.h5", "--device", "cpu")
     assert ran.code == 0, ran.stderr
     with open_artifact(tmp_path / "out.h5", "embedding") as artifact:
         vectors = artifact.read("vectors")
-    told = Path(__file__).parent / "first_forms" / "expected.json"
+    told = Path(__file__).parent / forms / "expected.json"
     expected = json.loads(told.read_text("utf-8"))["gei-parts"]
     np.testing.assert_allclose(vectors.mean((1, 2)), expected["means"], rtol=0, atol=1e-5)
     np.testing.assert_allclose(vectors[0], expected["first"], rtol=0, atol=1e-5)

@@ -45,7 +45,7 @@ class LinearPart(nn.Module):
 
     ``c = (image - mean) @ components``; ``share = softmax(c @ tell + bias)``; ``out = c @ shared +
     sum over v of share[v] * (c[:changing] @ change[v]) - offset``, divided by its length. What the
-    numbers are is computed once, from all training images, by `gaitkit.embedders.linear.fit_linear`;
+    numbers are is computed once, from all training images (`gaitkit.embedders.linear.fit_linear`);
     before that the part is 0.
 
     Parameters
@@ -54,6 +54,13 @@ class LinearPart(nn.Module):
         Of the matrices.
     """
 
+    mean: torch.Tensor
+    components: torch.Tensor
+    shared: torch.Tensor
+    offset: torch.Tensor
+    tell: torch.Tensor
+    bias: torch.Tensor
+    change: torch.Tensor
     fixed = True
     """Nothing in a training moves the buffers: all processes have the same ones."""
 

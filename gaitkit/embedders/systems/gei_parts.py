@@ -29,7 +29,7 @@ from gaitkit.embedders.networks.parts import (
     strips,
 )
 from gaitkit.embedders.networks.residual import Residual
-from gaitkit.embedders.sampling import GeiSampler
+from gaitkit.embedders.sampling import GeiSampler, PeopleSampler
 from gaitkit.errors import OptionError
 from gaitkit.training.config import network_form, setting
 from gaitkit.training.schedules import one_cycle
@@ -207,15 +207,15 @@ class GeiParts(GeiEmbedder[GeiPartsConfig]):
         """One cycle."""
         return one_cycle(step, iterations)
 
-    def meet(self, sampler: GeiSampler, iterations: int) -> None:
+    def meet(self, sampler: PeopleSampler, iterations: int) -> None:
         """Compute the part that discriminant analysis gives from all GEIs that are learned from."""
         super().meet(sampler, iterations)
         linear = cast(GeiPartsNet, self.networks["E"]).linear
         if linear is None:
             return
-        fit_linear(linear, *sampler.examples())
+        fit_linear(linear, *cast(GeiSampler, sampler).examples())
         for network in self.networks.values():
-            cast(nn.Module, network.linear).load_state_dict(linear.state_dict())
+            cast(LinearPart, network.linear).load_state_dict(linear.state_dict())
 
     @property
     def parts(self) -> int:
