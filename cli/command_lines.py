@@ -141,6 +141,8 @@ def _told(key: str, value: Any) -> Any:
         return not value
     if key == "config":
         return [f"{name}={','.join(_texts(setting))}" for name, setting in value.items()]
+    if key == "weights" and isinstance(value, list | tuple):
+        return ",".join(_texts(value))
     return value
 
 

@@ -13,6 +13,20 @@ if TYPE_CHECKING:
     from gaitkit.protocols import Protocol
 
 
+def _numbers(
+    context: click.Context, parameter: click.Parameter, text: str | None
+) -> tuple[float, ...] | None:
+    """Numbers with commas between them."""
+    if text is None:
+        return None
+    try:
+        return tuple(float(item) for item in text.split(","))
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is not numbers with commas between them, such as 0.9,0.1."
+        ) from None
+
+
 @click.command("evaluate", short_help="Identify people across views.")
 @click.argument("geis", type=options.INPUT_FILE, nargs=-1, required=True)
 @click.option(
@@ -43,6 +57,13 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Match the given artefacts together instead of side by side: their normalised distances "
     "are added, with weights from the training people.",
+)
+@click.option(
+    "--weights",
+    metavar="W,W,…",
+    callback=_numbers,
+    help="With --fuse: how much each artefact weighs, such as 0.9,0.1. The training people would "
+    "weigh a model too much that was trained on them.",
 )
 @click.option(
     "--count-failures",
@@ -95,6 +116,7 @@ def command(
     metrics: tuple[str, ...],
     k: int,
     fuse: bool,
+    weights: tuple[float, ...] | None,
     count_failures: bool,
     rounding: str,
     rank_by: str,
@@ -124,6 +146,8 @@ def command(
         )
     if fuse and len(geis) < 2:
         raise click.UsageError("--fuse puts several GEI artefacts together; there is one only.")
+    if weights is not None and not fuse:
+        raise click.UsageError("--weights are those of --fuse, which was not given.")
     if answers is not None and len(geis) > 1 and not fuse:
         raise click.UsageError("--answers are of one input; give one GEIS, or fuse them.")
     wrote = None if output is None else console.writing(output)
@@ -133,6 +157,7 @@ def command(
         for result in evaluate(
             path,
             fuse_with=others,
+            weights=weights,
             k=k,
             count_failures=count_failures,
             rounding=rounding,

@@ -7,7 +7,7 @@ new. Where each artefact has a metric of its own, an embedding beside images, th
 (`gaitkit.identification.metrics.sum_of_metrics`). The weights are those with which the training
 people are told apart best; nobody else has an influence on them. A translator or embedder has seen
 the training people, so that its share tends to be flattered; and LDA has learned to tell just them
-apart, so that its parts get equal weights.
+apart, so that its parts get equal weights. Weights that were found on other people can be given.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.arguments import number
 from gaitkit.artifacts import Artifact
 from gaitkit.errors import MixtureError, OptionError, ProtocolError
 from gaitkit.identification.crossview import mean_rank1
@@ -28,7 +29,7 @@ from gaitkit.identification.metrics import METRICS, Metric, sum_of_metrics
 from gaitkit.labels import Labels
 from gaitkit.protocols import Split
 
-__all__ = ["Fusion", "check_same_sequences", "fit_fusion", "for_metric", "fuse"]
+__all__ = ["Fusion", "check_same_sequences", "fit_fusion", "for_metric", "fuse", "shares"]
 
 _log = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ def fit_fusion(
     *,
     metric: Metric | Sequence[Metric],
     weigh: bool = True,
+    weights: Sequence[float] | None = None,
     seed: int = 0,
     threads: int | None = None,
 ) -> Fusion:
@@ -103,6 +105,8 @@ def fit_fusion(
         How distance is measured; of several, that of each artefact.
     weigh : bool
         Choose the weights; otherwise all are equal.
+    weights : sequence of float, optional
+        These, divided by their sum.
     seed : int
         Of the pairs behind the scales, and of the probes where there are very many.
     threads : int, optional
@@ -135,6 +139,8 @@ def fit_fusion(
     if not all(np.isfinite(scale) and scale > 0 for scale in scales):
         raise ProtocolError("The training people are all equal in one of the fused artefacts.")
     count = len(parts)
+    if weights is not None:
+        return Fusion(shares(weights, count), scales)
     even = Fusion((1.0 / count,) * count, scales)
     probe = np.flatnonzero(~gallery & ~np.isnan(labels.view))
     probe = np.sort(random.permutation(probe)[:_PROBES])
@@ -150,6 +156,35 @@ def fit_fusion(
         if rate > best_rate:
             best, best_rate = fusion, rate
     return best
+
+
+def shares(weights: Sequence[float], count: int) -> tuple[float, ...]:
+    """Weights that add up to 1.
+
+    Raises
+    ------
+    OptionError
+        They are not as many as the artefacts, not numbers from 0 on, or all 0.
+
+    Examples
+    --------
+    >>> shares([3, 1], 2)
+    (0.75, 0.25)
+    """
+    given = [number(weight, "weights") for weight in weights]
+    if len(given) != count:
+        raise OptionError(
+            f"`weights` must be one for each of the {count} fused artefacts, got {len(given)}.",
+            hint="Give them in the order of the artefacts, such as 0.75 and 0.25 for two.",
+        )
+    total = sum(given)
+    if min(given) < 0 or not 0 < total < np.inf:
+        raise OptionError(
+            f"`weights` must be 0 or more, and one of them above 0, got "
+            f"{', '.join(f'{weight:g}' for weight in given)}."
+        )
+    # Those that add up to 1 already stay what they are, to the last bit.
+    return tuple(given) if abs(total - 1.0) < 1e-9 else tuple(weight / total for weight in given)
 
 
 def fuse(parts: Sequence[NDArray[Any]], fusion: Fusion, metric: Metric) -> NDArray[Any]:
@@ -222,6 +257,7 @@ def for_metric(
     *,
     used: NDArray[np.bool_],
     weigh: bool = True,
+    weights: Sequence[float] | None = None,
     seed: int = 0,
     threads: int | None = None,
 ) -> tuple[NDArray[Any], Fusion | None, Metric]:
@@ -239,7 +275,7 @@ def for_metric(
         How distance will be measured; of several, that of each artefact.
     used : ndarray of bool, shape (n,)
         Rows that are compared or fitted on.
-    weigh, seed, threads
+    weigh, weights, seed, threads
         As for `fit_fusion`.
 
     Returns
@@ -261,11 +297,13 @@ def for_metric(
         np.asarray(gallery, dtype=bool),
         metric=metrics,
         weigh=weigh,
+        weights=weights,
         seed=seed,
         threads=threads,
     )
-    shares = ", ".join(f"{weight:g}" for weight in fusion.weights)
-    _log.info("fused with the weights %s%s", shares, weigh * ", chosen on the training people")
+    told = ", ".join(f"{weight:g}" for weight in fusion.weights)
+    chosen = ", chosen on the training people" if weigh and weights is None else ""
+    _log.info("fused with the weights %s%s", told, chosen)
     fused, measured = _joined([part[used] for part in parts], fusion, metrics)
     out = np.zeros((len(labels), fused.shape[1]), dtype=fused.dtype)
     out[used] = fused

@@ -36,7 +36,7 @@ from gaitkit.identification.features import (
     parts_of,
     vector_columns,
 )
-from gaitkit.identification.fusion import check_same_sequences, for_metric
+from gaitkit.identification.fusion import check_same_sequences, for_metric, shares
 from gaitkit.identification.metrics import Metric, get_metric
 from gaitkit.identification.quality import QualityTable, translation_quality
 from gaitkit.identification.results import ResultsProvenance, write_results
@@ -65,6 +65,7 @@ def evaluate(
     gallery_view: float | None = None,
     truth: Path | str | None = None,
     fuse_with: Sequence[Path | str] | Path | str = (),
+    weights: Sequence[float] | None = None,
     k: int = 1,
     count_failures: bool = False,
     rounding: str = "none",
@@ -99,6 +100,10 @@ def evaluate(
     fuse_with : path-like or sequence of path-like
         Artefacts of the same sequences, whose normalised distances are added, see
         `gaitkit.identification.fusion`; by default each by its own feature and metric.
+    weights : sequence of float, optional
+        Of `path` and of those it is fused with, in this order; by default those with which the
+        training people are told apart best. A model that was trained on them tells just them apart
+        better than anybody else: where one is among the fused, say what it is to weigh.
     k : int
         Nearest gallery rows that vote, 1 to 1000; 1 is the nearest neighbour.
     count_failures : bool
@@ -153,6 +158,10 @@ def evaluate(
     fused = fuse_with if isinstance(fuse_with, Iterable) else [fuse_with]
     fused = [fuse_with] if isinstance(fuse_with, str) else list(fused)
     paths = [artifact_path(item, "evaluate") for item in (path, *fused)]
+    if weights is not None:
+        if not fused:
+            raise OptionError("`weights` are of fused artefacts; there is one only.")
+        weights = shares(weights, len(paths))
     truth = None if truth is None else artifact_path(truth, "`truth`")
     read = [*paths, *([] if truth is None else [truth])]
     claim = None if output is None else Output(output, overwrite=overwrite, inputs=read)
@@ -227,6 +236,7 @@ def evaluate(
                     [_metric_of(item, its, chosen) for item, its in columns],
                     used=used,
                     weigh=not any(its.learns_people for _, its in columns),
+                    weights=weights,
                     seed=seed,
                     threads=threads,
                 )

@@ -58,6 +58,11 @@ def test_every_alias_is_needed_and_leads_somewhere() -> None:
             {"path": "a.h5", "fuse_with": ["b.h5"], "metrics": ["cosine", "manhattan"]},
             "evaluate a.h5 b.h5 --fuse --metric cosine --metric manhattan",
         ),
+        (
+            "evaluate",
+            {"path": "a.h5", "fuse_with": ["b.h5"], "weights": [0.75, 0.25]},
+            "evaluate a.h5 b.h5 --fuse --weights 0.75,0.25",
+        ),
         ("evaluate", {"path": "a.h5", "probe_view": 54.0}, "evaluate a.h5 --probe-view 54"),
         ("make_gei", {"source": "F", "drop_cut": True, "size": (64, 64)}, "make-gei F"),
         (

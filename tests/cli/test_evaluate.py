@@ -77,10 +77,44 @@ def test_artefacts_are_fused_or_side_by_side(gaitkit: Callable, tmp_path: Path) 
     assert len(json.loads(gaitkit("evaluate", one, other, "--json").stdout)["results"]) == 2
 
 
+def test_fused_artefacts_weigh_what_they_are_told_to(gaitkit: Callable, tmp_path: Path) -> None:
+    one, other = write(tmp_path / "one.h5"), write(tmp_path / "other.h5", seed=1)
+    ran = gaitkit("evaluate", one, other, "--fuse", "--weights", "3,1", "--json")
+    assert ran.code == 0, ran.stderr
+    result = json.loads(ran.stdout)
+    assert result["fusion"]["weights"] == [0.75, 0.25]
+    assert "chosen on the training people" not in ran.stderr
+    # An artefact without weight is as if it were not there.
+    alone = json.loads(gaitkit("evaluate", one, "--json").stdout)
+    ran = gaitkit("evaluate", one, other, "--fuse", "--weights", "1,0", "--json")
+    result = json.loads(ran.stdout)
+    assert result["rank1_percent"] == alone["rank1_percent"]
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ("1", "one for each of the 2 fused artefacts, got 1"),
+        ("1,-1", "must be 0 or more"),
+        ("0,0", "one of them above 0"),
+        ("1,inf", "must be a number"),
+        ("a,b", "not numbers with commas"),
+    ],
+)
+def test_weights_that_are_none_are_refused(
+    gaitkit: Callable, tmp_path: Path, weights: str, message: str
+) -> None:
+    one, other = write(tmp_path / "one.h5"), write(tmp_path / "other.h5", seed=1)
+    ran = gaitkit("evaluate", one, other, "--fuse", "--weights", weights)
+    assert ran.code == 2
+    assert message in " ".join(ran.stderr.split())
+
+
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
         (["--fuse"], 2, "there is one only"),
+        (["--weights", "1,2"], 2, "those of --fuse"),
         (["--k", 0], 2, "--k"),
         (["--feature", "embedding"], 2, "pixels, pca, lda"),
         (["--rounding", "up"], 2, "--rounding"),

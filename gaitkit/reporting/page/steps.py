@@ -469,6 +469,8 @@ def _evaluate(
     split, view = result.split, result.labels.view
     chosen: dict[str, Any] = {
         "fuse_with": [source.evaluated for source in others],
+        # Whoever chose them: the same ones give the same results.
+        "weights": None if result.fusion is None else list(result.fusion.weights),
         "protocol": protocol,
         "features": _unless_own([feature for feature, _ in pairs], _own_features(sources)),
         "metrics": _asked_metrics(pairs, sources),
