@@ -35,6 +35,7 @@ from gaitkit.labels import Labels, SequenceKey, is_direction
 from gaitkit.outputs import Output
 from gaitkit.parallel import Progress
 from gaitkit.printable import LETTERS, printable, quoted
+from gaitkit.segmentation.options import SegmentOptions
 from gaitkit.stages.evaluate import COMPARED, artifact_path
 
 __all__ = ["enrol", "refuse_mixture"]
@@ -76,7 +77,7 @@ def enrol(
     view: float | None = None,
     model: Path | str | None = None,
     mirror: Mirror = "track",
-    segmenter: str = "background",
+    segmenter: str | SegmentOptions = "background",
     any_segmenter: bool = False,
     workers: int = 1,
     device: str = "auto",
@@ -109,9 +110,9 @@ def enrol(
     mirror : {"none", "view", "track"}
         Of a new gallery that is made of videos or frames: by default everybody is turned to walk
         to the right.
-    segmenter : str
+    segmenter : str or SegmentOptions
         How people are found in videos that are not of masks: ``background``, or the file of a
-        network.
+        network; or that, and which part of the videos is looked at, and how they are turned.
     any_segmenter : bool
         Take walks whose masks another segmenter made; the gallery then says that it is mixed.
     workers, device, progress
@@ -173,7 +174,7 @@ class _Given(NamedTuple):
     view: float | None
     model: Path | None
     mirror: Mirror
-    segmenter: str
+    segmenter: str | SegmentOptions
 
 
 def _prepared(
