@@ -355,8 +355,8 @@ fpir = click.option(
     "--fpir",
     type=float,
     metavar="RATE",
-    help="Choose the threshold that at most this share of strangers passes, 0.2 for one in five: "
-    "found in the gallery itself, each of its people left out in turn, or in --calibration.",
+    help="Choose the threshold that at most this share of strangers' walks passes, 0.2 for one in "
+    "five: found in the gallery itself, each of its people left out in turn, or in --calibration.",
 )
 calibration = click.option(
     "--calibration",
