@@ -10,7 +10,7 @@ from typing import NamedTuple
 from gaitkit.arguments import as_path
 from gaitkit.artifacts import open_artifact
 from gaitkit.datasets.recordings import Recordings, is_video
-from gaitkit.errors import OptionError
+from gaitkit.errors import OptionError, called_as
 from gaitkit.identification.gallery import Answer, Identification
 from gaitkit.identification.metrics import Metric
 from gaitkit.parallel import Progress
@@ -127,18 +127,19 @@ def who(
                 given = given if masks is None else input_of(masks, name="searched")
             how = how_made(known, model)
             made = made_alike(given, how, Path(scratch), Making(workers, device, progress))
-        found = identify(
-            made,
-            gallery,
-            top=top,
-            metric=metric,
-            threshold=threshold,
-            fpir=fpir,
-            calibration=calibration,
-            explained=True,
-            any_segmenter=any_segmenter,
-            threads=threads,
-        )
+        with called_as({made: source}):
+            found = identify(
+                made,
+                gallery,
+                top=top,
+                metric=metric,
+                threshold=threshold,
+                fpir=fpir,
+                calibration=calibration,
+                explained=True,
+                any_segmenter=any_segmenter,
+                threads=threads,
+            )
         if annotate is not None and masks is not None:
             annotate_people(source, masks, found.answers, annotate, options, overwrite=overwrite)
         elif annotate is not None:
