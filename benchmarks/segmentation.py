@@ -26,7 +26,7 @@ from gaitkit.stages.make_gei import make_gei
 from gaitkit.walkers import WalkerOptions, render_sequence
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from filmed_walkers import filmed, wall, written  # noqa: E402
+from filmed_walkers import filmed, wall, written
 
 WALKS = (("nm", 1), ("nm", 2), ("nm", 3), ("bg", 1), ("cl", 1))
 """The first two are enrolled, the others are searched."""
@@ -142,7 +142,7 @@ def _write_long(path: Path, frames: int, rate: float) -> int:
     # What walks is drawn small and enlarged: how it looks is no matter here.
     options = WalkerOptions(subjects=2, frames=60, noise=0, takes={"nm": 1}, views=(90.0, 270.0))
     ways = [
-        [picture for picture in filmed([render_sequence(options, person, "nm", 1, view)])]
+        list(filmed([render_sequence(options, person, "nm", 1, view)]))
         for person, view in ((0, 90.0), (1, 270.0))
     ]
     empty = np.clip(wall(), 0, 255).astype(np.uint8)
