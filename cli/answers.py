@@ -10,7 +10,7 @@ from gaitkit.cli import console
 if TYPE_CHECKING:
     from gaitkit.identification.figures.binomial import Share
     from gaitkit.identification.gallery import Candidate, Identification
-    from gaitkit.identification.own_distances import OwnDistances
+    from gaitkit.identification.own_distances import OwnDistances, OwnRates
     from gaitkit.labels import SequenceKey
 
 __all__ = ["answers_json", "explain", "key_json"]
@@ -34,10 +34,10 @@ def explain(found: Identification) -> None:
         if own is not None:
             _explain_threshold(own, found.threshold)
     if own is not None and found.answers:
-        both = " of 10 walks of one person (own) and" if len(own.mated) else ""
+        both = "one person (own) and of 10 of " if len(own.mated) else ""
         console.say(
-            f"“nearer” says how many{both} of 10 people who are not enrolled (strangers) come "
-            "nearer than this distance: a hint, never proof."
+            f"“nearer” says how many of 10 walks of {both}people who are not enrolled (strangers) "
+            "come nearer than this distance: a hint, never proof."
         )
 
 
@@ -51,18 +51,38 @@ def _explain_threshold(own: OwnDistances, threshold: float) -> None:
     rates = own.rates(threshold)
     strangers, missed = rates
     text = (
-        f"At this threshold {_of(strangers)} strangers would be named ({strangers.interval}; each "
-        "person of the gallery left out in turn"
+        f"At this threshold {_of(strangers)} walks of strangers would be named "
+        f"({strangers.interval}; each person of the gallery left out in turn"
     )
-    text += f", {strangers.of:,} drawn of {own.people:,})" if own.is_sample else ")"
+    text += f", {own.left_out:,} drawn of {own.people:,})" if own.is_sample else ")"
     if missed is not None:
         text += f", and {_of(missed)} walks of enrolled people would not get their name "
         text += f"({missed.interval})"
     console.say(f"{text}.")
+    _offer_nearer(own, rates)
     if missed is None:
         console.say("Nobody has two walks in it: enrol more of each to see how many are missed.")
-    elif strangers.of < _ENOUGH_PEOPLE:
+    elif own.left_out < _ENOUGH_PEOPLE:
         console.say("Enrol more walks to miss fewer, and more people to be surer of strangers.")
+
+
+def _offer_nearer(own: OwnDistances, rates: OwnRates) -> None:
+    """Say where a nearer threshold names fewer strangers and misses no more walks."""
+    missed = rates.false_negative
+    nearest = own.farthest_found
+    if missed is None or nearest is None:
+        return
+    nearer = float(f"{nearest:.3g}")
+    if nearer < nearest:
+        nearer = float(f"{nearest * 1.005:.3g}")
+    there = own.rates(nearer)
+    if there.false_negative is None or there.false_negative.number > missed.number:
+        return
+    if there.false_positive.number < rates.false_positive.number:
+        console.say(
+            f"--threshold {nearer:g} would name fewer, {_of(there.false_positive)}, and miss no "
+            "more of these."
+        )
 
 
 def _of(share: Share) -> str:
@@ -101,7 +121,8 @@ def _own(found: Identification) -> Mapping[str, Any]:
     if own is None:
         return {}
     told: dict[str, Any] = {
-        "people_left_out": len(own.non_mated),
+        "people_left_out": own.left_out,
+        "walks_of_people_left_out": len(own.non_mated),
         "walks_searched_among_others": len(own.mated),
         "least_fpir": own.least_rate,
     }

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from gaitkit.cli import console, options
+from gaitkit.cli.frames import segmentation_of
 from gaitkit.printable import LETTERS, printable
 
 _CONSENT = (
@@ -46,7 +47,7 @@ _CONSENT = (
     help="Of a new gallery that is made of videos or frames: track turns everybody to walk to the "
     "right, and probes alike.",
 )
-@options.segmenter
+@options.segmentation_options
 @options.any_segmenter
 @options.workers
 @options.device
@@ -65,6 +66,7 @@ def command(gallery: Path, new: tuple[Path, ...], as_json: bool, **how: Any) -> 
 
     if not new and not how["remove"]:
         raise click.UsageError("Give NEW walks, or somebody to --remove.")
+    how["segmenter"] = segmentation_of(how)
     with console.progress("enroll", "sequences") as progress:
         done = enrol(gallery, *new, progress=progress, **how)
     if as_json:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gaitkit.datasets.segmented import VideoReading
     from gaitkit.datasets.sources import FrameSource, Layout
     from gaitkit.dropped import DroppedRow
+    from gaitkit.segmentation.options import SegmentOptions
     from gaitkit.stages.normalize import StageSummary
 
 __all__ = [
@@ -29,9 +30,22 @@ __all__ = [
     "reading_of",
     "refuse_unused_reading",
     "report_stage",
+    "segmentation_of",
     "silhouette_fields",
     "telling_dropped",
 ]
+
+_SEGMENTATION = (
+    "segmenter",
+    "from_s",
+    "to_s",
+    "max_frames",
+    "rotate",
+    "min_height_px",
+    "input_size",
+    "input_range",
+    "channel",
+)
 
 manifest_option = click.option(
     "--manifest",
@@ -234,25 +248,35 @@ def average_fields(values: dict[str, Any]) -> dict[str, Any]:
     return fields if min_frames is None else fields | {"min_frames": min_frames}
 
 
+def segmentation_of(values: dict[str, Any]) -> SegmentOptions:
+    """How videos are segmented, taken out of a command's values (`segmentation_options`)."""
+    from gaitkit.segmentation.options import SegmentOptions
+
+    taken = {name: values.pop(name) for name in _SEGMENTATION}
+    return SegmentOptions(**{**taken, "rotate": int(taken["rotate"])})
+
+
 def reading_of(values: dict[str, Any]) -> VideoReading:
     """How videos are read, taken out of a command's values (`video_options`)."""
     from gaitkit.datasets.segmented import VideoReading
-    from gaitkit.segmentation.options import SegmentOptions
 
-    options = SegmentOptions(segmenter=values.pop("segmenter"), rotate=int(values.pop("rotate")))
+    options = segmentation_of(values)
     return VideoReading(options, values.pop("subject"), values.pop("view")).checked()
 
 
 def refuse_unused_reading(source: Layout | None) -> None:
     """Raise where something was said about videos of people, and there is none to segment."""
+    if source is not None and source.first_video() is not None:
+        return
     ctx = click.get_current_context()
+    spelled = {option.name: max(option.opts, key=len) for option in ctx.command.params}
     said = [
-        f"--{name}"
-        for name in ("segmenter", "subject", "view", "rotate")
+        spelled[name]
+        for name in (*_SEGMENTATION, "subject", "view")
         if ctx.get_parameter_source(name)
         in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
     ]
-    if said and (source is None or source.first_video() is None):
+    if said:
         raise click.UsageError(
             f"{' and '.join(said)} {'is' if len(said) == 1 else 'are'} about videos, and this "
             "input is none.",

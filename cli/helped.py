@@ -45,6 +45,8 @@ EXAMPLES = {
 _GROUPS = {
     "Input": "manifest layout input_kind name source array axes dataset also protocol geis models "
     "gallery calibration truth subjects frames views noise equal_bodies people",
+    "Videos": "segmenter any_segmenter view subject from_s to_s max_frames rotate min_height_px "
+    "input_size input_range channel",
     "Silhouettes": "alignment size keep_cut keep_off_trend invert",
     "Average": "mirror cycles min_frames",
     "Comparison": "feature features metric metrics k fuse count_failures rounding rank_by "

@@ -33,6 +33,7 @@ __all__ = [
     "protocol",
     "restart",
     "seed",
+    "segmentation_options",
     "silhouette_options",
     "verbosity",
     "video_options",
@@ -354,8 +355,8 @@ fpir = click.option(
     "--fpir",
     type=float,
     metavar="RATE",
-    help="Choose the threshold that at most this share of strangers passes, 0.2 for one in five: "
-    "found in the gallery itself, each of its people left out in turn, or in --calibration.",
+    help="Choose the threshold that at most this share of strangers' walks passes, 0.2 for one in "
+    "five: found in the gallery itself, each of its people left out in turn, or in --calibration.",
 )
 calibration = click.option(
     "--calibration",
@@ -424,30 +425,70 @@ class _SegmenterName(click.ParamType):  # type: ignore[type-arg]  # generic in t
         return "background|MODEL.tflite|MODEL.onnx"
 
 
-segmenter = click.option(
-    "--segmenter",
-    type=_SegmenterName(),
-    default="background",
-    help="How people in a video are found: by the background of a fixed camera, or by a network.",
+def segmentation_options(command: Function) -> Function:
+    """How people are found in a video, and which part of it is looked at: `SegmentOptions`."""
+    for decorate in reversed(_SEGMENTATION):
+        command = decorate(command)
+    return command
+
+
+_SEGMENTATION = (
+    click.option(
+        "--segmenter",
+        type=_SegmenterName(),
+        default="background",
+        help="How people in a video are found: by the background of a fixed camera, or by a "
+        "network.",
+    ),
+    click.option("--from", "from_s", type=float, default=0.0, help="Where to begin, seconds."),
+    click.option("--to", "to_s", type=float, help="Where to end, seconds.  [default: the end]"),
+    click.option(
+        "--max-frames",
+        type=click.IntRange(min=1),
+        help="End after so many frames.  [default: all]",
+    ),
+    click.option(
+        "--rotate",
+        type=click.Choice(["0", "90", "180", "270"]),
+        default="0",
+        help="Turn the pictures of a video clockwise, beyond what the video itself says.",
+    ),
+    click.option(
+        "--min-height",
+        "min_height_px",
+        type=click.IntRange(min=8),
+        default=20,
+        help="Pass over people who are lower, pixels.",
+    ),
+    click.option(
+        "--input-size",
+        type=(click.IntRange(16, 2048), click.IntRange(16, 2048)),
+        metavar="H W",
+        help="Size of a network's input, where its file does not say it.",
+    ),
+    click.option(
+        "--input-range",
+        type=click.Choice(["0..1", "-1..1", "0..255"]),
+        help="What a network takes for black and white.  [default: 0..1; -1..1 for ONNX]",
+    ),
+    click.option(
+        "--channel",
+        type=click.IntRange(min=0),
+        help="Which channel of a network's output is the person.  [default: the last]",
+    ),
 )
 
 
 def video_options(command: Function) -> Function:
     """What is asked about videos of people."""
     for decorate in (
-        click.option(
-            "--rotate",
-            type=click.Choice(["0", "90", "180", "270"]),
-            default="0",
-            help="Turn the pictures of a video clockwise, beyond what the video itself says.",
-        ),
+        segmentation_options,
         click.option(
             "--view",
             type=float,
             help="From where a video was recorded, degrees.  [default: unknown]",
         ),
         click.option("--subject", help="Whom a video shows.  [default: the file's name]"),
-        segmenter,
     ):
         command = decorate(command)
     return command

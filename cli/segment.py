@@ -15,36 +15,8 @@ from gaitkit.cli.frames import reading_of, report_stage, telling_dropped
 @click.argument("video", type=options.INPUT_FILE)
 @options.output("The masks artefact to write.")
 @options.video_options
-@click.option("--from", "from_s", type=float, default=0.0, help="Where to begin, seconds.")
-@click.option("--to", "to_s", type=float, help="Where to end, seconds.  [default: the end]")
-@click.option(
-    "--max-frames", type=click.IntRange(min=1), help="End after so many frames.  [default: all]"
-)
 @click.option(
     "--min-frames", type=click.IntRange(min=1), default=10, help="Drop passes of fewer frames."
-)
-@click.option(
-    "--min-height",
-    "min_height_px",
-    type=click.IntRange(min=8),
-    default=20,
-    help="Pass over people who are lower, pixels.",
-)
-@click.option(
-    "--input-size",
-    type=(click.IntRange(16, 2048), click.IntRange(16, 2048)),
-    metavar="H W",
-    help="Size of a network's input, where its file does not say it.",
-)
-@click.option(
-    "--input-range",
-    type=click.Choice(["0..1", "-1..1", "0..255"]),
-    help="What a network takes for black and white.  [default: 0..1; -1..1 for ONNX]",
-)
-@click.option(
-    "--channel",
-    type=click.IntRange(min=0),
-    help="Which channel of a network's output is the person.  [default: the last]",
 )
 @click.option(
     "--preview",

@@ -9,6 +9,7 @@ import click
 
 from gaitkit.cli import console, options
 from gaitkit.cli.answers import answers_json, explain
+from gaitkit.cli.frames import segmentation_of
 from gaitkit.printable import printable
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     help="Also write the video with a box, the name and the distance at each person; unknown "
     "people are grey.",
 )
-@options.segmenter
+@options.segmentation_options
 @options.any_segmenter
 @options.workers
 @options.device
@@ -56,6 +57,7 @@ def command(source: Path, gallery: Path, as_json: bool, **how: Any) -> None:
     """
     from gaitkit.stages.who import who
 
+    how["segmenter"] = segmentation_of(how)
     wrote = None if how["annotate"] is None else console.writing(how["annotate"])
     with console.progress("who", "sequences") as progress:
         found, labels = who(source, gallery, progress=progress, **how)

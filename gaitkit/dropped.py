@@ -26,6 +26,7 @@ REASONS: dict[str, str] = {
     "named-gei": "OpenGait's rule: an image named gei.png is an average, and no frame",
     "short-pass": "somebody in a video is followed through too few frames",
     "stands": "somebody in a video stands, or hardly moves",
+    "together": "people in a video meet, or walk side by side: nobody can tell who is who",
     "beside-another": "somebody else is in the video of one person, at the same time for longer",
     "camera-moves": "the camera moves, so that nobody is told from the background",
     "nobody-walks": "nobody walks through the video",

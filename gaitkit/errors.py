@@ -8,9 +8,11 @@ with `GaitkitError.exit_code`.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 
-from gaitkit.printable import LETTERS, cut_inside, fitted, harmless, one_line, quoted
+from gaitkit.printable import LETTERS, cut_inside, fitted, harmless, one_line, printable, quoted
 
 __all__ = [
     "MAX_MESSAGE",
@@ -35,6 +37,7 @@ __all__ = [
     "StoppedError",
     "TrainingError",
     "WrongKindError",
+    "called_as",
     "did_you_mean",
     "refuse_unknown",
 ]
@@ -174,6 +177,34 @@ class StoppedError(GaitkitError):
     """The user stopped a long piece of work, which can be continued."""
 
     exit_code = 130
+
+
+@contextmanager
+def called_as(names: Mapping[Path, Path]) -> Iterator[None]:
+    """Whatever is raised within speaks of what somebody gave, not of what was made of it.
+
+    Parameters
+    ----------
+    names : mapping of Path to Path
+        What was made on the way, and what it was made of.
+
+    Examples
+    --------
+    >>> with called_as({Path("/tmp/x/gei.h5"): Path("door.mp4")}):
+    ...     raise MixtureError("/tmp/x/gei.h5 is of another size.")
+    Traceback (most recent call last):
+        ...
+    gaitkit.errors.MixtureError: door.mp4 is of another size.
+    """
+    try:
+        yield
+    except GaitkitError as error:
+        for made, given in names.items():
+            if made != given:
+                called = printable(str(given), LETTERS)
+                error.message = error.message.replace(str(made), called)
+        error.args = (error.message, error.hint)
+        raise
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -248,10 +248,11 @@ def identify(
         of embeddings the one that their embedder names.
     threshold : float, optional
         Whoever's nearest is further away is unknown; in the metric's units.
-    fpir, calibration : float, path-like, optional
-        For artefacts: find the threshold at this false-positive identification rate in the
-        results of an evaluation, or without them in the gallery itself, whose people are left out
-        in turn.
+    fpir : float, optional
+        Find the threshold at this false-positive identification rate: in the gallery itself, whose
+        people are left out in turn, or in `calibration`.
+    calibration : path-like, optional
+        For artefacts: the results of an evaluation, where `fpir` or `feature` is looked up.
     any_segmenter : bool
         For artefacts: compare masks of different segmenters, too.
     device : {"cpu", "cuda"}
@@ -272,7 +273,7 @@ def identify(
     MixtureError
         Probes and gallery are of different sizes, or were made in different ways.
     ProtocolError
-        The gallery has one person only and there is no threshold.
+        The gallery has one person only and there is no threshold, or none can be found in it.
     ArtifactError
         A file is damaged, of another kind, or contains NaN.
 
@@ -287,6 +288,16 @@ def identify(
     'ada'
     >>> [candidate.sequence.subject for candidate in found[0].candidates]
     ['ada', 'ben']
+
+    Eight people with two walks each can tell one in eight; whoever is further away is nobody:
+
+    >>> rng = np.random.default_rng(0)
+    >>> people = np.repeat(rng.integers(0, 200, (8, 16, 16)), 2, axis=0)
+    >>> walks = (people + rng.integers(0, 40, people.shape)).astype(np.uint8)
+    >>> names = [f"p{number // 2}" for number in range(16)]
+    >>> found = gaitkit.identify([walks[3] + 1, 0 * walks[3]], (walks, names), fpir=0.125)
+    >>> found.names, found.own.rates(found.threshold).false_positive[:2]
+    (['p1', None], (2, 16))
     """
     # Masks and GEIs need no HDF5, which the stage brings.
     from gaitkit.identification.gallery import identify_vectors
@@ -308,9 +319,9 @@ def identify(
             device=device,
             threads=threads,
         )
-    if feature not in (None, "pixels") or fpir is not None or calibration is not None:
+    if feature not in (None, "pixels") or calibration is not None:
         raise OptionError(
-            "`feature`, `fpir` and `calibration` need artefacts; found arrays.",
+            "`feature` and `calibration` need artefacts; found arrays.",
             hint="Compute feature vectors first and give them as the arrays, or give the paths "
             "of two artefacts.",
         )
@@ -346,6 +357,7 @@ def identify(
         top=top,
         metric="euclidean" if metric is None else metric,
         threshold=threshold,
+        fpir=fpir,
         device=device,
         threads=threads,
     )

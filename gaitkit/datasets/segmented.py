@@ -47,6 +47,7 @@ __all__ = [
     "VideoReading",
     "VideoSource",
     "frame_names",
+    "not_of_videos",
     "passes_of_one",
     "whole_frame",
 ]
@@ -95,6 +96,16 @@ class VideoReading(NamedTuple):
                 f"`view` must be degrees of at most a full circle (360), got {self.view!r}."
             )
         return self
+
+
+def not_of_videos(options: SegmentOptions, what: str) -> OptionError:
+    """The error where it is said which part of a video is segmented, and nothing is."""
+    named = " and ".join(f"`{name}`" for name in options.selection())
+    return OptionError(
+        f"{named} {'is' if len(options.selection()) == 1 else 'are'} about videos of people, and "
+        f"{what} is none.",
+        hint="Cut or turn a video of masks beforehand.",
+    )
 
 
 class SegmentedVideo:

@@ -512,12 +512,17 @@ class Layout(ABC):
         Raises
         ------
         OptionError
-            There is no such segmenter.
+            There is no such segmenter; or it is said which part of a video is segmented, and none
+            is.
         """
-        if not self.segments:
-            return {}
         options = self.reading.options
         selected = options.selection()
+        if not self.segments:
+            if selected:
+                from gaitkit.datasets.segmented import not_of_videos
+
+                raise not_of_videos(options, self.description)
+            return {}
         return {
             "segmentation": options.as_parameters(),
             **({"video": selected} if selected else {}),

@@ -30,7 +30,7 @@ from gaitkit.child import (
     memory_is_short,
     serving,
 )
-from gaitkit.datasets.naming import clean_text
+from gaitkit.datasets.naming import clean_text, is_special
 from gaitkit.errors import DatasetError
 from gaitkit.likeness import likeness
 
@@ -154,6 +154,8 @@ def silhouette_frames(path: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
 
 def _decoder(start: str, path: Path) -> Child:
     """The process that decodes a video, from the code that it starts with."""
+    if is_special(path):
+        raise DatasetError(f"{path} is no file, but a pipe, a socket or a device.")
     return Child(
         start,
         str(path.resolve()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite, isinf
@@ -18,19 +19,23 @@ from gaitkit.errors import ArtifactError, OptionError, ProtocolError
 from gaitkit.identification.evaluation import as_vectors
 from gaitkit.identification.matching import Vectors, search
 from gaitkit.identification.metrics import DEFAULT_METRIC, Metric, get_metric
-from gaitkit.identification.own_distances import OwnDistances
-from gaitkit.labels import SequenceKey, sequence_name
+from gaitkit.identification.own_distances import OwnDistances, own_distances
+from gaitkit.labels import Labels, SequenceKey, sequence_name
 from gaitkit.printable import LETTERS, printable, width_of
 
 __all__ = [
     "Answer",
     "Candidate",
     "Identification",
+    "check_rate",
     "check_threshold",
     "identify_vectors",
     "nearest_people",
+    "own_threshold",
     "told",
 ]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -218,6 +223,7 @@ def identify_vectors(
     top: int = 5,
     metric: Metric | str = DEFAULT_METRIC,
     threshold: float | None = None,
+    fpir: float | None = None,
     device: str = "cpu",
     threads: int | None = None,
 ) -> Identification:
@@ -237,6 +243,9 @@ def identify_vectors(
         How distance is measured.
     threshold : float, optional
         Who is further away than this from everybody is unknown.
+    fpir : float, optional
+        Find the threshold at this false-positive identification rate in the gallery itself, each of
+        its people left out in turn; every row is a walk of its own.
     device : {"cpu", "cuda"}
         Where matrices are multiplied; no influence on the result.
     threads : int, optional
@@ -249,7 +258,8 @@ def identify_vectors(
     Raises
     ------
     OptionError
-        Arrays that are no finite numbers or do not fit each other, or a value outside its range.
+        Arrays that are no finite numbers or do not fit each other, or a value outside its range;
+        the gallery has too few people for the rate.
     ProtocolError
         The gallery has one person only and there is no threshold.
 
@@ -265,10 +275,21 @@ def identify_vectors(
     probe 1: bob
         1  bob             1
         2  ann       12.0416
+
+    A threshold that the gallery finds itself, and what it costs:
+
+    >>> gallery = [[0], [1], [10], [12], [30], [33]]
+    >>> names = ["ann", "ann", "bob", "bob", "cat", "cat"]
+    >>> found = identify_vectors([[2], [60]], gallery, names, fpir=0.34)
+    >>> found.threshold, found.names
+    (9.0, ['ann', None])
+    >>> found.own.rates(found.threshold).false_positive[:2]
+    (2, 6)
     """
     chosen = get_metric(metric)
     threads = None if threads is None else whole_number(threads, "threads", 0)
     check_threshold(chosen, threshold)
+    check_rate(fpir, threshold)
     if whole_number(top, "top", 0) < 1:
         raise OptionError(f"At least one person must be listed; got `top={top}`.")
     searched, known = as_vectors(probes, "`probes`"), as_vectors(gallery, "`gallery`")
@@ -286,6 +307,10 @@ def identify_vectors(
             hint="Give the name of the person for each row, in the same order.",
         )
     distinct, people = np.unique(called, return_inverse=True)
+    own = None
+    if fpir is not None:
+        own = own_distances(known, _each_a_walk(called), chosen, device=device, threads=threads)
+        threshold = own_threshold(own, fpir, "The gallery")
     if len(distinct) == 1 and threshold is None:
         raise ProtocolError(
             f"The gallery holds {printable(str(distinct[0]), LETTERS)} only: there is nobody to "
@@ -309,7 +334,69 @@ def identify_vectors(
         )
         near = threshold is None or candidates[0].distance <= threshold
         answers.append(Answer(candidates, candidates[0].name if near else None, probe))
-    return Identification(tuple(answers), "vectors", chosen.name, threshold, len(distinct))
+    return Identification(tuple(answers), "vectors", chosen.name, threshold, len(distinct), own=own)
+
+
+def _each_a_walk(names: NDArray[np.str_]) -> Labels:
+    """Labels of rows of which nothing is known but whose they are."""
+    return Labels(
+        names.astype(object),
+        np.full(len(names), "nm", dtype=object),
+        np.arange(1, len(names) + 1),
+        np.full(len(names), np.nan),
+    )
+
+
+def check_rate(fpir: float | None, threshold: float | None) -> None:
+    """Refuse a false-positive rate that is none, or that stands beside a threshold.
+
+    Raises
+    ------
+    OptionError
+        It is.
+    """
+    if fpir is None:
+        return
+    if threshold is not None:
+        raise OptionError("Give a threshold or a false-positive rate, not both.")
+    real = isinstance(fpir, Real) and not isinstance(fpir, bool)
+    if not (real and 0.0 < fpir < 1.0):
+        raise OptionError(f"A false-positive rate is above 0 and below 1; got {fpir!r}.")
+
+
+def own_threshold(own: OwnDistances | None, fpir: float, gallery: str) -> float:
+    """The threshold at a false-positive rate that a gallery finds itself.
+
+    Parameters
+    ----------
+    own : OwnDistances or None
+        The gallery's distances to itself, if it has any.
+    fpir : float
+        The rate.
+    gallery : str
+        What to call it.
+
+    Raises
+    ------
+    ProtocolError
+        There are no such distances.
+    OptionError
+        The gallery has too few people for the rate.
+    """
+    if own is None:
+        raise ProtocolError(
+            f"{gallery} has fewer than two people whose distances are numbers, and no threshold "
+            "can be found among them.",
+            hint="Enrol more people with gaitkit enroll, or give a `threshold`.",
+        )
+    if own.is_sample:
+        _log.info(
+            "the threshold is that of %s of the %s people, drawn by a fixed seed: the gallery is "
+            "too large to leave everybody out in turn",
+            f"{own.left_out:,}",
+            f"{own.people:,}",
+        )
+    return own.threshold(fpir)
 
 
 def check_threshold(metric: Metric, threshold: float | None) -> None:

@@ -6,14 +6,14 @@ near the same person comes: search each walk among all *other* walks, of its own
 searches). Both are distances of a search in this very gallery, one person or one walk smaller. From
 them come a threshold, what it costs (FPIR and FNIR of ISO/IEC 19795-1), and what a distance means.
 
-People are counted, not walks: those of one person are alike. A person left out counts by the walk
-that comes nearest to somebody else, so that "1 of 8 strangers would be named" is said of strangers
-who were seen as often as the people of the gallery. Of so few people one can be sure of little, and
-the exact intervals say how little.
+Searches are counted, as the standard counts them: each walk of a person who is left out is a search
+by somebody who is not enrolled. So eight people with four walks each are 32 searches, and one in
+eight is four of them. Walks of one person are alike, and so the exact intervals are those of as
+many independent searches as there are people, or of fewer where somebody has most of the walks.
 
-Two people who are each other's nearest have one distance. So the smallest non-mated distance comes
-in a pair, and the strictest threshold that a gallery supports names none of those who were left
-out: the interval, not the nought, says what to expect.
+Two walks that are each other's nearest have one distance, and are named or not named together. Of
+people with one walk each, the strictest threshold that a gallery supports names none of those who
+were left out: the interval, not the nought, says what to expect.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Nearer(NamedTuple):
     mated : int or None
         Of ten walks searched among their own person's others; `None` where nobody has two.
     non_mated : int
-        Of ten people searched where they are not enrolled.
+        Of ten walks of people searched where they are not enrolled.
     """
 
     mated: int | None
@@ -67,7 +67,8 @@ class OwnRates(NamedTuple):
     Attributes
     ----------
     false_positive : Share
-        FPIR: people who are named although they were left out, among all who were.
+        FPIR: walks of people who are left out that get a name, among all walks of theirs. The
+        interval is as wide as if each person had one.
     false_negative : Share or None
         FNIR: walks that do not get their own name, among those whose person has another walk. The
         interval is as wide as if each person had one. `None` where nobody has two walks.
@@ -84,7 +85,7 @@ class OwnDistances:
     Attributes
     ----------
     non_mated : ndarray of float64, shape (n,)
-        Of each person left out, how near any of their walks comes to somebody else; ascending.
+        Of each walk of a person who is left out, how near it comes to anybody else; ascending.
     mated : ndarray of float64, shape (m,)
         Of each walk of a person who has another one, how near the nearest other one is.
     others : ndarray of float64, shape (m,)
@@ -92,7 +93,12 @@ class OwnDistances:
     mated_people : int
         Whose walks these are.
     people : int
-        In the gallery; more than n where it was too large to leave everybody out.
+        In the gallery.
+    left_out : int
+        Who were left out in turn: fewer where the gallery was too large for all.
+    independent : float
+        As how many independent searches those of people left out count, walks of one person being
+        alike: `left_out` where all have equally many.
     """
 
     non_mated: NDArray[np.float64]
@@ -100,28 +106,36 @@ class OwnDistances:
     others: NDArray[np.float64]
     mated_people: int
     people: int
+    left_out: int
+    independent: float
 
     def __repr__(self) -> str:
         return (
-            f"<OwnDistances: {len(self.non_mated):,} of {self.people:,} people left out in turn, "
+            f"<OwnDistances: {self.left_out:,} of {self.people:,} people left out in turn, "
             f"{len(self.mated):,} walks of {self.mated_people:,} people searched among the others>"
         )
 
     @property
     def is_sample(self) -> bool:
         """Whether some people only were left out, the gallery being large."""
-        return len(self.non_mated) < self.people
+        return self.left_out < self.people
 
     @property
     def least_rate(self) -> float:
         """The smallest false-positive rate that can be asked for, rounded up."""
-        return least_rate(len(self.non_mated))
+        return least_rate(self.left_out)
+
+    @property
+    def farthest_found(self) -> float | None:
+        """The largest distance of a walk that has its own person nearest; `None` where none has."""
+        found = self.mated[self.mated < self.others]
+        return float(found.max()) if len(found) else None
 
     def threshold(self, fpir: float) -> float:
-        """The distance at which no more than this share of those left out is named.
+        """The distance at which no more than this share of walks of people left out gets a name.
 
-        It is the largest distance of those who would be named; where two people are each other's
-        nearest, neither or both of them are.
+        It is the largest distance of those that would; where two walks are each other's nearest,
+        neither or both of them do.
 
         Parameters
         ----------
@@ -135,24 +149,27 @@ class OwnDistances:
 
         Examples
         --------
-        Five people; the first two are each other's nearest:
+        Two walks of each of three people; the first two are each other's nearest:
 
-        >>> told = OwnDistances(np.array([2.0, 2.0, 5.0, 7.0, 9.0]), np.empty(0), np.empty(0), 0, 5)
-        >>> told.threshold(0.6), told.threshold(0.4), told.threshold(0.2) < 2.0
-        (5.0, 2.0, True)
+        >>> far = np.array([2.0, 2.0, 5.0, 7.0, 9.0, 9.5])
+        >>> told = OwnDistances(far, np.empty(0), np.empty(0), 0, 3, 3, 3.0)
+        >>> told.threshold(0.5), told.threshold(1 / 3)
+        (5.0, 2.0)
+        >>> told.rates(told.threshold(1 / 3)).false_positive[:2]
+        (2, 6)
         """
         if not 0.0 < fpir < 1.0:
             raise OptionError(f"A false-positive rate is above 0 and below 1; got {fpir:g}.")
-        count = len(self.non_mated)
+        count, least = len(self.non_mated), floor(round(fpir * self.left_out, 6))
         # The rounding of 0.3 * 10 must not make it 2.
         allowed = floor(round(fpir * count, 6))
-        if allowed < 1:
+        if least < 1:
             needed = ceil(round(1.0 / fpir, 6))
-            people = f"{count:,} people" if count != 1 else "1 person"
+            people = f"{self.left_out:,} people" if self.left_out != 1 else "1 person"
             raise OptionError(
                 f"A false-positive rate of {fpir:g} is one in {needed:,}, and {people} can be "
                 f"left out of this gallery in turn: that needs at least {needed:,} people.",
-                hint=f"Ask for `fpir={least_rate(count):g}` or more, enrol more people, or give "
+                hint=f"Ask for `fpir={self.least_rate:g}` or more, enrol more people, or give "
                 "`calibration`: results that evaluate has written of many people.",
             )
         ascending = self.non_mated
@@ -174,7 +191,7 @@ class OwnDistances:
         Examples
         --------
         >>> told = OwnDistances(np.array([2.0, 2.0, 5.0, 7.0]), np.array([1.0, 1.0, 3.0]),
-        ...                     np.array([2.0, 2.0, 5.0]), 2, 4)
+        ...                     np.array([2.0, 2.0, 5.0]), 2, 4, 4, 4.0)
         >>> told.rates(2.0).false_positive[:2], told.rates(2.0).false_negative[:2]
         ((2, 4), (1, 3))
         """
@@ -185,7 +202,8 @@ class OwnDistances:
             missed = share_of(
                 int(np.count_nonzero(~found)), len(self.mated), independent=self.mated_people
             )
-        return OwnRates(share_of(named, len(self.non_mated)), missed)
+        named_of = share_of(named, len(self.non_mated), independent=self.independent)
+        return OwnRates(named_of, missed)
 
     def nearer(self, distance: float) -> Nearer:
         """What a distance means here.
@@ -193,7 +211,7 @@ class OwnDistances:
         Examples
         --------
         >>> told = OwnDistances(np.array([2.0, 2.0, 5.0, 7.0]), np.array([1.0, 1.0, 3.0]),
-        ...                     np.array([2.0, 2.0, 5.0]), 2, 4)
+        ...                     np.array([2.0, 2.0, 5.0]), 2, 4, 4, 4.0)
         >>> str(told.nearer(2.5))
         'nearer: 7 of 10 own, 5 of 10 strangers'
         """
@@ -263,7 +281,7 @@ def own_distances(
     >>> told = own_distances(np.array([[0.0], [1.0], [5.0]]), Labels.from_keys(keys),
     ...                      get_metric("manhattan"))
     >>> told.non_mated.tolist(), told.mated.tolist(), told.others.tolist()
-    ([4.0, 4.0], [1.0, 1.0], [5.0, 4.0])
+    ([4.0, 4.0, 5.0], [1.0, 1.0], [5.0, 4.0])
     """
     names, people = np.unique(labels.subject.astype(str), return_inverse=True)
     people = people.astype(np.int64)
@@ -294,16 +312,16 @@ def own_distances(
     ).mate_distance[:, 0]
     if np.isnan(strangers).any():
         return None
-    left_out, place = np.unique(whose, return_inverse=True)
-    nearest = np.full(len(left_out), np.inf)
-    np.minimum.at(nearest, place, strangers)
+    walks_of = np.bincount(whose)
     has_mate = ~np.isnan(mates)
     return OwnDistances(
-        np.sort(nearest),
+        np.sort(strangers),
         mates[has_mate],
         strangers[has_mate],
         len(set(whose[has_mate].tolist())),
         len(names),
+        int(np.count_nonzero(walks_of)),
+        float(len(whose) ** 2 / np.square(walks_of, dtype=np.float64).sum()),
     )
 
 

@@ -7,7 +7,7 @@ take a nearest stranger for a name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from gaitkit.errors import OptionError
 from gaitkit.printable import fitted, printable
 from gaitkit.reporting.fonts import drawable, load_font
 
-__all__ = ["COLOURS", "UNKNOWN", "Mark", "annotated", "annotated_frames", "colours_of"]
+__all__ = ["COLOURS", "UNKNOWN", "Mark", "annotated", "colour_of", "colours_of"]
 
 COLOURS: tuple[tuple[int, int, int], ...] = (
     (230, 159, 0),
@@ -87,7 +87,18 @@ def colours_of(names: Iterable[str | None]) -> dict[str | None, tuple[int, int, 
     """
     known = sorted({name for name in names if name is not None})
     given: dict[str | None, tuple[int, int, int]] = {None: UNKNOWN}
-    return given | {name: COLOURS[place % len(COLOURS)] for place, name in enumerate(known)}
+    return given | {name: colour_of(place) for place, name in enumerate(known)}
+
+
+def colour_of(place: int) -> tuple[int, int, int]:
+    """The colour of the so-many-th of some, from 0; after the last one the first comes again.
+
+    Examples
+    --------
+    >>> colour_of(1), colour_of(8) == colour_of(1)
+    ((86, 180, 233), True)
+    """
+    return COLOURS[place % len(COLOURS)]
 
 
 def annotated(
@@ -135,27 +146,6 @@ def annotated(
         _draw_box(out, mark.box, colour, broken=mark.name is None)
         _draw_text(out, mark, colour)
     return out
-
-
-def annotated_frames(
-    frames: Iterable[NDArray[np.uint8]], marks: Mapping[int, Sequence[Mark]]
-) -> Iterator[NDArray[np.uint8]]:
-    """A whole video, frame by frame; memory does not grow with its length.
-
-    Parameters
-    ----------
-    frames : iterable of ndarray of uint8
-        As for `annotated`, in order of time.
-    marks : mapping of int to sequence of Mark
-        For each number of a frame, counted from 0, who is where in it.
-
-    Yields
-    ------
-    ndarray of uint8, shape (height, width, 3)
-    """
-    colours = colours_of(mark.name for some in marks.values() for mark in some)
-    for number, frame in enumerate(frames):
-        yield annotated(frame, marks.get(number, ()), colours)
 
 
 def _draw_box(

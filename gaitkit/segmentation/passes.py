@@ -37,10 +37,14 @@ _HIDDEN_S = 0.3
 _PAST = 6
 # Of a box: what of it lies in a blob that holds two people.
 _SWALLOWED = 0.45
+# Of the highest in a blob: who is lower is a part, or something that moves.
+_OWN_HEIGHT = 0.5
 _APART, _TOGETHER_S = 0.7, 1.0
 # Of the height: a way back that is a turn, what is cut around it, what is a way at all.
 _TURN, _TURNING, _WAY = 0.35, 0.12, 0.5
 _NEARER = 1.15
+# Of the frames of a way: who is seen in fewer flickers, as lamps and leaves do.
+_SEEN = 0.5
 _STILL_S, _STILL, _STILL_GROWTH = 1.0, 0.15, 0.05
 _SMOOTH_S = 0.4
 _DIRECTION = 0.25
@@ -177,6 +181,7 @@ class _Way:
     group: bool = False
     width: float = 0.0
     since_s: float = 0.0
+    frames: int = 1
 
     @property
     def last(self) -> Sighting:
@@ -221,6 +226,25 @@ class _Way:
         return far + float(np.log(heights)) + 0.3 * float(np.log(areas))
 
 
+def _of_one_size(ways: list[_Way]) -> list[_Way]:
+    """Those who can be people beside another: long enough there, and as high as one another.
+
+    A leaf, a screen or a reflection that a person passes is no other person, nor is a part of the
+    body that was apart for a while.
+    """
+    ways = [way for way in ways if way.group or len(way.sightings) >= _NOISE_FRAMES]
+    if len(ways) < 2:
+        return ways
+    highest = max(ways, key=lambda way: way.last.box.rows).last.box
+    return [way for way in ways if way.group or _beside(way.last.box, highest)]
+
+
+def _beside(box: Box, highest: Box) -> bool:
+    """Whether one is nearly as high as another, and stands where they stand."""
+    down = min(box.top + box.rows, highest.top + highest.rows) - max(box.top, highest.top)
+    return box.rows >= _OWN_HEIGHT * highest.rows and down >= _OWN_HEIGHT * box.rows
+
+
 def _at_border(box: Box, width: int) -> int:
     """-1 where a box touches the left border, 1 the right one, 0 neither or both."""
     return int(box.left + box.columns >= width - 1) - int(box.left <= 1)
@@ -259,7 +283,10 @@ class Follower:
         self._count = 0
 
     def add(self, frame: int, time_s: float, people: list[Person]) -> Iterator[Pass | Dropped]:
-        """Take the people of the next frame; gives what has ended, in order of its beginning."""
+        """Take the people of the next frame; gives passes that ended, in order of their beginning.
+
+        What gave no pass comes when that is known.
+        """
         for way in [way for way in self._ways if time_s - way.last.time_s > self._hidden_s]:
             self._end(way)
         people = self._met(people, time_s)
@@ -273,6 +300,7 @@ class Follower:
                 Sighting(frame, time_s, person.box, packed(person.mask), person.area)
             )
             if way.group:
+                way.frames += 1
                 del way.sightings[:-_PAST]
             if len(way.sightings) >= MAX_PASS_FRAMES:
                 self._end(way)
@@ -297,6 +325,7 @@ class Follower:
                 for way in alone
                 if way in self._ways and way.expected(time_s).share_in(person.box) > _SWALLOWED
             ]
+            within = _of_one_size(within)
             # Where each has a blob of their own, the box of one only reaches over the other.
             others = [other for other in people if other is not person]
             within = [
@@ -320,7 +349,7 @@ class Follower:
             # As narrow as one, they may be one behind the other for a moment.
             narrow = there and there[0].box.columns < _APART * way.width
             if len(there) > 1 or (narrow and time_s - way.since_s > _TOGETHER_S):
-                self._ways.remove(way)
+                self._end(way)
         return people
 
     def _assigned(self, people: list[Person], time_s: float) -> dict[int, _Way]:
@@ -354,9 +383,17 @@ class Follower:
 
     def _end(self, way: _Way) -> None:
         self._ways.remove(way)
-        if way.group or len(way.sightings) < min(_NOISE_FRAMES, self.min_frames):
+        frames = way.frames if way.group else len(way.sightings)
+        if frames < min(_NOISE_FRAMES, self.min_frames):
             return
-        for item in _cut(way.sightings, self.shape, self.min_frames):
+        if way.group:
+            told = f"{frames} frames in which they are one"
+            ended: Iterable[Pass | Dropped] = [
+                Dropped(way.since_s, way.last.time_s, "together", told)
+            ]
+        else:
+            ended = _cut(way.sightings, self.shape, self.min_frames)
+        for item in ended:
             self._count += 1
             start = item.start_s
             heapq.heappush(self._waiting, (start, self._count, 0, item))
@@ -388,7 +425,7 @@ def follow(
     Yields
     ------
     Pass or Dropped
-        In order of when it began.
+        Passes in order of when they began.
 
     Examples
     --------
@@ -433,6 +470,11 @@ def _cut(
             if len(part) < min_frames:
                 if part:
                     yield _short(part, min_frames)
+                continue
+            span = part[-1].frame - part[0].frame + 1
+            if len(part) < _SEEN * span:
+                told = f"seen in {len(part)} of {span} frames, at least half needed"
+                yield Dropped(part[0].time_s, part[-1].time_s, "short-pass", told)
                 continue
             way = float(np.ptp(x[first:last]))
             growth = float(size[first:last].max() / max(1.0, size[first:last].min()))

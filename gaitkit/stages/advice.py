@@ -44,8 +44,8 @@ HINTS: Mapping[str, str] = {
     "off-track": "Look at the frames: whoever walks is not followed from one to the next.",
     "several-people": "Give each person masks of their own, as a segmenter that follows people "
     "makes them.",
-    "not-a-person": "Look at a few frames: one walking person each, and no floor, shadow or wall "
-    "that is joined to it.",
+    "not-a-person": "Look at a few frames: one walking person each, upright, and no floor, shadow "
+    "or wall that is joined to it. A video that lies on its side is turned by `rotate=90`, or 270.",
     "other-size": "Frames that are aligned already are not resized: leave the size out.",
     "too-dark": "That is a rule of OpenGait's: `alignment=\"person\"`, gaitkit's own, takes masks "
     "of 0 and 1, too; or make them masks of 0 and 255.",
@@ -56,6 +56,7 @@ HINTS: Mapping[str, str] = {
     "short-pass": "Look at a preview, as gaitkit segment makes it, of who is lost, and when.",
     "stands": "Only who walks is recognised by their walk. Look at a preview, as gaitkit segment "
     "makes it.",
+    "together": "Record people one by one, or with room between them.",
     "beside-another": "Record one person at a time, or list each with a video of their own.",
     "camera-moves": "Put the camera where it stands still, or cut the video to where it does.",
     "nobody-walks": "Look at the video, and at a preview, as gaitkit segment makes it: somebody "

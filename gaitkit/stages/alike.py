@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from gaitkit.artifacts import Artifact, open_artifact
 from gaitkit.datasets.recordings import Recordings, is_video, recordings_in
-from gaitkit.datasets.segmented import VideoReading
+from gaitkit.datasets.segmented import VideoReading, not_of_videos
 from gaitkit.datasets.sources import Layout
 from gaitkit.embedders.registry import describe_embedder
 from gaitkit.errors import MixtureError, OptionError
@@ -28,7 +28,7 @@ from gaitkit.stages.make_gei import GeiInput, make_gei, open_input
 from gaitkit.stages.normalize import normalize, silhouettes_of
 from gaitkit.training.record import TrainingRecord
 
-__all__ = ["HowMade", "Making", "how_made", "input_of", "made_alike", "model_of"]
+__all__ = ["HowMade", "Making", "how_made", "input_of", "made_alike", "model_of", "segment_options"]
 
 _log = logging.getLogger(__name__)
 
@@ -166,7 +166,7 @@ def input_of(
     name: str,
     subject: str | None = None,
     view: float | None = None,
-    segmenter: str = "background",
+    segmenter: str | SegmentOptions = "background",
 ) -> GeiInput:
     """What somebody gives for new walks: a video, a folder, an archive, a manifest, an artefact.
 
@@ -180,10 +180,35 @@ def input_of(
         Who all of them are.
     view : float, optional
         Of all of them, where they are recordings of one person.
-    segmenter : str
+    segmenter : str or SegmentOptions
         Of videos of people.
+
+    Raises
+    ------
+    OptionError
+        It is said which part of a video is looked at, and there is none.
     """
-    reading = VideoReading(SegmentOptions(segmenter=segmenter))
+    reading = VideoReading(segment_options(segmenter))
+    given = _input_of(source, name, subject, view, reading)
+    if given.source is None and reading.options.selection():
+        raise not_of_videos(reading.options, printable(str(source), 200))
+    return given
+
+
+def segment_options(segmenter: str | SegmentOptions) -> SegmentOptions:
+    """How videos of people are segmented.
+
+    Examples
+    --------
+    >>> segment_options("background") == SegmentOptions()
+    True
+    """
+    return segmenter if isinstance(segmenter, SegmentOptions) else SegmentOptions(segmenter)
+
+
+def _input_of(
+    source: Path, name: str, subject: str | None, view: float | None, reading: VideoReading
+) -> GeiInput:
     if subject is None and is_video(source):
         # Several people may walk through it.
         return open_input(source, name=name, reading=reading)

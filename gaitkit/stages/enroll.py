@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
@@ -27,7 +27,7 @@ from gaitkit.artifacts import (
 from gaitkit.artifacts.embeddings import EmbedderInfo
 from gaitkit.datasets.recordings import is_video
 from gaitkit.dropped import DroppedRow
-from gaitkit.errors import MixtureError, OptionError, ProtocolError, did_you_mean
+from gaitkit.errors import MixtureError, OptionError, ProtocolError, called_as, did_you_mean
 from gaitkit.gei.making import SEGMENTATION, are_ready_made, making_differences
 from gaitkit.gei.options import Mirror
 from gaitkit.identification.features import check_finite, main_column
@@ -35,6 +35,7 @@ from gaitkit.labels import Labels, SequenceKey, is_direction
 from gaitkit.outputs import Output
 from gaitkit.parallel import Progress
 from gaitkit.printable import LETTERS, printable, quoted
+from gaitkit.segmentation.options import SegmentOptions
 from gaitkit.stages.evaluate import COMPARED, artifact_path
 
 __all__ = ["enrol", "refuse_mixture"]
@@ -76,7 +77,7 @@ def enrol(
     view: float | None = None,
     model: Path | str | None = None,
     mirror: Mirror = "track",
-    segmenter: str = "background",
+    segmenter: str | SegmentOptions = "background",
     any_segmenter: bool = False,
     workers: int = 1,
     device: str = "auto",
@@ -109,9 +110,9 @@ def enrol(
     mirror : {"none", "view", "track"}
         Of a new gallery that is made of videos or frames: by default everybody is turned to walk
         to the right.
-    segmenter : str
+    segmenter : str or SegmentOptions
         How people are found in videos that are not of masks: ``background``, or the file of a
-        network.
+        network; or that, and which part of the videos is looked at, and how they are turned.
     any_segmenter : bool
         Take walks whose masks another segmenter made; the gallery then says that it is mixed.
     workers, device, progress
@@ -160,10 +161,11 @@ def enrol(
         scratch = stack.enter_context(TemporaryDirectory(prefix="gaitkit-enrol-"))
         how = _Given(subject, view, model, mirror, segmenter)
         made = _prepared(sources, old, how, gallery, Path(scratch), (workers, device, progress))
-        parts = [_opened(stack, path, own, subject) for path, own in made]
-        if old is None:
-            return _made(claim, parts, any_segmenter=any_segmenter)
-        return _added(claim, old, parts, remove, any_segmenter=any_segmenter)
+        with called_as(dict(zip((path for path, _ in made), sources, strict=True))):
+            parts = [_opened(stack, path, own, subject) for path, own in made]
+            if old is None:
+                return _made(claim, parts, any_segmenter=any_segmenter)
+            return _added(claim, old, parts, remove, any_segmenter=any_segmenter)
 
 
 class _Given(NamedTuple):
@@ -173,7 +175,7 @@ class _Given(NamedTuple):
     view: float | None
     model: Path | None
     mirror: Mirror
-    segmenter: str
+    segmenter: str | SegmentOptions
 
 
 def _prepared(
@@ -467,11 +469,14 @@ def refuse_mixture(one: Artifact, other: Artifact, *, any_segmenter: bool = Fals
     name, here, there = differing[0]
     more = f" ({len(differing) - 1} more differ)" if len(differing) > 1 else ""
     if not making_differences(*made, any_segmenter=True):
+        by = [_masks_made_by(artifact.parameters.get(SEGMENTATION)) for artifact in (one, other)]
+        told = f"{name} is {here} in the one and {there} in the other{more}"
+        if by[0] != by[1]:
+            told = f"those of the one by {by[0]}, those of the other by {by[1]}"
         raise MixtureError(
-            f"The masks behind {one.path} and {other.path} were made differently: {name} is {here} "
-            f"in the one and {there} in the other{more}.",
-            hint="Segment both videos alike. With `any_segmenter=True` they are compared all the "
-            "same, and fewer people are found.",
+            f"The masks behind {one.path} and {other.path} were made differently: {told}.",
+            hint="Segment both videos alike: `segmenter` says how. With `any_segmenter=True` they "
+            "are compared all the same, and fewer people are found.",
         )
     raise MixtureError(
         f"{one.path} and {other.path} were made differently: {name} is {here} in the one and "
@@ -480,6 +485,16 @@ def refuse_mixture(one: Artifact, other: Artifact, *, any_segmenter: bool = Fals
         if one.kind == "embedding"
         else "Make both by the same options, and translate both with the same model or neither.",
     )
+
+
+def _masks_made_by(section: Any) -> str:
+    """How the masks of a video were made, in words."""
+    if not isinstance(section, Mapping):
+        return "somebody else"
+    name = printable(str(section.get("segmenter")), 40)
+    if name == "network":
+        return f"the network {printable(str(section.get('model_sha256')), 12)}"
+    return f"the {name}" if name == "background" else f"{name} segmenters"
 
 
 def _how_made(artifact: Artifact) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +30,13 @@ from gaitkit.identification.gallery import (
     Answer,
     Candidate,
     Identification,
+    check_rate,
     check_threshold,
     nearest_people,
+    own_threshold,
 )
 from gaitkit.identification.metrics import Metric, get_metric
-from gaitkit.identification.own_distances import OwnDistances, own_distances
+from gaitkit.identification.own_distances import own_distances
 from gaitkit.stages.enroll import refuse_mixture
 from gaitkit.stages.evaluate import COMPARED, artifact_path
 
@@ -176,7 +177,7 @@ def identify(
                 enrolled, known.labels, metric_of_rows, device=device, threads=threads
             )
         if fpir is not None and told is None:
-            threshold = _own_threshold(among_itself, fpir, gallery)
+            threshold = own_threshold(among_itself, fpir, str(gallery))
         if not people or (len(people) == 1 and threshold is None):
             raise ProtocolError(
                 f"{gallery} holds {' '.join(people) or 'nobody'} only: there is nobody to choose "
@@ -210,23 +211,6 @@ def _is_explained(known: Artifact, explained: bool | None, *, needed: bool) -> b
     return len(known.labels) <= _EXPLAINED_ROWS if explained is None else explained
 
 
-def _own_threshold(own: OwnDistances | None, fpir: float, gallery: Path) -> float:
-    if own is None:
-        raise ProtocolError(
-            f"{gallery} has fewer than two people whose distances are numbers, and no threshold "
-            "can be found among them.",
-            hint="Enrol more people with gaitkit enroll, or give a `threshold`.",
-        )
-    if own.is_sample:
-        _log.info(
-            "the threshold is that of %s of the %s people, drawn by a fixed seed: the gallery is "
-            "too large to leave everybody out in turn",
-            f"{len(own.non_mated):,}",
-            f"{own.people:,}",
-        )
-    return own.threshold(fpir)
-
-
 def _feature_of(name: str, artifact: Artifact) -> Feature:
     """A feature by name; one that was fitted on what the artefact holds may have any."""
     if name in ("pixels", VECTORS):
@@ -249,10 +233,7 @@ def _check_options(
 ) -> None:
     if whole_number(top, "top", 0) < 1:
         raise OptionError(f"At least one person must be listed; got `top={top}`.")
-    if threshold is not None and fpir is not None:
-        raise OptionError("Give a threshold or a false-positive rate, not both.")
-    if fpir is not None and not (isinstance(fpir, Real) and 0.0 < fpir < 1.0):
-        raise OptionError(f"A false-positive rate is above 0 and below 1; got {fpir!r}.")
+    check_rate(fpir, threshold)
     if feature is not None and _is_fitted(feature) and calibration is None:
         raise OptionError(
             f"The feature {feature} must have been fitted.",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -27,30 +25,22 @@ from gaitkit.datasets.segmented import (
 )
 from gaitkit.datasets.videos import Film
 from gaitkit.dropped import DroppedRow
-from gaitkit.errors import DatasetError, OptionError
+from gaitkit.errors import DatasetError
 from gaitkit.labels import Labels, SequenceKey
-from gaitkit.outputs import Output, free_to_write
+from gaitkit.outputs import Output
 from gaitkit.parallel import Progress
 from gaitkit.printable import printable
+from gaitkit.reporting.annotation import Mark, annotated, colour_of
 from gaitkit.segmentation.options import SegmentOptions
 from gaitkit.segmentation.passes import Dropped, Pass
 from gaitkit.stages.advice import refuse_empty
+from gaitkit.stages.drawn import free_video, write_drawn
 from gaitkit.stages.finished import finished_artifact
 from gaitkit.stages.normalize import StageSummary
 
 __all__ = ["free_preview", "read_masks", "segment", "segment_video", "write_preview"]
 
 _BLOCK = 1 << 20
-_CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
-# Blue, green and red that the colour-blind tell apart (Okabe and Ito, 2008), pass by pass.
-_COLOURS = (
-    (178, 114, 0),
-    (0, 159, 230),
-    (115, 158, 0),
-    (167, 121, 204),
-    (0, 94, 213),
-    (66, 228, 240),
-)
 
 
 def segment_video(path: Path | str, options: SegmentOptions | None = None) -> Iterator[Pass]:
@@ -318,12 +308,7 @@ def free_preview(
     OutputError
         It exists or cannot be written, or is one of the others.
     """
-    preview = as_path(preview)
-    if preview.suffix.lower() not in _CODECS:
-        raise OptionError(
-            f"A `preview` is a video, {' or '.join(_CODECS)}; got {printable(str(preview), 200)}."
-        )
-    free_to_write(preview, overwrite=overwrite, inputs=[as_path(video), as_path(output)])
+    free_video(as_path(preview), "preview", [as_path(video), as_path(output)], overwrite=overwrite)
 
 
 def write_preview(
@@ -366,7 +351,6 @@ def write_preview(
     free_preview(preview, path, masks, overwrite=overwrite)
     with (
         Output(preview, overwrite=overwrite, inputs=[path, as_path(masks)]) as claim,
-        tempfile.TemporaryDirectory() as scratch,
         open_artifact(masks, "masks") as artifact,
         Film(
             path,
@@ -377,58 +361,41 @@ def write_preview(
             rotate=options.rotate,
         ) as film,
     ):
-        drawn = Path(scratch) / f"preview{preview.suffix.lower()}"
-        _draw(film, StoredMasks(artifact), artifact, drawn, progress)
-        with claim.writing() as aside, drawn.open("rb") as file:
-            shutil.copyfileobj(file, aside, _BLOCK)
+        write_drawn(_drawn(film, artifact, progress), claim, film.rate)
 
 
-def _draw(
-    film: Film,
-    stored: StoredMasks,
-    artifact: Artifact,
-    drawn: Path,
-    progress: Progress | None,
-) -> None:
-    """Write the pictures of a film with what was found in them."""
-    writer: Any = None
+def _drawn(
+    film: Film, artifact: Artifact, progress: Progress | None
+) -> Iterator[NDArray[np.uint8]]:
+    """The pictures of a film with what was found in them: red, green and blue."""
+    stored = StoredMasks(artifact)
     numbers = artifact.read("frame")
     waiting = sorted((int(numbers[stored.span(row)[0]]), row) for row in range(stored.count))
     going: dict[int, Iterator[tuple[int, NDArray[np.int32], NDArray[np.uint8]]]] = {}
     current: dict[int, tuple[int, NDArray[np.int32], NDArray[np.uint8]]] = {}
-    try:
-        for done, picture in enumerate(film, start=1):
-            pixels = picture.pixels
-            while waiting and waiting[0][0] <= picture.number:
-                _, row = waiting.pop(0)
-                start, stop = stored.span(row)
-                going[row] = _numbered(numbers[start:stop].tolist(), stored.masks(row))
-            for row, sightings in list(going.items()):
-                while row not in current or current[row][0] < picture.number:
-                    following = next(sightings, None)
-                    if following is None:
-                        del going[row]
-                        current.pop(row, None)
-                        break
-                    current[row] = following
-                else:
-                    if current[row][0] == picture.number:
-                        _draw_one(pixels, row, *current[row][1:], picture.shape)
-            if writer is None:
-                size = (pixels.shape[1] & ~1, pixels.shape[0] & ~1)
-                code = cv2.VideoWriter.fourcc(*_CODECS[drawn.suffix])
-                writer = cv2.VideoWriter(str(drawn), code, film.rate, size)
-                if not writer.isOpened():
-                    raise OptionError(
-                        f"OpenCV cannot write videos of the kind {drawn.suffix} here.",
-                        hint="Give `preview` another ending: .avi or .mp4.",
-                    )
-            writer.write(np.ascontiguousarray(pixels[: size[1], : size[0]]))
-            if progress and done % 10 == 0:
-                progress(done, max(film.frames, done))
-    finally:
-        if writer is not None:
-            writer.release()
+    for done, picture in enumerate(film, start=1):
+        pixels = np.ascontiguousarray(picture.pixels[..., ::-1])
+        marks: list[tuple[int, Mark]] = []
+        while waiting and waiting[0][0] <= picture.number:
+            _, row = waiting.pop(0)
+            start, stop = stored.span(row)
+            going[row] = _numbered(numbers[start:stop].tolist(), stored.masks(row))
+        for row, sightings in list(going.items()):
+            while row not in current or current[row][0] < picture.number:
+                following = next(sightings, None)
+                if following is None:
+                    del going[row]
+                    current.pop(row, None)
+                    break
+                current[row] = following
+            else:
+                if current[row][0] == picture.number:
+                    marks.append((row, _tinted(pixels, row, *current[row][1:], picture.shape)))
+        for row, mark in marks:
+            pixels = annotated(pixels, [mark], {mark.name: colour_of(row)})
+        yield pixels
+        if progress and done % 10 == 0:
+            progress(done, max(film.frames, done))
 
 
 def _numbered(
@@ -438,23 +405,19 @@ def _numbered(
         yield frame, box, mask
 
 
-def _draw_one(
+def _tinted(
     pixels: NDArray[np.uint8],
     row: int,
     box: NDArray[np.int32],
     mask: NDArray[np.uint8],
     shape: tuple[int, int],
-) -> None:
-    """Tint a mask, and draw its box and number."""
+) -> Mark:
+    """Tint a mask; what is to be drawn around it."""
     scale = pixels.shape[0] / shape[0]
     left, top, columns, rows = (round(int(value) * scale) for value in box)
     part = pixels[top : top + rows, left : left + columns]
-    if not part.size:
-        return
-    small = cv2.resize(mask, part.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
-    colour = np.array(_COLOURS[row % len(_COLOURS)], np.float32)
-    part[small] = (0.45 * part[small] + 0.55 * colour).astype(np.uint8)
-    end = (left + columns - 1, top + rows - 1)
-    cv2.rectangle(pixels, (left, top), end, colour.tolist(), 1)
-    where = (left + 2, max(12, top - 4))
-    cv2.putText(pixels, str(row + 1), where, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour.tolist(), 1)
+    if part.size:
+        small = cv2.resize(mask, part.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
+        colour = np.array(colour_of(row), np.float32)
+        part[small] = (0.45 * part[small] + 0.55 * colour).astype(np.uint8)
+    return Mark((left, top, columns, rows), str(row + 1))

@@ -10,13 +10,14 @@ from typing import NamedTuple
 from gaitkit.arguments import as_path
 from gaitkit.artifacts import open_artifact
 from gaitkit.datasets.recordings import Recordings, is_video
-from gaitkit.errors import OptionError
+from gaitkit.errors import OptionError, called_as
 from gaitkit.identification.gallery import Answer, Identification
 from gaitkit.identification.metrics import Metric
-from gaitkit.outputs import free_to_write
 from gaitkit.parallel import Progress
-from gaitkit.stages.alike import Making, how_made, input_of, made_alike
+from gaitkit.segmentation.options import SegmentOptions
+from gaitkit.stages.alike import Making, how_made, input_of, made_alike, segment_options
 from gaitkit.stages.annotate import annotate_masks, annotate_people, masks_of
+from gaitkit.stages.drawn import free_video
 from gaitkit.stages.evaluate import COMPARED, artifact_path
 from gaitkit.stages.identify import identify
 
@@ -48,7 +49,7 @@ def who(
     threshold: float | None = None,
     fpir: float | None = None,
     calibration: Path | str | None = None,
-    segmenter: str = "background",
+    segmenter: str | SegmentOptions = "background",
     any_segmenter: bool = False,
     annotate: Path | str | None = None,
     overwrite: bool = False,
@@ -72,12 +73,13 @@ def who(
         The embedder or translator that the gallery was made with; its digest is compared.
     top, metric, threshold, fpir, calibration, threads
         As for `gaitkit.stages.identify.identify`.
-    segmenter : str
-        How people are found in a video that is not of masks.
+    segmenter : str or SegmentOptions
+        How people are found in videos that are not of masks: ``background``, or the file of a
+        network; or that, and which part of the videos is looked at, and how they are turned.
     any_segmenter : bool
         Compare masks of different segmenters, too.
     annotate : path-like, optional
-        An mp4 file: the video, with a box, a name and a distance at each person.
+        The video to write, ``.mp4`` or ``.avi``, with a box, a name and a distance at each person.
     overwrite : bool
         Replace an existing `annotate`.
     workers : int
@@ -112,31 +114,34 @@ def who(
     if annotate is not None:
         if not is_video(source):
             raise OptionError("`annotate` draws on a video, and `source` is none.")
-        free_to_write(as_path(annotate, "annotate"), overwrite=overwrite, inputs=[source, gallery])
+        annotate = as_path(annotate, "annotate")
+        free_video(annotate, "annotate", [source, gallery], overwrite=overwrite)
     model = None if model is None else artifact_path(model, "who")
+    options = segment_options(segmenter)
     with TemporaryDirectory(prefix="gaitkit-who-") as scratch:
         with open_artifact(gallery, COMPARED) as known:
-            given = input_of(source, name="searched", segmenter=segmenter)
+            given = input_of(source, name="searched", segmenter=options)
             masks = None
             if annotate is not None:
-                masks = masks_of(given, Path(scratch), segmenter)
+                masks = masks_of(given, Path(scratch))
                 given = given if masks is None else input_of(masks, name="searched")
             how = how_made(known, model)
             made = made_alike(given, how, Path(scratch), Making(workers, device, progress))
-        found = identify(
-            made,
-            gallery,
-            top=top,
-            metric=metric,
-            threshold=threshold,
-            fpir=fpir,
-            calibration=calibration,
-            explained=True,
-            any_segmenter=any_segmenter,
-            threads=threads,
-        )
+        with called_as({made: source}):
+            found = identify(
+                made,
+                gallery,
+                top=top,
+                metric=metric,
+                threshold=threshold,
+                fpir=fpir,
+                calibration=calibration,
+                explained=True,
+                any_segmenter=any_segmenter,
+                threads=threads,
+            )
         if annotate is not None and masks is not None:
-            annotate_people(source, masks, found.answers, annotate, overwrite=overwrite)
+            annotate_people(source, masks, found.answers, annotate, options, overwrite=overwrite)
         elif annotate is not None:
             annotate_masks(source, found.answers, annotate, overwrite=overwrite)
     if is_video(source):

@@ -48,10 +48,13 @@ def test_a_line_for_each_and_what_the_threshold_is_worth(
         "zoe/nm-03, view not known: unknown, nearest is eve, distance 488 "
         "(nearer: 10 of 10 own, 8 of 10 strangers)",
     ]
-    # ann's 12 and ben's 21 are the nearest of two people, 9 greys: neither, or both.
-    assert "At this threshold 2 of 5 strangers would be named (95 %: 5–85 %; each" in ran.stderr
+    # ann's 12 and ben's 21 are each other's nearest, 9 greys; ann's 11 and ben's 22 come after.
+    told = "At this threshold 4 of 10 walks of strangers would be named (95 %: 5–85 %; each person"
+    assert told in ran.stderr
     assert "0 of 10 walks of enrolled people would not get their name (95 %: 0–52 %)" in ran.stderr
-    assert "1 of 2 unknown: further than 72 from all 5 people." in ran.stderr
+    # The walks of each are 8 apart.
+    assert "--threshold 8 would name fewer, 0 of 10, and miss no more of these." in ran.stderr
+    assert "1 of 2 unknown: further than 80 from all 5 people." in ran.stderr
 
 
 def test_json_says_the_same(gaitkit: Callable, gallery: Path, tmp_path: Path) -> None:
@@ -63,7 +66,8 @@ def test_json_says_the_same(gaitkit: Callable, gallery: Path, tmp_path: Path) ->
     assert known["candidates"][0]["nearer_of_10"] == {"mated": 0, "non_mated": 0}
     left_out = told["left_out_in_turn"]
     assert (left_out["people_left_out"], left_out["least_fpir"]) == (5, 0.2)
-    assert left_out["fpir"]["number"] == 2
+    assert left_out["walks_of_people_left_out"] == 10
+    assert (left_out["fpir"]["number"], left_out["fpir"]["of"]) == (4, 10)
     assert left_out["fpir"]["high"] == pytest.approx(0.8534, abs=1e-4)
     searched = json.loads(gaitkit("identify", new, "--gallery", gallery, "--json").stdout)
     assert searched["probes"][1]["name"] == "eve"

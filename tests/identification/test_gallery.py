@@ -64,3 +64,21 @@ def test_one_person_needs_a_threshold():
     with pytest.raises(ProtocolError, match="ann only: there is nobody to choose between"):
         identify_vectors([[1, 2]], [[1, 2]], ["ann"])
     assert identify_vectors([[1, 2]], [[1, 2]], ["ann"], threshold=0.0).names == ["ann"]
+
+
+def test_a_gallery_of_arrays_finds_its_own_threshold():
+    gallery = np.array([[0], [1], [10], [12], [30], [33]])
+    names = ["ann", "ann", "bob", "bob", "cat", "cat"]
+    found = identify_vectors([[2], [60]], gallery, names, fpir=0.34)
+    # Of six walks bob's first and ann's second are each other's nearest, 9 apart.
+    assert (found.threshold, found.names) == (9, ["ann", None])
+    assert found.own.rates(9).false_positive[:2] == (2, 6)
+    assert found.table().splitlines()[1].endswith("nearer: 0 of 10 own, 0 of 10 strangers")
+    with pytest.raises(OptionError, match="at least 5 people"):
+        identify_vectors([[2]], gallery, names, fpir=0.2)
+    with pytest.raises(OptionError, match="not both"):
+        identify_vectors([[2]], gallery, names, fpir=0.5, threshold=3)
+    with pytest.raises(OptionError, match="above 0 and below 1"):
+        identify_vectors([[2]], gallery, names, fpir=1.0)
+    with pytest.raises(ProtocolError, match="fewer than two people"):
+        identify_vectors([[2]], gallery[:2], names[:2], fpir=0.5)

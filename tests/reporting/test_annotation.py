@@ -9,7 +9,6 @@ from gaitkit.reporting.annotation import (
     UNKNOWN,
     Mark,
     annotated,
-    annotated_frames,
     colours_of,
 )
 
@@ -79,11 +78,12 @@ def test_names_of_any_alphabet(name):
 
 
 def test_a_name_has_one_colour_in_all_frames():
-    frames = [np.zeros((60, 80, 3), np.uint8)] * 3
+    empty = np.zeros((60, 80, 3), np.uint8)
     ann, bob = Mark((20, 20, 20, 30), "ann"), Mark((50, 20, 20, 30), "bob")
-    first, second, third = annotated_frames(frames, {0: [ann, bob], 1: [bob]})
+    colours = colours_of(["bob", "ann"])
+    first, second = (annotated(empty, marks, colours) for marks in ([ann, bob], [bob]))
     assert first[49, 60].tolist() == second[49, 60].tolist() == list(COLOURS[1])
-    assert not third.any()
+    assert not annotated(empty, [], colours).any()
     assert len(set(colours_of(f"p{n}" for n in range(7)).values())) == 8
 
 

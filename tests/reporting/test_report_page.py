@@ -207,6 +207,18 @@ def test_who_clicks_sees_every_walk_that_was_searched_or_named(page: str) -> Non
             assert picture.width == sheet["columns"] * sheet["width"]
 
 
+def test_of_too_many_walks_the_page_says_that_there_are_no_pictures_to_choose(
+    page: str, files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "too many for one page" not in page
+    monkeypatch.setattr("gaitkit.reporting.page.pictures._MOST_PIXELS", 1000)
+    output = tmp_path / "report.html"
+    write_report([files.raw], output, geis=[files.geis])
+    text = " ".join(output.read_text(encoding="utf-8").split())
+    assert re.search(r"Of \d+ walks there are no pictures to choose: they are too many", text)
+    assert "and a probe to see it beside its nearest" not in text
+
+
 def test_the_page_opens_with_a_sentence_two_pictures_and_a_caution(
     page: str, files: Files, tmp_path: Path
 ) -> None:

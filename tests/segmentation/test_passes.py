@@ -103,6 +103,43 @@ def test_two_who_cross_are_four_passes_and_nobody_takes_the_others_way():
         assert (np.sign(steps) == one.direction).all()
 
 
+def test_who_meets_is_told_of_the_time_in_which_nobody_knows_who_is_who():
+    frames = []
+    for number in range(90):
+        one, other = 10 + 4 * number, max(130, 330 - 4 * number)
+        people = [body(one), body(other)]
+        if abs(one - other) < 26:
+            people = [body(min(one, other), columns=abs(one - other) + 24)]
+        frames.append((number, number / 25, sorted(people, key=lambda person: person.box)))
+    (told,) = [
+        one
+        for one in follow(frames, SHAPE)
+        if one.__class__ is Dropped and one.reason == "together"
+    ]
+    assert told.detail.endswith("frames in which they are one")
+    assert 1.4 < told.start_s < told.end_s < 1.8
+
+
+def test_leaves_and_screens_on_the_way_end_no_pass():
+    """What is much lower than a person is nobody to meet."""
+    frames = []
+    for number in range(60):
+        x = 10 + 5 * number
+        people = [body(x)]
+        if abs(x - 150) > 30:
+            people.append(body(150, rows=20, top=30))
+        elif x > 150:  # In one blob with the leaf, which it has passed.
+            people = [body(150, columns=x + 24 - 150)]
+        frames.append((number, number / 25, sorted(people, key=lambda person: person.box)))
+    passes = [one for one in follow(frames, SHAPE) if isinstance(one, Pass)]
+    assert spans(passes) == [(0, 59, 1)]
+
+
+def test_what_is_seen_now_and_then_is_no_pass():
+    passes, dropped = followed([20 + 3 * n if n % 3 == 0 else None for n in range(90)])
+    assert (passes, dropped) == ([], ["short-pass"])
+
+
 def test_short_ways_are_dropped_and_noise_is_nobody():
     way = [10 + 8 * n if n < 8 else None for n in range(20)]
     assert followed(way) == ([], ["short-pass"])

@@ -16,6 +16,7 @@ from gaitkit.stages.enroll import enrol
 from gaitkit.stages.make_gei import make_gei
 from gaitkit.stages.normalize import normalize
 from gaitkit.stages.segment import read_masks, segment, segment_video
+from gaitkit.stages.who import who
 
 
 @pytest.fixture(scope="module")
@@ -226,3 +227,31 @@ def test_two_who_cross_and_one_who_stands(tmp_path):
             )
         ]
         assert np.mean(shown) > 0.85
+
+
+def test_a_name_is_drawn_where_somebody_is_in_the_part_that_was_segmented(
+    tmp_path, video, masks, geis
+):
+    part = SegmentOptions(from_s=0.4, max_frames=40)
+    named = tmp_path / "named.avi"
+    found, labels = who(video, geis, segmenter=part, threshold=10_000, annotate=named)
+    assert (found.names, labels) == (["alice"], ("alice.mp4",))
+    with Film(named) as film, open_artifact(masks, "masks") as artifact:
+        pictures = [picture.pixels for picture in film]
+        left, top, _, height = artifact.read("box")[10].tolist()
+    assert len(pictures) == 40
+    # The first picture is the eleventh of the video: its box has the first colour, an orange.
+    middle = pictures[0][top + height // 2, left - 1 : left + 4].astype(int)
+    assert (middle[:, 2] - middle[:, 0]).max() > 100
+
+
+def test_a_part_of_what_is_no_video_of_people_is_refused(tmp_path, geis):
+    masks = written(
+        tmp_path / "masks.mp4", [np.repeat(m[..., None], 3, 2) for m in walk(frames=12)]
+    )
+    for source in (masks, geis):
+        with pytest.raises(OptionError, match="`from_s` is about videos of people") as caught:
+            who(source, geis, segmenter=SegmentOptions(from_s=0.1), threshold=10_000)
+        assert "beforehand" in caught.value.hint
+    with pytest.raises(OptionError, match=r"`annotate` is a video, .mp4 or .avi"):
+        who(masks, geis, annotate=tmp_path / "named.gif")

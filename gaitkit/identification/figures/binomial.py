@@ -89,14 +89,14 @@ class Share(NamedTuple):
         return f"95 %: {100 * self.low:.0f}–{100 * self.high:.0f} %"
 
 
-def share_of(count: int, of: int, independent: int | None = None) -> Share:
+def share_of(count: int, of: int, independent: float | None = None) -> Share:
     """A share and its interval.
 
     Parameters
     ----------
     count, of : int
         So many of so many, at least one.
-    independent : int, optional
+    independent : float, optional
         How many independent ones are behind them, where those that were counted belong together:
         walks of fewer people. The interval is then that of the same share of so few, as if all
         that belong together were alike, which errs on the safe side.

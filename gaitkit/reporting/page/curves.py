@@ -216,15 +216,17 @@ def _cmc(name: str, entries: Sequence[Entry], identifier: str) -> Chart:
         drawn.append(Curve(Pen(entry.title, index), np.arange(1, len(rates) + 1), rates))
         points = ", ".join(f"rank {k} {rates[k - 1]:.0f}" for k in (1, 5, 10) if k <= len(rates))
         told.append(f"{entry.title}: {points}")
+    last = max(len(one.x) for one in drawn)
     return chart(
         drawn,
         identifier=identifier,
         title=condition_word(entries[0].result, name),
         x_label="rank" if entries[0].result.rank_by == "people" else "rank, gallery rows",
         y_label="identification rate, %",
-        alt=f"Identification rate in per cent up to rank {_RANKS}, {name}. {'. '.join(told)}.",
+        alt=f"Identification rate in per cent up to rank {last}, {name}. {'. '.join(told)}.",
         y_limits=(0.0, 103.0),
-        x_step=5.0,
+        # Of a few people no rank is a multiple of five.
+        x_step=5.0 if last > 5 else 1.0,
     )
 
 

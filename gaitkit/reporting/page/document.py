@@ -30,6 +30,7 @@ from gaitkit.reporting.page.matrices import camera_lines, matrices, outcomes
 from gaitkit.reporting.page.mistakes import mistakes
 from gaitkit.reporting.page.opening import opening
 from gaitkit.reporting.page.people import people_cards, side_by_side
+from gaitkit.reporting.page.pictures import too_many
 from gaitkit.reporting.page.provenance import left_out, provenance
 from gaitkit.reporting.page.steps import WriteStep, python_call, steps, written_steps
 
@@ -135,6 +136,7 @@ def page(
     first = entries[0].result
     words = {name: condition_word(first, name) for name in first.tables}
     script, style = _text("page.js"), _text("page.css")
+    told = outcomes(entries, geis)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     return (
         _templates()
@@ -173,7 +175,8 @@ def page(
                 ),
                 write_step,
             ),
-            outcomes=outcomes(entries, geis),
+            outcomes=told,
+            too_many=too_many(told, geis),
             # The project's own files; whatever else enters the page is escaped.
             style=Markup(style),
             script=Markup(script),

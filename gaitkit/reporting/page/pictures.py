@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import sqrt
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from gaitkit.labels import SequenceKey
 from gaitkit.reporting.page.inputs import GeiFile
 
-__all__ = ["sheets"]
+__all__ = ["sheets", "too_many"]
 
 _MOST_PIXELS = 8_000_000
 """Of all sheets of a page together: some megabytes of it."""
@@ -47,6 +47,20 @@ def sheets(keys: Sequence[SequenceKey], files: Sequence[GeiFile]) -> list[dict[s
     pairs = [pair for pair in zip(shown, found, strict=True) if pair[1]]
     made = [_sheet(file, keys, places, _MOST_PIXELS // len(pairs)) for file, places in pairs]
     return [sheet for sheet in made if sheet is not None]
+
+
+def too_many(outcomes: Mapping[str, Any], files: Sequence[GeiFile]) -> int:
+    """How many walks there are, where they are too many for a picture of each; otherwise 0.
+
+    Parameters
+    ----------
+    outcomes : mapping
+        Of the page's script, with its ``sheets``.
+    files : sequence of GeiFile
+        The page's images.
+    """
+    walks = len(outcomes["rows"][0])
+    return walks if walks and files and not outcomes["sheets"] else 0
 
 
 def _sheet(

@@ -1,0 +1,100 @@
+"""Videos that are written: pictures with something drawn on them, one after another."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaitkit._opencv import cv2
+from gaitkit.errors import OptionError, OutputError
+from gaitkit.outputs import Output, free_to_write
+from gaitkit.printable import printable
+
+__all__ = ["free_video", "write_drawn"]
+
+_CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
+
+
+def free_video(path: Path, name: str, inputs: Iterable[Path], *, overwrite: bool = False) -> None:
+    """Raise where a video cannot be written, before there is any work.
+
+    Parameters
+    ----------
+    path : Path
+        The video to write, ``.mp4`` or ``.avi``.
+    name : str
+        Of the parameter that it is.
+    inputs : iterable of Path
+        What it must not replace.
+    overwrite : bool
+        Replace an existing file.
+
+    Raises
+    ------
+    OptionError
+        Its name ends otherwise.
+    OutputError
+        It exists or cannot be written, or is one of the inputs.
+    """
+    if path.suffix.lower() not in _CODECS:
+        raise OptionError(
+            f"`{name}` is a video, {' or '.join(_CODECS)}; got {printable(str(path), 200)}."
+        )
+    free_to_write(path, overwrite=overwrite, inputs=list(inputs))
+
+
+def write_drawn(frames: Iterable[NDArray[np.uint8]], output: Output, rate: float) -> int:
+    """Write pictures as a video, at the side, and then in its place.
+
+    Parameters
+    ----------
+    frames : iterable of ndarray of uint8, shape (height, width, 3)
+        Red, green and blue; all of one size. Of an odd one the last row or column is left out,
+        which codecs cannot take.
+    output : Output
+        The claim on the file, entered.
+    rate : float
+        Frames per second.
+
+    Returns
+    -------
+    int
+        Frames written.
+
+    Raises
+    ------
+    OutputError
+        OpenCV writes no such video here, or there is no frame.
+    """
+    suffix = output.path.suffix.lower()
+    with TemporaryDirectory(prefix="gaitkit-video-") as scratch:
+        aside = Path(scratch) / f"drawn{suffix}"
+        writer: Any = None
+        count = 0
+        try:
+            for frame in frames:
+                height, width = (side & ~1 for side in frame.shape[:2])
+                if writer is None:
+                    code = cv2.VideoWriter.fourcc(*_CODECS[suffix])
+                    writer = cv2.VideoWriter(str(aside), code, rate, (width, height))
+                    if not writer.isOpened():
+                        raise OutputError(
+                            f"OpenCV on this machine writes no {suffix} video.",
+                            hint="Give the file the other ending, .mp4 or .avi, or leave it out.",
+                        )
+                writer.write(np.ascontiguousarray(frame[:height, :width, ::-1]))
+                count += 1
+        finally:
+            if writer is not None:
+                writer.release()
+        if not count or not aside.is_file():
+            raise OutputError(f"There is no frame to write into {output.path}.")
+        with aside.open("rb") as made, output.writing() as file:
+            shutil.copyfileobj(made, file)
+    return count
