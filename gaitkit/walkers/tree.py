@@ -24,15 +24,13 @@ from gaitkit.locks import LOCK_SUFFIX
 from gaitkit.outputs import claimed_folder, is_beside, write_whole
 from gaitkit.parallel import map_unordered
 from gaitkit.printable import quoted
-from gaitkit.walkers.options import WalkerOptions, subject_name
+from gaitkit.walkers.options import MODEL_VERSION, WalkerOptions, subject_name
 from gaitkit.walkers.rendering import render_sequence
 
-__all__ = ["MARKER", "MODEL_VERSION", "TreeSummary", "write_tree"]
+__all__ = ["MARKER", "TreeSummary", "write_tree"]
 
 MARKER = "synth.json"
 """Names the data set; `gaitkit.datasets.sources.MARKER` is the same, as a test sees to."""
-MODEL_VERSION = 1
-"""Raised whenever the same options would give other frames."""
 
 
 @dataclass(frozen=True)
