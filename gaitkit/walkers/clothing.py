@@ -21,6 +21,7 @@ from gaitkit.walkers.noise import Cloth
 
 __all__ = [
     "BAG_KINDS",
+    "POCKETS_WITHOUT",
     "Bag",
     "Coat",
     "Outfit",
@@ -29,6 +30,8 @@ __all__ = [
     "coat_style",
     "drape",
     "mean_outfit",
+    "pocket_style",
+    "pockets_now",
     "random_bag",
     "random_cloths",
     "random_coat",
@@ -42,8 +45,10 @@ BAG_KINDS = ("backpack", "shoulder bag", "cross-body bag", "handbag", "briefcase
 _COAT_THIN_M = 0.008
 _COAT_THICK_M = 0.105
 _PADDING = (1.2, 2.0)  # of a beta distribution between the two
-_POCKETS_IN_COAT = 0.25
-_HANDS_CHANGE = 0.1
+_POCKETS_IN_COAT = 0.25  # share of people who walk with their hands in the pockets
+POCKETS_WITHOUT = 0.04
+"""Share of people who do so in trousers."""
+_HANDS_CHANGE = 0.03  # share of takes in which they do otherwise
 _BAG_SIZES = 0.15  # relative standard deviation of a bag's length, thickness and height
 _BAG_CHANGES_SIDE = 0.06
 
@@ -265,8 +270,21 @@ def wear(coat: Coat, rng: np.random.Generator) -> Coat:
         trunk=max(coat.trunk + 0.003 * float(shifts[0]), 0.004),
         sleeve=max(coat.sleeve + 0.002 * float(shifts[1]), 0.003),
         flare=max(coat.flare + 0.004 * float(shifts[2]), 0.0),
-        pockets=coat.pockets != bool(rng.random() < _HANDS_CHANGE),
+        pockets=pockets_now(coat.pockets, rng),
     )
+
+
+def pockets_now(habit: bool, rng: np.random.Generator) -> bool:
+    """Whether the hands are in the pockets in this take: mostly as ever.
+
+    Parameters
+    ----------
+    habit : bool
+        The person's.
+    rng : numpy.random.Generator
+        The take's generator.
+    """
+    return habit != bool(rng.random() < _HANDS_CHANGE)
 
 
 def random_bag(rng: np.random.Generator) -> Bag:
@@ -360,9 +378,14 @@ def coat_style(style: dict[str, float], coat: Coat) -> dict[str, float]:
     changed["shoulder_gain"] *= 1 - 0.25 * stiffness
     changed["arm_abduction"] += 3.0 * stiffness
     changed["hip_gain"] *= 1 - 0.05 * float(coat.hem > 0.4)
-    if coat.pockets:
-        changed["shoulder_gain"] *= 0.3
-        changed["elbow_offset"] += 22.0
-        changed["elbow_gain"] *= 0.3
-        changed["arm_abduction"] += 4.0
+    return pocket_style(changed) if coat.pockets else changed
+
+
+def pocket_style(style: dict[str, float]) -> dict[str, float]:
+    """How the walk changes with the hands in the pockets. See `carrying_style`."""
+    changed = dict(style)
+    changed["shoulder_gain"] *= 0.3
+    changed["elbow_offset"] += 22.0
+    changed["elbow_gain"] *= 0.3
+    changed["arm_abduction"] += 4.0
     return changed

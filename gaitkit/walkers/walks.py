@@ -8,6 +8,7 @@ import numpy as np
 
 from gaitkit.walkers.body import Body, mean_body, random_body
 from gaitkit.walkers.clothing import (
+    POCKETS_WITHOUT,
     Bag,
     Coat,
     Outfit,
@@ -16,6 +17,8 @@ from gaitkit.walkers.clothing import (
     coat_style,
     drape,
     mean_outfit,
+    pocket_style,
+    pockets_now,
     random_bag,
     random_cloths,
     random_coat,
@@ -120,6 +123,9 @@ def plan_walk(options: WalkerOptions, subject_index: int, condition: str, take: 
     elif condition == "bg":
         bag = carry(random_bag(generator(seed, "bag", name)), now)
         style = carrying_style(style, bag)
+    elif not options.equal_bodies:
+        habit = bool(generator(seed, "habits", name).random() < POCKETS_WITHOUT)
+        style = pocket_style(style) if pockets_now(habit, now) else style
     path = draw(_PATH, None, now)
     return Walk(
         body=body,
