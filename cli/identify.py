@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 @click.option(
     "--metric",
     type=options.METRIC,
-    help="How distance is measured.  [default: euclidean; of an embedding the one that its "
-    "embedder names]",
+    help="How distance is measured.  [default: euclidean; of lda cosine; of an embedding the one "
+    "that its embedder names]",
 )
 @click.option(
     "--device",

@@ -343,8 +343,8 @@ metric = click.option(
     "metrics",
     type=METRIC,
     multiple=True,
-    help="Distance of the nearest neighbour; may be repeated.  [default: euclidean; of an "
-    "embedding the one that its embedder names]",
+    help="Distance of the nearest neighbour; may be repeated.  [default: euclidean; of lda cosine; "
+    "of an embedding the one that its embedder names]",
 )
 alignment = click.option(
     "--alignment",

@@ -34,6 +34,7 @@ __all__ = [
     "counts_identical",
     "cross_view_rates",
     "cross_view_table",
+    "different_views",
     "headline_cells",
     "in_views",
     "match_views",
@@ -137,8 +138,7 @@ class CrossViewTable:
     @property
     def identical(self) -> NDArray[np.bool_]:
         """Cells whose gallery and probe view are equal, shape (g, v)."""
-        same: NDArray[np.bool_] = self.gallery_views[:, None] == self.probe_views
-        return same
+        return ~different_views(self.gallery_views[:, None], self.probe_views)
 
     @property
     def empty_cells(self) -> list[tuple[float, float]]:
@@ -370,10 +370,12 @@ def headline_cells(
     --------
     >>> headline_cells(np.array([0.0, 90.0]), np.array([90.0]), identical_view=False).tolist()
     [[True], [False]]
+    >>> headline_cells(np.array([-30.0, 90.0]), np.array([330.0]), identical_view=False).tolist()
+    [[False], [True]]
     >>> headline_cells(np.array([90.0]), np.array([90.0]), identical_view=False).tolist()
     [[True]]
     """
-    different: NDArray[np.bool_] = gallery_views[:, None] != probe_views
+    different = different_views(gallery_views[:, None], probe_views)
     if counts_identical(gallery_views, probe_views, identical_view=identical_view):
         return np.ones_like(different)
     return different
@@ -383,7 +385,19 @@ def counts_identical(
     gallery_views: NDArray[np.float64], probe_views: NDArray[np.float64], *, identical_view: bool
 ) -> bool:
     """Whether cells of equal views count: where the protocol says so, or there are no others."""
-    return identical_view or not bool(np.any(gallery_views[:, None] != probe_views))
+    return identical_view or not bool(different_views(gallery_views[:, None], probe_views).any())
+
+
+def different_views(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether views differ, one by one and broadcast: -30 and 330 degrees are one direction.
+
+    Examples
+    --------
+    >>> different_views(np.array([-30.0, 90.0, np.nan]), np.array([330.0])).tolist()
+    [False, True, True]
+    """
+    different: NDArray[np.bool_] = (one - other) % 360.0 != 0
+    return different
 
 
 def at_view(views: NDArray[np.float64], view: float) -> NDArray[np.bool_]:

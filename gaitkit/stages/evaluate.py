@@ -89,7 +89,8 @@ def evaluate(
         (``pixels``), or an embedding's ``vectors``. ``pca`` and ``lda`` are fitted on the
         protocol's training people, who must be in the artefact.
     metrics : sequence of str or Metric, optional
-        Of `METRICS`; by default Euclid's, and of an embedding the one that its embedder names.
+        Of `METRICS`; by default Euclid's, of ``lda`` cosine, and of an embedding the one that its
+        embedder names.
     probe_view, gallery_view : float, optional
         Only this column, or row, of the tables; degrees.
     truth : path-like, optional

@@ -97,7 +97,8 @@ def identify(
     feature : str, optional
         ``pixels`` of GEIs, ``vectors`` of embeddings, or one that was fitted in `calibration`.
     metric : str or Metric, optional
-        Of `METRICS`; by default Euclid's, and of embeddings the one that their embedder names.
+        Of `METRICS`; by default Euclid's, of ``lda`` cosine, and of embeddings the one that their
+        embedder names.
     threshold : float, optional
         Who is further away than this from everybody is unknown; in the metric's units.
     fpir : float, optional

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from gaitkit.arguments import as_path, check_name
-from gaitkit.artifacts import ArtifactWriter, Provenance
+from gaitkit.artifacts import ArtifactWriter, Provenance, open_artifact
 from gaitkit.artifacts.embeddings import ELSEWHERE, VECTORS, EmbedderInfo
 from gaitkit.datasets.naming import clean_text
 from gaitkit.datasets.vectors import AXES, read_vectors
+from gaitkit.errors import ArtifactError
 from gaitkit.identification.metrics import get_metric
 from gaitkit.outputs import Output
 
@@ -69,7 +70,8 @@ def import_embedding(
     OptionError
         An unknown name, or `axes` must be given.
     OutputError
-        The artefact exists or cannot be written.
+        The artefact cannot be written, or there is one of other vectors; one of these very vectors
+        is left as it is.
     """
     path = as_path(path)
     check_name(name, "the name of an embedder")
@@ -78,11 +80,11 @@ def import_embedding(
     check_name(called, "the name of a data set")
     with Output(output, overwrite=overwrite, inputs=[path]) as claim:
         if claim.taken:
-            raise claim.exists_already()
+            _refuse_another_kind(claim)
         given = read_vectors(path, array=array, axes=axes)
         count, parts, values = given.vectors.shape
         chosen = chosen or ("parts" if given.axes else "euclidean")
-        if given.axes:
+        if given.axes and axes is None:
             _log.info(
                 "%s: %s is read as %s, %d parts of %d values; `axes=%r` reads it the other way",
                 path,
@@ -111,3 +113,20 @@ def import_embedding(
         "trained_on": "unknown",
         "content_sha256": writer.content_sha256,
     }
+
+
+def _refuse_another_kind(claim: Output) -> None:
+    """Refuse a name that is taken, unless it may hold these vectors; they are compared when made.
+
+    Raises
+    ------
+    OutputExistsError
+        It is no embedding of vectors from elsewhere.
+    """
+    try:
+        with open_artifact(claim.path, "embedding") as found:
+            same = not found.inputs
+    except ArtifactError:
+        same = False
+    if not same:
+        raise claim.exists_already()

@@ -58,6 +58,23 @@ def test_rows_are_gallery_and_columns_are_probe_views():
     assert table.rate.tolist() == [[50.0, 0.0], [100.0, 0.0]]
 
 
+def test_minus_30_and_330_degrees_are_one_direction_with_a_row_and_a_column_each():
+    rows = [
+        ("a", 1, -30.0, 10),
+        ("b", 1, -30.0, 20),
+        ("a", 1, 90.0, 100),
+        ("b", 1, 90.0, 110),
+        ("a", 2, 330.0, 11),
+        ("b", 2, 330.0, 99),
+    ]
+    _, table = table_of(rows, probe_views=(330.0,))
+    # At -30, a's 11 is nearest to a's 10 and b's 99 to b's 20; at 90 both are nearest to a's 100.
+    assert table.rate.tolist() == [[100.0], [50.0]]
+    assert table.identical.tolist() == [[True], [False]]
+    assert table.mean_identical == 100.0
+    assert table.mean_excluding_identical == table.headline(identical_view=False) == 50.0
+
+
 def test_a_probe_whose_subject_is_not_enrolled_in_that_view_is_an_error():
     rows = [row for row in TWO_PEOPLE if row[:3] != ("a", 1, 0.0)]
     matches, table = table_of(rows)

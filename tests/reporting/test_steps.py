@@ -362,6 +362,28 @@ def test_click_takes_every_printed_command(
     assert all(params["weights"] in (None, "last") for params in by_command["translate"])
 
 
+@pytest.mark.parametrize(
+    ("results", "asked"),
+    [
+        ([["pixels", "euclidean"]], ""),
+        ([["pixels", "euclidean"], ["lda", "cosine"]], " --feature pixels --feature lda"),
+        # What was the default once is asked for now.
+        ([["lda", "euclidean"]], " --feature lda --metric euclidean"),
+        (
+            [["lda", "cosine"], ["lda", "euclidean"]],
+            " --feature lda --metric cosine --metric euclidean",
+        ),
+    ],
+)
+def test_a_metric_is_printed_where_it_is_not_that_of_the_feature(raw, results, asked) -> None:
+    (line,) = (
+        line
+        for line in commands(recorded(raw, results=results))
+        if line.startswith("gaitkit evaluate ")
+    )
+    assert line == f"gaitkit evaluate gei.h5 --protocol halves{asked} -o raw.h5"
+
+
 def test_a_page_prints_them(files: Files, gaitkit: Callable, tmp_path: Path) -> None:
     output = tmp_path / "report.html"
     ran = gaitkit("report", files.raw, "-o", output, "--geis", files.geis)

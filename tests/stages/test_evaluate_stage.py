@@ -78,6 +78,15 @@ def test_several_features_and_metrics_give_several_results(write_gei):
     ]
 
 
+def test_each_feature_has_a_metric_of_its_own_where_none_is_asked_for(write_gei):
+    results = evaluate(write_gei(), features=("pixels", "pca", "lda"))
+    assert [(item.feature, item.metric) for item in results] == [
+        ("pixels", "euclidean"),
+        ("pca", "euclidean"),
+        ("lda", "cosine"),
+    ]
+
+
 def test_probe_view_leaves_one_column_of_the_same_numbers(write_gei):
     path = write_gei()
     (whole,) = evaluate(path)

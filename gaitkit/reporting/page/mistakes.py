@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.identification.crossview import different_views
 from gaitkit.identification.results import EvaluationResult
 from gaitkit.reporting.page.inputs import Entry
 
@@ -23,7 +24,7 @@ def _counted(result: EvaluationResult) -> NDArray[np.bool_]:
     searched = matches.nearest_row >= 0
     if result.over != "different views":
         return searched
-    different: NDArray[np.bool_] = matches.probe_views[:, None] != matches.gallery_views
+    different = different_views(matches.probe_views[:, None], matches.gallery_views)
     return searched & different
 
 

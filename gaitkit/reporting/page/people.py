@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.errors import OptionError
+from gaitkit.identification.crossview import different_views
 from gaitkit.identification.results import EvaluationResult
 from gaitkit.labels import SequenceKey, format_view, sequence_name
 from gaitkit.reporting.page.inputs import Entry, GeiFile, images_behind, true_image
@@ -110,7 +111,7 @@ def choose_probes(result: EvaluationResult, people: Sequence[str] = ()) -> list[
 def _candidates(result: EvaluationResult, member: NDArray[np.bool_]) -> _Candidates:
     matches = result.matches
     column = _shown_gallery(result)
-    other_view = matches.probe_views != matches.gallery_views[column]
+    other_view = different_views(matches.probe_views, matches.gallery_views[column])
     if len(matches.gallery_views) == 1 and (result.over == "all pairs" or not other_view.any()):
         other_view = np.ones_like(other_view)
     rows = np.flatnonzero(

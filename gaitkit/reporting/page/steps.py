@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from gaitkit.artifacts import InputRef
 from gaitkit.artifacts.embeddings import ELSEWHERE, EmbedderInfo
 from gaitkit.embedders.registry import EMBEDDERS, describe_embedder
+from gaitkit.identification.features import FEATURES, Feature, usual_metric
 from gaitkit.identification.results import EvaluationResult
 from gaitkit.protocols import PROTOCOLS
 from gaitkit.reporting.page.inputs import (
@@ -461,7 +462,7 @@ def _evaluate(
         "fuse_with": [source.evaluated for source in others],
         "protocol": protocol,
         "features": _unless_own([feature for feature, _ in pairs], _own_features(sources)),
-        "metrics": _unless_own([metric for _, metric in pairs], _own_metrics(sources)),
+        "metrics": _asked_metrics(pairs, sources),
         "k": result.k,
         "count_failures": counted,
         "rounding": result.rounding,
@@ -485,10 +486,22 @@ def _own_features(sources: Sequence[_Source]) -> list[str]:
     return ["pixels" if source.embedder is None else "vectors" for source in sources]
 
 
-def _own_metrics(sources: Sequence[_Source]) -> list[str]:
-    return [
-        "euclidean" if source.embedder is None else source.embedder.metric for source in sources
-    ]
+def _asked_metrics(pairs: Sequence[tuple[str, str]], sources: Sequence[_Source]) -> list[str]:
+    """What was asked for; nothing where each feature was compared as it is anyway."""
+
+    def usual(features: str) -> str:
+        # Fused artefacts have a feature in common, or each its own.
+        names = [features] if "+" not in features else _own_features(sources)
+        several = names * len(sources) if len(names) == 1 else names
+        metrics = [
+            usual_metric(FEATURES.get(name, Feature(column=name)), source.embedder)
+            for name, source in zip(several, sources, strict=True)
+        ]
+        return "+".join(dict.fromkeys(metrics))
+
+    if all(metric == usual(features) for features, metric in pairs):
+        return []
+    return list(dict.fromkeys(metric for _, metric in pairs))
 
 
 def _only_view(shown: NDArray[np.float64], there: NDArray[np.float64]) -> float | None:
