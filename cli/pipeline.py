@@ -9,6 +9,7 @@ from gaitkit.cli import console
 from gaitkit.cli.training_runs import stop_on_signal
 
 if TYPE_CHECKING:
+    from gaitkit.reporting.page.steps import WriteStep
     from gaitkit.stages.run import PipelineOptions
     from gaitkit.stages.workshop import Workshop
 
@@ -23,6 +24,7 @@ def run_and_print(
     title: str,
     checkpoint_every: int,
     as_json: bool,
+    write_step: WriteStep | None = None,
 ) -> None:
     """Run the pipeline and print its results, as a table or as JSON."""
     from gaitkit.identification.formats import to_json
@@ -34,7 +36,14 @@ def run_and_print(
         callbacks = Callbacks(
             stop_requested=stop_requested, checkpoint_every=checkpoint_every
         ).moving(progress)
-        results = run_pipeline(source, workshop, chosen, callbacks=callbacks, progress=progress)
+        results = run_pipeline(
+            source,
+            workshop,
+            chosen,
+            callbacks=callbacks,
+            progress=progress,
+            write_step=write_step,
+        )
     if as_json:
         console.print_json(to_json([result for _, result in results]))
         return

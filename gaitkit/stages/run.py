@@ -15,6 +15,7 @@ from gaitkit.translators.recipes import Recipe, choose_recipe
 if TYPE_CHECKING:
     from gaitkit.identification.results import EvaluationResult
     from gaitkit.parallel import Progress
+    from gaitkit.reporting.page.steps import WriteStep
     from gaitkit.training.callbacks import Callbacks
 
 __all__ = ["PipelineOptions", "measured_geis", "run_pipeline"]
@@ -41,6 +42,10 @@ class PipelineOptions:
         Fields of the system's config and of `TranslatorOptions`; they go before the recipe's.
     refit : bool
         Train again on all training people for the number of iterations that validation chose.
+    embedding : mapping or None
+        Fields of `EmbedderOptions` for an embedder of GEIs beside the translator; `None`: none.
+    report : bool
+        Write ``report.html`` about all results.
     device, precision : str
         Where and how precisely to train.
     threads : int or None
@@ -57,6 +62,8 @@ class PipelineOptions:
     config: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     refit: bool = False
+    embedding: Mapping[str, Any] | None = None
+    report: bool = False
     device: str = "auto"
     precision: str = "auto"
     threads: int | None = None
@@ -70,6 +77,7 @@ def run_pipeline(
     *,
     callbacks: Callbacks | None = None,
     progress: Progress | None = None,
+    write_step: WriteStep | None = None,
 ) -> list[tuple[str, EvaluationResult]]:
     """Do every step from frames to results, each only if missing or out of date.
 
@@ -79,18 +87,21 @@ def run_pipeline(
         Frames in any layout, ready-made GEIs, or an artefact of silhouettes or measured GEIs.
     workshop : Workshop
         The folder: ``gei.h5``, ``SYSTEM.h5``, ``translated.h5``, ``results-raw.h5``,
-        ``results.h5`` and sheets.
+        ``results.h5`` and sheets; if asked for, ``EMBEDDER.h5``, ``embedded.h5``,
+        ``results-embedded.h5`` and ``report.html``.
     options : PipelineOptions
         What to do.
     callbacks : Callbacks, optional
         Of the training.
     progress : callable, optional
         Of the other steps.
+    write_step : callable, optional
+        How the report writes down what was done; by default as calls of Python.
 
     Returns
     -------
     list of (str, EvaluationResult)
-        ``raw`` and ``translated`` GEIs, each by pixels and by LDA.
+        ``raw`` and ``translated`` GEIs, each by pixels and by LDA, and the ``embedded`` ones.
 
     Raises
     ------
@@ -101,7 +112,10 @@ def run_pipeline(
     """
     with workshop:
         workshop.stop_requested = None if callbacks is None else callbacks.stop_requested
-        return _run(source, workshop, options, callbacks, progress)
+        found = _run(source, workshop, options, callbacks, progress)
+        if options.report:
+            _report(workshop, options, write_step)
+        return found
 
 
 def _run(
@@ -161,17 +175,19 @@ def _run(
         ),
         say="Translating",
     )
-    for name, path, truth in (
-        ("results-raw.h5", gei, None),
-        ("results.h5", translated, gei),
-    ):
+    results = {"raw": (gei, None), "translated": (translated, gei)}
+    if options.embedding is not None:
+        embedded = _embedded(gei, workshop, options, protocol, plan, callbacks, progress)
+        results["embedded"] = (embedded, None)
+    for what, (path, truth) in results.items():
+        features = None if what == "embedded" else ("pixels", "lda")
         workshop.step(
-            name,
+            _RESULTS[what],
             {"protocol": told, "geis": content_of(path)},
-            lambda out, replace, path=path, truth=truth: evaluate(  # type: ignore[misc]
+            lambda out, replace, path=path, truth=truth, features=features: evaluate(  # type: ignore[misc]
                 path,
                 protocol=protocol,
-                features=("pixels", "lda"),
+                features=features,
                 truth=truth,
                 output=out,
                 overwrite=replace,
@@ -179,12 +195,90 @@ def _run(
             say=f"Identifying by {path.name}",
         )
     _sheets(workshop, gei, translated)
-    names = {"results-raw.h5": "raw", "results.h5": "translated"}
     return [
-        (name, result)
-        for file, name in names.items()
-        for result in read_results(workshop.path(file))
+        (what, result) for what in results for result in read_results(workshop.path(_RESULTS[what]))
     ]
+
+
+_RESULTS = {
+    "raw": "results-raw.h5",
+    "translated": "results.h5",
+    "embedded": "results-embedded.h5",
+}
+
+
+def _embedded(
+    gei: Path,
+    workshop: Workshop,
+    options: PipelineOptions,
+    protocol: Protocol,
+    plan: Mapping[str, Any],
+    callbacks: Callbacks | None,
+    progress: Progress | None,
+) -> Path:
+    """What an embedder of the measured GEIs makes of them."""
+    from gaitkit.embedders.recipes import DEFAULT_EMBEDDER
+    from gaitkit.stages.embed import embed
+    from gaitkit.stages.train import carry_out
+    from gaitkit.stages.train_embedding import plan_embedding
+
+    model = workshop.step(
+        f"{DEFAULT_EMBEDDER}.h5",
+        {**plan, "training": options.embedding, "precision": options.precision},
+        lambda path, replace: carry_out(
+            plan_embedding(
+                gei,
+                path,
+                protocol=protocol,
+                system=DEFAULT_EMBEDDER,
+                training=options.embedding,
+                precision=options.precision,
+                threads=options.threads,
+                device=options.device,
+                overwrite=replace,
+            ),
+            callbacks,
+        ),
+        say=f"Training {DEFAULT_EMBEDDER}",
+    )
+    return workshop.step(
+        "embedded.h5",
+        {"geis": plan["geis"], "model": content_of(model)},
+        lambda path, replace: embed(
+            gei, model, path, device=options.device, overwrite=replace, progress=progress
+        ),
+        say="Embedding",
+    )
+
+
+def _report(workshop: Workshop, options: PipelineOptions, write_step: WriteStep | None) -> None:
+    """One page about all results."""
+    from gaitkit.embedders.recipes import DEFAULT_EMBEDDER
+    from gaitkit.reporting.page.document import write_report
+    from gaitkit.reporting.page.steps import python_call
+
+    system = choose_recipe(options.system, options.recipe).system
+    names = [_RESULTS["raw"], _RESULTS["translated"]]
+    models = [f"{system}.h5"]
+    if options.embedding is not None:
+        names.append(_RESULTS["embedded"])
+        models.append(f"{DEFAULT_EMBEDDER}.h5")
+    results = [workshop.path(name) for name in names]
+    # Measured GEIs that were given lie elsewhere; the page then shows the translated ones.
+    geis = [path for name in ("gei.h5", "translated.h5") if (path := workshop.path(name)).exists()]
+    workshop.step(
+        "report.html",
+        {"results": [content_of(path) for path in results]},
+        lambda out, replace: write_report(
+            results,
+            out,
+            geis=geis,
+            models=[workshop.path(name) for name in models],
+            overwrite=replace,
+            write_step=write_step or python_call,
+        ),
+        say="Writing report.html",
+    )
 
 
 def measured_geis(

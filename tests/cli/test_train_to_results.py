@@ -201,4 +201,8 @@ def test_the_demo_runs_from_nothing_to_the_table(gaitkit: Callable, tmp_path: Pa
     assert ran.code == 0, ran.stderr
     assert "raw, pixels" in ran.stdout
     assert "translated, lda" in ran.stdout
+    assert "embedded, vectors" in ran.stdout
     assert (tmp_path / "d" / "gei.png").is_file()
+    assert "</html>" in (tmp_path / "d" / "report.html").read_text(encoding="utf-8")
+    # It ends with where to look.
+    assert "report.html" in ran.stdout.rstrip().splitlines()[-1]
