@@ -42,14 +42,14 @@ __all__ = [
 BAG_KINDS = ("backpack", "shoulder bag", "cross-body bag", "handbag", "briefcase")
 
 # Fitted (see above): how thick coats are, from a windbreaker to a down jacket, over the clothes.
-_COAT_THIN_M = 0.008
+_COAT_THIN_M = 0.014
 _COAT_THICK_M = 0.105
 _PADDING = (1.2, 2.0)  # of a beta distribution between the two
 _POCKETS_IN_COAT = 0.25  # share of people who walk with their hands in the pockets
 POCKETS_WITHOUT = 0.04
 """Share of people who do so in trousers."""
 _HANDS_CHANGE = 0.03  # share of takes in which they do otherwise
-_BAG_SIZES = 0.15  # relative standard deviation of a bag's length, thickness and height
+_BAG_SIZES = 0.17  # relative standard deviation of a bag's length, thickness and height
 _BAG_CHANGES_SIDE = 0.06
 
 
@@ -196,12 +196,12 @@ def random_cloths(rng: np.random.Generator) -> dict[str, Cloth]:
         The person's generator.
     """
     greys = {
-        "skin": float(np.clip(0.58 + 0.06 * rng.standard_normal(), 0.3, 0.8)),
+        "skin": float(np.clip(0.54 + 0.06 * rng.standard_normal(), 0.3, 0.8)),
         "hair": 0.02 + 0.3 * float(rng.beta(1.5, 4)),
-        "top": 0.05 + 0.9 * float(rng.random()),
+        "top": 0.05 + 0.9 * float(rng.beta(1.2, 2.2)),
         "trousers": 0.05 + 0.6 * float(rng.beta(1.3, 3)),
         "shoes": 0.05 + 0.9 * float(rng.beta(1.2, 3)),
-        "coat": 0.05 + 0.8 * float(rng.beta(1.3, 2)),
+        "coat": 0.05 + 0.8 * float(rng.beta(1.3, 2.6)),
         "bag": 0.05 + 0.8 * float(rng.random()),
     }
     return {name: Cloth(grey, int(rng.integers(0, 1 << 20))) for name, grey in greys.items()}
@@ -292,11 +292,11 @@ def random_bag(rng: np.random.Generator) -> Bag:
     kind = str(rng.choice(BAG_KINDS, p=(0.16, 0.34, 0.18, 0.22, 0.10)))
     side = "right" if rng.random() < 0.75 else "left"
     length, thickness, height = {
-        "backpack": (0.29, 0.13, 0.39),
-        "shoulder bag": (0.30, 0.10, 0.24),
-        "cross-body bag": (0.28, 0.09, 0.24),
-        "handbag": (0.29, 0.10, 0.24),
-        "briefcase": (0.37, 0.09, 0.28),
+        "backpack": (0.31, 0.15, 0.42),
+        "shoulder bag": (0.33, 0.12, 0.27),
+        "cross-body bag": (0.31, 0.11, 0.27),
+        "handbag": (0.31, 0.11, 0.27),
+        "briefcase": (0.39, 0.10, 0.30),
     }[kind]
     size = np.clip(1 + _BAG_SIZES * rng.standard_normal(3), 0.6, 1.45)
     return Bag(

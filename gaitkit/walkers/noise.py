@@ -29,10 +29,10 @@ _CAMOUFLAGES_PER_FRAME = 0.008
 
 # Greys from 0, black, to 1, white. Background subtraction keeps what differs from the room by more
 # than a threshold; folds and light change the grey of one garment by this standard deviation.
-_THRESHOLD = 0.04
-_FOLDS = 0.07
+_THRESHOLD = 0.015
+_FOLDS = 0.04
 _FOLDS_PX = 8.0  # how far light and dark are apart
-_FOLDS_SEEN = 0.8  # in standard deviations: so light or dark a fold is always told from the room
+_FOLDS_SEEN = 1.5  # in standard deviations: so light or dark a fold is always told from the room
 _FOLDS_TILE = 512
 _FOLDS_RARE = 2.2  # so far off are too few to look for
 _RIM_PX = 2  # that skin and hair keep, so that heads stay on their shoulders
@@ -71,7 +71,7 @@ def room(view_degrees: float, height: float) -> float:
         0 is black, 1 white.
     """
     angle = np.radians(view_degrees)
-    wall = 0.72 + 0.09 * np.cos(angle - 0.6) + 0.07 * np.cos(3 * angle + 1.0)
+    wall = 0.72 + 0.06 * np.cos(angle - 0.6) + 0.04 * np.cos(3 * angle + 1.0)
     floor = 0.52 + 0.07 * np.cos(angle + 0.9) + 0.06 * np.cos(2 * angle - 0.4)
     return float(wall + np.clip(2 * height - 0.5, 0, 1) * (floor - wall))
 
