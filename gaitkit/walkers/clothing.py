@@ -42,14 +42,14 @@ __all__ = [
 BAG_KINDS = ("backpack", "shoulder bag", "cross-body bag", "handbag", "briefcase")
 
 # Fitted (see above): how thick coats are, from a windbreaker to a down jacket, over the clothes.
-_COAT_THIN_M = 0.014
+_COAT_THIN_M = 0.018
 _COAT_THICK_M = 0.105
-_PADDING = (1.2, 2.0)  # of a beta distribution between the two
+_PADDING = (1.7, 2.9)  # of a beta distribution between the two
 _POCKETS_IN_COAT = 0.25  # share of people who walk with their hands in the pockets
 POCKETS_WITHOUT = 0.04
 """Share of people who do so in trousers."""
 _HANDS_CHANGE = 0.03  # share of takes in which they do otherwise
-_BAG_SIZES = 0.17  # relative standard deviation of a bag's length, thickness and height
+_BAG_SIZES = 0.14  # relative standard deviation of a bag's length, thickness and height
 _BAG_CHANGES_SIDE = 0.06
 
 
@@ -289,14 +289,14 @@ def pockets_now(habit: bool, rng: np.random.Generator) -> bool:
 
 def random_bag(rng: np.random.Generator) -> Bag:
     """A person's bag: on the back, over a shoulder, across the body, or in a hand."""
-    kind = str(rng.choice(BAG_KINDS, p=(0.16, 0.34, 0.18, 0.22, 0.10)))
-    side = "right" if rng.random() < 0.75 else "left"
+    kind = str(rng.choice(BAG_KINDS, p=(0.12, 0.38, 0.20, 0.20, 0.10)))
+    side = "right" if rng.random() < 0.8 else "left"
     length, thickness, height = {
-        "backpack": (0.31, 0.15, 0.42),
-        "shoulder bag": (0.33, 0.12, 0.27),
-        "cross-body bag": (0.31, 0.11, 0.27),
-        "handbag": (0.31, 0.11, 0.27),
-        "briefcase": (0.39, 0.10, 0.30),
+        "backpack": (0.30, 0.13, 0.40),
+        "shoulder bag": (0.32, 0.11, 0.25),
+        "cross-body bag": (0.30, 0.10, 0.25),
+        "handbag": (0.30, 0.105, 0.25),
+        "briefcase": (0.38, 0.095, 0.29),
     }[kind]
     size = np.clip(1 + _BAG_SIZES * rng.standard_normal(3), 0.6, 1.45)
     return Bag(
