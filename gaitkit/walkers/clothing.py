@@ -240,14 +240,14 @@ def random_coat(rng: np.random.Generator) -> Coat:
         hem = rng.uniform(0.24, 0.42)
     else:
         hem = rng.uniform(0.45, 0.62)
-    padded = rng.beta(*_PADDING)
+    # Cut and padding of trunk, sleeves and skirt have little to do with each other.
+    trunk, sleeve, flare = rng.beta(*_PADDING, size=3)
     return Coat(
-        trunk=_COAT_THIN_M + _COAT_THICK_M * float(padded),
-        sleeve=0.6 * _COAT_THIN_M
-        + 0.6 * _COAT_THICK_M * float(np.clip(padded + 0.15 * rng.standard_normal(), 0, 1)),
+        trunk=_COAT_THIN_M + _COAT_THICK_M * float(trunk),
+        sleeve=0.6 * (_COAT_THIN_M + _COAT_THICK_M * float(0.4 * trunk + 0.6 * sleeve)),
         hem=float(hem),
-        flare=0.020 + 0.060 * float(rng.random()),
-        collar=float(rng.uniform(0.012, 0.045)) if rng.random() < 0.6 else 0.0,
+        flare=0.010 + 0.130 * float(flare),
+        collar=float(rng.uniform(0.012, 0.050)) if rng.random() < 0.7 else 0.0,
         hood=float(rng.uniform(0.06, 0.10)) if rng.random() < 0.3 else 0.0,
         pockets=bool(rng.random() < _POCKETS_IN_COAT),
         stiffness=float(rng.beta(2, 2)),
@@ -376,7 +376,9 @@ def coat_style(style: dict[str, float], coat: Coat) -> dict[str, float]:
     changed = dict(style)
     stiffness = min(coat.trunk / 0.06, 1.0)
     changed["shoulder_gain"] *= 1 - 0.25 * stiffness
-    changed["arm_abduction"] += 3.0 * stiffness
+    # Thick sleeves hold the arms off the trunk, and padding lifts the shoulders.
+    changed["arm_abduction"] += 120.0 * coat.sleeve
+    changed["shoulder_raise_m"] += 0.3 * coat.sleeve
     changed["hip_gain"] *= 1 - 0.05 * float(coat.hem > 0.4)
     return pocket_style(changed) if coat.pockets else changed
 

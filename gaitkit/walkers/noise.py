@@ -32,8 +32,9 @@ _CAMOUFLAGES_PER_FRAME = 0.008
 _THRESHOLD = 0.015
 _FOLDS = 0.04
 _FOLDS_PX = 8.0  # how far light and dark are apart
-_FOLDS_SEEN = 1.5  # in standard deviations: so light or dark a fold is always told from the room
+_FOLDS_SEEN = 1.7  # in standard deviations: so light or dark a fold is always told from the room
 _FOLDS_TILE = 512
+_FOLDS_TURN = 0.3  # pixels a degree: the surface of a trunk 30 cm thick
 _FOLDS_RARE = 2.2  # so far off are too few to look for
 _RIM_PX = 2  # that skin and hair keep, so that heads stay on their shoulders
 
@@ -120,7 +121,8 @@ def hide(
         level = float(128 + 40 * level)
         first = np.clip(np.floor(where.min(axis=-1).T).astype(int), 0, [width_px, height_px])
         last = np.clip(np.ceil(where.max(axis=-1).T).astype(int) + 1, 0, [width_px, height_px])
-        shift = cloths[name].grain + round(37 * view_degrees)
+        # Seen from elsewhere, the folds have turned with the body.
+        shift = cloths[name].grain + round(_FOLDS_TURN * unit * view_degrees)
         for index, (frame, (left, top), (right, bottom)) in enumerate(
             zip(frames, first, last, strict=True)
         ):
