@@ -133,15 +133,13 @@ def hide(
             for piece in corners:
                 cv2.fillConvexPoly(cover, piece, 255, cv2.LINE_8, 4)
             if name in ("skin", "hair"):
-                cover = cv2.erode(cover, rim, borderValue=0)
+                cover = np.asarray(cv2.erode(cover, rim, borderValue=0), np.uint8)
             row, column = shift + top - round(origin[index, 1]), left - round(origin[index, 0])
             rows = np.arange(row, row + len(cover)) % _FOLDS_TILE
             columns = np.arange(column, column + cover.shape[1]) + 3 * shift
             seen = folds[rows[:, None], columns % _FOLDS_TILE]
-            lost = cv2.compare(seen, level, cv2.CMP_GT)
-            cv2.bitwise_and(lost, cover, dst=lost)
             part = frame[top:bottom, left:right]
-            part[lost > 0] = 0
+            part[(seen > level) & (cover > 0)] = 0
 
 
 @lru_cache(maxsize=4)
@@ -150,9 +148,10 @@ def _folds(unit: float) -> NDArray[np.uint8]:
     rng = np.random.Generator(np.random.PCG64(20060821))
     sigma = max(_FOLDS_PX * unit, 0.5)
     border = int(4 * sigma) + 1
-    field = np.pad(rng.standard_normal((_FOLDS_TILE,) * 2), border, mode="wrap")
-    field = cv2.GaussianBlur(field, (0, 0), sigma)[border:-border, border:-border]
-    return np.clip(128 + 40 * field / field.std(), 0, 255).astype(np.uint8)
+    rough = np.pad(rng.standard_normal((_FOLDS_TILE,) * 2), border, mode="wrap")
+    field = np.asarray(cv2.GaussianBlur(rough, (0, 0), sigma), np.float64)
+    field = field[border:-border, border:-border]
+    return np.asarray(np.clip(128 + 40 * field / field.std(), 0, 255), np.uint8)
 
 
 def roughen(
