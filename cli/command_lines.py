@@ -52,7 +52,7 @@ def parameter_of(command: click.Command, name: str) -> click.Parameter | None:
     >>> parameter_of(command, "drop_cut")
     <Option keep_cut>
     """
-    found = {parameter.name: parameter for parameter in command.params}
+    found = {parameter.name: parameter for parameter in command.params if parameter.expose_value}
     return (
         found.get(name)
         or found.get(ALIASES.get(name, name))

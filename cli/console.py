@@ -19,13 +19,14 @@ import click
 
 from gaitkit.cli import parameters
 from gaitkit.cli.streams import write_lines
-from gaitkit.display import Bar, progress_bar
+from gaitkit.display import Bar, StepBar, progress_bar
 from gaitkit.outputs import file_identity
 from gaitkit.parallel import process_rank
 from gaitkit.printable import harmless, harmless_in_json, one_line
 
 __all__ = [
     "Bar",
+    "StepBar",
     "in_options",
     "print_json",
     "print_line",
@@ -131,12 +132,12 @@ def print_json(value: Any) -> None:
 
 
 @contextlib.contextmanager
-def progress(title: str, unit: str = "pieces") -> Iterator[Bar | None]:
+def progress(title: str, unit: str = "pieces") -> Iterator[StepBar | None]:
     """A progress bar with time left, on a terminal; nothing elsewhere.
 
     Yields
     ------
-    callable or None
+    StepBar or None
         To be called with the number done and the total, and words to stand beside them.
     """
     if _verbosity < 0:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from gaitkit.cli import console, options
-from gaitkit.cli.pipeline import run_and_print
+from gaitkit.cli.pipeline import run_and_print, say_report
 from gaitkit.translators.recipes import get_recipe
 
 # Of the eleven views of CASIA-B the frontal one, the side, what lies between, and the back.
@@ -50,7 +50,6 @@ def command(
     images; report.html explains what came of it. Given again, the command does only what is
     missing.
     """
-    from gaitkit.cli.command_lines import command_line
     from gaitkit.stages.run import PipelineOptions
     from gaitkit.stages.workshop import Workshop
     from gaitkit.walkers import WalkerOptions, write_tree
@@ -67,7 +66,6 @@ def command(
         training=dict(_RECIPE.training)
         | {"iterations": iterations, "batch_size": 32, "seed": seed},
         embedding={"iterations": max(iterations // 2, 1), "seed": seed},
-        report=True,
         device="cpu",
         # Not auto: figures are to be the same on processors with bfloat16 and without.
         precision="fp32",
@@ -83,7 +81,6 @@ def command(
         title="demo",
         checkpoint_every=100,
         as_json=as_json,
-        write_step=command_line,
     )
     if as_json:
         return
@@ -92,6 +89,7 @@ def command(
     width = max(map(len, paths))
     for path, what in paths.items():
         console.print_line(f"{path:<{width}}  {what}")
+    say_report(workshop)
 
 
 _FILES = {
@@ -106,5 +104,5 @@ _FILES = {
     "results-raw.h5": "identification by the raw images",
     "results.h5": "identification by the translated ones",
     "results-embedded.h5": "identification by the vectors",
-    "report.html": "all of it explained: open it in a browser",
+    "report.html": "the page that explains all three",
 }

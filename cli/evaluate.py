@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 @click.option(
     "--probe-view", type=float, help="Only this probe view, with published figures beside it."
 )
+@click.option(
+    "--matrices",
+    is_flag=True,
+    help="Print every figure and the rate of each pair of views, 100 columns wide.",
+)
 @options.feature
 @options.metric
 @click.option(
@@ -85,6 +90,7 @@ def command(
     output: Path | None,
     protocol: Protocol | str | None,
     probe_view: float | None,
+    matrices: bool,
     features: tuple[str, ...],
     metrics: tuple[str, ...],
     k: int,
@@ -105,7 +111,8 @@ def command(
     the headline is the mean without identical views. A probe whose person is absent from a
     gallery view counts as an error. People whom a model has seen are refused. GEIS are GEI
     artefacts or identity embeddings; several (gei.h5 translated.h5 embedded.h5) are evaluated side
-    by side, or together with --fuse. Intervals are of 95 % over people, by bootstrap.
+    by side, or together with --fuse. Intervals are of 95 % over people, by bootstrap. The headline
+    is printed in 80 columns, all the rest with --matrices.
     """
     from gaitkit.identification.evaluation import EvaluationResults
     from gaitkit.identification.formats import FORMATS, to_json
@@ -153,6 +160,8 @@ def command(
     elif form in FORMATS:
         console.print_text(FORMATS[form](results))
     else:
-        console.print_text(results.table(probe_view=probe_view))
+        console.print_text(results.table(probe_view=probe_view, matrices=matrices))
+        if not matrices:
+            console.say("Every figure, and the rate of each pair of views: add --matrices.")
     if wrote is not None:
         wrote(".")

@@ -15,7 +15,8 @@ from click.shell_completion import CompletionItem
 from gaitkit.cli import console, options
 
 if TYPE_CHECKING:
-    from gaitkit.datasets.sources import FrameSource
+    from gaitkit.datasets.segmented import VideoReading
+    from gaitkit.datasets.sources import FrameSource, Layout
     from gaitkit.dropped import DroppedRow
     from gaitkit.stages.normalize import StageSummary
 
@@ -25,6 +26,8 @@ __all__ = [
     "layout_option",
     "manifest_option",
     "one_input",
+    "reading_of",
+    "refuse_unused_reading",
     "report_stage",
     "silhouette_fields",
     "telling_dropped",
@@ -109,7 +112,7 @@ def describe_source(source: FrameSource, output: Path, *, as_json: bool) -> None
         return
     console.say(recognised)
     console.print_line(
-        f"Would read {source.description} (data set {source.name}) in {len(units):,} units"
+        f"Would read {source.description} (data set {source.name}) in {len(units):,} pieces"
     )
     console.print_line(f"Would write {output}")
 
@@ -222,6 +225,36 @@ def silhouette_fields(values: dict[str, Any]) -> dict[str, Any]:
 
 def average_fields(values: dict[str, Any]) -> dict[str, Any]:
     """Fields of `GeiOptions`, taken out of a command's values (`gei_options`)."""
-    min_frames = values.pop("min_frames")
-    fields = {"cycles": values.pop("cycles"), "mirror": values.pop("mirror")}
+    min_frames, mirror = values.pop("min_frames"), values.pop("mirror")
+    fields = {"cycles": values.pop("cycles")}
+    # What is not said is left for the input to say: people in videos walk to either side.
+    ctx = click.get_current_context()
+    if ctx.get_parameter_source("mirror") != ParameterSource.DEFAULT:
+        fields["mirror"] = mirror
     return fields if min_frames is None else fields | {"min_frames": min_frames}
+
+
+def reading_of(values: dict[str, Any]) -> VideoReading:
+    """How videos are read, taken out of a command's values (`video_options`)."""
+    from gaitkit.datasets.segmented import VideoReading
+    from gaitkit.segmentation.options import SegmentOptions
+
+    options = SegmentOptions(segmenter=values.pop("segmenter"), rotate=int(values.pop("rotate")))
+    return VideoReading(options, values.pop("subject"), values.pop("view")).checked()
+
+
+def refuse_unused_reading(source: Layout | None) -> None:
+    """Raise where something was said about videos of people, and there is none to segment."""
+    ctx = click.get_current_context()
+    said = [
+        f"--{name}"
+        for name in ("segmenter", "subject", "view", "rotate")
+        if ctx.get_parameter_source(name)
+        in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    ]
+    if said and (source is None or source.first_video() is None):
+        raise click.UsageError(
+            f"{' and '.join(said)} {'is' if len(said) == 1 else 'are'} about videos, and this "
+            "input is none.",
+            ctx,
+        )

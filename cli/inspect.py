@@ -9,6 +9,8 @@ import click
 
 from gaitkit.cli import console, options
 
+_MOST_NAMED = 20
+
 
 @click.command("inspect", short_help="Say what an artefact is, holds, and comes from.")
 @click.argument("artifact", type=options.INPUT_FILE)
@@ -51,11 +53,14 @@ def _lines(path: Path, summary: dict[str, Any]) -> list[str]:
         rows += [
             ("sequences", f"{summary['sequences']:,}"),
             ("subjects", _some(summary["subjects"])),
+            ("walks", _walks(summary["walks"])),
             ("conditions", conditions),
             ("views", views + (f" (and {unknown:,} sequences of unknown view)" if unknown else "")),
         ]
     if "embedding" in summary:
         rows += _embedding_lines(summary["embedding"])
+    if summary["kind"] in ("gei", "embedding"):
+        rows.append(("compared", _compared(summary)))
     for name, array in summary["arrays"].items():
         if not name.startswith(
             ("dropped/", "trained_on/", "weights/", "best/weights/", "optimizer/")
@@ -78,6 +83,32 @@ def _lines(path: Path, summary: dict[str, Any]) -> list[str]:
         lines.append(f"  {'' if name == previous else name:<11} {text}")
         previous = name
     return lines
+
+
+def _walks(of_each: dict[str, int]) -> str:
+    """How many of each: by name where they are few."""
+    counts = sorted(set(of_each.values()))
+    if len(of_each) > _MOST_NAMED or len(counts) == 1:
+        span = " to ".join(f"{count:,}" for count in dict.fromkeys([*counts[:1], *counts[-1:]]))
+        return f"{span or 'none'} of each"
+    return ", ".join(f"{name} {count:,}" for name, count in of_each.items())
+
+
+def _compared(summary: dict[str, Any]) -> str:
+    """By what two of its sequences are compared, and what a new one has to go through."""
+    parameters = summary["parameters"]
+    steps = [
+        f"{what} {section.get('name', section.get('segmenter', ''))}".rstrip()
+        for what, key in (("segmenter", "segmentation"), ("translator", "translator"))
+        if isinstance(section := parameters.get(key), dict)
+    ]
+    if "embedding" in summary:
+        told = summary["embedding"]
+        model = f", model {told['model'][:12]}" if told["model"] else ""
+        what = f"vectors of {told['embedder'] or 'an embedder'}{model}"
+    else:
+        what = "pixels"
+    return "; ".join([what, *steps])
 
 
 def _embedding_lines(told: dict[str, Any]) -> list[tuple[str, str]]:

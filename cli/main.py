@@ -16,6 +16,7 @@ import click
 
 from gaitkit._version import __version__
 from gaitkit.cli import console, options
+from gaitkit.cli.helped import HelpedCommand, going_on, warn_of_unknown_variables
 from gaitkit.cli.parameters import in_options
 from gaitkit.cli.streams import standard_streams, write_lines
 from gaitkit.errors import MAX_MESSAGE, GaitkitError, StoppedError, did_you_mean
@@ -30,6 +31,7 @@ COMMANDS = {
     "demo": "demo",
     "synth": "synth",
     "manifest": "manifest",
+    "segment": "segment",
     "normalize": "normalize",
     "make-gei": "make_gei",
     "train-gan": "train_gan",
@@ -40,6 +42,7 @@ COMMANDS = {
     "evaluate": "evaluate",
     "enroll": "enroll",
     "identify": "identify",
+    "who": "who",
     "report": "report",
     "protocol": "protocol",
     "run": "run",
@@ -63,7 +66,7 @@ class Pipeline(click.Group):
             return None
         module = importlib.import_module(f"gaitkit.cli.{COMMANDS[cmd_name]}")
         command: click.Command = module.command
-        return command
+        return command if isinstance(command, click.Group) else HelpedCommand.of(command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -89,8 +92,12 @@ class Pipeline(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what an error of the library calls a parameter is an option here."""
+        warn_of_unknown_variables(self)
         try:
             return super().invoke(ctx)
+        except (KeyboardInterrupt, click.exceptions.Abort, _Ended) as stop:
+            stop.add_note(going_on(self.get_command(ctx, ctx.invoked_subcommand or "")))
+            raise
         except GaitkitError as error:
             running = self.get_command(ctx, ctx.invoked_subcommand or "")
             error.message = in_options(error.message, running, self)
@@ -111,7 +118,8 @@ class Pipeline(click.Group):
         "max_content_width": 100,
     },
     epilog="Every option can also be set in the environment (GAITKIT_MAKE_GEI_MIN_FRAMES=8) or in "
-    "a TOML file (--config FILE, one table per command: [make-gei] min-frames = 8).",
+    "a TOML file (--config FILE before or after the command, one table per command: [make-gei] "
+    "min-frames = 8).",
 )
 @click.version_option(__version__, prog_name="gaitkit", message="%(prog)s %(version)s")
 @options.config
@@ -145,11 +153,11 @@ def _run(args: list[str] | None) -> int:
     try:
         console.set_verbosity(0)
         code = cli.main(args, prog_name="gaitkit", standalone_mode=False)
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        _tell("Stopped.")
+    except (click.exceptions.Abort, KeyboardInterrupt) as stop:
+        _tell(f"Stopped. {_advice(stop)}".rstrip())
         return 130
     except _Ended as ended:
-        _tell(f"Stopped by {ended.signal.name}.")
+        _tell(f"Stopped by {ended.signal.name}. {_advice(ended)}".rstrip())
         return 128 + ended.signal
     except click.ClickException as error:
         with contextlib.suppress(OSError, ValueError):
@@ -167,6 +175,12 @@ def _run(args: list[str] | None) -> int:
         _report_bug(error)
         return 1
     return code if isinstance(code, int) else 0
+
+
+def _advice(stop: BaseException) -> str:
+    """How to go on, as noted on what stopped a command, or on what click made another one of."""
+    notes = [getattr(error, "__notes__", []) for error in (stop, stop.__cause__)]
+    return " ".join(notes[0] or notes[1])
 
 
 class _Ended(BaseException):

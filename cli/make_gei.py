@@ -14,6 +14,8 @@ from gaitkit.cli.frames import (
     layout_option,
     manifest_option,
     one_input,
+    reading_of,
+    refuse_unused_reading,
     report_stage,
     silhouette_fields,
     telling_dropped,
@@ -46,6 +48,7 @@ _OF_THE_AVERAGE = {"min_frames": "--min-frames", "cycles": "--cycles", "mirror":
 )
 @options.silhouette_options
 @options.gei_options
+@options.video_options
 @click.option("--name", help="Name of the data set.  [default: the folder's or archive's name]")
 @options.workers
 @options.cluster
@@ -81,16 +84,17 @@ def command(
     (001/nm-01/001-nm-01-090.png), which --size pads where only the width is smaller and scales
     otherwise. A stopped run continues when the same command is given again.
     """
-    from gaitkit.gei.options import GeiOptions
-    from gaitkit.stages.make_gei import make_gei, open_input
+    from gaitkit.stages.make_gei import average_of, make_gei, open_input, unit_of
     from gaitkit.stages.normalize import silhouettes_of
 
     fields = silhouette_fields(values)
-    average = GeiOptions.from_parameters(average_fields(values))
+    average_said = average_fields(values)
     path, layout = one_input(input, manifest, layout)
     kind: Any = None if input_kind == "auto" else input_kind
-    given = open_input(path, kind=kind, layout=layout, name=name)
+    given = open_input(path, kind=kind, layout=layout, name=name, reading=reading_of(values))
     _refuse_what_does_not_apply(ctx, given)
+    refuse_unused_reading(given.source)
+    average = average_of(given, **average_said)
     frames = given.source if given.kind == "frames" else None
     silhouettes = None if frames is None else silhouettes_of(frames, **fields)
     size = (fields["height"], fields["width"]) if "height" in fields else None
@@ -98,7 +102,7 @@ def command(
         _describe(given, output, as_json=as_json)
         return
     with telling_dropped(report, output, [path], overwrite=overwrite) as told:
-        with console.progress("make-gei", "units") as progress:
+        with console.progress("make-gei", unit_of(given)) as progress:
             summary = make_gei(
                 given,
                 output,

@@ -91,6 +91,8 @@ def _tell_system(system: str, said: dict[str, Any], *, with_settings: bool) -> N
     for offer in said.get("offers", ()):
         console.print_line(f"      can: {OFFERS[offer]} ({_MET[offer]})")
     if with_settings:
+        for departure in said.get("adapted", ()):
+            console.print_line(f"      adapted: {departure}")
         _tell_settings(said)
 
 
@@ -127,6 +129,7 @@ def _translator(system: str, with_settings: bool) -> dict[str, Any]:
         "summary": found.summary,
         "source": found.source,
         "needs": found.needs,
+        "adapted": list(found.adapted),
         "offers": [offer for offer in OFFERS if offer in found.offers],
         "training": dict(found.default_training),
         "settings": _settings(translator_class, system) if with_settings else [],

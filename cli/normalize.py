@@ -13,6 +13,8 @@ from gaitkit.cli.frames import (
     layout_option,
     manifest_option,
     one_input,
+    reading_of,
+    refuse_unused_reading,
     report_stage,
     silhouette_fields,
     telling_dropped,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 @manifest_option
 @layout_option
 @options.silhouette_options
+@options.video_options
 @click.option("--name", help="Name of the data set.  [default: the folder's or archive's name]")
 @options.workers
 @options.cluster
@@ -57,21 +60,25 @@ def command(
     FRAMES is a folder in the layout of CASIA-B (subject/sequence/view/*.png), CASIA-A, CASIA-C,
     OU-MVLP, GREW or Gait3D, or with a folder of recordings for each person; archives of these, as
     they are distributed; OpenGait's pickles of any of them; or a CSV file as for --manifest.
-    Archives are read in place. Pickles hold silhouettes that are aligned already:
-    they stay as they are, and nothing in them is run. A stopped run continues when the same command
-    is given again.
+    Archives are read in place. Pickles hold silhouettes that are aligned already: they stay as they
+    are, and nothing in them is run. A video of people, alone or in a folder or CSV file, is
+    segmented on the way; what gaitkit segment wrote is read as well. A stopped run continues when
+    the same command is given again.
     """
     from gaitkit.datasets.layouts import open_source
+    from gaitkit.datasets.sources import sequence_counts
     from gaitkit.stages.normalize import normalize, silhouettes_of
 
     path, layout = one_input(frames, manifest, layout)
-    source = open_source(path, name=name, layout=layout)
+    source = open_source(path, name=name, layout=layout, reading=reading_of(values))
+    refuse_unused_reading(source)
     chosen = silhouettes_of(source, **silhouette_fields(values))
     if dry_run:
         describe_source(source, output, as_json=as_json)
         return
     with telling_dropped(report, output, [path], overwrite=overwrite) as told:
-        with console.progress("normalize", "units") as progress:
+        unit = "sequences" if sequence_counts(source.units()) else "archives"
+        with console.progress("normalize", unit) as progress:
             summary = normalize(
                 source,
                 output,

@@ -16,12 +16,15 @@ from gaitkit.printable import printable, quoted
 
 __all__ = [
     "alignment",
+    "any_segmenter",
+    "calibration",
     "cluster",
     "config",
     "device",
     "dropped_report",
     "dry_run",
     "feature",
+    "fpir",
     "gei_options",
     "json_output",
     "metric",
@@ -32,6 +35,7 @@ __all__ = [
     "seed",
     "silhouette_options",
     "verbosity",
+    "video_options",
     "workers",
 ]
 
@@ -81,7 +85,7 @@ def _read_config(ctx: click.Context, parameter: click.Parameter, value: Path | N
     if ctx is root:
         ctx.default_map = defaults
     else:
-        ctx.default_map = defaults.get(ctx.info_name or "", {})
+        ctx.default_map = {**(ctx.default_map or {}), **defaults.get(ctx.info_name or "", {})}
 
 
 def _checked(
@@ -346,6 +350,18 @@ metric = click.option(
     help="Distance of the nearest neighbour; may be repeated.  [default: euclidean; of lda cosine; "
     "of an embedding the one that its embedder names]",
 )
+fpir = click.option(
+    "--fpir",
+    type=float,
+    metavar="RATE",
+    help="Choose the threshold that at most this share of strangers passes, 0.2 for one in five: "
+    "found in the gallery itself, each of its people left out in turn, or in --calibration.",
+)
+calibration = click.option(
+    "--calibration",
+    type=INPUT_FILE,
+    help="Results of gaitkit evaluate on GEIs that were made in the same way: for low rates.",
+)
 alignment = click.option(
     "--alignment",
     type=click.Choice(["person", "opengait", "given"]),
@@ -382,6 +398,61 @@ def silhouette_options(command: Function) -> Function:
     return alignment(size(keep_cut(keep_off_trend(invert(command)))))
 
 
+any_segmenter = click.option(
+    "--any-segmenter",
+    is_flag=True,
+    help="Compare walks whose masks were made by different segmenters: fewer are found.",
+)
+
+
+class _SegmenterName(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
+    """The name of a segmenter, or the file of a network."""
+
+    name = "segmenter"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from gaitkit.errors import OptionError
+        from gaitkit.segmentation.segmenters import segmenter_class
+
+        try:
+            segmenter_class(str(value))
+        except OptionError as error:
+            self.fail(console.in_options(str(error)), param, ctx)
+        return str(value)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        return "background|MODEL.tflite|MODEL.onnx"
+
+
+segmenter = click.option(
+    "--segmenter",
+    type=_SegmenterName(),
+    default="background",
+    help="How people in a video are found: by the background of a fixed camera, or by a network.",
+)
+
+
+def video_options(command: Function) -> Function:
+    """What is asked about videos of people."""
+    for decorate in (
+        click.option(
+            "--rotate",
+            type=click.Choice(["0", "90", "180", "270"]),
+            default="0",
+            help="Turn the pictures of a video clockwise, beyond what the video itself says.",
+        ),
+        click.option(
+            "--view",
+            type=float,
+            help="From where a video was recorded, degrees.  [default: unknown]",
+        ),
+        click.option("--subject", help="Whom a video shows.  [default: the file's name]"),
+        segmenter,
+    ):
+        command = decorate(command)
+    return command
+
+
 dropped_report = click.option(
     "--report",
     type=FILE,
@@ -396,8 +467,10 @@ def gei_options(command: Function) -> Function:
             "--mirror",
             type=click.Choice(["none", "view", "track"]),
             default="none",
+            show_default=False,
             help="Make both walking directions comparable: view turns views above 180° into "
-            "360° - v, track uses the body's path across the frame.",
+            "360° - v, track uses the body's path across the frame.  [default: none; track for "
+            "people in videos]",
         ),
         click.option(
             "--cycles",

@@ -32,6 +32,18 @@ from gaitkit.cli import console, options
     multiple=True,
     help="Show this person's probes instead of a range of outcomes; repeatable.",
 )
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    help="What to call a result on the page, such as 'raw images'; repeated, one for each result "
+    "or one for each file, in their order.  [default: the file's name]",
+)
+@click.option(
+    "--date",
+    metavar="YYYY-MM-DD",
+    help="Date the page; without it equal results give equal bytes.",
+)
 @options.overwrite
 @options.verbosity
 def command(
@@ -40,14 +52,18 @@ def command(
     geis: tuple[Path, ...],
     models: tuple[Path, ...],
     people: tuple[str, ...],
+    labels: tuple[str, ...],
+    date: str | None,
     overwrite: bool,
 ) -> None:
     """Explain one or several results on one HTML page.
 
-    The page needs nothing but a browser: figures with intervals, matrices whose cells show their
-    probes, curves, people, mistakes, what was left out, and where all of it comes from. Several
-    results stand side by side with paired differences from the first. With the GEIs of several
-    translators, so do the same people's source, translations and truth.
+    The page needs nothing but a browser. It opens with the rates in words and two pictures; then
+    come figures with intervals, matrices whose cells show their probes, curves, people, mistakes,
+    what was left out, and where all of it comes from. With --geis, a click on a probe or a person
+    shows what was seen and what was nearest. Several results stand side by side with paired
+    differences from the first. With the GEIs of several translators, so do the same people's
+    source, translations and truth.
     """
     from gaitkit.cli.command_lines import command_line
     from gaitkit.reporting.page.document import write_report
@@ -61,6 +77,8 @@ def command(
         geis=geis,
         models=models,
         people=people,
+        labels=labels,
+        date=date,
         overwrite=overwrite,
         write_step=command_line,
     )

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from gaitkit.printable import printable
 
-__all__ = ["Bar", "html_table", "in_notebook", "progress_bar"]
+__all__ = ["Bar", "StepBar", "html_table", "in_notebook", "progress_bar"]
 
 
 class Bar(Protocol):
@@ -19,6 +19,13 @@ class Bar(Protocol):
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         """Show the number done, their total, and a few words beside them."""
+
+
+class StepBar(Bar, Protocol):
+    """A bar of several steps, one after the other."""
+
+    def begin(self, title: str, unit: str) -> None:
+        """Begin a step: what is done, and what is counted from here on."""
 
 
 def in_notebook() -> bool:
@@ -31,7 +38,7 @@ def in_notebook() -> bool:
 @contextlib.contextmanager
 def progress_bar(
     title: str, unit: str = "pieces", *, shown: bool | None = None
-) -> Iterator[Bar | None]:
+) -> Iterator[StepBar | None]:
     """A progress bar with the time left, on stderr of a terminal or below a notebook's cell.
 
     Parameters
@@ -45,15 +52,15 @@ def progress_bar(
 
     Yields
     ------
-    callable or None
-        To be called with the number done and the total, and words to stand beside them; `None`
-        where there is no bar.
+    StepBar or None
+        To be called with the number done and the total, and words to stand beside them; its
+        ``begin`` names another step. `None` where there is no bar.
     """
     notebook = in_notebook()
     if not (notebook or _is_terminal(sys.stderr) if shown is None else shown):
         yield None
     elif notebook:
-        yield _notebook_bar(title, unit)
+        yield _NotebookBar(title, unit)
     else:
         with _terminal_bar(title, unit, forced=bool(shown)) as bar:
             yield bar
@@ -68,7 +75,7 @@ def _is_terminal(stream: Any) -> bool:
 
 
 @contextlib.contextmanager
-def _terminal_bar(title: str, unit: str, *, forced: bool) -> Iterator[Bar]:
+def _terminal_bar(title: str, unit: str, *, forced: bool) -> Iterator[StepBar]:
     from rich import progress as bars
     from rich.console import Console
     from rich.table import Column
@@ -77,7 +84,9 @@ def _terminal_bar(title: str, unit: str, *, forced: bool) -> Iterator[Bar]:
     columns = (
         bars.TextColumn("{task.description}", markup=False),
         bars.BarColumn(bar_width=16),
-        bars.TextColumn("{task.completed:,.0f}/{task.total:,.0f} " + unit, markup=False),
+        bars.TextColumn(
+            "{task.completed:,.0f}/{task.total:,.0f} {task.fields[unit]}", markup=False
+        ),
         bars.TimeRemainingColumn(table_column=Column(min_width=7)),
         bars.TextColumn("{task.fields[note]}", markup=False),
     )
@@ -85,34 +94,48 @@ def _terminal_bar(title: str, unit: str, *, forced: bool) -> Iterator[Bar]:
     file = getattr(sys.stderr, "styled", None)
     console = Console(file=file, stderr=file is None, force_terminal=forced or None)
     with bars.Progress(*columns, console=console, transient=True) as bar:
-
-        def update(done: int, total: int, note: str = "") -> None:
-            # The bar begins with the first step: preparing would spoil its estimate of the time.
-            note = printable(note, 120)
-            if not bar.tasks:
-                bar.add_task(printable(title), total=total, completed=done, note=note)
-            bar.update(bar.task_ids[0], completed=done, total=total, note=note)
-
-        yield update
+        yield _TerminalBar(bar, title, unit)
 
 
-def _notebook_bar(title: str, unit: str) -> Bar:
-    # rich needs ipywidgets in a notebook; every notebook can replace what it has displayed.
-    display = importlib.import_module("IPython.display")
+class _TerminalBar:
+    def __init__(self, bar: Any, title: str, unit: str) -> None:
+        self._bar, self._title, self._unit = bar, title, unit
 
-    begun = display.display(display.HTML(""), display_id=True)
+    def begin(self, title: str, unit: str) -> None:
+        self._title, self._unit = title, unit
+        # The time left is estimated anew: a step says nothing of the next one.
+        for task in list(self._bar.task_ids):
+            self._bar.remove_task(task)
 
-    def update(done: int, total: int, note: str = "") -> None:
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        # The bar begins with the first step: preparing would spoil its estimate of the time.
+        note = printable(note, 120)
+        bar = self._bar
+        if not bar.tasks:
+            shown = {"note": note, "unit": printable(self._unit)}
+            bar.add_task(printable(self._title), total=total, completed=done, **shown)
+        bar.update(bar.task_ids[0], completed=done, total=total, note=note)
+
+
+class _NotebookBar:
+    def __init__(self, title: str, unit: str) -> None:
+        self._title, self._unit = title, unit
+        # rich needs ipywidgets in a notebook; every notebook can replace what it has displayed.
+        self._display = importlib.import_module("IPython.display")
+        self._begun = self._display.display(self._display.HTML(""), display_id=True)
+
+    def begin(self, title: str, unit: str) -> None:
+        self._title, self._unit = title, unit
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
         if done % max(1, total // 200) and done != total:
             return
-        begun.update(
-            display.HTML(
-                f'{html.escape(title)} <progress value="{done}" max="{total}"></progress> '
-                f"{done:,}/{total:,} {html.escape(unit)} {html.escape(note)}"
+        self._begun.update(
+            self._display.HTML(
+                f'{html.escape(self._title)} <progress value="{done}" max="{total}"></progress> '
+                f"{done:,}/{total:,} {html.escape(self._unit)} {html.escape(note)}"
             )
         )
-
-    return update
 
 
 def html_table(title: str, rows: Iterable[tuple[str, Any]]) -> str:

@@ -222,6 +222,7 @@ def identify(
     threshold: float | None = None,
     fpir: float | None = None,
     calibration: Path | str | None = None,
+    any_segmenter: bool = False,
     device: str = "cpu",
     threads: int | None = None,
 ) -> Identification:
@@ -249,7 +250,10 @@ def identify(
         Whoever's nearest is further away is unknown; in the metric's units.
     fpir, calibration : float, path-like, optional
         For artefacts: find the threshold at this false-positive identification rate in the
-        results of an evaluation.
+        results of an evaluation, or without them in the gallery itself, whose people are left out
+        in turn.
+    any_segmenter : bool
+        For artefacts: compare masks of different segmenters, too.
     device : {"cpu", "cuda"}
         Where to compute; no influence on the result.
     threads : int, optional
@@ -300,6 +304,7 @@ def identify(
             threshold=threshold,
             fpir=fpir,
             calibration=calibration,
+            any_segmenter=any_segmenter,
             device=device,
             threads=threads,
         )

@@ -70,6 +70,12 @@ def tiny_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return draw_tree(tmp_path_factory.mktemp("data") / "tiny", range(1, 5), WALKS)
 
 
+@pytest.fixture
+def wide_tree(tmp_path: Path) -> Path:
+    """Eight drawn people, all ten walks: 240 sequences, fifteen units of work."""
+    return draw_tree(tmp_path / "wide", range(1, 9), WALKS)
+
+
 @pytest.fixture(scope="session")
 def tiniest_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two drawn people, one walk of each kind: 18 sequences, two units of work."""

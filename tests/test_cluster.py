@@ -183,7 +183,7 @@ def test_a_stage_gives_the_bytes_of_one_process(
         progress=lambda done, total: calls.append((done, total)),
     )
     assert (tmp_path / "many.h5").read_bytes() == (tmp_path / "one.h5").read_bytes()
-    assert calls == [(0, 2), (1, 2), (2, 2)]
+    assert calls == [(0, 18), (16, 18), (18, 18)]
     assert sorted(item.name for item in tmp_path.iterdir()) == ["many.h5", "one.h5"]
 
 
@@ -387,7 +387,7 @@ def test_a_worker_killed_in_the_middle_costs_only_its_unit(
     normalize(tiny_tree, tmp_path / "one.h5")
 
     def kill_one(done: int, total: int) -> None:
-        if done == 1:
+        if 0 < done <= 16:
             machines.workers[0].kill()
 
     normalize(tiny_tree, tmp_path / "many.h5", cluster=machines.address, progress=kill_one)
@@ -414,28 +414,30 @@ def test_a_unit_that_kills_its_workers_is_named(machines: Machines) -> None:
 
 @pytest.mark.slow
 def test_a_lost_scheduler_and_ctrl_c_leave_work_to_go_on_with(
-    machines: Machines, tiny_tree: Path, tmp_path: Path
+    machines: Machines, wide_tree: Path, tmp_path: Path
 ) -> None:
+    # So many units that even a busy machine is not told of all at once.
     machines.have_workers(1)
     output = tmp_path / "many.h5"
 
     def stop(done: int, total: int) -> None:
-        # Several may be done at once.
-        if 2 <= done < total:
+        # Sequences are counted, sixteen of a unit.
+        if 32 <= done < total:
             signal.raise_signal(signal.SIGINT)
 
-    with pytest.raises(StoppedError, match=r"[2-7] of 8 units are done.*\n.*it continues"):
-        make_gei(tiny_tree, output, cluster=machines.address, progress=stop)
-    assert len(list((tmp_path / "many.h5.parts").glob("*.npz"))) >= 2
+    with pytest.raises(StoppedError, match=r"\d+ of 15 pieces are done.*\n.*it continues"):
+        make_gei(wide_tree, output, cluster=machines.address, progress=stop)
+    kept = len(list((tmp_path / "many.h5.parts").glob("*.npz")))
+    assert 2 <= kept < 15
 
     def lose(done: int, total: int) -> None:
-        if done >= 3:
+        if done > 16 * kept:
             machines.scheduler.kill()
 
     with pytest.raises(ClusterError, match=r"is gone.*\n.*it continues"):
-        make_gei(tiny_tree, output, cluster=machines.address, progress=lose)
-    make_gei(tiny_tree, output)
-    make_gei(tiny_tree, tmp_path / "one.h5")
+        make_gei(wide_tree, output, cluster=machines.address, progress=lose)
+    make_gei(wide_tree, output)
+    make_gei(wide_tree, tmp_path / "one.h5")
     assert output.read_bytes() == (tmp_path / "one.h5").read_bytes()
 
 

@@ -310,6 +310,10 @@ class Artifact:
             digests.append(digest)
         return content_digest(digests)
 
+    def malformed(self, what: str) -> ArtifactError:
+        """The error for arrays that do not belong together."""
+        return self._malformed(what)
+
     def _malformed(self, what: str) -> ArtifactError:
         return _malformed(self.path, what)
 

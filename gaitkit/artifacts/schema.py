@@ -47,6 +47,7 @@ SCHEMA_VERSION = 1
 """Raised whenever an older gaitkit could misread a newer file."""
 
 KINDS: dict[str, tuple[str, str]] = {
+    "masks": ("masks of the people in a video", "gaitkit segment VIDEO -o {path}"),
     "silhouettes": ("normalised silhouettes", "gaitkit normalize FRAMES -o {path}"),
     "gei": ("gait energy images", "gaitkit make-gei silhouettes.h5 -o {path}"),
     "translator": ("a trained translator", "gaitkit train-gan gei.h5 -o {path}"),

@@ -12,6 +12,7 @@ from gaitkit.artifacts.embeddings import VECTORS, EmbedderInfo
 from gaitkit.artifacts.reader import Artifact
 from gaitkit.artifacts.schema import KINDS
 from gaitkit.dropped import DroppedRow
+from gaitkit.labels import Labels
 
 __all__ = ["count_reasons", "describe"]
 
@@ -72,6 +73,7 @@ def describe(artifact: Artifact) -> dict[str, Any]:
         labels = artifact.labels
         summary["sequences"] = len(labels)
         summary["subjects"] = labels.subjects()
+        summary["walks"] = _walks(labels)
         summary["conditions"] = dict(sorted(Counter(labels.condition.tolist()).items()))
         summary["views"] = labels.views()
         summary["unknown_views"] = int(np.isnan(labels.view).sum())
@@ -84,6 +86,12 @@ def describe(artifact: Artifact) -> dict[str, Any]:
             roles.setdefault(f"{row.dataset}, {row.role}", []).append(row.subject)
         summary["trained_on"] = roles
     return summary
+
+
+def _walks(labels: Labels) -> dict[str, int]:
+    """How many walks there are of each subject; cameras that see one count once."""
+    keys = zip(labels.subject, labels.condition, labels.take.tolist(), strict=True)
+    return dict(sorted(Counter(subject for subject, *_ in set(keys)).items()))
 
 
 def _dtype_name(artifact: Artifact, name: str) -> str:

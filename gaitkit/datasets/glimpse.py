@@ -54,8 +54,9 @@ _FEW_FILES = 100  # Seen beside arrays until these are taken for the data.
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 _MANIFEST = "a manifest, a CSV file that begins with path,subject,condition,take,view"
 _SEGMENT = (
-    f"gaitkit starts from silhouettes. Videos of silhouettes are listed in {_MANIFEST}; others "
-    "have to be segmented first."
+    "Videos are given one by one, person by person in a folder (anna/monday.mp4), or in "
+    + _MANIFEST
+    + "."
 )
 _SEQUENCE = re.compile(r"[^\W\d_]+[-_]?\d+")
 _SEQUENCE_OF_SOMEBODY = re.compile(r"[^-]+-[^\W\d_]+[-_]?\d+")
@@ -259,7 +260,7 @@ def require_readable(path: Path) -> None:
     if suffix in VIDEO_SUFFIXES:
         raise LayoutError(
             f"{path} is a video; expected a folder {PATTERN} or an archive of one.",
-            hint=f"Videos of silhouettes are listed in {_MANIFEST}.",
+            hint="Leave the `layout` out: a video of people is segmented, one of masks is read.",
         )
     if suffix in ARRAY_SUFFIXES:
         raise LayoutError(

@@ -21,6 +21,7 @@ from gaitkit.printable import quoted
 if TYPE_CHECKING:
     from gaitkit.datasets.archives import Limits
     from gaitkit.datasets.glimpse import Place
+    from gaitkit.datasets.segmented import VideoReading
     from gaitkit.datasets.sources import Holds, Layout
 
 __all__ = [
@@ -46,6 +47,8 @@ LAYOUTS: dict[str, str] = {
     "opengait": "gaitkit.datasets.opengait:ArrayTree",
     "opengait-packed": "gaitkit.datasets.opengait:PackedArrays",
     "folders": "gaitkit.datasets.own_folders:OwnFolders",
+    "video": "gaitkit.datasets.segmented:VideoSource",
+    "masks": "gaitkit.datasets.segmented:MasksSource",
     "casia-b-packed": "gaitkit.datasets.packed:PackedSource",
     "casia-b": "gaitkit.datasets.casia_b:TreeSource",
 }
@@ -139,6 +142,7 @@ def open_source(
     layout: str | None = None,
     holds: Holds | None = "frames",
     limits: Limits | None = None,
+    reading: VideoReading | None = None,
 ) -> Layout:
     """Open a data set, whatever its layout.
 
@@ -149,8 +153,8 @@ def open_source(
         `LAYOUTS` (OU-MVLP, CASIA-A, CASIA-C, GREW, Gait3D); a folder of recordings for each
         person; a zip, tar, tar.gz, tar.bz2 or tar.xz of such a folder; a folder, zip or tar of
         such archives, as CASIA-B is distributed; OpenGait's pickles of any of them,
-        ``subject/sequence/view/*.pkl``; or a manifest (a CSV file that lists recordings).
-        Archives are recognised by their content and read in place.
+        ``subject/sequence/view/*.pkl``; a manifest (a CSV file that lists recordings); one video;
+        or a masks artefact. Archives are recognised by their content and read in place.
     name : str, optional
         Name of the data set; by default that of a synthetic tree, or of the folder or file.
     layout : str, optional
@@ -159,6 +163,8 @@ def open_source(
         What is wanted: frames of silhouettes, ready-made GEIs, or either.
     limits : Limits, optional
         Bounds on what an archive may expand to.
+    reading : VideoReading, optional
+        How videos of people are segmented on the way, and what a single one is called.
 
     Returns
     -------
@@ -190,7 +196,7 @@ def open_source(
     limits = limits or LIMITS
     place = Place(path)
     chosen = canonical_name(layout, LAYOUTS) if layout else _recognised(place, holds)
-    if chosen not in ("npz", "npz-geis"):
+    if chosen not in ("npz", "npz-geis", "video", "masks"):
         # A single file of arrays is read only where it says of whom each is.
         require_readable(path)
     if chosen is not None:
@@ -203,6 +209,8 @@ def open_source(
             )
         source = found(path, name=name, limits=limits)
         source.place = place
+        if reading is not None:
+            source.reading = reading
         return source
     # Nothing recognises it: the usual layouts say best what is wrong, and where to look.
     usual = "geis" if holds == "geis" else "casia-b" if path.is_dir() else "casia-b-packed"

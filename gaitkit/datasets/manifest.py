@@ -1,4 +1,4 @@
-"""One's own people: a CSV file that lists folders of frames, videos of silhouettes, or GEIs.
+"""One's own people: a CSV file that lists folders of frames, videos, or GEIs.
 
 .. code-block:: text
 
@@ -42,6 +42,7 @@ from gaitkit.datasets.sources import (
     Unit,
     frames_of,
     list_images,
+    people_and_masks,
     read_bounded,
 )
 from gaitkit.documents import parse_csv, read_text
@@ -343,11 +344,22 @@ class ManifestSource(Layout):
         for row in unit.work:
             path = self._place(row)
             if path.is_dir():
+                if self.segments:
+                    raise people_and_masks(path)
                 yield SequenceFrames(row.key, frames_of(path))
+            elif self.segments:
+                from gaitkit.datasets.segmented import recorded
+
+                yield from recorded(path, row.key, self.reading)
             else:
                 from gaitkit.datasets.videos import silhouette_frames
 
                 yield SequenceFrames(row.key, silhouette_frames(path))
+
+    def first_video(self) -> Path | None:
+        """The first of its videos in order of key; `None` where there is none."""
+        rows = (row for unit in self.units() for row in unit.work)
+        return next((path for path in map(self._place, rows) if not path.is_dir()), None)
 
     def _place(self, row: ManifestRow) -> Path:
         # Spreadsheets on Windows write backslashes; joining leaves absolute paths as they are.
@@ -404,9 +416,7 @@ class ManifestSource(Layout):
                 "image, which is then a ready-made GEI.",
             )
         kind = "an archive: unpack it" if archive_stem(path.name) else "no video that gaitkit knows"
-        raise LayoutError(
-            f"{where}: expected a folder of frames or a video of silhouettes; {shown} is {kind}"
-        )
+        raise LayoutError(f"{where}: expected a folder of frames or a video; {shown} is {kind}")
 
 
 class GeiManifestSource(ManifestSource):
@@ -419,6 +429,10 @@ class GeiManifestSource(ManifestSource):
     def description(self) -> str:
         """What is read and from where."""
         return f"the ready-made GEIs listed in {self.path}"
+
+    def first_video(self) -> Path | None:
+        """None: these are images."""
+        return None
 
     def read(self, unit: Unit) -> Iterator[SequenceFrames]:
         """The images of a unit, each a sequence of one frame."""

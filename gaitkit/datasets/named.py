@@ -56,6 +56,7 @@ from gaitkit.datasets.sources import (
     cut_into_units,
     frames_of,
     name_in_marker,
+    people_and_masks,
 )
 from gaitkit.documents import MAX_BYTES
 from gaitkit.errors import DatasetError, LayoutError
@@ -121,6 +122,11 @@ class _Span(NamedTuple):
     archive: _Archive
     start: int
     stop: int | None
+
+    @property
+    def sequences_held(self) -> int | None:
+        """How many; `None` where nobody knows before they are read."""
+        return None if self.stop is None else self.stop - self.start
 
 
 class _Walked(NamedTuple):
@@ -289,6 +295,17 @@ class NamedLayout(Layout):
             for item in items:
                 yield from self._loose(item) if is_loose else self._packed(item)
 
+    def first_video(self) -> Path | None:
+        """The first of its videos in order of key; `None` where there is none."""
+        if not self.videos:
+            return None
+        self.units()
+        for item in self._walked.sequences:
+            place = self.path / item.folder
+            if suffix_of(item.folder) in VIDEO_SUFFIXES and not place.is_dir():
+                return place
+        return None
+
     def refuse_changed(self) -> None:
         """Raise where what was listed is no longer there as it was; archives stay unopened."""
         before = getattr(self, "_walked", None)
@@ -304,7 +321,14 @@ class NamedLayout(Layout):
 
     def _loose(self, item: Located) -> Iterator[SequenceFrames]:
         place = self.path / item.folder
+        if self.videos and self.segments and place.is_dir():
+            raise people_and_masks(place)
         if suffix_of(item.folder) in VIDEO_SUFFIXES and not place.is_dir():
+            if self.segments:
+                from gaitkit.datasets.segmented import recorded
+
+                yield from recorded(place, item.key, self.reading)
+                return
             from gaitkit.datasets.videos import silhouette_frames
 
             yield SequenceFrames(item.key, silhouette_frames(place))

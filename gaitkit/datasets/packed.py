@@ -255,6 +255,11 @@ class InnerArchive(NamedTuple):
     place: Member | str
     identity: FileIdentity | None = None
 
+    @property
+    def sequences_held(self) -> None:
+        """Nobody knows before it is read."""
+        return
+
 
 class PackedSource(Layout):
     """Frames in an archive, or in a folder of archives. See `Layout` for the parameters."""

@@ -45,6 +45,7 @@ from gaitkit.printable import printable
 if TYPE_CHECKING:
     from gaitkit.datasets.archives.streams import Checkpoint
     from gaitkit.datasets.glimpse import Place
+    from gaitkit.datasets.segmented import VideoReading
 
 __all__ = [
     "MARKER",
@@ -60,7 +61,9 @@ __all__ = [
     "frames_of",
     "list_images",
     "name_in_marker",
+    "people_and_masks",
     "read_bounded",
+    "sequence_counts",
 ]
 
 
@@ -121,6 +124,28 @@ class Unit:
         object.__setattr__(self, "label", printable(self.label))
 
 
+def sequence_counts(units: Sequence[Unit]) -> list[int] | None:
+    """How many sequences each unit holds.
+
+    Returns
+    -------
+    list of int or None
+        `None` where an archive tells only when it is read.
+
+    Examples
+    --------
+    >>> sequence_counts(cut_into_units(["a", "b", "c"], 2, str))
+    [2, 1]
+    """
+    counts = []
+    for unit in units:
+        held = [getattr(item, "sequences_held", 1) for item in unit.work]
+        if not held or None in held:
+            return None
+        counts.append(sum(held))
+    return counts
+
+
 def cut_into_units(items: Sequence[Any], size: int, place_of: Callable[[Any], str]) -> list[Unit]:
     """Cut a list into units of `size` items; independent of everything but the list.
 
@@ -167,11 +192,14 @@ class SequenceFrames:
     ignored : mapping of str to int
         Strays met on the way to this sequence that the source could not count beforehand (inside
         an archive within an archive). Add them to the source's own.
+    dropped : tuple of DroppedRow
+        What was left out on the way to it: people in a video who stand, or pass too quickly.
     """
 
     key: SequenceKey
     frames: Iterable[Frame] = field(repr=False)
     ignored: Mapping[str, int] = field(default_factory=dict)
+    dropped: tuple[DroppedRow, ...] = ()
 
 
 class FrameSource(Protocol):
@@ -269,10 +297,18 @@ class Layout(ABC):
         self._checkpoints: list[Checkpoint] = []
         # The archive without the compression around it, while `expanded` lasts.
         self._expanded: Path | None = None
+        self._reading: VideoReading | None = None
+        self._segments: bool | None = None
 
     def __reduce__(self) -> tuple[object, ...]:
         # What was listed stays here: a worker is told by its unit what to read.
-        kept = (self._identity, self._expanded, self.__dict__.get("suffixes"))
+        kept = (
+            self._identity,
+            self._expanded,
+            self.__dict__.get("suffixes"),
+            self._reading,
+            self._segments,
+        )
         return _reopened, (type(self), self.path, self._name, self.limits, *kept)
 
     def __repr__(self) -> str:
@@ -445,6 +481,48 @@ class Layout(ABC):
             with suppress(OSError):
                 target.unlink(missing_ok=True)
 
+    @property
+    def reading(self) -> VideoReading:
+        """How videos of people are read on the way."""
+        from gaitkit.datasets.segmented import VideoReading
+
+        return VideoReading() if self._reading is None else self._reading
+
+    @reading.setter
+    def reading(self, value: VideoReading) -> None:
+        self._reading = value.checked()
+
+    def first_video(self) -> Path | None:
+        """The first of its videos in order of key; `None` where there is none."""
+        return None
+
+    @property
+    def segments(self) -> bool:
+        """Whether its videos are of people and are segmented on the way: as the first one is."""
+        if self._segments is None:
+            from gaitkit.datasets.videos import shows_silhouettes
+
+            video = self.first_video()
+            self._segments = video is not None and not shows_silhouettes(video)
+        return self._segments
+
+    def made_by(self) -> dict[str, Any]:
+        """How masks are made on the way, for the parameters of an artefact; empty where none are.
+
+        Raises
+        ------
+        OptionError
+            There is no such segmenter.
+        """
+        if not self.segments:
+            return {}
+        options = self.reading.options
+        selected = options.selection()
+        return {
+            "segmentation": options.as_parameters(),
+            **({"video": selected} if selected else {}),
+        }
+
     def choose(self, names: list[str], folder: str) -> list[str]:
         """Which of the files in the folder of a sequence hold its frames: all, as a rule."""
         return names
@@ -531,9 +609,12 @@ def _reopened(
     identity: FileIdentity | None = None,
     expanded: Path | None = None,
     suffixes: frozenset[str] | None = None,
+    reading: VideoReading | None = None,
+    segments: bool | None = None,
 ) -> Layout:
     source = kind(path, name=name, limits=limits)
     source._identity, source._expanded = identity, expanded
+    source._reading, source._segments = reading, segments
     if suffixes is not None:
         source.__dict__["suffixes"] = suffixes  # Where they depend on what is there.
     return source
@@ -568,6 +649,16 @@ def name_in_marker(marker: bytes | None, where: Path | str = MARKER) -> str | No
         f"the name of the data set in {MARKER} of {printable(str(where), 200)}",
         error=DatasetError,
         hint="Give the data set a `name`.",
+    )
+
+
+def people_and_masks(folder: Path) -> DatasetError:
+    """The error for a folder of frames among videos of people, which are segmented."""
+    return DatasetError(
+        f"{printable(str(folder), 200)} is a folder of frames, and the videos beside it are of "
+        "people, not of masks.",
+        hint="What is segmented in different ways is kept apart: give the two folders or manifests "
+        "of their own.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Silhouettes that were saved as a video, decoded in a child process.
+"""Videos, decoded in a child process: of silhouettes that were saved as one, or of people.
 
 A video comes from somebody else as often as not, and its decoder is a large library in C. So it
 runs in a process of its own, with bounds on size, length, memory and time, and sends grey frames
@@ -8,6 +8,7 @@ each video; decoding then goes on while the frames are used here.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import threading
@@ -15,7 +16,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from struct import Struct
-from typing import IO
+from types import TracebackType
+from typing import IO, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +34,17 @@ from gaitkit.datasets.naming import clean_text
 from gaitkit.errors import DatasetError
 from gaitkit.likeness import likeness
 
-__all__ = ["MAX_FRAMES", "MAX_FRAME_PIXELS", "is_silhouette_like", "serve", "silhouette_frames"]
+__all__ = [
+    "MAX_FRAMES",
+    "MAX_FRAME_PIXELS",
+    "Film",
+    "Picture",
+    "is_silhouette_like",
+    "serve",
+    "serve_pictures",
+    "shows_silhouettes",
+    "silhouette_frames",
+]
 
 MAX_FRAME_PIXELS = 16_000_000
 """A video with larger frames is refused: twice what a 4K camera gives."""
@@ -50,16 +62,24 @@ _CHILD_SECONDS = 24 * 3600
 _SPARE_BYTES = 128 << 20
 _THREADS = 4
 _START = "from gaitkit.datasets.videos import serve; serve()"
+_START_PICTURES = "from gaitkit.datasets.videos import serve_pictures; serve_pictures()"
+# A video may be a list of others, or of addresses; nothing but files is opened.
+_ENVIRONMENT = {"OPENCV_FFMPEG_CAPTURE_OPTIONS": "protocol_whitelist;file"}
 
 # Before each frame and at the end: what follows, height and width.
 _HEADER = Struct("<cII")
+# Of pictures: what follows, number, time, height and width in the video and as sent. Before all of
+# them: frames per second, frames, and every how many-th is sent.
+_PICTURE = Struct("<cqdIIII")
+_TOLD = Struct("<dqq")
 _FRAME, _END, _COLOURED, _LARGE, _LONG, _BROKEN, _SHORT = (bytes([code]) for code in b"FECLTBS")
 
 _MAX_COLOUR, _COLOURFUL, _MAX_HUES = 8.0, 32, 0.2
 _FRAMES_JUDGED, _MOST_OTHERS = 10, 0.4
+_LOOKED_AT = 12
 _SEGMENT = (
-    "gaitkit starts from silhouettes, a white person on black: segment the person first and save "
-    "the masks."
+    "Masks are a white person on black. A video of people is segmented with: gaitkit segment VIDEO "
+    "-o masks.h5. Keep the two apart: what is read together is of one kind."
 )
 _CONVERT = "Convert it: ffmpeg -i VIDEO -c:v png frames/%06d.png, and list the folder."
 
@@ -122,8 +142,7 @@ def silhouette_frames(path: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         does="decodes videos",
         needs="cv2",
         seconds=SECONDS,
-        # A video may be a list of others, or of addresses; nothing but files is opened.
-        environment={"OPENCV_FFMPEG_CAPTURE_OPTIONS": "protocol_whitelist;file"},
+        environment=_ENVIRONMENT,
     )
     try:
         for number in range(1, MAX_FRAMES + 2):
@@ -149,26 +168,210 @@ def _received(child: Child, name: str) -> NDArray[np.uint8] | None:
         return None
     if kind == _COLOURED:
         raise DatasetError(f"{name} is not a video of silhouettes.", hint=_SEGMENT)
+    if kind != _FRAME or not 0 < height * width <= MAX_FRAME_PIXELS:
+        raise _refused(child, kind, name, (height, width))
+    frame = np.empty((height, width), np.uint8)
+    child.fill(frame.reshape(-1).data)
+    return frame
+
+
+def _refused(child: Child, kind: bytes, name: str, shape: tuple[int, int]) -> Exception:
+    """The error for a video that the child will not or cannot decode."""
     if kind == _SHORT:
-        raise child.too_little_memory()
+        return child.too_little_memory()
     if kind == _BROKEN:
-        raise DatasetError(f"Not one frame of the video {name} can be read.", hint=_CONVERT)
+        return DatasetError(f"Not one frame of the video {name} can be read.", hint=_CONVERT)
     if kind == _LONG:
-        raise DatasetError(
+        return DatasetError(
             f"The video {name} has more than {MAX_FRAMES:,} frames.",
             hint="Cut it into sequences of one walk each.",
         )
     if kind == _LARGE:
-        raise DatasetError(
-            f"The frames of the video {name} have {width}x{height} pixels; at most "
+        return DatasetError(
+            f"The frames of the video {name} have {shape[1]}x{shape[0]} pixels; at most "
             f"{MAX_FRAME_PIXELS:,} are decoded.",
             hint="Make it smaller: ffmpeg -i VIDEO -vf scale=1280:-2 SMALLER",
         )
-    if kind != _FRAME or not 0 < height * width <= MAX_FRAME_PIXELS:
-        raise child.gone()
-    frame = np.empty((height, width), np.uint8)
-    child.fill(frame.reshape(-1).data)
-    return frame
+    return child.gone()
+
+
+class Picture(NamedTuple):
+    """One frame of a video in colour.
+
+    Attributes
+    ----------
+    number : int
+        Counted from 0.
+    time_s : float
+        Seconds from the beginning of the video, as it says.
+    shape : tuple of int
+        Height and width of the frame in the video, pixels.
+    pixels : ndarray of uint8, shape (height, width, 3)
+        Blue, green and red; smaller than the frame where that was asked for.
+    """
+
+    number: int
+    time_s: float
+    shape: tuple[int, int]
+    pixels: NDArray[np.uint8]
+
+
+class Film:
+    """A video in colour, decoded in a child process; a context manager.
+
+    Rotated recordings are turned as they say. Iterate once.
+
+    Parameters
+    ----------
+    path : Path
+        The video.
+    pixels : int
+        Larger frames are made smaller until they have so many.
+    from_s, to_s : float
+        Where to begin and to end, seconds.
+    max_frames : int, optional
+        After so many it ends.
+    stride : int
+        Every so-many-th frame is given; ``0`` for some `count` of them.
+    count : int
+        How many frames are wanted from all over the video, with a stride of 0.
+    most : int
+        With a stride of 0 the largest one.
+    rotate : int
+        0, 90, 180 or 270: degrees by which they are turned, clockwise.
+
+    Attributes
+    ----------
+    rate : float
+        Frames per second, as the video says.
+    frames : int
+        How many frames there are, as the video says; 0 where it does not.
+    stride : int
+        Every so-many-th frame is given.
+
+    Raises
+    ------
+    DatasetError
+        The video cannot be read, or is larger or longer than gaitkit decodes.
+    LibraryError
+        The process that decodes cannot be started, or was killed from outside.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        pixels: int = MAX_FRAME_PIXELS,
+        from_s: float = 0.0,
+        to_s: float | None = None,
+        max_frames: int | None = None,
+        stride: int = 1,
+        count: int = 0,
+        most: int = 1,
+        rotate: int = 0,
+    ) -> None:
+        self.path = path
+        self._pixels = min(pixels, MAX_FRAME_PIXELS)
+        asked = {
+            "pixels": self._pixels,
+            "from_s": from_s,
+            "to_s": to_s,
+            "max_frames": max_frames,
+            "stride": stride,
+            "count": count,
+            "most": most,
+            "rotate": rotate,
+        }
+        self._child = Child(
+            _START_PICTURES,
+            str(path.resolve()),
+            does="decodes videos",
+            needs="cv2",
+            seconds=SECONDS,
+            environment=_ENVIRONMENT,
+        )
+        try:
+            self._child.ask(json.dumps(asked).encode() + b"\n")
+            told = bytearray(_TOLD.size)
+            self._child.fill(told)
+            rate, self.frames, self.stride = _TOLD.unpack(told)
+            self.rate = rate if 0.1 <= rate <= 1000 else 25.0
+        except BaseException as error:
+            self._child.close()
+            raise self._ended(error) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process that decodes."""
+        self._child.close()
+
+    def __iter__(self) -> Iterator[Picture]:
+        try:
+            while (picture := self._next()) is not None:
+                yield picture
+        except ChildEndedError as error:
+            raise self._ended(error) from None
+
+    def _next(self) -> Picture | None:
+        header = bytearray(_PICTURE.size)
+        self._child.fill(header)
+        kind, number, time_s, *sizes = _PICTURE.unpack(header)
+        whole, sent = (sizes[0], sizes[1]), (sizes[2], sizes[3])
+        if kind == _END:
+            return None
+        if kind != _FRAME or not (
+            0 < whole[0] * whole[1] <= MAX_FRAME_PIXELS and 0 < sent[0] * sent[1] <= self._pixels
+        ):
+            raise _refused(self._child, kind, str(self.path), whole)
+        pixels = np.empty((*sent, 3), np.uint8)
+        self._child.fill(pixels.reshape(-1).data)
+        return Picture(number, time_s, whole, pixels)
+
+    def _ended(self, error: BaseException) -> BaseException:
+        if not isinstance(error, ChildEndedError):
+            return error
+        return DatasetError(
+            f"The video {self.path} cannot be read: its decoder {error.ending.text}.",
+            hint=_CONVERT,
+        )
+
+
+def shows_silhouettes(path: Path) -> bool:
+    """Whether a video is one of silhouettes, told by some of its frames.
+
+    Parameters
+    ----------
+    path : Path
+        The video.
+
+    Returns
+    -------
+    bool
+        False where many of its frames are shaded or coloured as pictures are.
+
+    Raises
+    ------
+    DatasetError
+        It cannot be read.
+    """
+    with Film(path, stride=0, count=_LOOKED_AT, most=25) as film:
+        seen = others = 0
+        for picture in film:
+            seen += 1
+            others += not is_silhouette_like(picture.pixels)
+            if seen == 2 * _LOOKED_AT:
+                break
+    return others <= _MOST_OTHERS * seen
 
 
 def serve() -> None:
@@ -185,17 +388,111 @@ def _end_with(source: IO[bytes]) -> None:
     os._exit(0)
 
 
+def serve_pictures() -> None:
+    """Be the child: send frames of the video ``sys.argv[1]`` in colour, as the first line asks."""
+    with serving(memory_bytes=CHILD_BYTES, cpu_seconds=_CHILD_SECONDS) as (source, sink):
+        asked = json.loads(source.readline())
+        with suppress(RuntimeError):
+            threading.Thread(target=_end_with, args=(source,), daemon=True).start()
+        _send_pictures(sys.argv[1], asked, sink)
+
+
+def _opened(path: str) -> Any:
+    # Each thread holds frames of its own: a machine of many cores would want much memory.
+    threads = min(_THREADS, cv2.getNumberOfCPUs())
+    video = cv2.VideoCapture(path, cv2.CAP_ANY, [cv2.CAP_PROP_N_THREADS, threads])
+    if not video.isOpened():  # Not every decoder lets itself be told.
+        video = cv2.VideoCapture(path)
+    return video
+
+
+def _send_pictures(path: str, asked: dict[str, Any], sink: IO[bytes]) -> None:
+    def tell(kind: bytes, *numbers: float) -> None:
+        sink.write(_PICTURE.pack(kind, *(numbers or (0, 0.0, 0, 0, 0, 0))))
+        sink.flush()
+
+    limit_answer(SECONDS)
+    video = _opened(path)
+    rate, frames = float(video.get(cv2.CAP_PROP_FPS)), int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+    rate = rate if 0.1 <= rate <= 1000 else 25.0
+    frames = max(0, min(frames, MAX_FRAMES))
+    stride = int(asked["stride"])
+    if not stride:
+        first = int(asked["from_s"] * rate)
+        last = frames if asked["to_s"] is None else min(frames, int(asked["to_s"] * rate))
+        length = min(max(0, last - first), asked["max_frames"] or MAX_FRAMES)
+        # Where nobody says how long it is, some seconds have to do.
+        wanted = -(-length // int(asked["count"])) or int(asked["most"]) // 4
+        stride = max(1, min(int(asked["most"]), wanted))
+    sink.write(_TOLD.pack(rate, frames, stride))
+    sink.flush()
+    height, width = (
+        int(max(0, min(2**31, video.get(which))))
+        for which in (cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH)
+    )
+    if height * width > MAX_FRAME_PIXELS:
+        return tell(_LARGE, 0, 0.0, height, width, 0, 0)
+    turn = {
+        90: cv2.ROTATE_90_CLOCKWISE,
+        180: cv2.ROTATE_180,
+        270: cv2.ROTATE_90_COUNTERCLOCKWISE,
+    }.get(asked["rotate"])
+    number, before, used, size = -1, -1.0, 0, None
+    to_s = float("inf") if asked["to_s"] is None else asked["to_s"]
+    most = asked["max_frames"] or MAX_FRAMES
+    while True:
+        limit_answer(SECONDS)
+        if not video.grab():
+            # A decoder that gets no memory ends as at the end of the video.
+            short = memory_is_short(_SPARE_BYTES)
+            return tell(_SHORT if short else _END if number >= 0 else _BROKEN)
+        number += 1
+        if number >= MAX_FRAMES:
+            return tell(_LONG)
+        time_s = video.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        if not before < time_s < before + 3600:  # Not every file has times.
+            time_s = number / rate if number / rate > before else before + 1 / rate
+        before = time_s
+        if time_s < asked["from_s"]:
+            continue
+        if time_s >= to_s or used >= most:
+            return tell(_END)
+        used += 1
+        if (used - 1) % stride:
+            continue
+        read, frame = video.retrieve()
+        if not read:
+            continue
+        colour = _in_colour(np.asarray(frame, np.uint8))
+        if turn is not None:
+            colour = np.asarray(cv2.rotate(colour, turn), np.uint8)
+        height, width = colour.shape[:2]
+        if height * width > MAX_FRAME_PIXELS:
+            return tell(_LARGE, 0, 0.0, height, width, 0, 0)
+        if size is None:
+            scale = min(1.0, (asked["pixels"] / (height * width)) ** 0.5)
+            size = (max(1, int(width * scale)), max(1, int(height * scale)))
+            shape = (height, width)
+        if (width, height) != size:
+            colour = np.asarray(cv2.resize(colour, size, interpolation=cv2.INTER_AREA), np.uint8)
+        sink.write(_PICTURE.pack(_FRAME, number, time_s, *shape, size[1], size[0]))
+        sink.write(np.ascontiguousarray(colour).data)
+        sink.flush()
+
+
+def _in_colour(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if frame.ndim == 2 or frame.shape[2] == 1:
+        return np.asarray(cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR), np.uint8)
+    return frame[..., :3]
+
+
 def _send_frames(path: str, sink: IO[bytes]) -> None:
     def tell(kind: bytes, height: int = 0, width: int = 0) -> None:
         sink.write(_HEADER.pack(kind, height, width))
         sink.flush()
 
     limit_answer(SECONDS)
-    # Each thread holds frames of its own: a machine of many cores would want much memory.
-    threads = min(_THREADS, cv2.getNumberOfCPUs())
-    video = cv2.VideoCapture(path, cv2.CAP_ANY, [cv2.CAP_PROP_N_THREADS, threads])
-    if not video.isOpened():  # Not every decoder lets itself be told.
-        video = cv2.VideoCapture(path)
+    video = _opened(path)
     height, width = (
         int(max(0, min(2**31, video.get(which))))
         for which in (cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH)

@@ -22,8 +22,13 @@ from torch import nn
 from gaitkit.artifacts import Artifact
 from gaitkit.embedders.augmentation import Augmentation
 from gaitkit.embedders.config import EmbedderConfig
-from gaitkit.embedders.losses import batch_all_triplets, part_distances, softmax_over_people
-from gaitkit.embedders.networks.parts import EmbeddingNet, PartMatrices
+from gaitkit.embedders.losses import (
+    batch_all_triplets,
+    part_distances,
+    softmax_over_people,
+    softmax_over_views,
+)
+from gaitkit.embedders.networks.parts import EmbeddingNet, PartMatrices, ViewMatrices
 from gaitkit.embedders.options import EmbedderOptions
 from gaitkit.embedders.registry import EMBEDDER
 from gaitkit.embedders.sampling import PeopleSampler, SetBatch
@@ -189,6 +194,10 @@ class Embedder(Model[ConfigT]):
             elif isinstance(module, PartMatrices):
                 for matrix in module.weight:
                     nn.init.xavier_uniform_(matrix, generator=generator)
+            elif isinstance(module, ViewMatrices):
+                nn.init.zeros_(module.change)
+                nn.init.xavier_uniform_(module.tell.weight, generator=generator)
+                nn.init.zeros_(module.tell.bias)
             elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
                 module.reset_parameters()
         if "E_average" in self.networks:
@@ -225,11 +234,12 @@ class Embedder(Model[ConfigT]):
 
         E minimises the batch-all triplet loss of each part, and the cross-entropy of telling the
         training people apart by the batch-normalised embedding, the mean over the parts of each;
-        by option also the triplet loss of the mean over the parts, by which people are compared.
+        by option also the triplet loss of the mean over the parts, by which people are compared,
+        and the cross-entropy of telling the views apart.
         """
         network = cast(EmbeddingNet, self.networks["E"])
         with self.runtime.autocast():
-            embedding = network(batch.images)
+            embedding, views = network.embedding_and_views(network.pooled(batch.images))
         embedding = embedding.to(self.runtime.dtype)
         config, values = self.config, {}
         # A process has its own part of the people, and compares them with each other.
@@ -248,6 +258,10 @@ class Embedder(Model[ConfigT]):
             softmax = softmax_over_people(network.neck(embedding), batch.subject, config.smoothing)
             loss = loss + config.softmax_weight * softmax
             values["E.softmax"] = softmax.detach()
+        if views is not None:
+            told = softmax_over_views(views.to(self.runtime.dtype), batch.view)
+            loss = loss + config.view_weight * told
+            values["E.view"] = told.detach()
         values["gradient.E"] = self.update("E", loss)
         values["triplets.nonzero"] = triplets.nonzero
         values["distance.same"], values["distance.others"] = triplets.same, triplets.others
@@ -323,14 +337,16 @@ class Embedder(Model[ConfigT]):
 
         Yields
         ------
-        tuple of Tensor, shape (n, channels, rows, columns) each
+        tuple of Tensor, shape (most, channels, rows, columns) each
+            Those of blanks are still there: the bytes of what is computed next depend on how many
+            there are, too.
         """
         with self.runtime.active(), self._evaluating():
             for frames in batches:
                 filled = torch.zeros((most, 1, *frames.shape[1:]), dtype=torch.uint8)
                 filled[: len(frames), 0] = frames
                 images = filled.to(self.runtime.device).to(self.runtime.dtype) / 255.0
-                yield tuple(one[: len(frames)] for one in self.network.maps(images))
+                yield self.network.maps(images)
 
 
 def varied_by(options: EmbedderOptions) -> Augmentation:

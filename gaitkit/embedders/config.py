@@ -12,10 +12,14 @@ if TYPE_CHECKING:
     from gaitkit.embedders.options import EmbedderOptions
     from gaitkit.training.data import TrainingData
 
-__all__ = ["MAX_PEOPLE", "EmbedderConfig"]
+__all__ = ["MAX_PEOPLE", "MAX_VIEWS", "EmbedderConfig"]
 
 MAX_PEOPLE = 50_000
 """Training people at most; GREW has 20,000."""
+
+MAX_VIEWS = 36
+"""Views that are told apart at most. Where there are more, they are degrees rather than places of
+cameras, and a network learns them as one."""
 
 MAX_IMAGE_SIDE = 512
 """Largest height or width of an image, in pixels, that a network is built for."""
@@ -37,6 +41,7 @@ class EmbedderConfig(Config):
         (64, 64), 16, MAX_IMAGE_SIDE, "height and width of the images, pixels", by_data=True
     )
     subjects: int = setting(2, 2, MAX_PEOPLE, "training people", by_data=True)
+    views: int = setting(0, 0, MAX_VIEWS, "views that are told apart; 0: none", by_data=True)
     values: int = setting(128, 1, 4096, "values of each part's embedding")
     triplet_weight: float = setting(1.0, 0, 1e3, "weight of the triplet loss; 0: left out")
     whole_weight: float = setting(
@@ -47,6 +52,9 @@ class EmbedderConfig(Config):
         1.0, 0, 1e3, "weight of telling the training people apart (BNNeck); 0: left out"
     )
     smoothing: float = setting(0.1, 0, 0.99, "label smoothing of the softmax")
+    view_weight: float = setting(
+        0.0, 0, 1e3, "weight of telling the views apart, by which matrices change; 0: left out"
+    )
     learning_rate: float = setting(3e-3, 0, 10, "largest step size", open_ends=(True, False))
     weight_decay: float = setting(5e-4, 0, 1, "how strongly weights are drawn towards 0")
     ema_decay: float = setting(
@@ -66,8 +74,13 @@ class EmbedderConfig(Config):
 
     @classmethod
     def of_data(cls, data: TrainingData, options: EmbedderOptions) -> dict[str, Any]:
-        """The size of the images and the number of people, by name."""
-        return {"image_size": data.image_size, "subjects": max(2, _told_apart(data, options))}
+        """The size of the images, and the numbers of people and of views, by name."""
+        views = len(data.labels.views())
+        return {
+            "image_size": data.image_size,
+            "subjects": max(2, _told_apart(data, options)),
+            "views": views if 2 <= views <= MAX_VIEWS else 0,
+        }
 
     def check_data(self, data: TrainingData, options: EmbedderOptions) -> None:
         """Refuse images or people that networks built for these settings cannot learn from.
@@ -89,6 +102,17 @@ class EmbedderConfig(Config):
                 f"The networks tell {self.subjects} people apart, these are {people}.",
                 hint="Leave `subjects` out: the training's data decide it.",
             )
+        views = len(data.labels.views())
+        if views > self.views_told > 0:
+            raise OptionError(
+                f"The networks tell {self.views} views apart, these are {views}.",
+                hint="Leave `views` out: the training's data decide it.",
+            )
+
+    @property
+    def views_told(self) -> int:
+        """How many views the network tells apart; 0 where it does not."""
+        return self.views if self.view_weight > 0 else 0
 
 
 def _told_apart(data: TrainingData, options: EmbedderOptions) -> int:

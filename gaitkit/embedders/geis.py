@@ -50,6 +50,7 @@ class GeiEmbedder(Embedder[ConfigT]):
             each=options.batch_size // options.people,
             balanced=options.balanced,
             bodies=options.bodies,
+            views=everybody.labels.views(),
             augmentation=varied_by(options),
             seed=options.seed,
             device=self.runtime.device,
@@ -101,10 +102,10 @@ class GeiEmbedder(Embedder[ConfigT]):
         whole = images if images.dtype == np.uint8 else np.rint(images.clip(0.0, 255.0))
         grey = torch.from_numpy(np.ascontiguousarray(whole, dtype=np.uint8))
         size = EMBEDDING_BATCH
-        batches = (grey[start : start + size] for start in range(0, len(grey), size))
+        batches = [grey[start : start + size] for start in range(0, len(grey), size)]
         found = [
-            self.network.embedding(maps).float().cpu().numpy()
-            for maps in self.pooled_batches(batches, size)
+            self.network.embedding(maps)[: len(batch)].float().cpu().numpy()
+            for batch, maps in zip(batches, self.pooled_batches(batches, size), strict=True)
         ]
         if not found:
             return np.empty((0, self.parts, self.config.values), dtype=np.float32)

@@ -11,7 +11,17 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional
 
-__all__ = ["Triplets", "batch_all_triplets", "part_distances", "softmax_over_people"]
+__all__ = [
+    "UNKNOWN_VIEW",
+    "Triplets",
+    "batch_all_triplets",
+    "part_distances",
+    "softmax_over_people",
+    "softmax_over_views",
+]
+
+UNKNOWN_VIEW = -1
+"""Stands for the number of a view that is not known."""
 
 _TINY = 1e-12
 """Below the square root, whose slope at 0 is infinite."""
@@ -138,3 +148,25 @@ def softmax_over_people(
         subject[:, None].expand(-1, scores.shape[1]),
         label_smoothing=smoothing,
     )
+
+
+def softmax_over_views(scores: torch.Tensor, view: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of telling the views apart, the mean over the examples whose view is known.
+
+    Parameters
+    ----------
+    scores : Tensor, shape (n, views)
+        Of each view, the larger the likelier.
+    view : Tensor of int64, shape (n,)
+        Which it is, or `UNKNOWN_VIEW`.
+
+    Examples
+    --------
+    >>> scores = torch.tensor([[0.0, 6.0], [5.0, 0.0]])
+    >>> round(softmax_over_views(scores, torch.tensor([0, UNKNOWN_VIEW])).item(), 2)
+    6.0
+    >>> softmax_over_views(scores, torch.tensor([UNKNOWN_VIEW, UNKNOWN_VIEW])).item()
+    0.0
+    """
+    total = functional.cross_entropy(scores, view, ignore_index=UNKNOWN_VIEW, reduction="sum")
+    return total / (view != UNKNOWN_VIEW).sum().clamp_min(1)

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from gaitkit.embedders.augmentation import Augmentation, augmented
+from gaitkit.embedders.losses import UNKNOWN_VIEW
 from gaitkit.embedders.silhouette_sets import SilhouetteSet
 from gaitkit.errors import TrainingError
 from gaitkit.labels import Labels
@@ -39,10 +40,13 @@ class SetBatch(TensorBatch):
         In [0, 1], varied at random; a GEI is a set of one frame.
     subject : Tensor of int64, shape (n,)
         Who it is: a number for each of all training people, or for each of their bodies.
+    view : Tensor of int64, shape (n,)
+        From where: a number for each of all views of the training people, or `UNKNOWN_VIEW`.
     """
 
     images: torch.Tensor
     subject: torch.Tensor
+    view: torch.Tensor
 
 
 class DrawnRows(NamedTuple):
@@ -95,6 +99,9 @@ class PeopleSampler(Sampler):
         Draw every condition of a person equally often, otherwise every sequence.
     bodies : int
         As how many different people each person is shown; see `other_bodies`.
+    views : sequence of float, optional
+        What `SetBatch.view` counts, degrees: those of all training people. By default those of
+        `labels`.
     seed : int
         Of the draws.
 
@@ -120,9 +127,13 @@ class PeopleSampler(Sampler):
         each: int,
         balanced: bool = False,
         bodies: int = 1,
+        views: Sequence[float] | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(seed, "cpu")
+        self._view = torch.from_numpy(
+            _numbers_of(labels.views() if views is None else views, labels)
+        )
         self.people, self.each = people, each
         self._bodies = other_bodies(bodies)
         named = labels.subject.astype(str)
@@ -177,6 +188,12 @@ class PeopleSampler(Sampler):
         return np.concatenate(found)
 
 
+def _numbers_of(views: Sequence[float], labels: Labels) -> NDArray[np.int64]:
+    """The place of each row's view among some, or `UNKNOWN_VIEW`."""
+    place = {view: number for number, view in enumerate(views)}
+    return np.array([place.get(float(view), UNKNOWN_VIEW) for view in labels.view], dtype=np.int64)
+
+
 class GeiSampler(PeopleSampler):
     """Draws GEIs.
 
@@ -184,7 +201,7 @@ class GeiSampler(PeopleSampler):
     ----------
     images : ndarray of uint8, shape (n, height, width)
         The GEIs of those who are learned from.
-    labels, everybody, people, each, balanced, bodies, seed
+    labels, everybody, people, each, balanced, bodies, views, seed
         See `PeopleSampler`.
     augmentation : Augmentation
         How they are varied.
@@ -204,13 +221,21 @@ class GeiSampler(PeopleSampler):
         each: int,
         balanced: bool = False,
         bodies: int = 1,
+        views: Sequence[float] | None = None,
         augmentation: Augmentation | None = None,
         seed: int = 0,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__(
-            labels, everybody, people=people, each=each, balanced=balanced, bodies=bodies, seed=seed
+            labels,
+            everybody,
+            people=people,
+            each=each,
+            balanced=balanced,
+            bodies=bodies,
+            views=views,
+            seed=seed,
         )
         self._images = torch.from_numpy(np.ascontiguousarray(images)).to(device)
         self._augmentation = augmentation or Augmentation()
@@ -222,7 +247,7 @@ class GeiSampler(PeopleSampler):
         device = self._images.device
         images = self._images[torch.from_numpy(rows).to(device)].to(self._dtype) / 255.0
         images = augmented(images[:, None], self._augmentation, self._generator, proportions)
-        return SetBatch(images, subject.to(device))
+        return SetBatch(images, subject.to(device), self._view[rows].to(device))
 
 
 class SetSampler(PeopleSampler):
@@ -232,7 +257,7 @@ class SetSampler(PeopleSampler):
     ----------
     silhouettes : SilhouetteSet
         The sequences of those who are learned from.
-    everybody, people, each, balanced, bodies, seed
+    everybody, people, each, balanced, bodies, views, seed
         See `PeopleSampler`.
     frames : int
         Frames of each sequence, no frame twice but of sequences that have fewer.
@@ -254,6 +279,7 @@ class SetSampler(PeopleSampler):
         frames: int,
         balanced: bool = False,
         bodies: int = 1,
+        views: Sequence[float] | None = None,
         augmentation: Augmentation | None = None,
         seed: int = 0,
         device: str | torch.device = "cpu",
@@ -266,6 +292,7 @@ class SetSampler(PeopleSampler):
             each=each,
             balanced=balanced,
             bodies=bodies,
+            views=views,
             seed=seed,
         )
         self._silhouettes, self._lengths = silhouettes, silhouettes.lengths
@@ -281,7 +308,7 @@ class SetSampler(PeopleSampler):
         images = augmented(
             grey.to(self._dtype) / 255.0, self._augmentation, self._generator, proportions
         )
-        return SetBatch(images, subject.to(self._device))
+        return SetBatch(images, subject.to(self._device), self._view[rows].to(self._device))
 
     def _drawn(self, row: int) -> NDArray[np.int64]:
         """Which frames of a sequence."""

@@ -118,6 +118,7 @@ class SetEmbedder(Embedder[SetConfigT]):
             frames=options.frames,
             balanced=options.balanced,
             bodies=options.bodies,
+            views=everybody.labels.views(),
             augmentation=varied_by(options),
             seed=options.seed,
             device=self.runtime.device,

@@ -2,9 +2,9 @@
 
 What counts is what changes the pixels of a frame that is kept, or how kept frames are averaged:
 alignment, size, threshold, the cleaning of the mask, whole cycles, mirroring (it turns the images
-of one walking direction round), and the model of translated GEIs. What only decides *which* frames
-or sequences are kept is no difference: an average over a few frames more or less is another sample
-of the same walk, as another recording would be.
+of one walking direction round), the segmenter of videos, and the model of translated GEIs. What
+only decides *which* frames or sequences are kept is no difference: an average over a few frames
+more or less is another sample of the same walk, as another recording would be.
 
 An option that an artefact of an older or newer version does not know had its default there.
 """
@@ -18,14 +18,17 @@ from gaitkit.artifacts.schema import differences
 from gaitkit.gei.options import SELECTS_SEQUENCES, GeiOptions
 from gaitkit.silhouettes.options import SELECTS_FRAMES, SilhouetteOptions
 
-__all__ = ["are_ready_made", "making_differences"]
+__all__ = ["SEGMENTATION", "are_ready_made", "making_differences"]
+
+SEGMENTATION = "segmentation"
+"""The section that says how masks were made of a video; none where somebody else made them."""
 
 _READY_MADE = "unknown"
 """Alignment of GEIs that somebody else made."""
 
 
 def making_differences(
-    one: Mapping[str, Any], other: Mapping[str, Any]
+    one: Mapping[str, Any], other: Mapping[str, Any], *, any_segmenter: bool = False
 ) -> list[tuple[str, str, str]]:
     """In what two sets of GEIs were made differently: the one place that decides it.
 
@@ -34,6 +37,8 @@ def making_differences(
     one, other : mapping
         Parameters of their artefacts, or sections of them; what else must be equal (size, type of
         the values) may stand beside.
+    any_segmenter : bool
+        Whether masks of different segmenters are taken as alike.
 
     Returns
     -------
@@ -52,7 +57,11 @@ def making_differences(
     sections: tuple[str, ...] = ("silhouettes", "gei")
     if are_ready_made(one) and are_ready_made(other):
         one, other = ({k: v for k, v in its.items() if k not in sections} for its in (one, other))
-    return list(differences(_what_counts(one), _what_counts(other)))
+    here, there = _what_counts(one), _what_counts(other)
+    if any_segmenter:
+        here.pop(SEGMENTATION, None)
+        there.pop(SEGMENTATION, None)
+    return list(differences(here, there))
 
 
 def are_ready_made(parameters: Mapping[str, Any]) -> bool:
@@ -68,7 +77,8 @@ def are_ready_made(parameters: Mapping[str, Any]) -> bool:
 
 
 def _what_counts(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    counted = dict(parameters)
+    # Which part of a video was looked at is another recording, and no other way of making.
+    counted = {name: value for name, value in parameters.items() if name != "video"}
     silhouettes, gei = parameters.get("silhouettes"), parameters.get("gei")
     if isinstance(silhouettes, Mapping):
         defaults = SilhouetteOptions().as_parameters()

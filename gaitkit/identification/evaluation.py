@@ -233,15 +233,17 @@ class EvaluationResult:
                 found[name] = (100.0 * float(right.mean()), int(right.size))
         return found
 
-    def table(self, *, probe_view: float | None = None) -> str:
-        """All figures and matrices as text, as `gaitkit evaluate` prints them.
+    def table(self, *, probe_view: float | None = None, matrices: bool = True) -> str:
+        """All figures and matrices as text, as `gaitkit evaluate` prints them with `matrices`.
 
         Parameters
         ----------
         probe_view : float, optional
             Only this column of the tables, beside published figures; degrees.
+        matrices : bool
+            Without them the headline alone, in 80 columns.
         """
-        return EvaluationResults([self]).table(probe_view=probe_view)
+        return EvaluationResults([self]).table(probe_view=probe_view, matrices=matrices)
 
     def __repr__(self) -> str:
         people = len(set(self.labels.subject[self.split.gallery].tolist()))
@@ -260,18 +262,20 @@ class EvaluationResult:
 class EvaluationResults(list[EvaluationResult]):
     """Some results: a list that shows itself in three lines, and as a table."""
 
-    def table(self, *, probe_view: float | None = None) -> str:
+    def table(self, *, probe_view: float | None = None, matrices: bool = True) -> str:
         """All results as text, as `gaitkit evaluate` prints them: each, then side by side.
 
         Parameters
         ----------
         probe_view : float, optional
             Only this column of the tables, beside published figures; degrees.
+        matrices : bool
+            All figures and matrices of each; without them the headlines alone, in 80 columns.
         """
         # Text is made of results, and results need no text.
         from gaitkit.identification.tables import evaluation_text
 
-        return evaluation_text(self, probe_view=probe_view)
+        return evaluation_text(self, probe_view=probe_view, matrices=matrices)
 
     def __repr__(self) -> str:
         if len(self) < 2:
@@ -346,6 +350,7 @@ class ProtocolSearch:
             metric=metric,
             gallery_views=self.gallery_views,
             walks=walks,
+            vectors=vectors,
         )
         matches = match_views(
             vectors,

@@ -18,7 +18,8 @@ from gaitkit.errors import ArtifactError, OptionError, ProtocolError
 from gaitkit.identification.evaluation import as_vectors
 from gaitkit.identification.matching import Vectors, search
 from gaitkit.identification.metrics import DEFAULT_METRIC, Metric, get_metric
-from gaitkit.labels import SequenceKey
+from gaitkit.identification.own_distances import OwnDistances
+from gaitkit.labels import SequenceKey, sequence_name
 from gaitkit.printable import LETTERS, printable, width_of
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "check_threshold",
     "identify_vectors",
     "nearest_people",
+    "told",
 ]
 
 
@@ -95,7 +97,7 @@ class Answer:
     @property
     def label(self) -> str:
         """What to call the probe: its key, or its number."""
-        return f"probe {self.row}" if self.key is None else str(self.key)
+        return f"probe {self.row}" if self.key is None else told(self.key)
 
 
 @dataclass(frozen=True, repr=False)
@@ -114,6 +116,9 @@ class Identification:
         In the gallery.
     embedder : EmbedderInfo or None
         Which made the vectors; `None` where none did.
+    own : OwnDistances or None
+        What the gallery says about itself, with each person left out in turn; `None` where it was
+        not asked.
     """
 
     answers: tuple[Answer, ...]
@@ -122,6 +127,7 @@ class Identification:
     threshold: float | None
     people: int
     embedder: EmbedderInfo | None = None
+    own: OwnDistances | None = None
 
     @property
     def names(self) -> list[str | None]:
@@ -153,7 +159,8 @@ class Identification:
                 name = shown[candidate.name]
                 filled = name + " " * max(0, width - width_of(name))
                 line = f"  {place:>3}  {filled}  {candidate.distance:>12.6g}"
-                line += "" if candidate.key is None else f"  {printable(str(candidate.key))}"
+                line += "" if candidate.key is None else f"  {printable(told(candidate.key))}"
+                line += "" if self.own is None else f"  {self.own.nearer(candidate.distance)}"
                 lines.append(line + "  beyond the threshold" * self._beyond(candidate))
         return "\n".join(lines)
 
@@ -188,6 +195,19 @@ class Identification:
 
 
 _HTML_ROWS = 50
+
+
+def told(key: SequenceKey) -> str:
+    """A key for people, in whose answers "unknown" is somebody, and never a view.
+
+    Examples
+    --------
+    >>> told(SequenceKey("ann", "nm", 1, 90.0)), told(SequenceKey("ann", "nm", 1, None))
+    ('ann/nm-01/090', 'ann/nm-01, view not known')
+    """
+    if key.view is not None:
+        return str(key)
+    return f"{key.subject}/{sequence_name(key.condition, key.take)}, view not known"
 
 
 def identify_vectors(

@@ -2,9 +2,13 @@
 
 The gallery is read block by block and may be larger than the memory. A block of approximate
 distances with an error bound (`gaitkit.identification.distances`) shows which pairs can matter for
-a decision. Those are computed again directly in float64, and the decision is made among them; equal
-distances go to the lowest gallery row. Whatever an estimate with its bound decides is taken from
-it; whatever it leaves open is computed directly.
+a decision. Those are computed again directly in float64, and the decision is made among them.
+Whatever an estimate with its bound decides is taken from it; whatever it leaves open is computed
+directly.
+
+**One rule for ties**: of equal distances, the row that was enrolled first (the lowest gallery row)
+comes first. It holds for the nearest row, ranks, the CMC, average precision, the inverse negative
+penalty and the names that are given in `identify`. A person comes where their first row comes.
 """
 
 from __future__ import annotations

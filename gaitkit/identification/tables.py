@@ -1,7 +1,8 @@
-"""Identification results as aligned plain text, at most 100 columns wide.
+"""Identification results as aligned plain text.
 
-One result in full (`results_text`, `probe_view_text`), several side by side (`summary_text`) and
-compared in pairs (`differences_text`), and all that a command prints (`evaluation_text`).
+What a command prints first fits 80 columns (`overview_text`, `probe_view_text`); the rest has 100:
+one result in full (`results_text`), several side by side (`summary_text`) and compared in pairs
+(`differences_text`), and all of it (`evaluation_text`).
 
 Pure functions that return text, without colours or control characters, so that a table looks the
 same in a terminal, in a pipe and in an issue report.
@@ -29,6 +30,7 @@ from gaitkit.identification.published import (
     published_system,
 )
 from gaitkit.identification.quality import QualityTable
+from gaitkit.identification.words import people_enrolled, sentence
 from gaitkit.labels import format_view
 from gaitkit.printable import fitted, padded, printable, width_of
 
@@ -38,6 +40,7 @@ __all__ = [
     "differences_text",
     "evaluation_text",
     "figures_text",
+    "overview_text",
     "probe_view_text",
     "quality_text",
     "results_text",
@@ -46,7 +49,10 @@ __all__ = [
 ]
 
 WIDTH = 100
-"""Columns of the widest line."""
+"""Columns of the widest line of what is printed in full."""
+
+NARROW = 80
+"""Columns of the widest line of what is printed first."""
 
 BESIDE = ("gaitgan", "gaitganv2", "spae")
 """Published systems that stand beside one's own figures at a probe view."""
@@ -61,10 +67,16 @@ _EMPTY = "-"
 _CELL = 7
 _GROUP_CELL = 6
 _NARROW, _WIDE, _PAIR = 7, 11, 22
+_RATE = 12
 
 
-def evaluation_text(results: Sequence[EvaluationResult], *, probe_view: float | None = None) -> str:
-    """Everything about some results: each in full, then side by side and compared in pairs.
+def evaluation_text(
+    results: Sequence[EvaluationResult],
+    *,
+    probe_view: float | None = None,
+    matrices: bool = True,
+) -> str:
+    """Some results as `gaitkit evaluate` prints them.
 
     Parameters
     ----------
@@ -72,27 +84,225 @@ def evaluation_text(results: Sequence[EvaluationResult], *, probe_view: float | 
         At least one.
     probe_view : float, optional
         Only this column of the tables, beside published figures; degrees.
+    matrices : bool
+        Everything: each result in full, then side by side and compared in pairs. Without them, and
+        without a probe view, `overview_text`.
 
     Returns
     -------
     str
-        What `gaitkit evaluate` prints; lines without a trailing newline.
+        Lines without a trailing newline.
 
     Raises
     ------
     OptionError
         A result does not have this probe view.
     """
+    if probe_view is None and not matrices:
+        return overview_text(results)
+    width = WIDTH if matrices else NARROW
     parts = [
-        results_text(result) if probe_view is None else probe_view_text(result, probe_view)
+        results_text(result)
+        if probe_view is None
+        else probe_view_text(result, probe_view, width=width)
         for result in results
     ]
-    for result in {result.source: result for result in results}.values():
-        if result.quality is not None:
-            parts.append(quality_text(result.quality))
-    if len(results) > 1:
+    for quality in _qualities(results):
+        parts.append(quality_text(quality) if matrices else _quality_overview(quality))
+    if len(results) > 1 and matrices:
         parts += [summary_text(results), differences_text(results)]
+    elif len(results) > 1:
+        parts += _overview(results, [name_of(result) for result in results])
     return "\n\n".join(filter(None, parts))
+
+
+def _qualities(results: Sequence[EvaluationResult]) -> list[QualityTable]:
+    """Those of each input."""
+    inputs = {result.source: result.quality for result in results}
+    return [quality for quality in inputs.values() if quality is not None]
+
+
+def overview_text(results: Sequence[EvaluationResult], names: Sequence[str] | None = None) -> str:
+    """The headline of some results in at most 80 columns.
+
+    Parameters
+    ----------
+    results : sequence of EvaluationResult
+        At least one. Of one there is a sentence, and a line for each probe set; several stand side
+        by side, a line for each result, and compared in pairs with the first.
+    names : sequence of str, optional
+        What to call them; by default `name_of`.
+
+    Returns
+    -------
+    str
+        Rates with 95 % intervals over people. What differs from the first result, by the paired
+        interval, is marked with ``*``. Lines without a trailing newline.
+    """
+    called = [name_of(result) for result in results] if names is None else list(names)
+    parts = _overview_of_one(results[0]) if len(results) == 1 else _overview(results, called)
+    remarks = dict.fromkeys(line for result in results for line in result.remarks())
+    parts.append("\n".join(textwrap.fill(line, NARROW) for line in remarks))
+    parts += map(_quality_overview, _qualities(results))
+    return "\n\n".join(filter(None, parts))
+
+
+def _overview_of_one(result: EvaluationResult) -> list[str]:
+    beside = result.over == "different views"
+    head = f"{'95 % interval':>16}" + (f"{'equal views':>14}" if beside else "") + f"{'probes':>9}"
+    label = NARROW - len(head) - 18
+    lines = [f"{'rank-1, per cent':<{label}}{result.over:>18}{head}"]
+    rates = []
+    for name, table in result.tables.items():
+        rate = rank1_of(result, name) or NOTHING
+        rates.append(rate.estimate)
+        cells = f"{_rate(rate.estimate):>18}{_interval(rate):>16}"
+        cells += f"{_rate(table.mean_identical):>14}" if beside else ""
+        lines.append(f"{padded(name, label - 1)} {cells}{_walks_searched(result, name):>9,}")
+    if len(rates) > 1:
+        lines.append(f"{'mean':<{label}}{_rate(_mean(rates)):>18}")
+    return [
+        "\n".join(textwrap.fill(line, NARROW) for line in title(result).splitlines()),
+        textwrap.fill(sentence(result), NARROW),
+        "\n".join(line.rstrip() for line in lines),
+    ]
+
+
+def _walks_searched(result: EvaluationResult, name: str) -> int:
+    return int(result.split.probes[name][result.matches.probe_rows].sum())
+
+
+def _overview(results: Sequence[EvaluationResult], names: Sequence[str]) -> list[str]:
+    first = results[0]
+    sets = list(dict.fromkeys(name for result in results for name in result.tables))
+    rates = [[rank1_of(result, key) or NOTHING for key in sets] for result in results]
+    gaps = [_gaps(first, result, sets) for result in results[1:]]
+    over = ", ".join(dict.fromkeys(result.over for result in results))
+    surely = [[False] * len(sets), *([_leaves_out_0(gap) for gap in row] for row in gaps)]
+    several = len(sets) > 1
+    lines = _side_by_side(
+        f"rank-1, %, {over}",
+        names,
+        sets,
+        [
+            [_marked_text(_rate(item.estimate), mark) for item, mark in zip(*row, strict=True)]
+            for row in zip(rates, surely, strict=True)
+        ],
+        [[_interval(figure) for figure in row] for row in rates],
+        [_rate(_mean([figure.estimate for figure in row])) for row in rates] if several else None,
+    )
+    if any(not isnan(figure.low) for row in rates for figure in row):
+        lines.append("Below each rate: 95 % interval over people.")
+    parts = [_subjects_of(results), "\n".join(lines)]
+    compared = [at for at, row in enumerate(gaps) if any(not isnan(gap.estimate) for gap in row)]
+    if compared:
+        lines = _side_by_side(
+            "more than the first, points",
+            [names[1 + at] for at in compared],
+            sets,
+            [
+                [
+                    _marked_text(_signed(gap._replace(low=nan)), mark)
+                    for gap, mark in zip(gaps[at], surely[1 + at], strict=True)
+                ]
+                for at in compared
+            ],
+            [[_signed_span(gap) for gap in gaps[at]] for at in compared],
+        )
+        lines.append("Below each: 95 % interval, paired: the same people in each draw.")
+        if any(map(any, surely)):
+            lines.append("*: differs from the first; the paired interval leaves out 0.")
+        parts.append("\n".join(lines))
+    return parts
+
+
+def _subjects_of(results: Sequence[EvaluationResult]) -> str:
+    told = dict.fromkeys(
+        f"protocol {printable(result.protocol.name)}; data set {printable(result.dataset)}; "
+        f"{people_enrolled(result)} people enrolled, {_galleries(result)}"
+        for result in results
+    )
+    return "\n".join(textwrap.fill(line, NARROW) for line in told)
+
+
+def _gaps(first: EvaluationResult, other: EvaluationResult, sets: Sequence[str]) -> list[Interval]:
+    """Paired differences per probe set; of other searches there are none."""
+    try:
+        return [
+            paired_difference(first, other, name) if name in first.tables else NOTHING
+            for name in sets
+        ]
+    except MixtureError:
+        return [NOTHING] * len(sets)
+
+
+def _leaves_out_0(gap: Interval) -> bool:
+    return gap.low > 0 or gap.high < 0
+
+
+def _side_by_side(
+    head: str,
+    names: Sequence[str],
+    sets: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    below: Sequence[Sequence[str]],
+    means: Sequence[str] | None = None,
+) -> list[str]:
+    """A line for each result, and one below it; several panels where the sets do not fit."""
+    last = _NARROW if means else 0
+    per_panel = max(1, (NARROW - last - 24) // _RATE)
+    lines = []
+    for start in range(0, len(sets), per_panel):
+        columns = range(start, min(start + per_panel, len(sets)))
+        ends = means is not None and columns[-1] == len(sets) - 1
+        label = NARROW - last - len(columns) * _RATE
+        shown = [f"{_right(sets[at], _RATE - 2, _RATE - 1)} " for at in columns]
+        lines += _beside(head, label, "".join(shown) + (f"{'mean':>{_NARROW}}" if ends else ""))
+        for row, name in enumerate(names):
+            text = "".join(cells[row][at] for at in columns)
+            text += f"{means[row]:>{_NARROW}}" if ends and means is not None else ""
+            lines += _beside(printable(name), label, text)
+            spans = "".join(f"{below[row][at]:>{_RATE - 1}} " for at in columns)
+            lines += [" " * label + spans] if spans.strip() else []
+    return [line.rstrip() for line in lines]
+
+
+def _beside(name: str, label: int, cells: str) -> list[str]:
+    """A name and what stands beside it; in two lines where the name is too long for one."""
+    if width_of(name) < label:
+        return [f"{padded(name, label)}{cells}"]
+    return [padded(name, NARROW).rstrip(), " " * label + cells]
+
+
+def _marked_text(text: str, marked: bool) -> str:
+    return f"{text + ('*' if marked else ' '):>{_RATE}}"
+
+
+def _signed_span(gap: Interval) -> str:
+    if isnan(gap.low):
+        return ""
+    return f"{gap.low:+.1f} {gap.high:+.1f}".replace("-0.0", "+0.0")
+
+
+def _quality_overview(quality: QualityTable) -> str:
+    """Means over all views, a line for each condition."""
+    target = f"{printable(quality.target_condition)} at {format_view(quality.target_view)}"
+    lines = [
+        fitted(f"Similarity to the person's true GEI, {target}", NARROW),
+        _row("", ["SSIM", "MAE"]),
+    ]
+    for row, condition in enumerate(quality.conditions):
+        some = quality.sequences[row].any()
+        ssim, mae = (
+            float(np.nanmean(values[row])) if some else nan
+            for values in (quality.ssim, quality.mae)
+        )
+        lines.append(_row(condition, [_cell(ssim, digits=3), _cell(mae)]))
+    lines.append("SSIM: 1 is equal. MAE: grey levels of 255. Means over all views.")
+    if quality.without_truth:
+        told = f"Left out, no true GEI: {', '.join(map(printable, quality.without_truth))}."
+        lines += textwrap.wrap(told, NARROW)
+    return "\n".join(lines)
 
 
 def results_text(result: EvaluationResult) -> str:
@@ -130,8 +340,8 @@ def _rules(result: EvaluationResult) -> str:
     return textwrap.fill(f"{text}{_EMPTY}: no probe or no gallery.", WIDTH)
 
 
-def _remark_lines(result: EvaluationResult) -> list[str]:
-    return [line for remark in result.remarks() for line in textwrap.wrap(remark, WIDTH)]
+def _remark_lines(result: EvaluationResult, width: int = WIDTH) -> list[str]:
+    return [line for remark in result.remarks() for line in textwrap.wrap(remark, width)]
 
 
 def _camera_lines(result: EvaluationResult, name: str) -> list[str]:
@@ -145,20 +355,19 @@ def _camera_lines(result: EvaluationResult, name: str) -> list[str]:
 
 def title(result: EvaluationResult) -> str:
     """What was evaluated and how, in one or two lines."""
-    people = len(set(result.labels.subject[result.split.gallery].tolist()))
-    galleries = "one gallery of all views" if _whole(result) else "one gallery view at a time"
     source, feature, protocol, dataset = map(
         printable, (result.source, result.feature, result.protocol.name, result.dataset)
     )
     return (
         f"{source}: {feature}, {result.metric}, {result.k}-NN; protocol {protocol}\n"
-        f"data set {dataset}; {people} people enrolled, {galleries}"
+        f"data set {dataset}; {people_enrolled(result)} people enrolled, {_galleries(result)}"
     )
 
 
-def _whole(result: EvaluationResult) -> bool:
+def _galleries(result: EvaluationResult) -> str:
     """Whether all views are enrolled together."""
-    return bool(np.isnan(result.gallery_views).any())
+    whole = bool(np.isnan(result.gallery_views).any())
+    return "one gallery of all views" if whole else "one gallery view at a time"
 
 
 def cross_view_text(table: CrossViewTable, name: str, *, identical_view: bool = False) -> str:
@@ -224,7 +433,11 @@ def _matrix_panel(table: CrossViewTable, columns: range, name: str, counted: boo
 
 
 def probe_view_text(
-    result: EvaluationResult, probe_view: float, *, beside: Sequence[str] = BESIDE
+    result: EvaluationResult,
+    probe_view: float,
+    *,
+    beside: Sequence[str] = BESIDE,
+    width: int = WIDTH,
 ) -> str:
     """Rank-1 against each gallery view at one probe view, beside published figures.
 
@@ -236,6 +449,8 @@ def probe_view_text(
         Degrees.
     beside : sequence of str
         Published systems; those that say nothing at this view are left out.
+    width : int
+        Columns of the widest line.
 
     Returns
     -------
@@ -263,34 +478,40 @@ def probe_view_text(
     # Of different views as ever; where there are none, the headline is over what there is.
     mean_of = f"w/o {format_view(probe_view)}" if result.over == "different views" else "mean"
     labels = ["", "", "gallery", *map(view_name, views), mean_of]
-    width = len(sets) * _GROUP_CELL
-    per_line = max(1, (WIDTH - 8 + 3) // (width + 3))
+    group_width = len(sets) * _GROUP_CELL
+    per_line = max(1, (width - 8 + 3) // (group_width + 3))
     text = []
     for first in range(0, len(groups), per_line):
         for line, label in enumerate(labels):
-            cells = [padded(group[line], width) for group in groups[first : first + per_line]]
+            cells = [padded(group[line], group_width) for group in groups[first : first + per_line]]
             text.append(f"{label:<8}{' | '.join(cells)}".rstrip())
         text.append("")
-    notes = [
+    without = f" without {format_view(probe_view)}." if mean_of != "mean" else " over all of them."
+    notes = textwrap.wrap(
         f"Rank-1 in per cent at probe view {format_view(probe_view)} against each gallery view; "
-        f"last line: mean"
-        + (f" without {format_view(probe_view)}." if mean_of != "mean" else " over all of them."),
-        *_remark_lines(result),
-    ]
+        f"last line: mean{without}",
+        width,
+    )
+    notes += _remark_lines(result, width)
     counts = ", ".join(
         f"{printable(name)} {_span(table.probes[:, column])}"
         for name, table in result.tables.items()
     )
-    notes.append(f"This input's probes: {counts}.")
+    notes += textwrap.wrap(f"This input's probes: {counts}.", width)
     if systems:
         protocol = systems[0].protocol
-        notes.append(f"{MARK}: the papers' own figures under {protocol}, not computed here:")
-        notes += [f"  {system.label}: {system.title}" for system in systems]
         head, means = means_told()
-        notes += textwrap.wrap(f"{head}: {', '.join(means)}.", WIDTH, subsequent_indent="  ")
+        told = [
+            f"{MARK}: the papers' own figures under {protocol}, not computed here:",
+            *(f"  {system.label}: {system.title}" for system in systems),
+            f"{head}: {', '.join(means)}.",
+        ]
+        for note in told:
+            notes += textwrap.wrap(note, width, subsequent_indent="  ")
     if any("?" in line for group in groups for line in group):
         notes.append("  ?: transcription in doubt")
-    return "\n".join([title(result), "", *text, *notes])
+    heads = [part for line in title(result).splitlines() for part in textwrap.wrap(line, width)]
+    return "\n".join([*heads, "", *text, *notes])
 
 
 def _own_group(result: EvaluationResult, column: int, views: list[float]) -> list[str]:

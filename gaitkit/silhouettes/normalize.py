@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ from gaitkit.silhouettes.doubts import (
 )
 from gaitkit.silhouettes.given import given_silhouette
 from gaitkit.silhouettes.masks import as_frame
-from gaitkit.silhouettes.opengait import opengait_silhouette
+from gaitkit.silhouettes.opengait import is_gei, opengait_silhouette
 from gaitkit.silhouettes.options import SilhouetteOptions
 from gaitkit.silhouettes.tight import Fit, are_tight, fills, fit_of
 from gaitkit.silhouettes.times import frame_times
@@ -198,6 +198,9 @@ def normalize_sequence(
     NormalizedSequence: 11 of 12 frames kept, 64×64 px
     dropped: 1 × cut-by-border
     """
+    averages: list[str] = []
+    if options.alignment == "opengait":
+        frames = _without_geis(frames, averages)
     seen = _see(frames, options)
     warnings: list[str] = []
     if options.alignment == "person":
@@ -208,7 +211,8 @@ def normalize_sequence(
         if reason is not None:
             return _nothing_of(reason, options)
         warnings += told
-    dropped = [(one.name, *one.result) for one in seen if isinstance(one.result, Rejected)]
+    dropped = [(name, "named-gei", "") for name in averages]
+    dropped += [(one.name, *one.result) for one in seen if isinstance(one.result, Rejected)]
     kept = [
         (one, frame, time)
         for one, time in zip(seen, times.tolist(), strict=True)
@@ -245,7 +249,7 @@ def normalize_sequence(
         track_x_px=track_x_px,
         height_px=height_px,
         dropped=sorted(dropped),
-        warnings=[*warnings, *_warnings(dropped, len(seen))],
+        warnings=[*warnings, *_warnings(dropped, len(averages) + len(seen))],
     )
 
 
@@ -318,6 +322,17 @@ def _see(frames: Iterable[tuple[str, NDArray[Any]]], options: SilhouetteOptions)
         remembered = seen[-1].glance
         room -= len(remembered.opened) if remembered is not None else 0
     return seen
+
+
+def _without_geis(
+    frames: Iterable[tuple[str, NDArray[Any]]], averages: list[str]
+) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Frames without those that OpenGait skips, whose names are added to `averages`."""
+    for name, frame in frames:
+        if is_gei(name):
+            averages.append(name)
+        else:
+            yield name, frame
 
 
 def _turned(frame: NDArray[Any], options: SilhouetteOptions) -> NDArray[Any]:

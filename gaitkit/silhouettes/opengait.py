@@ -1,7 +1,12 @@
 """OpenGait's pre-treatment of silhouettes, frame for frame, to keep numbers comparable.
 
 Its defects are kept: there is no noise filter, so that one white speck above the head shrinks the
-body; a mask of 0 and 1 is always too dark; people cut by the image border stay in.
+body; a mask of 0 and 1 is always too dark; people cut by the image border stay in. Images named
+``gei.png`` lie among the frames of some data sets, and are skipped.
+
+GaitSet's pre-treatment, which it comes from, is the same but for three things. There a frame whose
+centre is column 0 stays in (here it is dropped, as no-centre); every file of a folder is a frame,
+whatever its name; and of a coloured image it takes the blue channel, and not its grey value.
 
 References
 ----------
@@ -21,7 +26,7 @@ from gaitkit._opencv import cv2
 from gaitkit.silhouettes.body import Rejected
 from gaitkit.silhouettes.masks import as_frame
 
-__all__ = ["Window", "opengait_silhouette"]
+__all__ = ["Window", "is_gei", "opengait_silhouette"]
 
 _DARKEST_SUM = 10_000
 
@@ -42,6 +47,17 @@ class Window(NamedTuple):
     silhouette: NDArray[np.uint8]
     centre_px: float
     height_px: int
+
+
+def is_gei(name: str) -> bool:
+    """Whether OpenGait skips an image of this name, path included: ``gei.png`` occurs in it.
+
+    Examples
+    --------
+    >>> is_gei("00_gei.png"), is_gei("gei_001.png")
+    (True, False)
+    """
+    return "gei.png" in name
 
 
 def opengait_silhouette(frame: NDArray[Any], height: int, width: int) -> Window | Rejected:

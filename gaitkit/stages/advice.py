@@ -51,6 +51,15 @@ HINTS: Mapping[str, str] = {
     "of 0 and 1, too; or make them masks of 0 and 255.",
     "no-centre": "That is a rule of OpenGait's: `alignment=\"person\"`, gaitkit's own, has none "
     "like it.",
+    "named-gei": "That is a rule of OpenGait's: `alignment=\"person\"`, gaitkit's own, takes every "
+    "image for a frame.",
+    "short-pass": "Look at a preview, as gaitkit segment makes it, of who is lost, and when.",
+    "stands": "Only who walks is recognised by their walk. Look at a preview, as gaitkit segment "
+    "makes it.",
+    "beside-another": "Record one person at a time, or list each with a video of their own.",
+    "camera-moves": "Put the camera where it stands still, or cut the video to where it does.",
+    "nobody-walks": "Look at the video, and at a preview, as gaitkit segment makes it: somebody "
+    "walks through the picture, and it shows the place without them as well.",
     "no-frames": "Look at a few frames: they should show silhouettes, a white person on black.",
     "too-few-frames": "`min_frames=N` says how many are enough: less than ten are a posture, "
     "rather than a gait.",

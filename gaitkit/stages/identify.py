@@ -35,12 +35,16 @@ from gaitkit.identification.gallery import (
     nearest_people,
 )
 from gaitkit.identification.metrics import Metric, get_metric
+from gaitkit.identification.own_distances import OwnDistances, own_distances
 from gaitkit.stages.enroll import refuse_mixture
 from gaitkit.stages.evaluate import COMPARED, artifact_path
 
 __all__ = ["Answer", "Candidate", "Identification", "identify"]
 
 _log = logging.getLogger(__name__)
+
+_EXPLAINED_ROWS = 2000
+"""A gallery of so many rows is searched among itself in a second or two."""
 
 
 class _Rows:
@@ -81,6 +85,8 @@ def identify(
     threshold: float | None = None,
     fpir: float | None = None,
     calibration: Path | str | None = None,
+    explained: bool | None = None,
+    any_segmenter: bool = False,
     device: str = "cpu",
     threads: int | None = None,
 ) -> Identification:
@@ -102,9 +108,16 @@ def identify(
     threshold : float, optional
         Who is further away than this from everybody is unknown; in the metric's units.
     fpir : float, optional
-        Find the threshold at this false-positive identification rate in `calibration`.
+        Find the threshold at this false-positive identification rate: in `calibration` where it
+        is given, else in the gallery itself, each of its people left out in turn.
     calibration : path-like, optional
         An `identification` artefact of GEIs that were made in the same way.
+    explained : bool, optional
+        Whether to leave everybody of the gallery out in turn, so that distances and the threshold
+        can be explained (`Identification.own`). By default where the gallery has at most 2,000
+        rows, or the threshold is found by that.
+    any_segmenter : bool
+        Compare masks of different segmenters, too.
     device, threads
         Where to compute; no influence on the result.
 
@@ -117,7 +130,8 @@ def identify(
     MixtureError
         The artefacts were made in different ways.
     OptionError
-        A value is outside its range, or an option lacks another.
+        A value is outside its range, or an option lacks another; the gallery has too few people
+        for the rate.
     ProtocolError
         The gallery has one person only and there is no threshold; the calibration has too few
         non-mated searches.
@@ -135,7 +149,7 @@ def identify(
     _check_options(given, top, feature, threshold, fpir, calibration)
     probes, gallery = (artifact_path(item, "identify") for item in (probes, gallery))
     with open_artifact(probes, COMPARED) as searched, open_artifact(gallery, COMPARED) as known:
-        refuse_mixture(known, searched)
+        refuse_mixture(known, searched, any_segmenter=any_segmenter)
         feature = own_feature(known) if feature is None else feature
         compared = _feature_of(feature, known)
         chosen = get_metric(own_metric(known, compared)) if given is None else given
@@ -154,6 +168,15 @@ def identify(
         if fpir is not None and told is not None:
             threshold = told.threshold(fpir)
             _warn_of_size(told, len(people))
+        metric_of_rows = chosen.for_parts(parts_of(known, compared))
+        enrolled = _Rows(known, projection)
+        among_itself = None
+        if _is_explained(known, explained, needed=fpir is not None and told is None):
+            among_itself = own_distances(
+                enrolled, known.labels, metric_of_rows, device=device, threads=threads
+            )
+        if fpir is not None and told is None:
+            threshold = _own_threshold(among_itself, fpir, gallery)
         if not people or (len(people) == 1 and threshold is None):
             raise ProtocolError(
                 f"{gallery} holds {' '.join(people) or 'nobody'} only: there is nobody to choose "
@@ -163,11 +186,11 @@ def identify(
         _warn_of_themselves(searched, known)
         vectors = _Rows(searched, projection)
         rows, distances = nearest_people(
-            _Rows(known, projection),
+            enrolled,
             np.unique(known.labels.subject.astype(str), return_inverse=True)[1],
             vectors[np.arange(vectors.shape[0])] if vectors.shape[0] else np.zeros(vectors.shape),
             min(top, len(people)),
-            chosen.for_parts(parts_of(known, compared)),
+            metric_of_rows,
             device=device,
             threads=threads,
         )
@@ -176,14 +199,40 @@ def identify(
             for probe in range(len(searched.labels))
         )
         embedder = EmbedderInfo.of(known.parameters) if known.kind == "embedding" else None
-    return Identification(answers, feature, chosen.name, threshold, len(people), embedder)
+    return Identification(
+        answers, feature, chosen.name, threshold, len(people), embedder, among_itself
+    )
+
+
+def _is_explained(known: Artifact, explained: bool | None, *, needed: bool) -> bool:
+    if needed:
+        return True
+    return len(known.labels) <= _EXPLAINED_ROWS if explained is None else explained
+
+
+def _own_threshold(own: OwnDistances | None, fpir: float, gallery: Path) -> float:
+    if own is None:
+        raise ProtocolError(
+            f"{gallery} has fewer than two people whose distances are numbers, and no threshold "
+            "can be found among them.",
+            hint="Enrol more people with gaitkit enroll, or give a `threshold`.",
+        )
+    if own.is_sample:
+        _log.info(
+            "the threshold is that of %s of the %s people, drawn by a fixed seed: the gallery is "
+            "too large to leave everybody out in turn",
+            f"{len(own.non_mated):,}",
+            f"{own.people:,}",
+        )
+    return own.threshold(fpir)
 
 
 def _feature_of(name: str, artifact: Artifact) -> Feature:
     """A feature by name; one that was fitted on what the artefact holds may have any."""
     if name in ("pixels", VECTORS):
         return get_feature(name, vector_columns(artifact), artifact.path)
-    return Feature(fit=_never, name=name)
+    usual = FEATURES[name].metric if name in FEATURES else None
+    return Feature(fit=_never, name=name, metric=usual)
 
 
 def _never(vectors: Any, labels: Any, threads: int | None) -> LinearProjection:
@@ -202,11 +251,6 @@ def _check_options(
         raise OptionError(f"At least one person must be listed; got `top={top}`.")
     if threshold is not None and fpir is not None:
         raise OptionError("Give a threshold or a false-positive rate, not both.")
-    if fpir is not None and calibration is None:
-        raise OptionError(
-            "A false-positive rate needs results in which to find the threshold.",
-            hint="Give `calibration`: results that evaluate has written.",
-        )
     if fpir is not None and not (isinstance(fpir, Real) and 0.0 < fpir < 1.0):
         raise OptionError(f"A false-positive rate is above 0 and below 1; got {fpir!r}.")
     if feature is not None and _is_fitted(feature) and calibration is None:

@@ -29,8 +29,16 @@ from gaitkit.artifacts import (
     open_artifact,
 )
 from gaitkit.cluster import Cluster, as_cluster
-from gaitkit.datasets.layouts import open_source
-from gaitkit.datasets.sources import FrameSource, Layout, SequenceFrames, Unit, Unreadable
+from gaitkit.datasets.layouts import open_source, recognise
+from gaitkit.datasets.segmented import VideoReading
+from gaitkit.datasets.sources import (
+    FrameSource,
+    Layout,
+    SequenceFrames,
+    Unit,
+    Unreadable,
+    sequence_counts,
+)
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import ArtifactError, OptionError
 from gaitkit.gei.fitting import fit_gei, fit_of
@@ -51,6 +59,7 @@ from gaitkit.stages.normalize import (
 )
 from gaitkit.stages.piecework import (
     PIECES_VERSION,
+    Counted,
     FinishedUnits,
     MakePiece,
     OrderedRows,
@@ -59,6 +68,7 @@ from gaitkit.stages.piecework import (
     expanded_once,
     finish_pieces,
     frames_digest,
+    made_on_the_way,
     refuse_changed,
     same_source,
     source_digest,
@@ -68,11 +78,13 @@ from gaitkit.stages.piecework import (
 __all__ = [
     "INPUT_KINDS",
     "GeiInput",
+    "average_of",
     "collect_geis",
     "gei_from_frames",
     "gei_from_silhouettes",
     "make_gei",
     "open_input",
+    "unit_of",
 ]
 
 _log = logging.getLogger(__name__)
@@ -111,6 +123,7 @@ def open_input(
     kind: InputKind | None = None,
     layout: str | None = None,
     name: str | None = None,
+    reading: VideoReading | None = None,
 ) -> GeiInput:
     """Tell by content what a path holds.
 
@@ -125,6 +138,8 @@ def open_input(
         A key of `gaitkit.datasets.layouts.LAYOUTS`.
     name : str, optional
         Name of the data set.
+    reading : VideoReading, optional
+        How videos of people are segmented on the way.
 
     Returns
     -------
@@ -140,7 +155,7 @@ def open_input(
     """
     path = as_path(path)
     if kind is None and layout is None and _is_artifact(path):
-        kind = "silhouettes"
+        kind = "frames" if recognise(path, holds="frames") == "masks" else "silhouettes"
     if kind == "silhouettes":
         if layout is not None:
             raise OptionError(
@@ -148,8 +163,14 @@ def open_input(
                 "has none."
             )
         return GeiInput(kind, path)
-    source = open_source(path, name=name, layout=layout, holds=kind)
+    source = open_source(path, name=name, layout=layout, holds=kind, reading=reading)
     return GeiInput(source.holds, path, source)
+
+
+def unit_of(given: GeiInput) -> str:
+    """What the progress of `make_gei` counts: ``sequences``, or ``archives`` to be read whole."""
+    known = given.source is None or sequence_counts(given.source.units()) is not None
+    return "sequences" if known else "archives"
 
 
 def _is_artifact(path: Path) -> bool:
@@ -179,14 +200,15 @@ def make_gei(
     ----------
     source : str, Path or GeiInput
         A silhouettes artefact; frames in any layout of `gaitkit.datasets.layouts.LAYOUTS`; or
-        ready-made GEIs. `open_input` gives a `GeiInput` where more is known about it.
+        ready-made GEIs; a video of people, or the masks of one. `open_input` gives a `GeiInput`
+        where more is known about it.
     output : str or Path
         The GEI artefact.
     silhouettes : SilhouetteOptions, optional
         How the silhouettes of frames are normalised; those that are aligned already stay as they
         are.
     options : GeiOptions, optional
-        How they are averaged; not for ready-made GEIs.
+        How they are averaged; not for ready-made GEIs. By default what `average_of` says.
     size : tuple of int, optional
         Height and width to which ready-made GEIs are padded or scaled; as they are unless given.
         What is made of silhouettes has the size that `silhouettes` says.
@@ -197,7 +219,8 @@ def make_gei(
     overwrite, restart : bool
         Replace an existing output; discard finished pieces of an earlier run.
     progress : callable, optional
-        Called with the number of finished units and their total.
+        Called with the number of finished sequences and their total; of archives, where only
+        reading them tells how many sequences they hold.
 
     Returns
     -------
@@ -225,7 +248,7 @@ def make_gei(
     (2, 24)
     """
     given = source if isinstance(source, GeiInput) else open_input(source)
-    options = options or GeiOptions()
+    options = average_of(given) if options is None else options
     if given.source is None:
         return gei_from_silhouettes(
             given.path,
@@ -254,6 +277,46 @@ def make_gei(
         restart=restart,
         progress=progress,
     )
+
+
+def average_of(given: GeiInput, **options: Any) -> GeiOptions:
+    """How silhouettes are averaged, for what is not said.
+
+    Parameters
+    ----------
+    given : GeiInput
+        What GEIs are made from.
+    **options
+        Fields of `GeiOptions` by name.
+
+    Returns
+    -------
+    GeiOptions
+        Of people in videos, who walk to either side, those who walk to the left are mirrored
+        (``mirror="track"``), and a line says so.
+
+    Raises
+    ------
+    OptionError
+        An option is unknown or outside its range.
+    """
+    if "mirror" not in options and _is_segmented(given):
+        options = {"mirror": "track"} | options
+        _log.info(
+            "Who walks to the left in a video is mirrored, so that both directions compare "
+            '(`mirror="track"`); `mirror="none"` leaves them as they are.'
+        )
+    return GeiOptions.from_parameters(options)
+
+
+def _is_segmented(given: GeiInput) -> bool:
+    """Whether the silhouettes are of people in a video that gaitkit has segmented."""
+    if given.kind == "frames" and given.source is not None:
+        return bool(given.source.made_by())
+    if given.kind != "silhouettes":
+        return False
+    with open_artifact(given.path, "silhouettes") as artifact:
+        return "segmentation" in artifact.parameters
 
 
 class _Geis:
@@ -356,7 +419,8 @@ def gei_from_frames(
     overwrite, restart : bool
         Replace an existing output; discard finished pieces of an earlier run.
     progress : callable, optional
-        Called with the number of finished units and their total.
+        Called with the number of finished sequences and their total; of archives, where only
+        reading them tells how many sequences they hold.
 
     Returns
     -------
@@ -376,7 +440,11 @@ def gei_from_frames(
     if isinstance(source, str | Path):
         source = open_source(source)
     refuse_second_alignment(source, silhouettes)
-    parameters = {"silhouettes": silhouettes.as_parameters(), "gei": options.as_parameters()}
+    parameters = {
+        "silhouettes": silhouettes.as_parameters(),
+        "gei": options.as_parameters(),
+        **made_on_the_way(source),
+    }
     with (
         claimed_output(output, source, overwrite=overwrite) as claim,
         expanded_once(source, claim),
@@ -506,7 +574,11 @@ def gei_from_silhouettes(
             "pieces": PIECES_VERSION,
         }
         units = [
-            Unit(index, f"sequences from {first}")
+            Unit(
+                index,
+                f"sequences from {first}",
+                tuple(range(first, min(sequences, first + _SEQUENCES_PER_UNIT))),
+            )
             for index, first in enumerate(range(0, sequences, _SEQUENCES_PER_UNIT))
         ]
         pieces = Pieces.of(claim.path, plan, restart=restart)
@@ -580,7 +652,8 @@ def collect_geis(
     overwrite : bool
         Replace an existing output.
     progress : callable, optional
-        Called with the number of finished units and their total.
+        Called with the number of finished sequences and their total; of archives, where only
+        reading them tells how many sequences they hold.
 
     Returns
     -------
@@ -608,11 +681,11 @@ def collect_geis(
         units = source.units()
         if isinstance(source, Layout) and not claim.taken:
             _log.info("%s", source.recognised)
-        for done, unit in enumerate(units, start=1):
+        follow = Counted(units, progress)
+        for unit in units:
             for sequence in source.read(unit):
                 _collect_one(sequence, images, dropped, records)
-            if progress:
-                progress(done, len(units))
+            follow.finished(unit)
         refuse_changed(source)
         _leave_out_other_sizes(images, dropped, source.description)
         keys = sorted(images, key=lambda key: key.order)

@@ -34,6 +34,7 @@ from gaitkit.stages.piecework import (
     claimed_output,
     expanded_once,
     frames_digest,
+    made_on_the_way,
     same_source,
     work_through_frames,
 )
@@ -182,7 +183,11 @@ def normalize_frames(sequence: SequenceFrames, options: SilhouetteOptions) -> Re
         dropped = [row for row in dropped if row.frame]  # One reason for the whole sequence.
         dropped.append(DroppedRow.of(sequence.key, verdict[0], detail=verdict[1]))
     elif not len(normalized.silhouettes) and all(row.frame for row in dropped):
-        dropped.append(DroppedRow.of(sequence.key, "no-frames", detail=f"{len(dropped)} dropped"))
+        count = f"{len(dropped)} dropped"
+        # Where nobody walks through a video, its own rows say so.
+        if dropped or not sequence.dropped:
+            dropped.append(DroppedRow.of(sequence.key, "no-frames", detail=count))
+    dropped = [*sequence.dropped, *dropped]
     return ReadSequence(sequence.key, normalized, digest(), dropped)
 
 
@@ -257,7 +262,8 @@ def normalize(
     overwrite, restart : bool
         Replace an existing output; discard finished pieces of an earlier run.
     progress : callable, optional
-        Called with the number of finished units and their total.
+        Called with the number of finished sequences and their total; of archives, where only
+        reading them tells how many sequences they hold.
 
     Returns
     -------
@@ -281,7 +287,7 @@ def normalize(
     if options is None:
         options = silhouettes_of(source)
     refuse_second_alignment(source, options)
-    parameters = {"silhouettes": options.as_parameters()}
+    parameters = {"silhouettes": options.as_parameters(), **made_on_the_way(source)}
     with (
         claimed_output(output, source, overwrite=overwrite) as claim,
         expanded_once(source, claim),

@@ -32,6 +32,7 @@ from gaitkit.datasets.sources import (
     SequenceFrames,
     Unit,
     Unreadable,
+    sequence_counts,
 )
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import ArtifactError, DatasetError, StoppedError
@@ -44,6 +45,7 @@ from gaitkit.stages.key_table import KeyTable
 
 __all__ = [
     "PIECES_VERSION",
+    "Counted",
     "FinishedUnits",
     "FramesWorked",
     "MakePiece",
@@ -56,6 +58,7 @@ __all__ = [
     "expanded_once",
     "finish_pieces",
     "frames_digest",
+    "made_on_the_way",
     "read_records",
     "refuse_changed",
     "same_source",
@@ -183,12 +186,12 @@ def digest_of_frames(
     table = KeyTable(digests=True)
     ignored = Counter(source.ignored)
     task = _DigestUnit(source)
-    for done, (_, found) in enumerate(map_unordered(task, units, workers=workers), start=1):
+    follow = Counted(units, progress)
+    for unit, found in map_unordered(task, units, workers=workers):
         for row in found:
             table.append(row.key, row.digest)
             ignored.update(row.ignored)
-        if progress:
-            progress(done, len(units))
+        follow.finished(unit)
     return SourceDigest(source_digest(table), dict(sorted(ignored.items())))
 
 
@@ -310,6 +313,11 @@ def work_through_frames(
         kind, parameters, source.name, None, inputs, dict(sorted(total.items()))
     )
     return FramesWorked(pieces, found, provenance)
+
+
+def made_on_the_way(source: FrameSource) -> dict[str, Any]:
+    """How a source's masks are made where it segments videos: parameters; empty where not."""
+    return source.made_by() if isinstance(source, Layout) else {}
 
 
 def claimed_output(output: Path | str, source: FrameSource, *, overwrite: bool) -> Output:
@@ -462,10 +470,10 @@ def finish_pieces(
     reads : Path, optional
         What a cluster has to see as well.
     """
-    if progress:
-        progress(0, len(units))
     if cluster is None:
-        _follow(map_unordered(task, units, workers=workers), len(units), progress)
+        follow = Counted(units, progress)
+        for unit, _ in map_unordered(task, units, workers=workers):
+            follow.finished(unit)
     else:
         make_on_cluster(units, task, cluster, reads, progress)
     found = FinishedUnits(None if task.source is None else KeyTable(digests=True))
@@ -525,10 +533,33 @@ def told_once(warnings: Iterable[tuple[SequenceKey, str]]) -> list[str]:
     return lines
 
 
-def _follow(done: Iterator[object], total: int, progress: Progress | None) -> None:
-    for number, _ in enumerate(done, start=1):
+class Counted:
+    """Tells the progress of some units in what they hold: sequences, or archives.
+
+    Parameters
+    ----------
+    units : sequence of Unit
+        All of them.
+    progress : callable, optional
+        Is told at once that nothing is done, and then after each unit.
+    """
+
+    def __init__(self, units: Sequence[Unit], progress: Progress | None) -> None:
+        counts = sequence_counts(units) or [1] * len(units)
+        self._held = {unit.index: count for unit, count in zip(units, counts, strict=True)}
+        self._total = sum(counts)
+        self._progress = progress
+        self._done = 0
+        self.units = 0
         if progress:
-            progress(number, total)
+            progress(0, self._total)
+
+    def finished(self, unit: Unit) -> None:
+        """One more is done."""
+        self.units += 1
+        self._done += self._held[unit.index]
+        if self._progress:
+            self._progress(self._done, self._total)
 
 
 def make_on_cluster(
@@ -547,23 +578,17 @@ def make_on_cluster(
     StoppedError
         By Ctrl-C; what was queued is queued no more.
     """
-    done = 0
-
-    def counted(number: int, total: int) -> None:
-        nonlocal done
-        done = number
-        if progress:
-            progress(number, total)
-
+    follow = Counted(units, progress)
     try:
         with task.pieces.signed() as pieces:
             look = SharedDisk.of(reads, pieces)
             task = replace(task, pieces=pieces)
-            _follow(map_on_cluster(task, units, cluster, look=look), len(units), counted)
+            for unit, _ in map_on_cluster(task, units, cluster, look=look):
+                follow.finished(unit)
     except KeyboardInterrupt:
         raise StoppedError(
-            f"Stopped: {done:,} of {len(units):,} units are done, and nothing of this is queued on "
-            "the cluster any more.",
+            f"Stopped: {follow.units:,} of {len(units):,} pieces are done, and nothing of this is "
+            "queued on the cluster any more.",
             hint="Give the same command again: it continues.",
         ) from None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gaitkit.reporting.page.steps import WriteStep
     from gaitkit.training.callbacks import Callbacks
 
-__all__ = ["PipelineOptions", "measured_geis", "run_pipeline"]
+__all__ = ["REPORT", "PipelineOptions", "measured_geis", "run_pipeline"]
 
 # Of the silhouettes, always noted with a step, whether they were said or not.
 _TOLD = ("alignment", "height", "width", "drop_cut")
@@ -44,14 +44,15 @@ class PipelineOptions:
         Train again on all training people for the number of iterations that validation chose.
     embedding : mapping or None
         Fields of `EmbedderOptions` for an embedder of GEIs beside the translator; `None`: none.
-    report : bool
-        Write ``report.html`` about all results.
     device, precision : str
         Where and how precisely to train.
     threads : int or None
         Threads of the training on the CPU; the last bits of the weights depend on it.
     workers : int
         Processes of `make-gei`.
+    layout : str or None
+        How the input is laid out, a key of `gaitkit.datasets.layouts.LAYOUTS`; told by what is
+        there unless it is given.
     """
 
     protocol: Protocol | str | None = None
@@ -63,11 +64,15 @@ class PipelineOptions:
     training: Mapping[str, Any] = field(default_factory=dict)
     refit: bool = False
     embedding: Mapping[str, Any] | None = None
-    report: bool = False
     device: str = "auto"
     precision: str = "auto"
     threads: int | None = None
     workers: int = 1
+    layout: str | None = None
+
+
+REPORT = "report.html"
+"""The page at the end of a pipeline."""
 
 
 def run_pipeline(
@@ -77,9 +82,10 @@ def run_pipeline(
     *,
     callbacks: Callbacks | None = None,
     progress: Progress | None = None,
+    begin: Callable[[str, str], None] | None = None,
     write_step: WriteStep | None = None,
 ) -> list[tuple[str, EvaluationResult]]:
-    """Do every step from frames to results, each only if missing or out of date.
+    """Do every step from frames to results and their page, each only if missing or out of date.
 
     Parameters
     ----------
@@ -87,21 +93,23 @@ def run_pipeline(
         Frames in any layout, ready-made GEIs, or an artefact of silhouettes or measured GEIs.
     workshop : Workshop
         The folder: ``gei.h5``, ``SYSTEM.h5``, ``translated.h5``, ``results-raw.h5``,
-        ``results.h5`` and sheets; if asked for, ``EMBEDDER.h5``, ``embedded.h5``,
-        ``results-embedded.h5`` and ``report.html``.
+        ``results.h5``, sheets, and ``report.html``, which explains the results.
     options : PipelineOptions
         What to do.
     callbacks : Callbacks, optional
         Of the training.
     progress : callable, optional
         Of the other steps.
+    begin : callable, optional
+        Told before each step what it does, and what its progress counts; nothing where it has none.
     write_step : callable, optional
-        How the report writes down what was done; by default as calls of Python.
+        How the page writes down what made the results, as for
+        `gaitkit.reporting.page.document.write_report`.
 
     Returns
     -------
     list of (str, EvaluationResult)
-        ``raw`` and ``translated`` GEIs, each by pixels and by LDA, and the ``embedded`` ones.
+        ``raw`` and ``translated`` GEIs, each by pixels and by LDA.
 
     Raises
     ------
@@ -112,10 +120,9 @@ def run_pipeline(
     """
     with workshop:
         workshop.stop_requested = None if callbacks is None else callbacks.stop_requested
-        found = _run(source, workshop, options, callbacks, progress)
-        if options.report:
-            _report(workshop, options, write_step)
-        return found
+        return _run(
+            source, workshop, options, callbacks, progress, begin or _begin_nothing, write_step
+        )
 
 
 def _run(
@@ -124,13 +131,15 @@ def _run(
     options: PipelineOptions,
     callbacks: Callbacks | None,
     progress: Progress | None,
+    begin: Callable[[str, str], None],
+    write_step: WriteStep | None,
 ) -> list[tuple[str, EvaluationResult]]:
     from gaitkit.identification.results import read_results
     from gaitkit.stages.evaluate import evaluate
     from gaitkit.stages.train import carry_out, plan_training
     from gaitkit.stages.translate import translate
 
-    gei = measured_geis(source, workshop, options, progress)
+    gei = measured_geis(source, workshop, options, progress, begin=begin)
     with open_artifact(gei, "gei") as artifact:
         labels, geis = artifact.labels, artifact.content_sha256
     protocol = get_protocol(options.protocol or default_protocol(labels, trains=True))
@@ -138,6 +147,7 @@ def _run(
     told = protocol.name if known else protocol.as_parameters()
     plan: dict[str, Any] = {"protocol": told, "geis": geis}
     recipe = choose_recipe(options.system, options.recipe)
+    begin("train-gan", "iterations")
     model = workshop.step(
         f"{recipe.system}.h5",
         {
@@ -167,6 +177,7 @@ def _run(
         ),
         say=f"Training {recipe.system}",
     )
+    begin("translate", "GEIs")
     translated = workshop.step(
         "translated.h5",
         {"geis": geis, "model": content_of(model)},
@@ -175,14 +186,22 @@ def _run(
         ),
         say="Translating",
     )
-    results = {"raw": (gei, None), "translated": (translated, gei)}
+    results: dict[str, tuple[Path, Path | None]] = {
+        "results-raw.h5": (gei, None),
+        "results.h5": (translated, gei),
+    }
+    names = {"results-raw.h5": "raw", "results.h5": "translated"}
+    labels_of = {"results-raw.h5": "raw images", "results.h5": f"translated by {recipe.system}"}
     if options.embedding is not None:
-        embedded = _embedded(gei, workshop, options, protocol, plan, callbacks, progress)
-        results["embedded"] = (embedded, None)
-    for what, (path, truth) in results.items():
-        features = None if what == "embedded" else ("pixels", "lda")
+        embedded = _embedded(gei, workshop, options, protocol, plan, callbacks, progress, begin)
+        results["results-embedded.h5"] = (embedded, None)
+        names["results-embedded.h5"] = "embedded"
+        labels_of["results-embedded.h5"] = "embedded"
+    begin("evaluate", "")
+    for name, (path, truth) in results.items():
+        features = None if name == "results-embedded.h5" else ("pixels", "lda")
         workshop.step(
-            _RESULTS[what],
+            name,
             {"protocol": told, "geis": content_of(path)},
             lambda out, replace, path=path, truth=truth, features=features: evaluate(  # type: ignore[misc]
                 path,
@@ -195,16 +214,18 @@ def _run(
             say=f"Identifying by {path.name}",
         )
     _sheets(workshop, gei, translated)
+    _report(
+        workshop,
+        labels_of,
+        [gei, translated],
+        model,
+        write_step,
+    )
     return [
-        (what, result) for what in results for result in read_results(workshop.path(_RESULTS[what]))
+        (name, result)
+        for file, name in names.items()
+        for result in read_results(workshop.path(file))
     ]
-
-
-_RESULTS = {
-    "raw": "results-raw.h5",
-    "translated": "results.h5",
-    "embedded": "results-embedded.h5",
-}
 
 
 def _embedded(
@@ -215,6 +236,7 @@ def _embedded(
     plan: Mapping[str, Any],
     callbacks: Callbacks | None,
     progress: Progress | None,
+    begin: Callable[[str, str], None],
 ) -> Path:
     """What an embedder of the measured GEIs makes of them."""
     from gaitkit.embedders.recipes import DEFAULT_EMBEDDER
@@ -222,6 +244,7 @@ def _embedded(
     from gaitkit.stages.train import carry_out
     from gaitkit.stages.train_embedding import plan_embedding
 
+    begin("train-embedding", "iterations")
     model = workshop.step(
         f"{DEFAULT_EMBEDDER}.h5",
         {**plan, "training": options.embedding, "precision": options.precision},
@@ -241,6 +264,7 @@ def _embedded(
         ),
         say=f"Training {DEFAULT_EMBEDDER}",
     )
+    begin("embed", "GEIs")
     return workshop.step(
         "embedded.h5",
         {"geis": plan["geis"], "model": content_of(model)},
@@ -251,56 +275,28 @@ def _embedded(
     )
 
 
-def _report(workshop: Workshop, options: PipelineOptions, write_step: WriteStep | None) -> None:
-    """One page about all results."""
-    from gaitkit.embedders.recipes import DEFAULT_EMBEDDER
-    from gaitkit.reporting.page.document import write_report
-    from gaitkit.reporting.page.steps import python_call
-
-    system = choose_recipe(options.system, options.recipe).system
-    names = [_RESULTS["raw"], _RESULTS["translated"]]
-    models = [f"{system}.h5"]
-    if options.embedding is not None:
-        names.append(_RESULTS["embedded"])
-        models.append(f"{DEFAULT_EMBEDDER}.h5")
-    results = [workshop.path(name) for name in names]
-    # Measured GEIs that were given lie elsewhere; the page then shows the translated ones.
-    geis = [path for name in ("gei.h5", "translated.h5") if (path := workshop.path(name)).exists()]
-    workshop.step(
-        "report.html",
-        {"results": [content_of(path) for path in results]},
-        lambda out, replace: write_report(
-            results,
-            out,
-            geis=geis,
-            models=[workshop.path(name) for name in models],
-            overwrite=replace,
-            write_step=write_step or python_call,
-        ),
-        say="Writing report.html",
-    )
-
-
 def measured_geis(
     source: Path | str,
     workshop: Workshop,
     options: PipelineOptions,
     progress: Progress | None = None,
+    *,
+    begin: Callable[[str, str], None] | None = None,
 ) -> Path:
     """The GEIs of any input: itself when it is some, else ``gei.h5`` in the workshop.
 
     Parameters
     ----------
-    source, workshop, options, progress
+    source, workshop, options, progress, begin
         As for `run_pipeline`.
     """
     from gaitkit.gei.options import GeiOptions
     from gaitkit.silhouettes.options import SilhouetteOptions
-    from gaitkit.stages.make_gei import make_gei, open_input
+    from gaitkit.stages.make_gei import make_gei, open_input, unit_of
     from gaitkit.stages.normalize import silhouettes_of
     from gaitkit.stages.piecework import digest_of_frames
 
-    given = open_input(source)
+    given = open_input(source, layout=options.layout)
     chosen = SilhouetteOptions(**options.silhouettes)
     if given.source is not None and given.kind == "frames":
         chosen = silhouettes_of(given.source, **options.silhouettes)
@@ -311,6 +307,8 @@ def measured_geis(
         digest = content_of(given.path)
     else:
         digest = digest_of_frames(given.source, workers=options.workers).sha256
+    if begin is not None:
+        begin("make-gei", unit_of(given))
     told = {name: getattr(chosen, name) for name in _TOLD} | dict(options.silhouettes)
     return workshop.step(
         "gei.h5",
@@ -325,6 +323,38 @@ def measured_geis(
             progress=progress,
         ),
         say="Making gait energy images",
+    )
+
+
+def _begin_nothing(title: str, unit: str) -> None:
+    """Nobody wants to be told."""
+
+
+def _report(
+    workshop: Workshop,
+    results: Mapping[str, str],
+    geis: Sequence[Path],
+    model: Path,
+    write_step: WriteStep | None,
+) -> Path:
+    """A page about some results of the workshop, each by its name and what to call it."""
+    from gaitkit.reporting.page.document import write_report
+    from gaitkit.reporting.page.steps import python_call
+
+    files = [workshop.path(name) for name in results]
+    return workshop.step(
+        REPORT,
+        {"of": [content_of(path) for path in (*files, *geis, model)], "labels": dict(results)},
+        lambda out, replace: write_report(
+            files,
+            out,
+            geis=geis,
+            models=[model],
+            labels=list(results.values()),
+            overwrite=replace,
+            write_step=write_step or python_call,
+        ),
+        say=f"Writing {REPORT}",
     )
 
 

@@ -19,10 +19,22 @@ __all__ = [
     "choice",
     "describe_settings",
     "listing",
+    "network_form",
     "parse_settings",
     "setting",
     "word",
 ]
+
+FORM = "form"
+"""The setting that `network_form` makes."""
+
+FORMER = (
+    "The networks have the form that an earlier gaitkit gave them: they are applied as before, but "
+    "no longer trained."
+)
+FORMER_HINT = (
+    "Train a new model into another output; `restart=True` replaces a training that was stopped."
+)
 
 _WORDS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 
@@ -93,6 +105,21 @@ def word(default: str, longest: int, help: str) -> Any:
     return field(default=default, metadata={"letters": longest, "help": help, "by_data": True})
 
 
+def network_form(newest: int) -> Any:
+    """A dataclass field `form`: which form of a system's networks a model has.
+
+    Networks that are changed so that they compute something else get a new form. Models of a former
+    one are applied as before, and not trained.
+
+    Parameters
+    ----------
+    newest : int
+        The form of all new models, 2 or more.
+    """
+    help = "form of the networks: new models have the newest"
+    return setting(newest, 1, newest, help, by_data=True)
+
+
 @dataclass(frozen=True)
 class Config:
     """What the settings of all models have in common.
@@ -136,6 +163,18 @@ class Config:
             The data would decide otherwise.
         """
 
+    def check_form(self) -> None:
+        """Refuse to train networks of a former form.
+
+        Raises
+        ------
+        OptionError
+            They are.
+        """
+        newest = next((item.default for item in fields(self) if item.name == FORM), None)
+        if newest is not None and vars(self)[FORM] != newest:
+            raise OptionError(FORMER, hint=FORMER_HINT)
+
     @classmethod
     def by_data(cls) -> frozenset[str]:
         """Names of the settings that the training's data decide."""
@@ -167,6 +206,16 @@ class Config:
             When a name is unknown, or a value has the wrong type or lies outside its bounds.
         """
         return cls().with_settings(parameters)
+
+    @classmethod
+    def of_file(cls, parameters: Mapping[str, Any]) -> Self:
+        """Settings as a model's file holds them; raises as `from_parameters` does.
+
+        A file that says nothing of a `form` is of a model from before there were several, and has
+        the first.
+        """
+        first = {FORM: 1} if FORM in {item.name for item in fields(cls)} else {}
+        return cls.from_parameters({**first, **parameters})
 
     def with_settings(self, parameters: Mapping[str, Any]) -> Self:
         """These settings with some of them changed; raises as `from_parameters` does."""

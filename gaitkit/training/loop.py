@@ -67,6 +67,7 @@ class Training:
         length: int | None = None,
     ) -> None:
         options = model.options_class.taking(options)
+        model.config.check_form()
         model.config.check_data(data, options)
         model.world.check_batch_size(options.batch_size)
         self.model = model

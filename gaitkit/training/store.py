@@ -34,6 +34,7 @@ from gaitkit.errors import (
     WrongKindError,
 )
 from gaitkit.outputs import Output
+from gaitkit.training.config import FORM, FORMER, FORMER_HINT
 from gaitkit.training.history import History
 from gaitkit.training.record import Refit, TrainingRecord, told_record
 from gaitkit.training.registry import ModelKind
@@ -179,7 +180,7 @@ def config_of(artifact: Artifact, kind: ModelKind) -> tuple[type[Model[Any]], An
         if record.config is None:
             raise ValueError("no settings")
         found = kind.class_of(record.name)
-        return found, found.config_class.from_parameters(record.config)
+        return found, found.config_class.of_file(record.config)
     except (KeyError, TypeError, ValueError, OptionError) as error:
         reason = error.message if isinstance(error, OptionError) else "its settings are malformed"
         raise DamagedArtifactError(
@@ -402,6 +403,8 @@ def continue_from(training: Training, source: Path, refit: Refit | None) -> None
         wanted["input"] = ", ".join(filter(None, training.data.digests()))
         found["input"] = ", ".join(given.content_sha256 for given in artifact.inputs)
         different = [name for name in wanted | found if wanted.get(name) != found.get(name)]
+        if f"{training.model.kind.name}.config.{FORM}" in different:
+            raise OptionError(f"{source}: {FORMER}", hint=FORMER_HINT)
         if different:
             # An option before what follows from it.
             name = min(different, key=lambda name: (name == "training.held_out", name))

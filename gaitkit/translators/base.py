@@ -72,6 +72,9 @@ class Translator(Model[ConfigT]):
     options_class: ClassVar[type[TrainingOptions]] = TranslatorOptions
     needs: ClassVar[str] = "training people with GEIs of the target view and condition"
     """What it learns from."""
+    adapted: ClassVar[tuple[str, ...]] = ()
+    """Where it departs from its paper and the public implementation of that, and why; a line each.
+    Empty where it computes the same."""
     offers: ClassVar[frozenset[str]] = frozenset()
     """What it can do beside translating to the target: some of `registry.OFFERS`."""
     wants_positive: ClassVar[bool] = False

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from gaitkit.errors import OptionError
-from gaitkit.training.config import Config, choice, listing, setting, word
+from gaitkit.training.config import Config, choice, listing, network_form, setting, word
 
 if TYPE_CHECKING:
     from gaitkit.training.geis import GeiSet
@@ -17,6 +17,7 @@ __all__ = [
     "TranslatorConfig",
     "choice",
     "listing",
+    "network_form",
     "next_size",
     "setting",
     "word",

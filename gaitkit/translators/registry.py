@@ -47,6 +47,7 @@ class Description:
     summary: str
     source: str
     needs: str
+    adapted: tuple[str, ...]
     offers: frozenset[str]
     default_training: Mapping[str, Any]
 

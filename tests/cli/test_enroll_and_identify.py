@@ -42,7 +42,8 @@ def test_names_and_distances(gaitkit: Callable, gallery: Path, tmp_path: Path) -
     assert ran.code == 0
     # 64 pixels that differ by one grey value: 8 away.
     assert ran.stdout.splitlines()[0] == "ben/nm-02/090: ben"
-    assert ran.stdout.splitlines()[1].split() == ["1", "ben", "8", "ben/nm-01/090"]
+    first = ran.stdout.splitlines()[1].split(maxsplit=4)
+    assert first == ["1", "ben", "8", "ben/nm-01/090", "nearer: 0 of 10 strangers"]
     assert len(ran.stdout.splitlines()) == 3
     found = json.loads(gaitkit("identify", probe, "--gallery", gallery, "--json").stdout)
     assert found["probes"][0]["name"] == "ben"

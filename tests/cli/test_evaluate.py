@@ -51,10 +51,22 @@ def test_every_figure_is_printed_with_its_interval(gaitkit: Callable, tmp_path: 
         assert printed["rank1"] == numbers.rank1._asdict()
         assert printed["verification"]["eer"] == numbers.verification.eer._asdict()
         assert printed["failures_to_acquire"]["counted_as_errors"] is False
-    text = gaitkit("evaluate", path).stdout
+    text = gaitkit("evaluate", path, "--matrices").stdout
     assert "95 % interval" in text
     assert "EER" in text
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_the_headline_fits_80_columns(gaitkit: Callable, tmp_path: Path) -> None:
+    path = write(tmp_path / "gei.h5")
+    brief = gaitkit("evaluate", path)
+    assert "add --matrices" in brief.stderr
+    assert "add --matrices" not in gaitkit("evaluate", path, "--matrices").stderr
+    both = gaitkit("evaluate", path, "--metric", "cosine", "--metric", "manhattan")
+    at_0 = gaitkit("evaluate", path, "--probe-view", 0, "--feature", "pixels", "--feature", "pca")
+    for ran in (brief, both, at_0):
+        assert ran.code == 0
+        assert max(map(len, ran.stdout.splitlines())) <= 80
 
 
 def test_artefacts_are_fused_or_side_by_side(gaitkit: Callable, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gaitkit import __version__
+from gaitkit.cli.helped import EXAMPLES
 from gaitkit.cli.main import COMMANDS, cli
 
 ROOT = Path(__file__).parents[2]
@@ -101,6 +102,77 @@ def test_a_configuration_file_sets_options(
         2,
     )
     assert (ran.code, ran.stderr.count("Wrote")) == (0, 1)
+
+
+def test_a_configuration_may_stand_behind_the_command(
+    gaitkit: Callable, tmp_path: Path, tiny_tree: Path
+) -> None:
+    outer, inner = tmp_path / "outer.toml", tmp_path / "inner.toml"
+    outer.write_text("[make-gei]\nmin-frames = 100\nworkers = 1\n")
+    inner.write_text("[make-gei]\nmin-frames = 99\n")
+    given = ["make-gei", tiny_tree, "-o", tmp_path / "a.h5"]
+    ran = gaitkit("--config", outer, *given, "--config", inner)
+    assert ran.code == 1
+    assert "at least 99 needed" in ran.stderr
+    ran = gaitkit(*given, "--config", inner, "--min-frames", 98, "--workers", 1)
+    assert "at least 98 needed" in ran.stderr
+
+
+def test_a_variable_that_is_no_option_is_named(
+    gaitkit: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAITKIT_MAKE_GEI_MINFRAMES", "8")
+    monkeypatch.setenv("GAITKIT_PROTOCOL_LIST_JSON", "")
+    monkeypatch.setenv("GAITKIT_EVALUATE_K", "1")
+    ran = gaitkit("protocol", "list")
+    assert ran.code == 0
+    assert (
+        "Warning: There is no option for the variable GAITKIT_MAKE_GEI_MINFRAMES. Did you mean "
+        "'GAITKIT_MAKE_GEI_MIN_FRAMES'?\n"
+    ) in ran.stderr
+    assert "GAITKIT_EVALUATE_K" not in ran.stderr
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "protocol"])
+def test_every_command_has_an_example_that_it_takes(
+    name: str, gaitkit: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shlex
+
+    import click
+
+    monkeypatch.chdir(tmp_path)
+    first, called, *words = shlex.split(EXAMPLES[name])
+    assert (first, called) == ("gaitkit", name)
+    for word in words:
+        path = Path(word)
+        if word.endswith("/"):
+            path.mkdir()
+        elif path.suffix in (".h5", ".mp4"):
+            path.touch()
+    group = click.Context(cli, info_name="gaitkit")
+    command = cli.get_command(group, name)
+    assert command is not None
+    command.make_context(name, words, parent=group)
+    helped = gaitkit(name, "--help").stdout
+    assert EXAMPLES[name] in " ".join(helped.split())
+    assert "Every command:" in helped
+
+
+def test_ctrl_c_says_how_to_go_on(
+    gaitkit: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gaitkit.walkers.write_tree", stop)
+    ran = gaitkit("synth", tmp_path / "walkers")
+    assert ran.code == 130
+    assert ran.stderr.endswith("Stopped. Give the same command again: it continues.\n")
+    monkeypatch.setattr("gaitkit.artifacts.open_artifact", stop)
+    (tmp_path / "a.h5").touch()
+    ran = gaitkit("inspect", tmp_path / "a.h5")
+    assert ran.stderr.endswith("Nothing is left half written: give the same command again.\n")
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,6 @@ def test_a_preview_above_the_data_is_not_taken_for_it(make_tree):
 @pytest.mark.parametrize(
     ("name", "part"),
     [
-        ("walk.mp4", "is a video"),
         ("gei.h5", "is an HDF5 file"),
         ("frame.png", "is a single image"),
         ("data.7z", "of a kind that gaitkit does not read"),

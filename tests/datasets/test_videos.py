@@ -50,7 +50,7 @@ def test_an_ordinary_video_is_refused(tmp_path):
     with pytest.raises(DatasetError) as caught:
         list(silhouette_frames(path))
     assert caught.value.message == f"{path} is not a video of silhouettes."
-    assert "segment the person first" in caught.value.hint
+    assert "gaitkit segment VIDEO" in caught.value.hint
 
 
 def test_a_file_that_is_no_video(tmp_path, capfd):

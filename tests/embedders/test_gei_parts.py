@@ -14,7 +14,12 @@ from hypothesis import strategies as st
 from small_geis import drawn_geis
 
 from gaitkit.embedders import GeiParts, GeiPartsConfig, load
-from gaitkit.embedders.losses import batch_all_triplets, part_distances, softmax_over_people
+from gaitkit.embedders.losses import (
+    batch_all_triplets,
+    part_distances,
+    softmax_over_people,
+    softmax_over_views,
+)
 from gaitkit.embedders.networks.parts import EmbeddingNet, crop_width, strips
 from gaitkit.embedders.options import EmbedderOptions
 from gaitkit.embedders.sampling import SetBatch
@@ -42,19 +47,39 @@ def a_batch(people: int = 2, each: int = 2) -> SetBatch:
     images = torch.rand(
         people * each, 1, 16, 16, generator=torch.Generator().manual_seed(1), dtype=torch.float64
     )
-    return SetBatch(images, torch.arange(people).repeat_interleave(each))
+    return SetBatch(
+        images,
+        torch.arange(people).repeat_interleave(each),
+        torch.arange(people * each) % 2,
+    )
 
 
 def test_numbers_of_learned_values_counted_by_hand() -> None:
     counts = GeiParts(device="cpu", subjects=62).parameter_counts()
     convolutions = 25 * 32
-    convolutions += 9 * (32 * 32 + 32 * 64 + 64 * 64 + 64 * 128 + 128 * 128)
-    norms = 2 * 2 * (32 + 64 + 128)
+    convolutions += 9 * (32 * 32 + 32 * 32)
+    convolutions += 9 * (32 * 64 + 64 * 64) + 32 * 64
+    convolutions += 9 * (64 * 128 + 128 * 128) + 64 * 128
+    norms = 2 * (32 + 2 * 32 + 3 * 64 + 3 * 128)
     matrices = 16 * 128 * 128
     neck = 2 * 16 * 128 + 16 * 128 * 62
     assert counts["E"] == convolutions + norms + matrices + neck
     # The average is kept beside it, and is not learned.
     assert counts["E_average"] == counts["E"]
+
+
+def test_the_first_form_had_six_convolutions_in_a_row() -> None:
+    counts = GeiParts(device="cpu", subjects=62, form=1).parameter_counts()
+    convolutions = 25 * 32
+    convolutions += 9 * (32 * 32 + 32 * 64 + 64 * 64 + 64 * 128 + 128 * 128)
+    norms = 2 * 2 * (32 + 64 + 128)
+    assert counts["E"] == convolutions + norms + 16 * 128 * 128 + 2 * 16 * 128 + 16 * 128 * 62
+
+
+def test_views_that_are_told_apart_have_matrices_of_their_own() -> None:
+    without = GeiParts(device="cpu", subjects=62, view_weight=0.0, views=11).parameter_counts()["E"]
+    told = GeiParts(device="cpu", subjects=62, views=11).parameter_counts()["E"]
+    assert told - without == 11 * 16 * 128 * 128 + (16 * 128 * 11 + 11)
 
 
 def test_the_map_is_a_quarter_as_high_and_the_width_that_of_a_walker() -> None:
@@ -110,6 +135,36 @@ def test_one_step_goes_down_the_gradient_of_both_losses() -> None:
         step = weight.grad / (weight.grad.abs() + 1e-8)
         expected = weight * (1 - rate * 5e-4) - rate * step
         assert torch.allclose(moved[name], expected, atol=1e-9), name
+
+
+def test_telling_the_views_apart_teaches_the_view_and_nothing_else() -> None:
+    model, batch = small(views=2, triplet_weight=0.0, softmax_weight=1e-9), a_batch()
+    network = model.networks["E"]
+    before = {name: weight.clone() for name, weight in network.named_parameters()}
+    pooled = network.pooled(batch.images)
+    embedding, scores = network.embedding_and_views(pooled)
+    assert embedding.shape == (4, 4, 3)
+    assert scores is not None
+    told = softmax_over_views(scores, batch.view)
+    gradients = torch.autograd.grad(told, list(network.parameters()), allow_unused=True)
+    reached = {name for name, found in zip(before, gradients, strict=True) if found is not None}
+    assert reached == {"matrices.tell.weight", "matrices.tell.bias"}
+    model.before_step()
+    values = model.train_step(batch)
+    assert values["E.view"].item() == pytest.approx(told.item())
+
+
+def test_who_learns_from_several_views_tells_them_apart() -> None:
+    model = fitted()
+    assert model.config.views == len(drawn_geis().labels.views()) == 3
+    unknown = drawn_geis()
+    keys = [key._replace(view=None) for key in unknown.labels.keys()]  # noqa: SIM118
+    model = GeiParts(**SMALL, device="cpu", threads=1).fit(
+        GeiSet(unknown.images, Labels.from_keys(keys)), iterations=2, people=3, batch_size=12
+    )
+    assert model.config.views == 0
+    assert model.training is not None
+    assert "E.view" not in model.training.history.names
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaitkit.embedders.losses import batch_all_triplets, part_distances, softmax_over_people
-from gaitkit.embedders.networks.parts import PartMatrices, PartNeck
+from gaitkit.embedders.losses import (
+    UNKNOWN_VIEW,
+    batch_all_triplets,
+    part_distances,
+    softmax_over_people,
+    softmax_over_views,
+)
+from gaitkit.embedders.networks.parts import PartMatrices, PartNeck, ViewMatrices
 
 
 def naive_triplets(
@@ -130,3 +136,24 @@ def test_every_part_has_a_matrix_of_its_own() -> None:
         matrices.weight.copy_(torch.tensor([[[1.0], [10.0]], [[100.0], [1000.0]]]))
     found = matrices(torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]))
     assert found.tolist() == [[[21.0], [4300.0]]]
+
+
+def test_a_view_that_is_not_known_counts_for_nothing() -> None:
+    scores = torch.tensor([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0], [7.0, 8.0, 9.0]])
+    view = torch.tensor([2, 0, UNKNOWN_VIEW])
+    first = -math.log(math.exp(3) / (math.exp(1) + math.exp(2) + math.exp(3)))
+    assert softmax_over_views(scores, view).item() == pytest.approx((first + math.log(3)) / 2)
+
+
+def test_what_a_view_changes_counts_by_how_likely_the_view_is() -> None:
+    matrices = ViewMatrices(parts=1, channels=2, values=1, views=2)
+    with torch.no_grad():
+        matrices.shared.weight.copy_(torch.tensor([[[1.0], [1.0]]]))
+        matrices.change.copy_(torch.tensor([[[[10.0], [0.0]], [[0.0], [100.0]]]]))
+    features = torch.tensor([[[2.0, 3.0]], [[2.0, 3.0]]])
+    # The first is the first view, the second either with the same likelihood.
+    scores = torch.tensor([[50.0, -50.0], [0.0, 0.0]])
+    assert matrices(features, scores).flatten().tolist() == [
+        5.0 + 2 * 10,
+        5.0 + (2 * 10 + 3 * 100) / 2,
+    ]

@@ -105,6 +105,22 @@ def test_geis_come_between_0_and_1_as_sets_of_one_frame() -> None:
     assert all(image.tobytes() in held for image in grey)
 
 
+def test_views_are_numbered_among_those_of_all_training_people() -> None:
+    geis = drawn_geis("ab")
+    unknown = [key._replace(view=None) if key.take == 2 else key for key in geis.labels.keys()]  # noqa: SIM118
+    # Grey values say which view it is: 0, 54, 90, and 200 where nobody knows.
+    grey = [200 if key.view is None else int(key.view) for key in unknown]
+    images = np.array([np.full((16, 16), value, dtype=np.uint8) for value in grey])
+    sampler = GeiSampler(
+        images, Labels.from_keys(unknown), NAMES, people=2, each=12, views=[0.0, 45.0, 54.0, 90.0]
+    )
+    batch = sampler.draw(24)
+    numbers = {0: 0, 54: 2, 90: 3, 200: -1}
+    shown = (batch.images[:, 0, 0, 0] * 255).round().to(torch.int64).tolist()
+    assert batch.view.tolist() == [numbers[value] for value in shown]
+    assert set(shown) == set(numbers)
+
+
 def test_one_person_is_nobody_to_be_told_apart() -> None:
     labels = Labels.from_keys(keys_of("a"))
     with pytest.raises(TrainingError, match="at least two people with two sequences each") as told:

@@ -12,6 +12,7 @@ from gaitkit.identification.crossview import CrossViewTable
 from gaitkit.identification.quality import QualityTable
 from gaitkit.identification.tables import (
     cross_view_text,
+    overview_text,
     probe_view_text,
     quality_text,
     results_text,
@@ -69,6 +70,47 @@ def test_more_views_than_fit_are_continued_below():
     assert max(map(len, lines)) <= 100
     assert sum(line.startswith("nm ") for line in lines) == 2
     assert len(re.findall(r"\d+\.\d", "\n".join(lines[:-1]))) == (24 + 1) * (24 + 1)
+
+
+def test_the_overview_has_a_sentence_and_a_line_for_each_condition(result):
+    rates = {name: result.headline(name) for name in ("nm", "bg", "cl")}
+    shown = [f"{rate:.1f}" for rate in rates.values()]
+    lines = overview_text([result]).splitlines()
+    told = " ".join(lines[3:5])
+    assert told == (
+        f"Of 100 walks seen from another side, {rates['nm']:.0f} are given the right one of 4 "
+        f"names; guessing would give 25. With a bag {rates['bg']:.0f}, in a coat {rates['cl']:.0f}."
+    )
+    table = [line.split() for line in lines[lines.index("") :] if line[:2] in ("nm", "bg", "cl")]
+    assert [row[:2] for row in table] == [list(pair) for pair in zip(rates, shown, strict=True)]
+
+
+def test_what_other_people_might_not_show_has_no_mark(write_gei):
+    table = made_up_table([0.0, 90.0], [0.0, 90.0])
+    raw = evaluate(write_gei())[0]
+    text = overview_text([raw, raw], ["raw", "again"])
+    assert "*" not in text
+    assert "+0.0" in text
+    # Of other searches there is no difference.
+    foreign = replace(raw, numbers={}, tables={"nm": table}, dataset="elsewhere")
+    assert "points" not in overview_text([raw, foreign], ["raw", "elsewhere"])
+
+
+def test_the_overview_is_never_wider_than_80_columns(result):
+    sets = [f"a long name of probes {number}" for number in range(9)]
+    tables = dict.fromkeys(sets, result.tables["nm"])
+    probes = dict.fromkeys(sets, result.split.probes["nm"])
+    many = replace(
+        result,
+        source="a rather long name of a file " * 4,
+        tables=tables,
+        split=replace(result.split, probes=probes),
+        numbers=dict.fromkeys(sets, result.numbers["nm"]),
+    )
+    for results in ([many], [many, many]):
+        text = overview_text(results)
+        assert max(map(len, text.splitlines())) <= 80
+        assert all(line == line.rstrip() for line in text.splitlines())
 
 
 @pytest.fixture

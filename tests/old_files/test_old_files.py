@@ -209,6 +209,19 @@ def test_a_stopped_training_goes_on_to_the_same_end(
                 np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3, err_msg=name)
 
 
+@pytest.mark.parametrize("name", ["dgnet.h5", "deformable.h5"])
+def test_networks_of_a_former_form_are_not_trained_on(
+    gaitkit: Callable, old: Callable, version: str, name: str
+) -> None:
+    geis, model = old(version, "gei.h5"), old(version, name)
+    before = model.read_bytes()
+    ran = gaitkit("train-gan", geis, "-o", model, "--resume", "--iterations", 3, "--threads", 1)
+    assert ran.code == 2, ran.stderr
+    assert "no longer trained" in ran.stderr
+    assert "Train a new model into another output" in " ".join(ran.stderr.split())
+    assert model.read_bytes() == before
+
+
 @pytest.mark.parametrize("name", ["gaitgan.h5", "validated.h5"])
 def test_a_finished_model_is_trained_on(
     gaitkit: Callable, old: Callable, version: str, name: str
@@ -218,3 +231,17 @@ def test_a_finished_model_is_trained_on(
     assert ran.code == 0, ran.stderr
     with open_artifact(model, "translator") as artifact:
         assert artifact.dataset == "synthetic-0"
+
+
+def test_an_embedder_of_the_first_form_embeds_as_it_did(
+    gaitkit: Callable, old: Callable, tmp_path: Path
+) -> None:
+    geis, model = old("0.1", "gei.h5"), old("first_forms", "gei-parts.h5")
+    ran = gaitkit("embed", geis, "--model", model, "-o", tmp_path / "out.h5", "--device", "cpu")
+    assert ran.code == 0, ran.stderr
+    with open_artifact(tmp_path / "out.h5", "embedding") as artifact:
+        vectors = artifact.read("vectors")
+    told = Path(__file__).parent / "first_forms" / "expected.json"
+    expected = json.loads(told.read_text("utf-8"))["gei-parts"]
+    np.testing.assert_allclose(vectors.mean((1, 2)), expected["means"], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(vectors[0], expected["first"], rtol=0, atol=1e-5)

@@ -23,6 +23,8 @@ pytestmark = [
 CELLS = """[...document.querySelectorAll(".matrix")].slice({0}, {0} + 1).flatMap(
     table => [...table.querySelectorAll("button")].map(button => button.textContent))"""
 
+UNFOLD = "document.querySelectorAll('details').forEach(fold => fold.open = true)"
+
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
@@ -68,7 +70,7 @@ def test_a_matrix_has_its_121_cells_with_the_right_numbers(
 @pytest.mark.parametrize("width", [380, 800, 1400])
 def test_the_page_does_not_scroll_sideways(chromium: Chromium, page: Path, width: int) -> None:
     chromium.open(page, width=width)
-    chromium.run("document.querySelectorAll('details').forEach(fold => fold.open = true)")
+    chromium.run(UNFOLD)
     chromium.run("document.querySelector('.matrix button').click()")
     assert chromium.run("document.documentElement.scrollWidth") == width
     assert chromium.run("[...document.images].every(image => image.naturalWidth > 0)")
@@ -99,6 +101,7 @@ def test_on_paper_it_is_light_and_fits(chromium: Chromium, page: Path) -> None:
 
 def test_numbers_fit_into_their_cells_on_a_phone(chromium: Chromium, page: Path) -> None:
     chromium.open(page, width=380)
+    chromium.run(UNFOLD)
     script = "[...document.querySelectorAll('.matrix button')].filter(b => b.scrollWidth > {})"
     assert chromium.run(f"{script.format('b.clientWidth')}.length") == 0
 
@@ -128,3 +131,43 @@ def test_arrows_move_within_a_matrix(chromium: Chromium, page: Path) -> None:
         "[document.activeElement.dataset.gallery, document.activeElement.dataset.probe]"
     )
     assert place == ["1", "1"]
+
+
+def test_a_click_on_a_probe_shows_it_beside_its_nearest(chromium: Chromium, page: Path) -> None:
+    chromium.open(page, width=380)
+    folded = "[...document.querySelectorAll('#matrices details')].map(fold => fold.open)"
+    assert chromium.run(folded) == [False, False, False]
+    chromium.run("document.querySelector('#mistakes .person-link').click()")
+    assert " searches are right." in chromium.run(
+        "document.querySelector('#mistakes .outcomes').innerText"
+    )
+    chromium.run("document.querySelector('#mistakes .probe').click()")
+    words = "[...document.querySelectorAll('.look canvas')].map(one => one.ariaLabel)"
+    told = chromium.run(words)
+    # Of measured and of translated images.
+    assert [text.partition(":")[0] for text in told] == ["seen", "nearest"] * 2
+    assert chromium.run("document.documentElement.scrollWidth") == 380
+    chromium.run("document.querySelector('#mistakes .probe').click()")
+    assert chromium.run(words) == []
+    assert chromium.errors == []
+
+
+def test_a_finger_finds_everything_that_can_be_chosen(chromium: Chromium, page: Path) -> None:
+    chromium.open(page, width=380)
+    chromium.run(UNFOLD)
+    chromium.run("document.querySelector('.matrix button').click()")
+    small = chromium.run(
+        """[...document.querySelectorAll("a, button, summary")]
+        .map(one => [one.textContent, one.getBoundingClientRect()])
+        .filter(([, box]) => box.height < 39.5 || box.width < 36).map(([text]) => text)"""
+    )
+    assert small == []
+
+
+def test_on_paper_everything_is_open(chromium: Chromium, page: Path) -> None:
+    chromium.open(page, width=380, media="print")
+    chromium.run("dispatchEvent(new Event('beforeprint'))")
+    closed = "document.querySelectorAll('details:not([open])').length"
+    assert chromium.run(closed) == 0
+    chromium.run("dispatchEvent(new Event('afterprint'))")
+    assert chromium.run(closed) > 0

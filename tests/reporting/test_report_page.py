@@ -20,6 +20,8 @@ from gaitkit.protocols import get_protocol
 from gaitkit.protocols.model import ProbeSet, Walks
 from gaitkit.reporting.page.curves import rate_by_angle
 from gaitkit.reporting.page.document import write_report
+from gaitkit.reporting.page.headline import headline
+from gaitkit.reporting.page.inputs import read_entries
 from gaitkit.reporting.page.mistakes import confusions, subject_rates
 from gaitkit.reporting.page.people import choose_probes
 from gaitkit.stages.evaluate import evaluate
@@ -177,7 +179,94 @@ def test_the_cells_data_are_the_matches(page: str, files: Files) -> None:
     matches = read_results(files.results)[0].matches
     assert np.array_equal(np.array(data["results"][1]["rank"]).T, matches.rank)
     assert data["gallery"][3] == "054"
-    assert data["walks"][data["probes"][0][0]] == "p4 nm-05"
+    walks, people, views = data["rows"]
+    row = data["probes"][0][0]
+    assert data["walks"][walks[row]] == "p4 nm-05"
+    assert data["people"][people[row]] == "p4"
+    assert views[row] == "000"
+    result = read_results(files.results)[0]
+    named = result.labels.key(int(matches.nearest_row[0, 3]))
+    at = data["results"][1]["named"][3][0]
+    assert data["walks"][walks[at]].split() == [named.subject, f"nm-{named.take:02d}"]
+
+
+def test_who_clicks_sees_every_walk_that_was_searched_or_named(page: str) -> None:
+    import base64
+    import io
+
+    from PIL import Image
+
+    block = re.search(r'<script type="application/json" id="outcomes">(.*?)</script>', page)
+    assert block is not None
+    data = json.loads(block.group(1))
+    measured, translated = data["sheets"]
+    for sheet in (measured, translated):
+        assert min(sheet["places"]) == 0
+        assert len(sheet["places"]) == len(data["rows"][0])
+        with Image.open(io.BytesIO(base64.b64decode(sheet["source"].split(",")[1]))) as picture:
+            assert picture.width == sheet["columns"] * sheet["width"]
+
+
+def test_the_page_opens_with_a_sentence_two_pictures_and_a_caution(
+    page: str, files: Files, tmp_path: Path
+) -> None:
+    head = page.partition("<main>")[0]
+    rate = read_results(files.raw)[0].headline("nm")
+    assert f"Of 100 walks seen from another side, {rate:.0f} are given the right one of 4" in head
+    assert "never proof" in head
+    assert head.count('<svg role="img"') == 1
+    # Of those that are found and those that are not, where there are both.
+    assert head.count("<img ") in (2, 4)
+    # Without images the second picture is a chart.
+    output = tmp_path / "report.html"
+    write_report([files.raw], output)
+    head = output.read_text(encoding="utf-8").partition("<main>")[0]
+    assert head.count('<svg role="img"') == 2
+    assert "<img " not in head
+
+
+def test_results_are_called_what_one_calls_them(files: Files, tmp_path: Path) -> None:
+    output = tmp_path / "report.html"
+    both = [files.raw, files.results]
+    write_report(both, output, labels=["as filmed", "<b>shown</b>"], date="2026-02-03")
+    text = output.read_text(encoding="utf-8")
+    assert '<time datetime="2026-02-03">3 February 2026</time>' in text
+    assert "A: as filmed" in text
+    assert "B: &lt;b&gt;shown&lt;/b&gt;" in text
+    assert "labels=[&#39;as filmed&#39;" in text
+    for wrong in ({"labels": ["one"]}, {"labels": ["one", " "]}, {"date": "3.2.2026"}):
+        with pytest.raises(OptionError):
+            write_report(both, tmp_path / "none.html", **wrong)
+    assert "<time" not in page_of(files, tmp_path)
+
+
+def page_of(files: Files, folder: Path) -> str:
+    write_report([files.raw], folder / "plain.html")
+    return (folder / "plain.html").read_text(encoding="utf-8")
+
+
+def test_a_mark_stands_only_where_the_paired_interval_leaves_out_0(
+    page: str, files: Files, tmp_path: Path
+) -> None:
+    first, second = read_entries([files.raw, files.results])
+    # Everybody is found by both: nothing to choose between them.
+    found = headline([first, second])
+    assert not found.marked
+    assert "▲" not in page.partition('<section id="headline">')[2].partition("</section>")[0]
+    matches = second.result.matches
+    missed = dataclasses.replace(matches, rank=np.where(matches.rank > 0, 2, 0))
+    wrong = dataclasses.replace(second.result, matches=missed)
+    found = headline([first, dataclasses.replace(second, result=wrong)])
+    assert [[cell.mark for cell in row.cells] for row in found.rank1.rows] == [
+        ["", "", ""],
+        ["worse", "worse", "worse"],
+    ]
+    again = tmp_path / "again.h5"
+    again.write_bytes(files.raw.read_bytes())
+    write_report([files.raw, again], tmp_path / "same.html")
+    text = (tmp_path / "same.html").read_text(encoding="utf-8")
+    assert '<b class="better">' not in text
+    assert '<b class="worse">' not in text
 
 
 def test_results_that_cannot_stand_side_by_side(files: Files, tmp_path: Path) -> None:

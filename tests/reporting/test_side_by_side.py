@@ -117,8 +117,8 @@ def test_below_a_picture_stands_what_its_results_say(page: str, files: Files) ->
 def test_results_are_named_after_their_translator(files: Files) -> None:
     entries = read_entries([files.raw, results_of(files, "toy-paired")])
     assert [entry.title for entry in entries] == [
-        "A: raw, pixels, euclidean",
-        "B: results-toy-paired (toy, paired), pixels, euclidean",
+        "A: raw",
+        "B: results-toy-paired (toy, paired)",
     ]
 
 

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from gaitkit._opencv import cv2
 from gaitkit.silhouettes.body import Rejected
+from gaitkit.silhouettes.normalize import normalize_sequence
 from gaitkit.silhouettes.opengait import opengait_silhouette
+from gaitkit.silhouettes.options import SilhouetteOptions
 
 
 def naive(frame: np.ndarray, size: int = 64) -> np.ndarray | str:
@@ -98,6 +100,15 @@ def test_a_centre_in_column_zero():
     frame = np.zeros((240, 20), np.uint8)
     frame[:, :4] = 255
     assert opengait_silhouette(frame, 64, 64).reason == "no-centre"
+
+
+@pytest.mark.parametrize(("alignment", "kept"), [("opengait", 2), ("person", 3)])
+def test_averages_among_the_frames_are_skipped(alignment, kept):
+    names = ["001.png", "002.png", "00_gei.png"]
+    frames = [(name, block()) for name in names]
+    found = normalize_sequence(frames, SilhouetteOptions(alignment=alignment))
+    assert len(found.silhouettes) == kept
+    assert found.dropped == [("00_gei.png", "named-gei", "")][: 3 - kept]
 
 
 def test_people_at_the_border_stay():

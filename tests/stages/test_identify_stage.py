@@ -115,7 +115,7 @@ def test_a_larger_gallery_than_the_calibrations_is_remarked(files, write_gei, tm
         ({"threshold": float("nan")}, "got nan"),
         ({"threshold": 2.5, "metric": "cosine"}, "0 to 2; got 2.5"),
         ({"threshold": 1.0, "fpir": 0.1}, "not both"),
-        ({"fpir": 0.1}, "`calibration`"),
+        ({"fpir": 0.1}, "at least 10 people(?s:.*)`calibration`"),
         ({"feature": "lda"}, "`calibration`"),
         ({"top": 0}, "got `top=0`"),
         ({"metric": "mahalanobis"}, "no metric"),

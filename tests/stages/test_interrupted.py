@@ -67,8 +67,13 @@ def tree(drawn_tree: Path, tmp_path: Path) -> Path:
 def after(units: int, act: Callable[[], object]) -> Callable[[int, int], None]:
     """A progress callback that does something when so many units are done."""
 
+    finished = 0
+
     def progress(done: int, total: int) -> None:
-        if done == units:
+        nonlocal finished
+        # Sequences are counted; each unit holds several.
+        finished += done > 0
+        if done > 0 and finished == units:
             act()
 
     return progress

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import fields
 
 import pytest
@@ -59,3 +60,11 @@ def test_an_unknown_name_is_told_with_the_nearest_one() -> None:
     with pytest.raises(OptionError, match="there is no translator 'gaitgam'; known") as caught:
         translator_class("gaitgam")
     assert caught.value.hint == "Did you mean 'gaitgan'?"
+
+
+def test_what_is_adapted_is_told_with_the_settings(gaitkit: Callable) -> None:
+    told = gaitkit("models", "attgan").stdout
+    lines = [line.strip() for line in told.splitlines() if line.strip().startswith("adapted: ")]
+    assert lines == [f"adapted: {line}" for line in describe_translator("attgan").adapted]
+    assert any("intensity multiplies all attributes" in line for line in lines)
+    assert "adapted" not in gaitkit("models").stdout

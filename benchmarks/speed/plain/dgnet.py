@@ -24,6 +24,7 @@ def plain_steps(
 ) -> Callable[[], None]:
     """One iteration per call, as after all weights have grown: D's step, G's, and E_a's.
 
+    In every second one the layout encoder learns from generated images, and else they from it.
     Float32, images in torch's default layout, a forward pass for every use, images doubled before
     they are convolved, a real copy of E_a to judge generated images, all losses read.
     """
@@ -68,7 +69,7 @@ def plain_steps(
         x = images(rows.numpy())
         p = images(np.array([draws.choice(rows_of[number]) for number in subject]))
         before, subject = rows.roll(1), subject.to(device)
-        judge = copy.deepcopy(E_a).eval().requires_grad_(False)
+        judge = without_dropout(copy.deepcopy(E_a).requires_grad_(False))
 
         def cross() -> torch.Tensor:
             return G(judge(x).code, E_s(shrink(x)).roll(1, 0))
@@ -98,8 +99,12 @@ def plain_steps(
         f = cross()
         loss_real = sum((scores - 1).square().mean() for scores in D(f))
         loss_identity = cross_entropy(judge(f).scores[0], subject)
-        found, again = E_s(shrink(f)), judge(f).code
-        loss_codes = (again - code).abs().mean() + (found - layout.roll(1, 0)).abs().mean()
+        if len(seen) % 6 < 3:
+            found = copy.deepcopy(E_s).requires_grad_(False)(shrink(f))
+        else:
+            found = E_s(shrink(f.detach()))
+        again = judge(f).code
+        loss_codes = (again - code).abs().mean() + (found - layout.detach().roll(1, 0)).abs().mean()
         loss_cycle = (G(again, found.roll(-1, 0)) - x).abs().mean()
         loss_g = (
             config.self_weight * loss_self
@@ -132,12 +137,21 @@ def plain_steps(
     return step
 
 
+def without_dropout(network: nn.Module) -> nn.Module:
+    """The network in training, but for its dropout."""
+    network.train()
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.eval()
+    return network
+
+
 def doubled_first(network: nn.Module) -> None:
     """Replace each `DoublingConv2d` by what it computes: doubling, then the convolution."""
     for name, module in list(network.named_modules()):
         if isinstance(module, DoublingConv2d):
             plain = nn.Conv2d(
-                module.in_channels, module.out_channels, 5, padding=2, padding_mode="replicate"
+                module.in_channels, module.out_channels, 5, padding=2, padding_mode="reflect"
             )
             plain.load_state_dict(module.state_dict())
             parent, _, last = name.rpartition(".")

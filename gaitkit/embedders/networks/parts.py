@@ -16,20 +16,31 @@ from torch.nn import functional
 
 from gaitkit.embedders.networks.pooling import set_maximum
 
-__all__ = ["EmbeddingNet", "PartMatrices", "PartNeck", "crop_width", "seen_columns", "strips"]
+__all__ = [
+    "EmbeddingNet",
+    "PartMatrices",
+    "PartNeck",
+    "ViewMatrices",
+    "crop_width",
+    "part_matrices",
+    "seen_columns",
+    "strips",
+]
 
 ASPECT = 44 / 64
 """Width of what networks see, as a share of the height: where a walker never is is cut off."""
 
 
 class EmbeddingNet(nn.Module):
-    """Base of all networks.
+    """Base of all networks, which have `matrices` of their parts.
 
     Parameters
     ----------
     neck : PartNeck or None
         What tells the training people apart, where the loss asks that.
     """
+
+    matrices: PartMatrices | ViewMatrices
 
     def __init__(self, neck: PartNeck | None = None) -> None:
         super().__init__()
@@ -50,8 +61,8 @@ class EmbeddingNet(nn.Module):
         """
 
     @abstractmethod
-    def embedding(self, pooled: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """The embedding of sets, from the maxima of their frames' maps.
+    def features(self, pooled: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """What the matrices take, from the maxima of sets' frames' maps.
 
         Parameters
         ----------
@@ -59,14 +70,35 @@ class EmbeddingNet(nn.Module):
 
         Returns
         -------
-        Tensor, shape (s, parts, values)
+        Tensor, shape (s, parts, channels)
         """
+
+    def pooled(self, sets: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The maxima of the frames' maps, of sets of shape (s, frames, height, width)."""
+        count, frames = sets.shape[:2]
+        maps = self.maps(sets.reshape(count * frames, 1, *sets.shape[2:]))
+        return tuple(set_maximum(one, frames) for one in maps)
+
+    def embedding_and_views(
+        self, pooled: tuple[torch.Tensor, ...]
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """The embedding of sets, shape (s, parts, values), and how each view is scored.
+
+        The scores have the shape (s, views); `None` where the network does not tell views apart.
+        """
+        features = self.features(pooled)
+        if isinstance(self.matrices, ViewMatrices):
+            scores = self.matrices.scores(features)
+            return self.matrices(features, scores), scores
+        return self.matrices(features), None
+
+    def embedding(self, pooled: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """The embedding of sets, shape (s, parts, values), from the maxima of their maps."""
+        return self.embedding_and_views(pooled)[0]
 
     def forward(self, sets: torch.Tensor) -> torch.Tensor:
         """The embedding of sets of equally many frames, shape (s, frames, height, width)."""
-        count, frames = sets.shape[:2]
-        maps = self.maps(sets.reshape(count * frames, 1, *sets.shape[2:]))
-        return self.embedding(tuple(set_maximum(one, frames) for one in maps))
+        return self.embedding(self.pooled(sets))
 
 
 class PartMatrices(nn.Module):
@@ -85,6 +117,55 @@ class PartMatrices(nn.Module):
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Features of shape (n, parts, channels) to (n, parts, values)."""
         return torch.einsum("npc,pcv->npv", features, self.weight)
+
+
+class ViewMatrices(nn.Module):
+    """Matrices of each part that depend on the view, which is told from the features themselves.
+
+    ``out[:, p] = in[:, p] @ (weight[p] + sum over v of share[v] * change[p, v])``: one matrix for
+    all views, and what each view changes of it. What a body looks like from two sides differs more
+    than two bodies do from one; a matrix for each view meets that, as discriminant analyses of
+    several views do (Kan et al., TPAMI 2016), and nobody has to say what the view is. The shares
+    come from a linear layer on the batch-normalised features of all parts. Only its own loss
+    teaches it (`gaitkit.embedders.losses.softmax_over_views`): it changes neither the features nor
+    what is made of them.
+
+    Parameters
+    ----------
+    parts, channels, values : int
+        Parts; values of each before and after.
+    views : int
+        How many are told apart.
+    """
+
+    def __init__(self, parts: int, channels: int, values: int, views: int) -> None:
+        super().__init__()
+        self.shared = PartMatrices(parts, channels, values)
+        self.change = nn.Parameter(torch.zeros(parts, views, channels, values))
+        self.norm = nn.BatchNorm1d(parts * channels, affine=False)
+        self.tell = nn.Linear(parts * channels, views)
+
+    def scores(self, features: torch.Tensor) -> torch.Tensor:
+        """How each view is scored, shape (n, views), of features (n, parts, channels)."""
+        found: torch.Tensor = self.tell(self.norm(features.detach().flatten(1)))
+        return found
+
+    def forward(self, features: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Features of shape (n, parts, channels) to (n, parts, values)."""
+        share = scores.detach().softmax(dim=1).to(features.dtype)
+        # One product a part, over views and channels together.
+        weighed = (features[:, :, None] * share[:, None, :, None]).flatten(2)
+        found: torch.Tensor = self.shared(features)
+        return found + torch.einsum("npk,pkv->npv", weighed, self.change.flatten(1, 2))
+
+
+def part_matrices(
+    parts: int, channels: int, values: int, views: int
+) -> PartMatrices | ViewMatrices:
+    """Matrices that depend on the view, where views are to be told apart; else one a part."""
+    if views:
+        return ViewMatrices(parts, channels, values, views)
+    return PartMatrices(parts, channels, values)
 
 
 class PartNeck(nn.Module):

@@ -18,12 +18,13 @@ from torch import nn
 from gaitkit.embedders.config import EmbedderConfig
 from gaitkit.embedders.networks.parts import (
     EmbeddingNet,
-    PartMatrices,
     PartNeck,
     crop_width,
+    part_matrices,
     strips,
 )
 from gaitkit.embedders.networks.recomputing import recomputed
+from gaitkit.embedders.networks.residual import Residual
 from gaitkit.embedders.sets import SetConfig, SetEmbedder
 from gaitkit.errors import OptionError
 from gaitkit.training.config import setting
@@ -80,13 +81,15 @@ class GaitBaseNet(EmbeddingNet):
             nn.ReLU(inplace=True),
         )
         self.stages = nn.Sequential(
-            _Residual(width, width, 1),
-            _Residual(width, 2 * width, 1 if half else 2),
-            _Residual(2 * width, 4 * width, 2),
-            _Residual(4 * width, 8 * width, 1),
+            Residual(width, width, 1),
+            Residual(width, 2 * width, 1 if half else 2),
+            Residual(2 * width, 4 * width, 2),
+            Residual(4 * width, 8 * width, 1),
         )
         self.part_count = config.part_count
-        self.matrices = PartMatrices(config.part_count, 8 * width, config.values)
+        self.matrices = part_matrices(
+            config.part_count, 8 * width, config.values, config.views_told
+        )
 
     def maps(self, frames: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The last maps, a quarter as high and as wide as what is seen."""
@@ -95,47 +98,9 @@ class GaitBaseNet(EmbeddingNet):
             maps = recomputed(stage, maps)
         return (maps,)
 
-    def embedding(self, pooled: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """Each part by its matrix."""
-        found: torch.Tensor = self.matrices(strips(pooled[0], [self.part_count]))
-        return found
-
-
-class _Residual(nn.Module):
-    """The basic block of a ResNet (He et al., CVPR 2016)."""
-
-    def __init__(self, channels_in: int, channels_out: int, stride: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(channels_in, channels_out, 3, stride, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm2d(channels_out)
-        self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(channels_out)
-        self.beside: nn.Module = nn.Identity()
-        if stride > 1 or channels_in != channels_out:
-            self.beside = nn.Sequential(
-                # Of every second pixel, and not with a stride: by that, oneDNN (torch 2.13) writes
-                # beyond its memory where channels are few and lie last.
-                _EveryPixel(stride),
-                nn.Conv2d(channels_in, channels_out, 1, bias=False),
-                nn.BatchNorm2d(channels_out),
-            )
-
-    def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        found = nn.functional.relu_(self.norm1(self.conv1(maps)))
-        found = self.norm2(self.conv2(found))
-        found += self.beside(maps)
-        return nn.functional.relu_(found)
-
-
-class _EveryPixel(nn.Module):
-    """Every so many pixels, in both directions."""
-
-    def __init__(self, stride: int) -> None:
-        super().__init__()
-        self.stride = stride
-
-    def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        return maps[..., :: self.stride, :: self.stride]
+    def features(self, pooled: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """The strips of the last maps."""
+        return strips(pooled[0], [self.part_count])
 
 
 class GaitBase(SetEmbedder[GaitBaseConfig]):

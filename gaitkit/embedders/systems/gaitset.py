@@ -19,9 +19,9 @@ from torch import nn
 from gaitkit.embedders.config import EmbedderConfig
 from gaitkit.embedders.networks.parts import (
     EmbeddingNet,
-    PartMatrices,
     PartNeck,
     crop_width,
+    part_matrices,
     strips,
 )
 from gaitkit.embedders.networks.pooling import halved
@@ -89,7 +89,7 @@ class GaitSetNet(EmbeddingNet):
         self.block3 = _Block(second, third, pool=False, norm=normed)
         self.global2 = _Block(first, second, norm=normed)
         self.global3 = _Block(second, third, pool=False, norm=normed)
-        self.matrices = PartMatrices(parts, third, config.values)
+        self.matrices = part_matrices(parts, third, config.values, config.views_told)
 
     def maps(self, frames: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """What each of the three blocks makes of frames."""
@@ -97,13 +97,11 @@ class GaitSetNet(EmbeddingNet):
         second = recomputed(self.block2, first)
         return first, second, recomputed(self.block3, second)
 
-    def embedding(self, pooled: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """The strips of the last maps, then those of the global branch, each by its matrix."""
+    def features(self, pooled: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """The strips of the last maps, then those of the global branch."""
         first, second, third = pooled
         whole = self.global3(self.global2(first) + second) + third
-        features = torch.cat([strips(third, self.counts), strips(whole, self.counts)], dim=1)
-        found: torch.Tensor = self.matrices(features)
-        return found
+        return torch.cat([strips(third, self.counts), strips(whole, self.counts)], dim=1)
 
 
 class _Block(nn.Module):

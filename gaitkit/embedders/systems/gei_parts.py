@@ -1,9 +1,9 @@
 """GEI parts: a small network that embeds the horizontal parts of a gait energy image.
 
 Our own, from what the field has used for sets of silhouettes since 2019: parts with a matrix each
-and batch-all triplets (GaitSet: Chao et al., AAAI 2019), beside them a softmax over people behind a
-BNNeck (GaitBase: Fan et al., CVPR 2023); the convolutions are as few as a GEI wants and a processor
-computes in minutes.
+and batch-all triplets (GaitSet: Chao et al., AAAI 2019), beside them residual blocks and a softmax
+over people behind a BNNeck (GaitBase: Fan et al., CVPR 2023). The blocks are as few as a GEI wants
+and a processor computes in minutes, and the matrices change with the view.
 """
 
 from __future__ import annotations
@@ -19,26 +19,34 @@ from gaitkit.embedders.config import EmbedderConfig
 from gaitkit.embedders.geis import GeiEmbedder
 from gaitkit.embedders.networks.parts import (
     EmbeddingNet,
-    PartMatrices,
     PartNeck,
     crop_width,
+    part_matrices,
     strips,
 )
+from gaitkit.embedders.networks.residual import Residual
 from gaitkit.errors import OptionError
-from gaitkit.training.config import setting
+from gaitkit.training.config import network_form, setting
 from gaitkit.training.schedules import one_cycle
 
 __all__ = ["GeiParts", "GeiPartsConfig", "GeiPartsNet"]
+
+_SLOPE = 0.1
+"""Of the ReLUs below 0."""
 
 
 @dataclass(frozen=True)
 class GeiPartsConfig(EmbedderConfig):
     """Settings of GEI parts."""
 
+    form: int = network_form(2)
     width: int = setting(32, 1, 512, "channels of the first layers; doubled twice")
     part_count: int = setting(16, 1, 64, "horizontal parts")
     whole_weight: float = setting(
         1.0, 0, 1e3, "weight of the triplet loss of the mean over the parts; 0: left out"
+    )
+    view_weight: float = setting(
+        0.3, 0, 1e3, "weight of telling the views apart, by which matrices change; 0: left out"
     )
     ema_decay: float = setting(
         0.998, 0, 1, "embed with a moving average of the network; 0: off", open_ends=(False, True)
@@ -60,7 +68,9 @@ class GeiPartsConfig(EmbedderConfig):
 
 
 class GeiPartsNet(EmbeddingNet):
-    """Six convolutions, the first of them with a stride of 2; the last map's rows are parts.
+    """A convolution with a stride of 2, and three residual blocks; the last map's rows are parts.
+
+    In the first form of the networks five convolutions, one after the other, follow the first.
 
     Parameters
     ----------
@@ -74,26 +84,33 @@ class GeiPartsNet(EmbeddingNet):
         if config.softmax_weight > 0:
             neck = PartNeck(config.part_count, config.values, config.subjects)
         super().__init__(neck)
-        self.body = nn.Sequential(
-            _convolution(1, first, size=5, stride=2),
-            _convolution(first, first),
-            nn.MaxPool2d(2),
-            _convolution(first, second),
-            _convolution(second, second),
-            _convolution(second, third),
-            _convolution(third, third),
-        )
+        blocks: list[nn.Module]
+        if config.form == 1:
+            blocks = [
+                _convolution(first, first),
+                nn.MaxPool2d(2),
+                _convolution(first, second),
+                _convolution(second, second),
+                _convolution(second, third),
+                _convolution(third, third),
+            ]
+        else:
+            blocks = [
+                Residual(first, first, slope=_SLOPE),
+                Residual(first, second, 2, slope=_SLOPE),
+                Residual(second, third, slope=_SLOPE),
+            ]
+        self.body = nn.Sequential(_convolution(1, first, size=5, stride=2), *blocks)
         self.part_count = config.part_count
-        self.matrices = PartMatrices(config.part_count, third, config.values)
+        self.matrices = part_matrices(config.part_count, third, config.values, config.views_told)
 
     def maps(self, frames: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The last map, a quarter as high and as wide as what is seen."""
         return (self.body(crop_width(frames)),)
 
-    def embedding(self, pooled: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """Each part by its matrix."""
-        found: torch.Tensor = self.matrices(strips(pooled[0], [self.part_count]))
-        return found
+    def features(self, pooled: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """The strips of the last map."""
+        return strips(pooled[0], [self.part_count])
 
 
 def _convolution(
@@ -103,7 +120,7 @@ def _convolution(
         nn.Conv2d(channels_in, channels_out, size, stride=stride, padding=size // 2, bias=False),
         nn.BatchNorm2d(channels_out),
         # In place: the normalised map is not needed on the way back.
-        nn.LeakyReLU(0.1, inplace=True),
+        nn.LeakyReLU(_SLOPE, inplace=True),
     )
 
 
@@ -126,7 +143,7 @@ class GeiParts(GeiEmbedder[GeiPartsConfig]):
     source: ClassVar[str] = "ours, after GaitSet (AAAI 2019) and GaitBase (CVPR 2023)"
     config_class: ClassVar[type[EmbedderConfig]] = GeiPartsConfig
     default_training: ClassVar[Mapping[str, Any]] = {
-        "balanced": True,
+        "iterations": 2_500,
         "bodies": 8,
         "shear": 0.06,
         "stretch": 0.1,

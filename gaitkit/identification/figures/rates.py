@@ -118,9 +118,10 @@ def average_precision(
 ) -> NDArray[np.float64]:
     """Average precision of each search's list of gallery rows, nearest first.
 
-    The mean, over the rows of the searched person, of the share of their rows among all that are
-    as near or nearer; equal distances share one place in the list. Not interpolated: equal to
-    scikit-learn's `average_precision_score` of the negative distances.
+    The mean, over the rows of the searched person, of the share of their rows among all down to
+    that one. Of equal distances the first row comes first (see `gaitkit.identification.matching`).
+    Not interpolated: where no distances are equal, scikit-learn's `average_precision_score` of the
+    negative distances.
 
     Parameters
     ----------
@@ -134,18 +135,24 @@ def average_precision(
     ndarray of float64, shape (p,)
         0 where the searched person has no row.
     """
-    every = np.arange(len(distances))
     order = np.argsort(np.where(mates, distances, np.inf), axis=1, kind="stable")
     rows = mates.sum(axis=1)
     total = np.zeros(len(distances))
     for place in range(int(rows.max(initial=0))):
         column = order[:, place]
-        reach = distances[every, column][:, None]
-        within = distances <= reach
+        within = _down_to(distances, column)
         precision = (within & mates).sum(axis=1) / np.maximum(1, within.sum(axis=1))
         total += np.where(place < rows, precision, 0.0)
     mean: NDArray[np.float64] = total / np.maximum(1, rows)
     return mean
+
+
+def _down_to(distances: NDArray[np.floating], column: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which rows of each list stand before that column or at it, nearest and then first."""
+    reach = distances[np.arange(len(distances)), column][:, None]
+    before = np.arange(distances.shape[1]) <= column[:, None]
+    found: NDArray[np.bool_] = (distances < reach) | ((distances == reach) & before)
+    return found
 
 
 def inverse_negative_penalty(
@@ -155,7 +162,7 @@ def inverse_negative_penalty(
 
     The number of the searched person's gallery rows, divided by the place of the last of them among
     all rows, nearest first (Ye et al., "Deep Learning for Person Re-identification: A Survey and
-    Outlook", TPAMI 2021, section IV: 1 - NP). Equal distances share the last place of theirs.
+    Outlook", TPAMI 2021, section IV: 1 - NP). Of equal distances the first row comes first.
 
     Parameters
     ----------
@@ -176,8 +183,12 @@ def inverse_negative_penalty(
     [0.5]
     """
     rows = mates.sum(axis=1)
-    hardest = np.where(mates, distances, -np.inf).max(axis=1, initial=-np.inf)
-    place = (distances <= hardest[:, None]).sum(axis=1)
+    if not distances.shape[1]:
+        return np.zeros(len(distances))
+    # The last of equal ones: the first one of the reversed row.
+    backwards = np.where(mates, distances, -np.inf)[:, ::-1]
+    hardest = distances.shape[1] - 1 - backwards.argmax(axis=1)
+    place = _down_to(distances, hardest).sum(axis=1)
     share: NDArray[np.float64] = rows / np.maximum(1, place)
     return share
 

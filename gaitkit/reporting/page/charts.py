@@ -1,8 +1,9 @@
 """Charts as inline SVG whose colours follow the page, and whose bytes repeat.
 
 matplotlib draws them with stand-in colours, which become the page's own: an SVG cannot know
-whether it is read in a light or a dark room. What users have named (files, features) is never
-drawn: it stands in the legend, which is HTML (`templates/parts.html`) and wraps on a phone.
+whether it is read in a light or a dark room. What users have named (files, features) is not
+drawn but in short words below bars: it stands in the legend, which is HTML
+(`templates/parts.html`) and wraps on a phone.
 """
 
 from __future__ import annotations
@@ -18,13 +19,24 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from gaitkit.identification.figures.bootstrap import Interval
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "Chart", "Curve", "Pen", "chart", "histogram"]
+__all__ = ["COLOURS", "PATTERNS", "Chart", "Curve", "Pen", "bars", "chart", "histogram"]
 
 COLOURS = 6
 """Distinct colours; more curves repeat them."""
+
+PATTERNS = {
+    " ": "M0 0",
+    "///": "M0 10L10 0M6 10L16 0M12 10L22 0M18 10L28 0M24 10L34 0",
+    "...": "M4 3h1M10 3h1M16 3h1M22 3h1M7 7h1M13 7h1M19 7h1M25 7h1",
+    "xx": "M0 10L10 0M10 10L20 0M20 10L30 0M0 0L10 10M10 0L20 10M20 0L30 10",
+    "---": "M0 3H30M0 7H30",
+}
+"""Patterns of areas, as matplotlib names them, and as a legend draws them."""
 
 _INK, _SOFT, _LINE = "#000001", "#000002", "#000003"
 _SERIES = tuple(f"#0000{10 + index}" for index in range(COLOURS))
@@ -61,11 +73,14 @@ class Pen:
         Index of its colour or, where dashed, of its dashes.
     dashed : bool
         Figures that are not of the data at hand: grey and dashed.
+    hatch : str
+        Pattern of an area beside its colour, of `PATTERNS`; empty for a line.
     """
 
     name: str
     colour: int
     dashed: bool = False
+    hatch: str = ""
 
     @property
     def dashes(self) -> tuple[float, ...]:
@@ -76,6 +91,11 @@ class Pen:
     def stroke(self) -> str:
         """Its colour in the page's style."""
         return "var(--soft)" if self.dashed else f"var(--s{self.colour % COLOURS})"
+
+    @property
+    def pattern(self) -> str:
+        """Its pattern as the path of an SVG of 30 by 10."""
+        return PATTERNS.get(self.hatch, "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +186,7 @@ def chart(
 
 def histogram(
     edges: NDArray[np.float64],
-    groups: Sequence[tuple[NDArray[Any], int]],
+    groups: Sequence[tuple[NDArray[Any], Pen]],
     *,
     identifier: str,
     title: str,
@@ -179,8 +199,8 @@ def histogram(
     ----------
     edges : ndarray of float64, shape (b + 1,)
         Of the bins.
-    groups : sequence of (ndarray of shape (b,), int)
-        Counts and index of the colour; each group is divided by its own total.
+    groups : sequence of (ndarray of shape (b,), Pen)
+        Counts, and how they are drawn; each group is divided by its own total.
     identifier, title, x_label, alt
         As in `chart`.
     """
@@ -188,11 +208,75 @@ def histogram(
 
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": identifier}):
         figure, axes = _axes(x_label, "share of comparisons, %")
-        for counts, colour in groups:
+        for counts, pen in groups:
             share = 100.0 * np.asarray(counts) / max(1, int(np.sum(counts)))
-            axes.stairs(share, edges, color=_SERIES[colour], linewidth=1.2)
-            axes.stairs(share, edges, color=_SERIES[colour], fill=True, alpha=0.3)
+            colour = _SERIES[pen.colour % COLOURS]
+            axes.stairs(share, edges, color=colour, linewidth=1.2)
+            axes.stairs(share, edges, color=colour, fill=True, alpha=0.25)
+            axes.stairs(
+                share,
+                edges,
+                edgecolor=colour,
+                facecolor="none",
+                fill=True,
+                hatch=pen.hatch,
+                linewidth=0,
+            )
         axes.set_ylim(bottom=0)
+        return Chart(title, _svg(figure, identifier, alt))
+
+
+def bars(
+    groups: Sequence[str],
+    series: Sequence[tuple[Pen, Sequence[Interval]]],
+    *,
+    line: float,
+    identifier: str,
+    title: str,
+    y_label: str,
+    alt: str,
+) -> Chart:
+    """Rates as bars with their intervals, side by side within each group.
+
+    Parameters
+    ----------
+    groups : sequence of str
+        Words below the groups: of gaitkit's own, or names that are drawn as they are.
+    series : sequence of (Pen, sequence of Interval)
+        How the bars of one result are drawn, and its rates by group, per cent.
+    line : float
+        A dashed line across, per cent.
+    identifier, title, y_label, alt : str
+        As in `chart`.
+    """
+    import matplotlib
+
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": identifier, "hatch.linewidth": 0.8}):
+        figure, axes = _axes("", y_label)
+        axes.grid(visible=False, axis="x")
+        places = np.arange(len(groups), dtype=np.float64)
+        width = 0.8 / max(1, len(series))
+        for number, (pen, rates) in enumerate(series):
+            at = places + (number - (len(series) - 1) / 2) * width
+            height = np.array([rate.estimate for rate in rates])
+            colour = _SERIES[pen.colour % COLOURS]
+            axes.bar(at, height, 0.9 * width, color=colour, alpha=0.3)
+            axes.bar(
+                at,
+                height,
+                0.9 * width,
+                facecolor="none",
+                edgecolor=colour,
+                linewidth=1.2,
+                hatch=pen.hatch.strip() or None,
+            )
+            for place, rate in zip(at, rates, strict=True):
+                axes.plot([place, place], [rate.low, rate.high], color=_INK, linewidth=1.2)
+        axes.axhline(line, color=_SOFT, linewidth=1.1, linestyle=(0, _DASHES[0]))
+        axes.set_xticks(places, labels=list(groups))
+        for label in axes.get_xticklabels():
+            label.set_parse_math(False)
+        axes.set_ylim(0.0, 103.0)
         return Chart(title, _svg(figure, identifier, alt))
 
 

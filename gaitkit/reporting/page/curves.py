@@ -15,10 +15,19 @@ from gaitkit.identification.published import (
     means_told,
     published_systems,
 )
+from gaitkit.identification.words import condition_word
 from gaitkit.reporting.page.charts import Chart, Curve, Pen, chart, histogram
 from gaitkit.reporting.page.inputs import Entry
 
-__all__ = ["BESIDE", "AngleCharts", "Curves", "angle_charts", "curves", "rate_by_angle"]
+__all__ = [
+    "BESIDE",
+    "AngleCharts",
+    "Curves",
+    "angle_chart",
+    "angle_charts",
+    "curves",
+    "rate_by_angle",
+]
 
 BESIDE = ("gaitgan", "gaitganv2", "spae")
 """Published systems that stand beside one's own curves."""
@@ -86,7 +95,7 @@ def angle_charts(entries: Sequence[Entry]) -> AngleCharts:
             chart(
                 drawn,
                 identifier=f"angle{number}",
-                title=name,
+                title=condition_word(entries[0].result, name),
                 x_label="angle between gallery and probe view, degrees",
                 y_label="rank-1, %",
                 alt=_alt(name, drawn),
@@ -101,6 +110,35 @@ def angle_charts(entries: Sequence[Entry]) -> AngleCharts:
     head, told = means_told()
     means = f"{head}: {', '.join(told)}."
     return AngleCharts(charts, list(shown.values()), systems[0].protocol, means)
+
+
+def angle_chart(entries: Sequence[Entry]) -> Chart | None:
+    """Rank-1 of the first probe set over the angle between the views, for the top of the page.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        Some of the page's results.
+    """
+    name = next(iter(entries[0].result.tables))
+    drawn = [
+        Curve(Pen(entry.title, index), *rate_by_angle(entry.result.tables[name]))
+        for index, entry in enumerate(entries)
+    ]
+    if not any(len(curve.x) > 1 for curve in drawn):
+        return None
+    word = condition_word(entries[0].result, name)
+    return chart(
+        drawn,
+        identifier="opening-angle",
+        title=f"The same over the angle between the cameras ({word})",
+        x_label="angle between gallery and probe view, degrees",
+        y_label="of 100 walks",
+        alt=_alt(word, drawn),
+        y_limits=(0.0, 103.0),
+        markers=True,
+        x_step=45.0,
+    )
 
 
 def _published(
@@ -121,17 +159,19 @@ def _alt(name: str, curves: Sequence[Curve]) -> str:
 class Curves(NamedTuple):
     """Charts per probe set; histograms per probe set and result.
 
-    `legend` is empty where there is one result only.
+    `legend` is empty where there is one result only; `scores` has a list for each probe set, one
+    histogram for each result, so that two results stand in pairs.
     """
 
     legend: list[Pen]
     cmc: list[Chart]
     det: list[Chart]
-    scores: list[Chart]
+    scores: list[list[Chart]]
     score_legend: list[Pen]
 
 
-_SAME, _DIFFERENT = Pen("same person", 2), Pen("different people", 4)
+_SAME = Pen("same person", 2, hatch="///")
+_DIFFERENT = Pen("different people", 4, hatch="...")
 
 
 def curves(entries: Sequence[Entry]) -> Curves | None:
@@ -151,9 +191,12 @@ def curves(entries: Sequence[Entry]) -> Curves | None:
         return None
     det = [_det(name, entries, f"det{at}") for at, name in enumerate(sets)]
     scores = [
-        _scores(name, entry, f"scores{number}-{at}")
+        [
+            drawn
+            for at, entry in enumerate(entries)
+            if (drawn := _scores(name, entry, f"scores{number}-{at}")) is not None
+        ]
         for number, name in enumerate(sets)
-        for at, entry in enumerate(entries)
     ]
     return Curves(
         legend=[Pen(entry.title, at) for at, entry in enumerate(entries)]
@@ -161,7 +204,7 @@ def curves(entries: Sequence[Entry]) -> Curves | None:
         else [],
         cmc=[_cmc(name, entries, f"cmc{at}") for at, name in enumerate(sets)],
         det=[drawn for drawn in det if drawn is not None],
-        scores=[drawn for drawn in scores if drawn is not None],
+        scores=[drawn for drawn in scores if drawn],
         score_legend=[_SAME, _DIFFERENT],
     )
 
@@ -176,7 +219,7 @@ def _cmc(name: str, entries: Sequence[Entry], identifier: str) -> Chart:
     return chart(
         drawn,
         identifier=identifier,
-        title=name,
+        title=condition_word(entries[0].result, name),
         x_label="rank" if entries[0].result.rank_by == "people" else "rank, gallery rows",
         y_label="identification rate, %",
         alt=f"Identification rate in per cent up to rank {_RANKS}, {name}. {'. '.join(told)}.",
@@ -199,7 +242,7 @@ def _det(name: str, entries: Sequence[Entry], identifier: str) -> Chart | None:
     return chart(
         drawn,
         identifier=identifier,
-        title=name,
+        title=condition_word(entries[0].result, name),
         x_label="false match rate, %",
         y_label="false non-match rate, %",
         alt=f"False non-match rate over false match rate, {name}. {'. '.join(told)}.",
@@ -228,9 +271,9 @@ def _scores(name: str, entry: Entry, identifier: str) -> Chart | None:
     means = [float(np.average(middles, weights=np.maximum(c, 1e-9))) for c in (genuine, impostor)]
     return histogram(
         verification.edges,
-        [(impostor, _DIFFERENT.colour), (genuine, _SAME.colour)],
+        [(impostor, _DIFFERENT), (genuine, _SAME)],
         identifier=identifier,
-        title=f"{entry.key}: {name}",
+        title=f"{condition_word(entry.result, name)} · {entry.title}",
         x_label=f"distance ({entry.result.metric})",
         alt=f"Histogram of distances, {name}, {entry.title}: mean {means[0]:.4g} for the same "
         f"person, {means[1]:.4g} for different people.",

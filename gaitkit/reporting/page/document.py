@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from datetime import date as Date
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from gaitkit.errors import OptionError
+from gaitkit.identification.words import condition_word, people_enrolled
 from gaitkit.outputs import Output
+from gaitkit.printable import quoted
 from gaitkit.reporting.page.curves import angle_charts, curves
 from gaitkit.reporting.page.headline import all_figures, headline
 from gaitkit.reporting.page.inputs import (
@@ -25,11 +28,27 @@ from gaitkit.reporting.page.inputs import (
 )
 from gaitkit.reporting.page.matrices import camera_lines, matrices, outcomes
 from gaitkit.reporting.page.mistakes import mistakes
+from gaitkit.reporting.page.opening import opening
 from gaitkit.reporting.page.people import people_cards, side_by_side
 from gaitkit.reporting.page.provenance import left_out, provenance
 from gaitkit.reporting.page.steps import WriteStep, python_call, steps, written_steps
 
 __all__ = ["page", "write_report"]
+
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 
 
 def write_report(
@@ -39,6 +58,8 @@ def write_report(
     geis: Sequence[str | Path] = (),
     models: Sequence[str | Path] = (),
     people: Sequence[str] = (),
+    labels: Sequence[str] = (),
+    date: str | None = None,
     overwrite: bool = False,
     write_step: WriteStep = python_call,
 ) -> None:
@@ -56,6 +77,11 @@ def write_report(
         Translators behind the results: the page then tells their training in full.
     people : sequence of str
         Whom to show; by default a range of outcomes.
+    labels : sequence of str
+        What to call the results: one for each, or one for each file.
+    date : str, optional
+        What the page is dated with, such as ``2026-11-27``. Without it there is none: equal
+        results give equal bytes.
     overwrite : bool
         Replace another file of that name; an equal page is left in any case.
     write_step : callable
@@ -67,18 +93,22 @@ def write_report(
     ArtifactError
         A file cannot be used, or the results cannot stand side by side.
     OptionError
-        There are no images to show `people` with, or one of them was not searched.
+        There are no images to show `people` with, one of them was not searched, the `labels` are
+        of another number than the results, or the `date` is none.
     OutputError
         The page exists or cannot be written.
     """
     claim = Output(output, overwrite=overwrite, inputs=[*results, *geis, *models])
     if people and not geis:
         raise OptionError("There are no images of `people`.", hint="Give their GEIs: `geis`.")
+    day = None if date is None else _day(date)
     with claim:
-        entries = read_entries(results)
+        entries = read_entries(results, labels)
         images = read_geis(geis, entries)
         translators = read_models(models, entries, images)
-        text = page(entries, images, translators, people, write_step=write_step)
+        text = page(
+            entries, images, translators, people, labels=labels, date=day, write_step=write_step
+        )
         with claim.writing() as file:
             file.write(text.encode())
 
@@ -89,6 +119,8 @@ def page(
     models: Sequence[ModelFile] = (),
     people: Sequence[str] = (),
     *,
+    labels: Sequence[str] = (),
+    date: Date | None = None,
     write_step: WriteStep = python_call,
 ) -> str:
     """The page as text; equal results give equal bytes.
@@ -97,10 +129,11 @@ def page(
     ----------
     entries : sequence of Entry
         At least one result.
-    geis, models, people, write_step
+    geis, models, people, labels, date, write_step
         As in `write_report`, read.
     """
     first = entries[0].result
+    words = {name: condition_word(first, name) for name in first.tables}
     script, style = _text("page.js"), _text("page.css")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     return (
@@ -109,7 +142,12 @@ def page(
         .render(
             title=f"Gait identification: {first.dataset}",
             first=first,
-            enrolled=len(set(first.labels.subject[first.split.gallery].tolist())),
+            date=None if date is None else (date.isoformat(), _told(date)),
+            opening=opening(entries, geis),
+            words=words,
+            spoken=", ".join(f"{name} is {word}" for name, word in words.items() if name != word),
+            compared=_compared(entries),
+            enrolled=people_enrolled(first),
             several=len(entries) > 1,
             embedded=_embedded(entries),
             without_pictures=not geis and any(entry.result.embedders for entry in entries),
@@ -124,14 +162,44 @@ def page(
             mistakes=mistakes(entries),
             left_out=left_out(entries),
             provenance=provenance(entries, geis, models),
-            commands=written_steps(steps(entries, geis, models, people), write_step),
-            outcomes=outcomes(entries),
+            commands=written_steps(
+                steps(
+                    entries,
+                    geis,
+                    models,
+                    people,
+                    labels=labels,
+                    date=None if date is None else date.isoformat(),
+                ),
+                write_step,
+            ),
+            outcomes=outcomes(entries, geis),
             # The project's own files; whatever else enters the page is escaped.
             style=Markup(style),
             script=Markup(script),
             script_sha256=digest,
         )
     )
+
+
+def _compared(entries: Sequence[Entry]) -> str:
+    """Feature and metric of all results, where no name says them."""
+    found = {(entry.result.feature, entry.result.metric) for entry in entries}
+    return ", ".join(found.pop()) if len(found) == 1 else ""
+
+
+def _day(date: str) -> Date:
+    try:
+        return Date.fromisoformat(date)
+    except (TypeError, ValueError):
+        raise OptionError(
+            f"The `date` {quoted(date)} is none.", hint="Give year, month and day: 2026-11-27."
+        ) from None
+
+
+def _told(date: Date) -> str:
+    """A date in English, whatever the machine speaks."""
+    return f"{date.day} {_MONTHS[date.month - 1]} {date.year}"
 
 
 def _embedded(entries: Sequence[Entry]) -> list[str]:

@@ -21,7 +21,7 @@ from gaitkit.errors import MixtureError, OptionError
 from gaitkit.identification.figures.paired import check_comparable
 from gaitkit.identification.results import EvaluationResult, read_results
 from gaitkit.labels import SequenceKey, format_view
-from gaitkit.printable import printable
+from gaitkit.printable import printable, quoted
 from gaitkit.reporting.sheet import grey_picture
 from gaitkit.translators.aim import USUAL_TARGET, told_target
 
@@ -45,6 +45,7 @@ __all__ = [
 ]
 
 _LONGEST_NAME = 40
+_LONGEST_LABEL = 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,7 +213,8 @@ class Entry:
     key : str
         A letter by which the page refers to it.
     name : str
-        File, translator where there is one, feature and metric.
+        The label that was given; else file, and translator where there is one. With feature and
+        metric where these tell results apart.
     result : EvaluationResult
         The numbers.
     file : ResultsFile
@@ -230,13 +232,15 @@ class Entry:
         return f"{self.key}: {self.name}"
 
 
-def read_entries(paths: Sequence[str | Path]) -> list[Entry]:
+def read_entries(paths: Sequence[str | Path], labels: Sequence[str] = ()) -> list[Entry]:
     """Read results that are to stand side by side.
 
     Parameters
     ----------
     paths : sequence of str or Path
         `identification` artefacts, each with one or several results.
+    labels : sequence of str
+        What to call them: one for each result, or one for each file.
 
     Returns
     -------
@@ -250,7 +254,7 @@ def read_entries(paths: Sequence[str | Path]) -> list[Entry]:
     MixtureError
         They are not of the same searches: see `gaitkit.identification.figures.paired`.
     OptionError
-        More than 26 results, or a file given twice.
+        More than 26 results, a file given twice, or another number of labels.
     """
     given = [Path(path) for path in paths]
     if len({path.resolve() for path in given}) != len(given):
@@ -270,12 +274,53 @@ def read_entries(paths: Sequence[str | Path]) -> list[Entry]:
             hint="Make several pages.",
         )
     entries = [
-        Entry(key, f"{_described(file)}, {result.feature}, {result.metric}", result, file)
-        for key, (file, result) in zip(string.ascii_uppercase, found, strict=False)
+        Entry(key, name, result, file)
+        for key, name, (file, result) in zip(
+            string.ascii_uppercase, _names(found, labels), found, strict=False
+        )
     ]
     for entry in entries[1:]:
         check_comparable(entries[0].result, entry.result)
     return entries
+
+
+def _names(
+    found: Sequence[tuple[ResultsFile, EvaluationResult]], labels: Sequence[str]
+) -> list[str]:
+    """What to call each result; feature and metric stand beside it where they tell some apart."""
+    files = list({id(file): file for file, _ in found}.values())
+    if labels and len(labels) not in (len(found), len(files)):
+        each = "" if len(found) == len(files) else f", or one for each of {len(files)} files"
+        raise OptionError(
+            f"There are {len(labels)} `labels` for {len(found)} results.",
+            hint=f"Give one `label` for each result{each}, in their order.",
+        )
+    given = [" ".join(label.split()) for label in labels]
+    if not all(0 < len(label) <= _LONGEST_LABEL for label in given):
+        raise OptionError(
+            f"Expected `labels` of 1 to {_LONGEST_LABEL} letters, found {quoted(list(labels))}."
+        )
+    if len(given) == len(found):
+        return list(map(printable, given))
+    called = {id(file): _described(file) for file in files}
+    called |= {id(file): printable(label) for file, label in zip(files, given, strict=False)}
+    features = {result.feature for _, result in found}
+    metrics = {result.metric for _, result in found}
+    return [
+        ", ".join(
+            [
+                called[id(file)],
+                *([_in_words(result.feature)] if len(features) > 1 else []),
+                *([result.metric] if len(metrics) > 1 else []),
+            ]
+        )
+        for file, result in found
+    ]
+
+
+def _in_words(feature: str) -> str:
+    """A feature as people write it."""
+    return "+".join(part.upper() if part in ("pca", "lda") else part for part in feature.split("+"))
 
 
 def _described(file: ResultsFile) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import isfinite, isnan
 from typing import Any, NamedTuple
 
@@ -11,14 +11,17 @@ import numpy as np
 from gaitkit.identification.crossview import (
     CrossViewTable,
     counts_identical,
+    headline_cells,
     view_columns,
     view_name,
 )
 from gaitkit.identification.results import EvaluationResult
-from gaitkit.labels import Labels, sequence_name
-from gaitkit.reporting.page.inputs import Entry
+from gaitkit.identification.words import condition_word
+from gaitkit.labels import SequenceKey, format_view, sequence_name
+from gaitkit.reporting.page.inputs import Entry, GeiFile
+from gaitkit.reporting.page.pictures import sheets
 
-__all__ = ["Matrix", "MatrixCell", "MatrixRow", "camera_lines", "matrices", "outcomes"]
+__all__ = ["Group", "Matrix", "MatrixCell", "MatrixRow", "camera_lines", "matrices", "outcomes"]
 
 
 class MatrixCell(NamedTuple):
@@ -53,7 +56,14 @@ class Matrix(NamedTuple):
     mean: str
 
 
-def matrices(entries: Sequence[Entry]) -> list[list[Matrix]]:
+class Group(NamedTuple):
+    """The matrices of one probe set, and what it is called."""
+
+    word: str
+    matrices: list[Matrix]
+
+
+def matrices(entries: Sequence[Entry]) -> list[Group]:
     """The matrices of each probe set, one for each result.
 
     Parameters
@@ -61,12 +71,16 @@ def matrices(entries: Sequence[Entry]) -> list[list[Matrix]]:
     entries : sequence of Entry
         The page's results.
     """
+    first = entries[0].result
     return [
-        [
-            _matrix(entry.result, f"{name} · {entry.title}", index, name)
-            for index, entry in enumerate(entries)
-        ]
-        for name in entries[0].result.tables
+        Group(
+            condition_word(first, name),
+            [
+                _matrix(entry.result, f"{condition_word(first, name)} · {entry.title}", index, name)
+                for index, entry in enumerate(entries)
+            ],
+        )
+        for name in first.tables
     ]
 
 
@@ -107,7 +121,8 @@ def camera_lines(entries: Sequence[Entry]) -> list[str]:
                 f"{key} {rate:.1f} ({count})" for key, (rate, count) in cameras.items()
             )
             if told:
-                lines.append(f"{name} · {entry.title}, by the probe's camera (probes): {told}.")
+                word = condition_word(entry.result, name)
+                lines.append(f"{word} · {entry.title}, by the probe's camera (probes): {told}.")
     return lines
 
 
@@ -122,35 +137,47 @@ def _cell(table: CrossViewTable, row: int, column: int, counted: bool) -> Matrix
     return MatrixCell(_rate(rate), f"{rate:.1f}", told, apart)
 
 
-def outcomes(entries: Sequence[Entry]) -> dict[str, Any]:
+def outcomes(entries: Sequence[Entry], files: Sequence[GeiFile] = ()) -> dict[str, Any]:
     """Every probe's outcome against every gallery view, for the page's script.
 
     Parameters
     ----------
     entries : sequence of Entry
         Results of the same sequences.
+    files : sequence of GeiFile
+        The page's images.
 
     Returns
     -------
     dict
-        JSON-able: ``walks`` (names), ``gallery`` and ``probe`` (views), ``probes`` (walk and view
-        of each), ``sets`` (their indices by probe set) and per result the named walk, the rank of
-        the true person and the distance.
+        JSON-able: ``walks`` (names), ``people`` (names), ``rows`` (of each sequence that was
+        searched or named: its walk, person and view), ``gallery`` and ``probe`` (views),
+        ``probes`` (row and column of each), ``sets`` (their indices by probe set), ``counted``
+        (the cells of the headline), per result the named row, the rank of the true person and the
+        distance, and ``sheets`` (see `gaitkit.reporting.page.pictures`).
     """
     first = entries[0].result
-    names: dict[str, int] = {}
-
-    def walk(labels: Labels, row: int) -> int:
-        key = labels.key(row)
-        name = f"{key.subject} {sequence_name(key.condition, key.take)}"
-        return names.setdefault(name, len(names))
-
-    rows = first.matches.probe_rows.tolist()
-    probes = [[walk(first.labels, row) for row in rows]]
-    probes.append(view_columns(first.probe_views, first.matches.probe_views).tolist())
-    results = [_outcome(entry.result, walk) for entry in entries]
+    rows: dict[SequenceKey, int] = {}
+    probes = [
+        [
+            rows.setdefault(first.labels.key(row), len(rows))
+            for row in first.matches.probe_rows.tolist()
+        ],
+        view_columns(first.probe_views, first.matches.probe_views).tolist(),
+    ]
+    results = [_outcome(entry.result, rows) for entry in entries]
+    walks: dict[str, int] = {}
+    people: dict[str, int] = {}
+    told: list[list[Any]] = [[], [], []]
+    for key in rows:
+        walk = f"{key.subject} {sequence_name(key.condition, key.take)}"
+        told[0].append(walks.setdefault(walk, len(walks)))
+        told[1].append(people.setdefault(key.subject, len(people)))
+        told[2].append("" if key.view is None else format_view(key.view))
     return {
-        "walks": list(names),
+        "walks": list(walks),
+        "people": list(people),
+        "rows": told,
         "gallery": [view_name(view) for view in first.gallery_views.tolist()],
         "probe": [view_name(view) for view in first.probe_views.tolist()],
         "probes": probes,
@@ -158,18 +185,26 @@ def outcomes(entries: Sequence[Entry]) -> dict[str, Any]:
             name: np.flatnonzero(member[first.matches.probe_rows]).tolist()
             for name, member in first.split.probes.items()
         },
+        "counted": headline_cells(
+            first.gallery_views,
+            first.probe_views,
+            identical_view=first.protocol.identical_view,
+        ).tolist(),
         "results": results,
+        "sheets": sheets(list(rows), files),
     }
 
 
-def _outcome(result: EvaluationResult, walk: Callable[[Labels, int], int]) -> dict[str, Any]:
+def _outcome(result: EvaluationResult, rows: dict[SequenceKey, int]) -> dict[str, Any]:
     """One result's outcomes; results side by side have the same probes in the same order."""
     matches = result.matches
+    named = np.unique(matches.nearest_row)
+    # The last one is that of -1: nobody.
+    numbers = np.full(len(result.labels) + 1, -1)
+    for row in named[named >= 0].tolist():
+        numbers[row] = rows.setdefault(result.labels.key(row), len(rows))
     return {
-        "named": [
-            [walk(result.labels, row) if row >= 0 else -1 for row in column]
-            for column in matches.nearest_row.T.tolist()
-        ],
+        "named": numbers[matches.nearest_row].T.tolist(),
         "rank": matches.rank.T.tolist(),
         "distance": [
             [float(f"{value:.4g}") if isfinite(value) else None for value in column]

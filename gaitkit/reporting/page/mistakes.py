@@ -86,9 +86,13 @@ class Confusion(NamedTuple):
 
 
 class Mistakes(NamedTuple):
-    """The hardest of all people of one result, and the most frequent confusions."""
+    """The hardest of all people of one result, and the most frequent confusions.
+
+    `entry` tells the page's script whose searches to show when a person is chosen.
+    """
 
     title: str
+    entry: int
     hardest: list[HardPerson]
     people: int
     confusions: list[Confusion]
@@ -103,14 +107,14 @@ def mistakes(entries: Sequence[Entry]) -> list[Mistakes]:
         The page's results.
     """
     found = []
-    for entry in entries:
+    for index, entry in enumerate(entries):
         rates = subject_rates(entry.result)
         confused = [
             Confusion(true, named, count, f"{100.0 * count / searches:.1f}")
             for true, named, count, searches in confusions(entry.result)[:_MOST]
         ]
         hardest = _hardest(rates, list(entry.result.tables))
-        found.append(Mistakes(entry.title, hardest, len(rates), confused))
+        found.append(Mistakes(entry.title, index, hardest, len(rates), confused))
     return found
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from gaitkit.errors import OptionError
 from gaitkit.identification.crossview import different_views
 from gaitkit.identification.results import EvaluationResult
+from gaitkit.identification.words import condition_word
 from gaitkit.labels import SequenceKey, format_view, sequence_name
 from gaitkit.reporting.page.inputs import Entry, GeiFile, images_behind, true_image
 from gaitkit.translators.aim import USUAL_TARGET
@@ -23,6 +24,7 @@ __all__ = [
     "Card",
     "Chosen",
     "Mark",
+    "Pair",
     "People",
     "Person",
     "Picture",
@@ -30,6 +32,7 @@ __all__ = [
     "SideBySide",
     "Strip",
     "choose_probes",
+    "example_pairs",
     "people_cards",
     "side_by_side",
 ]
@@ -222,14 +225,7 @@ def people_cards(
     people : sequence of str
         As in `choose_probes`.
     """
-    shown = [
-        (entry, file)
-        for entry in entries
-        if entry.result.matches.neighbours is not None
-        for file in files
-        # An embedding has no pictures; the images that it was made of have.
-        if file.ref in (*entry.file.inputs, *images_behind(entry.file))
-    ]
+    shown = _with_images(entries, files)
     if not shown:
         return None
     # So many strips of pictures that nobody looks at them: one for each file of results.
@@ -241,6 +237,18 @@ def people_cards(
     chosen = choose_probes(first.result, people)
     cards = [_card(pick, shown, files) for pick in chosen]
     return People(_gallery_name(first.result), first.title, brief, cards)
+
+
+def _with_images(entries: Sequence[Entry], files: Sequence[GeiFile]) -> list[tuple[Entry, GeiFile]]:
+    """Results whose nearest rows are known, each with images that it was made from."""
+    return [
+        (entry, file)
+        for entry in entries
+        if entry.result.matches.neighbours is not None
+        for file in files
+        # An embedding has no pictures; the images that it was made of have.
+        if file.ref in (*entry.file.inputs, *images_behind(entry.file))
+    ]
 
 
 def _gallery_name(result: EvaluationResult) -> str:
@@ -262,7 +270,8 @@ def _card(pick: Chosen, shown: Sequence[tuple[Entry, GeiFile]], files: Sequence[
         picture = _picture(truth, f"true 90° normal GEI of {key.subject}")
         own.append(Shown(picture, ["true 90°, normal"]))
     strips = [_neighbours(key, entry, file) for entry, file in shown]
-    return Card(_walk(key), f"{pick.probe_set}: {pick.why}", own, strips)
+    word = condition_word(shown[0][0].result, pick.probe_set)
+    return Card(_walk(key), f"{word}: {pick.why}", own, strips)
 
 
 def _walk(key: SequenceKey) -> str:
@@ -301,6 +310,48 @@ def _neighbours(key: SequenceKey, entry: Entry, file: GeiFile) -> Strip:
     place_text = f"true person at rank {rank}" if rank else "true person not enrolled"
     which = f", {file.title}" if len(entry.file.inputs) > 1 else ""
     return Strip(f"{entry.title}{which}: {place_text}", pictures)
+
+
+class Pair(NamedTuple):
+    """A walk, the enrolled one that is nearest to it, and what that means."""
+
+    said: str
+    pictures: list[Shown]
+
+
+def example_pairs(entries: Sequence[Entry], files: Sequence[GeiFile]) -> list[Pair]:
+    """A walk that is given the right name and one that is not; none without images.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        The page's results; the walks are chosen by the first one with images.
+    files : sequence of GeiFile
+        The images.
+    """
+    shown = _with_images(entries, files)
+    if not shown:
+        return []
+    entry, file = shown[0]
+    chosen = [pick for pick in choose_probes(entry.result) if file.image(pick.key) is not None]
+    kinds = (("a middling hit", "given the right name"), ("the closest miss", "given a wrong name"))
+    pairs = []
+    for why, said in kinds:
+        pick = next((pick for pick in chosen if pick.why == why), None)
+        near = [] if pick is None else _neighbours(pick.key, entry, file).pictures[:1]
+        if pick is None or not near:
+            continue
+        image = file.image(pick.key)
+        assert image is not None
+        name, take, _ = near[0].lines
+        words = [
+            pick.key.subject,
+            f"seen: {_walk(pick.key).removeprefix(pick.key.subject).strip()}",
+        ]
+        probe = Shown(_picture(image, f"GEI of {pick.key}"), words)
+        # Without its distance, which says nothing to whom this is for.
+        pairs.append(Pair(said, [probe, near[0]._replace(lines=[name, f"nearest: {take}"])]))
+    return pairs
 
 
 class Mark(NamedTuple):
@@ -371,7 +422,8 @@ def side_by_side(
             _side_cell(true_image(key, files, *aim), f"{name}: {key}", [])
             for aim, name in truths.items()
         ]
-        shown.append(Person(_walk(key), f"{probe_set}: {why}", cells))
+        word = condition_word(first.result, probe_set)
+        shown.append(Person(_walk(key), f"{word}: {why}", cells))
     names = [*heads, *truths.values()]
     return SideBySide(names, shown, _gallery_name(first.result), first.title)
 

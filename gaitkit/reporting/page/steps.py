@@ -98,6 +98,9 @@ def steps(
     geis: Sequence[GeiFile] = (),
     models: Sequence[ModelFile] = (),
     people: Sequence[str] = (),
+    *,
+    labels: Sequence[str] = (),
+    date: str | None = None,
 ) -> list[Step]:
     """The steps that make the page's results, and the page, in the order of the pipeline.
 
@@ -111,6 +114,10 @@ def steps(
         Translators and embedders behind them: likewise, and their training is then told in full.
     people : sequence of str
         Whom the page was asked to show.
+    labels : sequence of str
+        What it was asked to call the results.
+    date : str, optional
+        What it was asked to be dated with.
     """
     known = _Known(geis, models)
     made: list[Step] = []
@@ -128,6 +135,8 @@ def steps(
         "geis": [file.name for file in geis],
         "models": [file.name for file in models],
         "people": list(people),
+        "labels": list(labels),
+        "date": date,
         "output": "report.html",
     }
     return [*made, Step("report", {name: value for name, value in report.items() if value})]
@@ -422,7 +431,7 @@ def _departures(
 ) -> dict[str, Any]:
     """Where a training departed from what was named, by the model's own record."""
     usual = system.config_class.from_parameters(settings_by_recipe)
-    config = system.config_class.from_parameters(record.config or {})
+    config = system.config_class.of_file(record.config or {})
     settings = {
         name: value
         for name, value in vars(config).items()

@@ -229,20 +229,25 @@ def frozen(*networks: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def judging(network: nn.Module, *, own_statistics: bool = False) -> Iterator[None]:
+def judging(
+    network: nn.Module, *, own_statistics: bool = False, as_copy: bool = False
+) -> Iterator[None]:
     """Judge with a network that is in training as it is after training.
 
-    Without dropout, and with running statistics instead of the batch's, unless `own_statistics`.
+    Without dropout, and with running statistics instead of the batch's, unless `own_statistics`;
+    those of the batch move the running ones, unless they are used `as_copy` of the network would.
     """
     network.eval()
-    if own_statistics:
-        for module in network.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                module.train()
+    norms = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    for norm in norms if own_statistics else ():
+        norm.train()
+        norm.track_running_stats = not as_copy
     try:
         yield
     finally:
         network.train()
+        for norm in norms:
+            norm.track_running_stats = True
 
 
 def striped(features: torch.Tensor) -> torch.Tensor:

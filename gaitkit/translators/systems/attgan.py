@@ -7,8 +7,10 @@ of images is needed.
 
 Layers follow the paper's table I, with one fewer for images of 64×64 pixels. Losses and their
 weights are the paper's. Adapted are the attributes, which here are a GEI's view and condition: one
-of each, so that their loss is that of two softmax groups and not of independent attributes; and
-that a part of each batch is always asked for the target.
+of each, so that their loss is that of two softmax groups and not of independent attributes; that
+a part of each batch is always asked for the target; and that in a translation the intensity
+multiplies all attributes. The original multiplies those alone that it edits: it is told what the
+image has, and a translation here is told nothing of its source.
 """
 
 from __future__ import annotations
@@ -91,7 +93,7 @@ class AttGANConfig(EditingConfig):
         0.25, 0, 1, "share of a batch that is asked for the target", open_ends=(True, False)
     )
     intensity: float = setting(
-        2.0, 0, 10, "attributes told in a translation, in units of training's; paired: always 1"
+        2.0, 0, 10, "all attributes told in a translation, in units of training's; paired: always 1"
     )
 
     def __post_init__(self) -> None:
@@ -130,6 +132,13 @@ class AttGAN(EditingTranslator[AttGANConfig]):
     config_class: ClassVar[type[TranslatorConfig]] = AttGANConfig
     summary: ClassVar[str] = "view and condition as attributes to be edited, and how strongly"
     source: ClassVar[str] = "He et al., IEEE TIP 2019"
+    adapted: ClassVar[tuple[str, ...]] = (
+        "attributes are a view and a condition, one of each: their loss is two softmax entropies",
+        "intensity multiplies all attributes; the original's the edited ones alone, which it knows "
+        "from the image's own: a translation is given no labels",
+        "one halving fewer in G and D, for 64x64 pixels",
+        "a quarter of each batch is asked for the target",
+    )
     offers: ClassVar[frozenset[str]] = frozenset({"views", "strength", "embedding"})
     default_training: ClassVar[Mapping[str, Any]] = {"iterations": 200_000, "batch_size": 32}
 

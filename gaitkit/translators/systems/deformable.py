@@ -6,9 +6,8 @@ CVPR 2018. A person's image and two poses go in, their image in the second pose 
 Networks follow section 3 of the paper with the layers of its public implementation, losses its
 section 3.3, the three variants its ablation in section 4. Adapted is what a pose is: for GEIs the
 second one is always that of a 90° normal walk, and poses are ten boxes of the body, measured in the
-image (see `gaitkit.translators.systems.deformable_parts`) and not found by a pose estimator. The
-nearest-neighbour loss compares pixels by a fixed bank of filters, where the paper takes the first
-layers of a network that was trained on photographs.
+image (see `gaitkit.translators.systems.deformable_parts`) and not found by a pose estimator.
+`DeformableGAN.adapted` lists all that is not as there.
 
 The warp only aligns. Seen from the front or the back no leg swings, and no moving of boxes makes
 one: there the decoder has to invent it. Views near the side, bags and coats gain most.
@@ -28,7 +27,7 @@ from torch.nn import functional
 from gaitkit.errors import OptionError
 from gaitkit.training.images import to_network
 from gaitkit.translators.aim import Aim
-from gaitkit.translators.config import TranslatorConfig, choice, setting
+from gaitkit.translators.config import TranslatorConfig, choice, network_form, setting
 from gaitkit.translators.domains import LabelledConfig
 from gaitkit.translators.extras import Extras, ExtrasConfig
 from gaitkit.translators.networks.losses import (
@@ -66,6 +65,7 @@ class DeformableConfig(LabelledConfig, ExtrasConfig):
     """
 
     width: int = setting(64, 1, 512, "channels of the first layer")
+    form: int = network_form(2)
     variant: str = choice(
         "full",
         ("baseline", "dsc", "full"),
@@ -114,6 +114,15 @@ class DeformableGAN(Extras[DeformableConfig]):
     name: ClassVar[str] = "deformable"
     summary: ClassVar[str] = "warps features part by part to where the target has the part"
     source: ClassVar[str] = "Siarohin et al., Deformable GANs, CVPR 2018"
+    adapted: ClassVar[tuple[str, ...]] = (
+        "a pose is ten soft boxes of the body, measured in the GEI; theirs is 18 joints",
+        "the target's pose is that of a 90° normal walk, the same for all",
+        "one halving and one dropout fewer, for 64x64 pixels",
+        "skips are the largest of ten warped parts and of the map as it is, as in the paper; its "
+        "implementation warps that by the torso",
+        "the nearest-neighbour loss compares by eight fixed filters, with a weight of their own; "
+        "theirs by 64 of VGG-19, and 0.01",
+    )
     offers: ClassVar[frozenset[str]] = frozenset({"embedding"})
     config_class: ClassVar[type[TranslatorConfig]] = DeformableConfig
     default_training: ClassVar[Mapping[str, Any]] = {"iterations": 90_000, "batch_size": 4}
@@ -122,7 +131,7 @@ class DeformableGAN(Extras[DeformableConfig]):
     @classmethod
     def build_networks(cls, config: DeformableConfig) -> dict[str, nn.Module]:
         """Those of G, D, layout, bank and the added ones that the config asks for."""
-        size = config.image_size
+        size, former = config.image_size, config.form == 1
         templates = len(config.views) * len(config.conditions)
         networks: dict[str, nn.Module] = {
             "G": DeformableGenerator(
@@ -130,11 +139,12 @@ class DeformableGAN(Extras[DeformableConfig]):
                 size,
                 deformable=config.variant != "baseline",
                 dropout=config.dropout,
+                former=former,
             ),
             "layout": BodyLayout(size, WARPED, config.boxes, templates),
         }
         if config.adversarial_weight > 0:
-            networks["D"] = PoseCritic(config.width, size)
+            networks["D"] = PoseCritic(config.width, size, former=former)
         if config.variant == "full":
             networks["bank"] = FeatureBank()
         return cls.with_extras(config, networks)

@@ -4,6 +4,10 @@ Siarohin, Sangineto, Lathuilière, Sebe, "Deformable GANs for Pose-Based Human I
 CVPR 2018, section 3, with the layers of its public implementation. Adapted to 64×64 pixels is the
 number of halvings, one fewer than there. As the target's pose is the same for all images of a
 batch, what it adds to a convolution is computed once.
+
+What the paper calls instance normalisation is there one of all values of a layer, channels and
+places together: `WholeNorm`. Models that were trained before have the *former* networks: normalised
+channel by channel, and with a bias at the critic's end.
 """
 
 from __future__ import annotations
@@ -16,9 +20,10 @@ from torch import nn
 from torch.nn import functional
 
 from gaitkit.translators.networks.blocks import LEAKY_SLOPE, DeepConv2d
+from gaitkit.translators.networks.losses import precise
 from gaitkit.translators.systems.deformable_parts import PARTS, Layout, PartWarp
 
-__all__ = ["LEVELS", "WARPED", "DeformableGenerator", "PoseCritic"]
+__all__ = ["LEVELS", "WARPED", "DeformableGenerator", "PoseCritic", "WholeNorm"]
 
 LEVELS = 5
 """Feature maps of an encoder, the first of the image's size: 64×64 becomes 4×4."""
@@ -29,10 +34,45 @@ WARPED = 4
 _WIDENING = (1, 2, 4, 8, 8)
 
 
+class WholeNorm(nn.Module):
+    """All values of an image's layer brought to mean 0 and deviation 1; one gain and one shift.
+
+    The deviation is that of the values themselves, not an estimate, and 0.001 is added to it.
+
+    Examples
+    --------
+    >>> WholeNorm()(torch.tensor([1.0, 3.0]).reshape(1, 2, 1, 1)).flatten().tolist()
+    [-0.9990009665489197, 0.9990009665489197]
+    """
+
+    EPSILON = 1e-3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+        self.bias = nn.Parameter(torch.zeros(1))
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Layers of shape (n, channels, height, width), each by itself."""
+        flat = precise(values).flatten(1)
+        spread, mean = torch.var_mean(flat, dim=1, correction=0)
+        # The root has no slope at 0.
+        gain = self.weight / (spread.clamp_min(1e-12).sqrt() + self.EPSILON)
+        shift = self.bias - mean * gain
+        normalised = torch.addcmul(
+            shift[:, None, None, None], precise(values), gain[:, None, None, None]
+        )
+        return normalised.to(values.dtype)
+
+
+def _norm(channels: int, *, former: bool) -> nn.Module:
+    return nn.InstanceNorm2d(channels, affine=True) if former else WholeNorm()
+
+
 class _Encoder(nn.Module):
     """w, 2w, 4w, 8w, 8w channels; maps as they are before the activation of the next layer."""
 
-    def __init__(self, in_channels: int, width: int) -> None:
+    def __init__(self, in_channels: int, width: int, *, former: bool) -> None:
         super().__init__()
         channels = [width * times for times in _WIDENING]
         self.conv0 = nn.Conv2d(in_channels, width, 3, 1, 1)
@@ -43,7 +83,7 @@ class _Encoder(nn.Module):
             for level in range(1, LEVELS)
         )
         self.norms = nn.ModuleList(
-            nn.InstanceNorm2d(channels[level], affine=True) for level in range(1, LEVELS - 1)
+            _norm(channels[level], former=former) for level in range(1, LEVELS - 1)
         )
 
     def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
@@ -63,7 +103,7 @@ class _Decoder(nn.Module):
     computed once.
     """
 
-    def __init__(self, width: int, streams: int, dropout: float) -> None:
+    def __init__(self, width: int, streams: int, dropout: float, *, former: bool) -> None:
         super().__init__()
         channels = [width * times for times in _WIDENING]
         # From below comes what is as wide as the encoder's map there; beside it, the skips.
@@ -75,7 +115,7 @@ class _Decoder(nn.Module):
             for level in reversed(range(1, LEVELS))
         )
         self.norms = nn.ModuleList(
-            nn.InstanceNorm2d(channels[level], affine=True) for level in reversed(range(1, LEVELS))
+            _norm(channels[level], former=former) for level in reversed(range(1, LEVELS))
         )
         self.dropouts = nn.ModuleList(nn.Dropout(dropout) for _ in range(2))
         self.out = nn.Conv2d(inside[0], 1, 3, 1, 1)
@@ -129,21 +169,30 @@ class DeformableGenerator(nn.Module):
         otherwise a plain U-Net that is given all of them at once (the paper's baseline, section 4).
     dropout : float
         Share of the two coarsest decoder layers' values that are dropped in training: the noise.
+    former : bool
+        Normalised as before `WholeNorm`.
     """
 
     def __init__(
-        self, width: int, image_size: tuple[int, int], *, deformable: bool, dropout: float
+        self,
+        width: int,
+        image_size: tuple[int, int],
+        *,
+        deformable: bool,
+        dropout: float,
+        former: bool = False,
     ) -> None:
         super().__init__()
         parts = len(PARTS)
         self.deformable = deformable
-        self.source = _Encoder(1 + parts if deformable else 1 + 2 * parts, width)
+        seen = 1 + parts if deformable else 1 + 2 * parts
+        self.source = _Encoder(seen, width, former=former)
         if deformable:
-            self.pose = _Encoder(parts, width)
+            self.pose = _Encoder(parts, width, former=former)
             self.warps = nn.ModuleList(
                 PartWarp(image_size[0], image_size[0] // 2**level) for level in range(WARPED)
             )
-        self.decoder = _Decoder(width, 2 if deformable else 1, dropout)
+        self.decoder = _Decoder(width, 2 if deformable else 1, dropout, former=former)
 
     def encode(self, source: torch.Tensor, layout: Layout) -> list[torch.Tensor]:
         """Maps of sources of shape (n, 1, height, width), from fine to coarse, not warped."""
@@ -180,9 +229,11 @@ class PoseCritic(nn.Module):
         Channels of the first layer.
     image_size : tuple of int
         Height and width, at least 16.
+    former : bool
+        Normalised as before `WholeNorm`, and with a last bias.
     """
 
-    def __init__(self, width: int, image_size: tuple[int, int]) -> None:
+    def __init__(self, width: int, image_size: tuple[int, int], *, former: bool = False) -> None:
         super().__init__()
         self.first = nn.Conv2d(2 * (1 + len(PARTS)), width, 4, 2)
         depth = min(4, int(math.log2(min(image_size))) - 2)
@@ -190,8 +241,8 @@ class PoseCritic(nn.Module):
         for level in range(1, depth):
             out = width * 2**level
             layers.append(nn.Conv2d(out // 2, out, 4, 2, 1, bias=False))
-            layers += [nn.InstanceNorm2d(out, affine=True), nn.LeakyReLU(LEAKY_SLOPE)]
-        layers.append(nn.Conv2d(width * 2 ** (depth - 1), 1, 4, 2, 1))
+            layers += [_norm(out, former=former), nn.LeakyReLU(LEAKY_SLOPE)]
+        layers.append(nn.Conv2d(width * 2 ** (depth - 1), 1, 4, 2, 1, bias=former))
         self.rest = nn.Sequential(*layers)
 
     def forward(

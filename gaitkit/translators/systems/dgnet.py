@@ -6,15 +6,15 @@ second one how the image is laid out; a generator draws any identity in any layo
 person teach it: each must be drawn from the identity of the other.
 
 Losses, their weights and the way in which those grow follow section 3 of the paper and its public
-implementation; the identity encoder's losses are what the paper calls primary and fine-grained
-learning of features. Adapted to gait is what the layout stands for: view, clothes and bags. A GEI
-is translated by drawing its identity in the mean layout of 90° and a normal walk, which the paper
-does not do, and the second head learns to name view and condition unless the setting `fine` says
-otherwise. The teacher learns in the first part of the same training.
+implementation, as does what learns from what; the identity encoder's losses are what the paper
+calls primary and fine-grained learning of features. Adapted to gait is what the layout stands for:
+view, clothes and bags. A GEI is translated by drawing its identity in the mean layout of 90° and a
+normal walk, which the paper does not do. `DGNet.adapted` lists all that is not as there.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, cast
@@ -28,7 +28,7 @@ from gaitkit.training.geis import GeiSet
 from gaitkit.training.images import to_network
 from gaitkit.translators.adversarial import weighted_sum
 from gaitkit.translators.aim import Aim
-from gaitkit.translators.config import choice, next_size, setting
+from gaitkit.translators.config import choice, network_form, next_size, setting
 from gaitkit.translators.domains import LabelledConfig, aim_labels, group_cross_entropy
 from gaitkit.translators.extras import Extras, ExtrasConfig
 from gaitkit.translators.networks.blocks import frozen, judging
@@ -74,6 +74,7 @@ class DGNetConfig(LabelledConfig, ExtrasConfig):
         16, 1, 128, "half the channels of the identity encoder's first layer; the teacher's, too"
     )
     people: int = setting(62, 1, MAX_PEOPLE, "people learned from", by_data=True)
+    form: int = network_form(2)
     fine: str = choice(
         "domain",
         ("domain", "id", "off"),
@@ -113,6 +114,13 @@ class DGNetConfig(LabelledConfig, ExtrasConfig):
     )
     cycle_weight: float = setting(
         2.0, 0, 1e3, "weight, grown, of |x drawn from the codes of generated images - x|"
+    )
+    encoder_again: float = setting(
+        0.5,
+        0,
+        1,
+        "share of steps in which the layout encoder learns from generated images, "
+        "and not they from it",
     )
     prim_weight: float = setting(2.0, 0, 1e3, "weight, grown, of the teacher's opinion")
     fine_weight: float = setting(
@@ -186,6 +194,20 @@ class DGNet(Extras[DGNetConfig]):
         "Re-identification, CVPR 2019"
     )
     needs: ClassVar[str] = "several GEIs of each person; views and conditions, some of the target's"
+    adapted: ClassVar[tuple[str, ...]] = (
+        "the identity encoder is a small network that begins at random, with AdamW; theirs is a "
+        "ResNet-50 that knows photographs, with SGD",
+        "the layout encoder sees the GEI coarse and nearly black and white; theirs a grey photo",
+        "the second head names view and condition; theirs the person whose layout it is (fine=id)",
+        "one batch of 16, each drawn in the layout of the one before; theirs are two of 8",
+        "each image is drawn once a step, and moves the running statistics once; theirs twice",
+        "the layout encoder learns from generated images in every second step, not by a coin",
+        "the teacher learns in the first tenth of the training, and is not asked of mirror images",
+        "tanh after the last layer; layer normalisation by the variance, not the deviation",
+        "where a map is too small to be reflected at its border, its last pixels go on (at 64x64 "
+        "nowhere)",
+        "a translation is drawn in the mean layout of the target, which the paper does not do",
+    )
     offers: ClassVar[frozenset[str]] = frozenset({"views", "embedding"})
     default_training: ClassVar[Mapping[str, Any]] = {"iterations": 100_000, "batch_size": 16}
     wants_positive: ClassVar[bool] = True
@@ -194,23 +216,28 @@ class DGNet(Extras[DGNetConfig]):
     @classmethod
     def build_networks(cls, config: DGNetConfig) -> dict[str, nn.Module]:
         """E_a, E_s, G, D, the teacher, and what the extras add."""
-        domains = (len(config.views), len(config.conditions))
+        domains, former = (len(config.views), len(config.conditions)), config.form == 1
         networks: dict[str, nn.Module] = {
-            "E_a": IdentityEncoder(config.identity_width, config.classes),
-            "E_s": LayoutEncoder(config.width, config.image_size, domains),
-            "G": Composer(config.width, config.identity_width),
+            "E_a": IdentityEncoder(config.identity_width, config.classes, former=former),
+            "E_s": LayoutEncoder(config.width, config.image_size, domains, former=former),
+            "G": Composer(config.width, config.identity_width, former=former),
         }
         if config.adversarial_weight > 0:
             networks["D"] = ScalesCritic(config.width)
         if config.teacher_share > 0:
-            networks["T"] = IdentityEncoder(config.identity_width, config.classes[:1])
+            classes = config.classes[:1]
+            networks["T"] = IdentityEncoder(config.identity_width, classes, former=former)
         return cls.with_extras(config, networks)
 
     def init_weights(self, generator: torch.Generator) -> None:
-        """N(0, 2 / inputs), as He et al. (2015); D's N(0, 0.02)."""
+        """N(0, 2 / inputs), as He et al. (2015); D's N(0, 0.02); G's gains uniform in [0, 1]."""
         for name in ("E_a", "E_s", "G", "T"):
             if name in self.networks:
                 init_kaiming(self.networks[name], generator)
+        with torch.no_grad():
+            for module in self.networks["G"].modules():
+                if isinstance(module, nn.GroupNorm):
+                    module.weight.uniform_(generator=generator)
         if "D" in self.networks:
             init_kaiming(self.networks["D"], generator, spread=0.02)
         self.init_extras(generator)
@@ -258,10 +285,17 @@ class DGNet(Extras[DGNetConfig]):
         return (self.steps_done - before) / max(total - before, 1)
 
     def step_kind(self) -> Hashable:
-        """The teacher's steps; those before anything is encoded again; those after."""
+        """The teacher's steps; those before anything is encoded again; those after.
+
+        In the last ones either the images learn from the layout encoder, or that from them. Which
+        of both is the public implementation's coin, and here by turns: a step can be recorded.
+        """
         if self.progress() < 0:
             return "teacher"
-        return "first" if self.progress() < self.config.ramp_start else "all"
+        if self.progress() < self.config.ramp_start:
+            return "first"
+        passed = [math.floor(self.config.encoder_again * (self.steps_done + k)) for k in (0, 1)]
+        return "images" if passed[0] == passed[1] else "layout"
 
     def before_step(self) -> None:
         """Set the weights that grow, and the learning rates, which fall."""
@@ -285,24 +319,24 @@ class DGNet(Extras[DGNetConfig]):
         before: G draws G(a, s) and G(E_a(p), s), which are to be x, and the cross images G(a,
         E_s(y)), which D has to take for real ones and E_a for x's person. Once the weights have
         begun to grow, cross images must also give back the codes that they were made of, and from
-        those, x. E_a learns to name x and p, partly erased, and from cross images what the teacher
-        sees in them and what their layout is (or whose). No loss of an image goes into E_a's
-        weights, but in paired mode that of the translation, which E_a is a part of.
+        those, x; E_s learns from that in some of the steps and G in the others. E_a learns to name
+        x and p, partly erased, and from cross images what the teacher sees in them and what their
+        layout is (or whose). No loss of an image goes into E_a's weights, but in paired mode that
+        of the translation, which E_a is a part of. E_a sees every batch by the statistics of that
+        batch, and the running ones follow all that it learns from or codes.
         """
         kind = self.step_kind()
         if kind == "teacher":
             return self._teacher_step(batch)
-        # First of all, as it moves E_a's running statistics: the backward passes of whatever uses
-        # those must find them as they were used.
         with self.runtime.autocast():
-            seen = self.networks["E_a"](self._erased(batch))
+            seen = [self.networks["E_a"](images) for images in self._erased(batch).chunk(2)]
         drawn = self._draw(batch)
         fake = drawn.cross.detach()
         values = self._critic_step(batch.source, fake)
         if drawn.aimed is not None:
             values |= self.pair_step(batch, drawn.aimed.detach())
-        drawing, drawing_terms = self._drawing_loss(batch, drawn, again=kind == "all")
-        naming, naming_terms = self._naming_loss(batch, seen, fake, taught=kind == "all")
+        drawing, drawing_terms = self._drawing_loss(batch, drawn, kind)
+        naming, naming_terms = self._naming_loss(batch, seen, fake, taught=kind != "first")
         values |= drawing_terms | naming_terms
         # One backward pass: the two losses have no weight in common, unless paired.
         steps = self.update_together(("G", "E_a"), drawing + naming)
@@ -322,7 +356,7 @@ class DGNet(Extras[DGNetConfig]):
         """All images that are drawn from measured ones, in one pass of each network."""
         count = len(batch.source)
         with self.runtime.autocast():
-            with judging(self.networks["E_a"]):
+            with judging(self.networks["E_a"], own_statistics=True):
                 with torch.set_grad_enabled(self.config.paired):
                     attached = self.networks["E_a"](batch.source).code
                 with torch.no_grad():
@@ -361,19 +395,24 @@ class DGNet(Extras[DGNetConfig]):
         return self.descend("D", terms, weights, accuracies)
 
     def _drawing_loss(
-        self, batch: Batch, drawn: _Drawn, *, again: bool
+        self, batch: Batch, drawn: _Drawn, kind: Hashable
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """The loss of G and E_s, and in paired mode E_a's part in it."""
-        config = self.config
+        config, again = self.config, kind != "first"
+        E_s = self.networks["E_s"]
         with (
             self.runtime.autocast(),
             frozen(*(self.networks[name] for name in ("D", "E_a") if name in self.networks)),
-            judging(self.networks["E_a"]),
+            judging(self.networks["E_a"], own_statistics=True, as_copy=True),
         ):
             scores = self.networks["D"](drawn.cross) if "D" in self.networks else None
             seen = self.networks["E_a"](drawn.cross)
             if again:
-                found = self.networks["E_s"](shrink(drawn.cross))
+                if kind == "layout":
+                    found = E_s(shrink(drawn.cross.detach()))
+                else:
+                    with frozen(E_s):
+                        found = E_s(shrink(drawn.cross))
                 cycle = self.networks["G"](seen.code, found.roll(-1, dims=0))
         terms = {
             "G.self": l1(drawn.own, batch.source),
@@ -390,7 +429,7 @@ class DGNet(Extras[DGNetConfig]):
             weights["G.D"] = _GENERATOR_SIDE * config.adversarial_weight
         if again:
             terms["G.code"] = l1(seen.code, drawn.code)
-            terms["G.layout"] = l1(found, drawn.layout.roll(1, dims=0))
+            terms["G.layout"] = l1(found, drawn.layout.detach().roll(1, dims=0))
             terms["G.cycle"] = l1(cycle, batch.source)
             weights |= dict.fromkeys(("G.code", "G.layout"), self.schedules["code"])
             weights["G.cycle"] = self.schedules["cycle"]
@@ -401,7 +440,7 @@ class DGNet(Extras[DGNetConfig]):
         return loss, {name: term.detach() for name, term in terms.items()}
 
     def _naming_loss(
-        self, batch: Batch, seen: Identity, fake: torch.Tensor, *, taught: bool
+        self, batch: Batch, seen: Sequence[Identity], fake: torch.Tensor, *, taught: bool
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """The loss of E_a alone: names, the teacher's opinion, and layouts.
 
@@ -409,8 +448,8 @@ class DGNet(Extras[DGNetConfig]):
         ----------
         batch : Batch
             n measured GEIs, and another one of each person.
-        seen : Identity
-            What E_a sees in both, the former first.
+        seen : sequence of Identity
+            What E_a sees in each of both.
         fake : Tensor, shape (n, 1, height, width)
             Cross images: row i has the layout of row i - 1. No gradient goes into them.
         taught : bool
@@ -426,18 +465,16 @@ class DGNet(Extras[DGNetConfig]):
         opinion = None
         with self.runtime.autocast():
             if taught and (has_teacher or has_fine):
-                # As measured images are judged, or the generated ones' statistics would mix in.
-                with judging(self.networks["E_a"]):
-                    drawn: Identity = self.networks["E_a"](fake)
+                drawn: Identity = self.networks["E_a"](fake)
             if taught and has_teacher:
                 opinion = self._opinion(fake)
-        own, positive = seen.scores[0].chunk(2)
+        own, positive = (each.scores[0] for each in seen)
         terms = {
             "E_a.identity": softmax_loss(own, batch.subject),
             "E_a.positive": softmax_loss(positive, batch.subject),
         }
         if has_fine:
-            terms["E_a.fine"] = self._fine(seen.scores[1].chunk(2)[0], batch, shown=0)
+            terms["E_a.fine"] = self._fine(seen[0].scores[1], batch, shown=0)
         if opinion is not None:
             terms["E_a.teacher"] = kl_divergence(opinion, drawn.scores[0])
         if taught and has_fine:

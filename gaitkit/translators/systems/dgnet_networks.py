@@ -4,8 +4,17 @@ Zheng, Yang, Yu, Zheng, Yang, Kautz, "Joint Discriminative and Generative Learni
 Re-identification", CVPR 2019, section 3 and its supplement. The identity encoder is the paper's
 appearance encoder, which here has to see the proportions of the body; the layout encoder is its
 structure encoder, which sees view, clothes and what is carried. Layout encoder, generator and
-critic follow the supplement. Adapted is the identity encoder, a small residual network in place of
-a ResNet-50 that was trained on photographs.
+critic follow the supplement and the public implementation. Adapted is the identity encoder, a small
+residual network in place of a ResNet-50 that was trained on photographs; and tanh at the end.
+
+Borders are reflected, as there. A reflection cannot reach further than the other side: where a map
+is too small for it (for the pyramid below 40 pixels of an image's side, for the critic's smallest
+size below 32), its last pixels go on instead.
+
+Models that were trained before these networks were brought in line with the public implementation
+have the *former* ones, by `former`: no biases before a normalisation; zeros beyond the borders of
+pyramid and generator; activations at the pyramid's end, and no normalisation of what is fused; a
+scale of 1 more than what the identity code asks for.
 """
 
 from __future__ import annotations
@@ -75,9 +84,11 @@ class IdentityEncoder(nn.Module):
         w; 16 gives the 32 to 256 channels of the default.
     classes : sequence of int
         Logits of each head; one head or two.
+    former : bool
+        Without biases of the heads' first layers.
     """
 
-    def __init__(self, width: int, classes: Sequence[int]) -> None:
+    def __init__(self, width: int, classes: Sequence[int], *, former: bool = False) -> None:
         super().__init__()
         channels = [1, *(2 * width * 2**level for level in range(len(_STRIDES)))]
         self.blocks = nn.Sequential(
@@ -87,7 +98,8 @@ class IdentityEncoder(nn.Module):
             )
         )
         self.heads = nn.ModuleList(
-            _Head(channels[-1], number, dropout) for number, dropout in zip(classes, _DROPOUTS)
+            _Head(channels[-1], number, dropout, former)
+            for number, dropout in zip(classes, _DROPOUTS)
         )
 
     def forward(self, images: torch.Tensor) -> Identity:
@@ -104,9 +116,9 @@ class IdentityEncoder(nn.Module):
 class LayoutEncoder(nn.Module):
     """The layout of a body: where the silhouette is, and nothing finer.
 
-    Instance normalisation and leaky ReLU after every convolution but the last: 3×3 to w channels,
-    halving; 3×3 to 2w, twice; 3×3 to 4w, halving; four residual blocks; a pyramid of dilations; 1×1
-    to 8w.
+    Instance normalisation and leaky ReLU after every convolution: 3×3 to w channels, halving; 3×3
+    to 2w, twice; 3×3 to 4w, halving; four residual blocks; a pyramid of dilations, whose branches
+    end without activation; 1×1 to 8w, normalised.
 
     Buffer ``layouts``, shape (views, conditions, height / 4, width / 4): the mean small image of
     each domain of the training data, of which the encoder makes the layout that a translation is
@@ -120,22 +132,32 @@ class LayoutEncoder(nn.Module):
         Height and width of the images.
     domains : tuple of int
         How many views and conditions there are.
+    former : bool
+        As before the public implementation was followed; see the module.
     """
 
     layouts: torch.Tensor
 
-    def __init__(self, width: int, image_size: tuple[int, int], domains: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        width: int,
+        image_size: tuple[int, int],
+        domains: tuple[int, int],
+        *,
+        former: bool = False,
+    ) -> None:
         super().__init__()
         side = (image_size[0] // LAYOUT_FACTOR, image_size[1] // LAYOUT_FACTOR)
         self.register_buffer("layouts", torch.zeros(*domains, *side))
         self.layers = nn.Sequential(
-            _convolution(1, width, 3, stride=2),
-            _convolution(width, 2 * width, 3),
-            _convolution(2 * width, 2 * width, 3),
-            _convolution(2 * width, 4 * width, 3, stride=2),
-            *(_InstanceBlock(4 * width) for _ in range(4)),
-            _Pyramid(4 * width),
+            _convolution(1, width, 3, stride=2, biased=not former),
+            _convolution(width, 2 * width, 3, biased=not former),
+            _convolution(2 * width, 2 * width, 3, biased=not former),
+            _convolution(2 * width, 4 * width, 3, stride=2, biased=not former),
+            *(_InstanceBlock(4 * width, biased=not former) for _ in range(4)),
+            _Pyramid(4 * width, former=former),
             nn.Conv2d(8 * width, 8 * width, 1),
+            *([] if former else [nn.InstanceNorm2d(8 * width)]),
         )
 
     def forward(self, small: torch.Tensor) -> torch.Tensor:
@@ -158,8 +180,14 @@ class LayoutEncoder(nn.Module):
 
     def asked(self, view: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
         """Layout codes of domains, given as indices of shape (n,)."""
-        code: torch.Tensor = self(self.layouts[view, condition].unsqueeze(1))
-        return code
+        images = self.layouts[view, condition].unsqueeze(1)
+        count = images.shape[0]
+        if count == 1 and torch.is_grad_enabled():
+            # For a single map, torch's gradient of an instance normalisation is wrong where what
+            # comes back lies channels last (2.13, on a processor).
+            images = images.repeat(2, 1, 1, 1)
+        code: torch.Tensor = self(images)
+        return code[:count]
 
 
 def shrink(images: torch.Tensor) -> torch.Tensor:
@@ -190,10 +218,10 @@ class _NormalisedBlock(nn.Module):
 
 
 class _Head(nn.Module):
-    def __init__(self, channels: int, classes: int, dropout: float) -> None:
+    def __init__(self, channels: int, classes: int, dropout: float, former: bool) -> None:
         super().__init__()
         self.embed = nn.Sequential(
-            nn.Linear(channels, channels, bias=False), nn.BatchNorm1d(channels)
+            nn.Linear(channels, channels, bias=not former), nn.BatchNorm1d(channels)
         )
         self.score = nn.Sequential(nn.Dropout(dropout), nn.Linear(channels, classes))
 
@@ -202,25 +230,60 @@ class _Head(nn.Module):
         return embedded, self.score(embedded)
 
 
-def _convolution(inside: int, out: int, kernel: int, *, stride: int = 1) -> nn.Module:
-    """A convolution with reflected borders, instance normalisation, leaky ReLU.
+def _convolution(
+    inside: int,
+    out: int,
+    kernel: int,
+    *,
+    stride: int = 1,
+    dilation: int = 1,
+    biased: bool = True,
+    reflected: bool = True,
+    active: bool = True,
+) -> nn.Sequential:
+    """A convolution, instance normalisation, leaky ReLU.
 
-    No bias: the normalisation would take it away again.
+    The normalisation takes the bias away again; the public implementation has it all the same.
     """
-    return nn.Sequential(
-        nn.Conv2d(inside, out, kernel, stride, kernel // 2, bias=False, padding_mode="reflect"),
+    convolution = ReflectedConv2d if reflected else nn.Conv2d
+    reach = dilation * (kernel // 2)
+    layers: list[nn.Module] = [
+        convolution(inside, out, kernel, stride, reach, dilation, bias=biased),
         nn.InstanceNorm2d(out),
-        nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
-    )
+    ]
+    if active:
+        layers.append(nn.LeakyReLU(LEAKY_SLOPE, inplace=True))
+    return nn.Sequential(*layers)
+
+
+class ReflectedConv2d(nn.Conv2d):
+    """A convolution whose map is reflected at its borders, the last pixel not repeated.
+
+    Where the map has no more pixels than the kernel reaches beyond it, its last ones go on instead.
+
+    Examples
+    --------
+    >>> layer = ReflectedConv2d(1, 1, 3, padding=1, bias=False)
+    >>> with torch.no_grad():
+    ...     _ = layer.weight.copy_(torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 0, 0]]))
+    >>> layer(torch.tensor([[[[5.0, 6.0, 7.0], [0.0, 0.0, 0.0]]]]))[0, 0, 0].tolist()
+    [6.0, 5.0, 6.0]
+    """
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Convolve maps of shape (n, inside, height, width)."""
+        if reach := int(self.padding[0]):
+            mode = "reflect" if reach < min(values.shape[2:]) else "replicate"
+            values = functional.pad(values, (reach,) * 4, mode=mode)
+        return functional.conv2d(values, self.weight, self.bias, self.stride, 0, self.dilation)
 
 
 class _InstanceBlock(nn.Module):
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, *, biased: bool) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            _convolution(channels, channels, 3),
-            nn.Conv2d(channels, channels, 3, 1, 1, bias=False, padding_mode="reflect"),
-            nn.InstanceNorm2d(channels),
+            _convolution(channels, channels, 3, biased=biased),
+            *_convolution(channels, channels, 3, biased=biased, active=False),
         )
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
@@ -232,19 +295,25 @@ class _Pyramid(nn.Module):
     """Four views of the map from near to far, each of half its channels, one behind the other.
 
     Chen, Papandreou, Schroff, Adam, "Rethinking Atrous Convolution for Semantic Image
-    Segmentation", 2017. Borders are zeros: a reflection cannot reach nine pixels into a small map.
+    Segmentation", 2017.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, *, former: bool) -> None:
         super().__init__()
-        half = channels // 2
-        self.near = _convolution(channels, half, 1)
+        half, biased = channels // 2, not former
+        self.near = _convolution(channels, half, 1, biased=biased, active=former)
         self.far = nn.ModuleList(
             nn.Sequential(
-                _convolution(channels, half, 1),
-                nn.Conv2d(half, half, 3, 1, dilation, dilation, bias=False),
-                nn.InstanceNorm2d(half),
-                nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
+                _convolution(channels, half, 1, biased=biased),
+                *_convolution(
+                    half,
+                    half,
+                    3,
+                    dilation=dilation,
+                    biased=biased,
+                    reflected=not former,
+                    active=former,
+                ),
             )
             for dilation in _DILATIONS
         )
@@ -266,18 +335,20 @@ class Composer(nn.Module):
         w; 16 gives the paper's channels.
     identity_width : int
         v, that of the identity encoder.
+    former : bool
+        As before the public implementation was followed; see the module.
     """
 
-    def __init__(self, width: int, identity_width: int) -> None:
+    def __init__(self, width: int, identity_width: int, *, former: bool = False) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(
-            _DrivenBlock(8 * width, 16 * identity_width) for _ in range(STRIPES)
+            _DrivenBlock(8 * width, 16 * identity_width, former) for _ in range(STRIPES)
         )
         self.up = nn.Sequential(
-            *_doubled(8 * width, 4 * width),
-            *_doubled(4 * width, 2 * width),
-            *_plain(2 * width, 2 * width, 3),
-            *_plain(2 * width, 2 * width, 3),
+            *_doubled(8 * width, 4 * width, reflected=not former),
+            *_doubled(4 * width, 2 * width, reflected=not former),
+            *_plain(2 * width, 2 * width, 3, reflected=not former),
+            *_plain(2 * width, 2 * width, 3, reflected=not former),
             nn.Conv2d(2 * width, 1, 1),
         )
 
@@ -365,18 +436,23 @@ class DoublingConv2d(nn.Conv2d):
     Computed without doubling: a pixel of the result sees each pixel of the small image through
     one, two or four places of the kernel, whose weights are added first. What is left are four
     convolutions 3×3, one for each of the four pixels that one becomes, and 9 products in place of
-    25. Beyond the borders the image goes on as its last pixels.
+    25. Beyond the borders the image goes on as its last pixels. A doubled image that is reflected
+    there has the same pixels but for its outermost rows and columns, which only the result's
+    outermost ones see: what those lack is added to them.
 
     Parameters
     ----------
     inside, out : int
         Channels.
+    reflected : bool
+        Whether the doubled image is reflected at its borders; otherwise its last pixels go on.
     """
 
     places: torch.Tensor
 
-    def __init__(self, inside: int, out: int) -> None:
+    def __init__(self, inside: int, out: int, *, reflected: bool = True) -> None:
         super().__init__(inside, out, 5)
+        self.reflected = reflected
         # Which places of five meet the small image's pixel before, the same, the one behind, for
         # the first and for the second of the two pixels that it becomes.
         first = [[1.0, 1, 0, 0, 0], [0, 0, 1, 1, 0], [0, 0, 0, 0, 1]]
@@ -391,25 +467,43 @@ class DoublingConv2d(nn.Conv2d):
         padded = functional.pad(images, (1, 1, 1, 1), mode="replicate")
         convolved = functional.conv2d(padded, weight.flatten(0, 2), bias)
         shuffled: torch.Tensor = functional.pixel_shuffle(convolved, 2)
+        if self.reflected and min(images.shape[2:]) > 1:
+            shuffled = self._with_borders(shuffled, images)
         return shuffled
+
+    def _with_borders(self, result: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+        """Where replication shows the last pixel, reflection shows the one before: the difference.
+
+        First that of the rows, whose own ends are reflected; then that of the columns, whose ends
+        go on.
+        """
+        for dim, mode in ((2, "reflect"), (3, "replicate")):
+            along = (2, 2, 0, 0) if dim == 2 else (0, 0, 2, 2)
+            for last, before in ((0, 1), (-1, -2)):
+                line = images.narrow(dim, before, 1) - images.narrow(dim, last, 1)
+                doubled = functional.pad(line.repeat_interleave(2, 5 - dim), along, mode=mode)
+                seen = functional.conv2d(doubled, self.weight.narrow(dim, last, 1))
+                result.narrow(dim, last, 1).add_(seen)
+        return result
 
 
 class _DrivenBlock(nn.Module):
-    def __init__(self, channels: int, stripe: int) -> None:
+    def __init__(self, channels: int, stripe: int, former: bool) -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
-        self.second = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        convolution = nn.Conv2d if former else ReflectedConv2d
+        self.first = convolution(channels, channels, 3, 1, 1, bias=not former)
+        self.second = convolution(channels, channels, 3, 1, 1, bias=not former)
         # Each gives the values of both convolutions.
         self.scale = _perceptron(stripe, 4 * channels, 2 * channels)
         self.shift = _perceptron(stripe, 4 * channels, 2 * channels)
+        self._least = 1.0 if former else 0.0
 
     def forward(self, values: torch.Tensor, stripe: torch.Tensor) -> torch.Tensor:
-        scales = self.scale(stripe)[:, :, None, None].chunk(2, dim=1)
+        scales = (self._least + self.scale(stripe))[:, :, None, None].chunk(2, dim=1)
         shifts = self.shift(stripe)[:, :, None, None].chunk(2, dim=1)
-        # Around 1, so that a block passes on something from the first step.
-        inner = functional.instance_norm(self.first(values)) * (1.0 + scales[0]) + shifts[0]
+        inner = functional.instance_norm(self.first(values)) * scales[0] + shifts[0]
         inner = functional.leaky_relu(inner, LEAKY_SLOPE)
-        inner = functional.instance_norm(self.second(inner)) * (1.0 + scales[1]) + shifts[1]
+        inner = functional.instance_norm(self.second(inner)) * scales[1] + shifts[1]
         result: torch.Tensor = values + inner
         return result
 
@@ -418,7 +512,7 @@ class _PlainBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            *_plain(channels, channels, 3), nn.Conv2d(channels, channels, 3, 1, 1)
+            *_plain(channels, channels, 3), ReflectedConv2d(channels, channels, 3, 1, 1)
         )
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
@@ -436,17 +530,20 @@ def _perceptron(inside: int, hidden: int, out: int) -> nn.Sequential:
     )
 
 
-def _doubled(inside: int, out: int) -> list[nn.Module]:
+def _doubled(inside: int, out: int, *, reflected: bool) -> list[nn.Module]:
     return [
-        DoublingConv2d(inside, out),
+        DoublingConv2d(inside, out, reflected=reflected),
         # One group: the mean and spread of all of an image's values.
         nn.GroupNorm(1, out),
         nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
     ]
 
 
-def _plain(inside: int, out: int, kernel: int, *, stride: int = 1) -> list[nn.Module]:
+def _plain(
+    inside: int, out: int, kernel: int, *, stride: int = 1, reflected: bool = True
+) -> list[nn.Module]:
+    convolution = ReflectedConv2d if reflected else nn.Conv2d
     return [
-        nn.Conv2d(inside, out, kernel, stride, kernel // 2),
+        convolution(inside, out, kernel, stride, kernel // 2),
         nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
     ]

@@ -15,7 +15,11 @@ from gaitkit.identification.crossview import match_views, vote
 from gaitkit.identification.figures.bootstrap import draw_people
 from gaitkit.identification.figures.numbers import all_numbers, failed_probes
 from gaitkit.identification.figures.open_set import open_set_searches
-from gaitkit.identification.figures.rates import equal_error_rate, error_curve
+from gaitkit.identification.figures.rates import (
+    average_precision,
+    equal_error_rate,
+    error_curve,
+)
 from gaitkit.identification.figures.verification import PairDraws, _cells, _redrawn
 from gaitkit.identification.matching import search
 from gaitkit.identification.metrics import get_metric
@@ -302,6 +306,28 @@ def test_too_many_comparisons_leave_the_closed_set(caplog):
         assert found.open_set is None
         assert found.mean_ap == whole[name].mean_ap
         np.testing.assert_array_equal(found.cmc, whole[name].cmc)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_precision_is_of_the_list_that_float64_makes(metric):
+    """Of rows that single precision cannot tell apart, or that are equal: the first comes first."""
+    labels = people_labels("abcdef")
+    random = np.random.default_rng(0)
+    vectors = np.float32(1) + random.random((len(labels), 40), dtype=np.float32) * np.float32(1e-3)
+    vectors[::7] = vectors[0]
+    split = resolve(PROTOCOLS["halves"], labels)
+    chosen = get_metric(metric)
+    shared = {"metric": chosen, "gallery_views": VIEWS}
+    keeper = ScoreKeeper(labels, split.gallery, split.probe, vectors=vectors, **shared)
+    match_views(vectors, labels, split.gallery, split.probe, observe=keeper, **shared)
+    gallery, probe = np.flatnonzero(split.gallery), np.flatnonzero(split.probe)
+    for place, row in enumerate(probe):
+        for number, view in enumerate(VIEWS):
+            rows = gallery[labels.view[gallery] == view]
+            exact = chosen.direct(vectors[rows], np.repeat(vectors[row][None], len(rows), axis=0))
+            mates = labels.subject[rows] == labels.subject[row]
+            expected = average_precision(exact[None], mates[None])[0]
+            assert keeper.scores.average_precision[place, number] == pytest.approx(expected)
 
 
 def test_a_gallery_in_several_blocks_has_the_same_scores():

@@ -12,6 +12,7 @@ from gaitkit.identification.figures.rates import (
     equal_error_rate,
     error_curve,
     identification_rate,
+    inverse_negative_penalty,
     open_set_curve,
     rate_at,
     supports,
@@ -110,14 +111,23 @@ def test_the_curve_equals_scikit_learn(seed, ties):
     np.testing.assert_array_equal(curve.threshold[1:], -threshold[1:])
 
 
+def test_of_equal_distances_the_first_row_comes_first():
+    distances = np.array([[1.0, 1.0, 1.0, 2.0]] * 2)
+    mates = np.array([[1, 0, 0, 1], [0, 0, 1, 0]], dtype=bool)
+    np.testing.assert_allclose(average_precision(distances, mates), [(1 + 2 / 4) / 2, 1 / 3])
+    np.testing.assert_allclose(inverse_negative_penalty(distances, mates), [2 / 4, 1 / 3])
+
+
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_average_precision_equals_scikit_learn(seed, ties):
+    """Where distances are equal, of the places that the first row's coming first gives."""
     random = np.random.default_rng(seed)
     distances = random.random((5, 30))
     distances = distances.round(1) if ties else distances
     mates = random.random((5, 30)) < 0.2
     mates[:, 0] = True
-    expected = [average_precision_score(m, -d) for d, m in zip(distances, mates, strict=True)]
+    places = distances.argsort(axis=1, kind="stable").argsort(axis=1)
+    expected = [average_precision_score(m, -p) for p, m in zip(places, mates, strict=True)]
     np.testing.assert_allclose(average_precision(distances, mates), expected, rtol=0, atol=1e-12)
 
 

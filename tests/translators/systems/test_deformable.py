@@ -14,7 +14,7 @@ from gaitkit.labels import Labels, SequenceKey
 from gaitkit.translators import DeformableConfig, DeformableGAN
 from gaitkit.translators.onnx import onnx_model
 from gaitkit.translators.sampling import TripleSampler
-from gaitkit.translators.systems.deformable_networks import PoseCritic
+from gaitkit.translators.systems.deformable_networks import PoseCritic, WholeNorm
 from gaitkit.translators.systems.deformable_parts import BodyLayout
 
 VIEWS, CONDITIONS = (0.0, 90.0), ("cl", "nm")
@@ -69,21 +69,40 @@ def test_who_is_not_drawn_leaves_no_trace() -> None:
 
 def test_parameter_counts_are_those_of_the_layers() -> None:
     w = 64
-    # A first convolution 3×3 with biases, four 4×4 without; three of their results are normalised.
+    # A first convolution 3×3 with biases, four 4×4 without; three of their results are normalised,
+    # each with one gain and one shift.
     after = w * 2 * w * 16 + 2 * w * 4 * w * 16 + 4 * w * 8 * w * 16 + 8 * w * 8 * w * 16
-    after += 2 * (2 * w + 4 * w + 8 * w)
+    after += 2 * 3
     source, pose = (1 + 10) * w * 9 + w + after, 10 * w * 9 + w + after
     # Each layer sees what lies below it, the source's and the pose's maps of its size: 512+512 to
     # 512, 512+512+512 to 512, 512+256+256 to 256, 256+128+128 to 128; then 128+64+64 to the image.
     up = (1024 * 512 + 1536 * 512 + 1024 * 256 + 512 * 128) * 16
-    up += 2 * (512 + 512 + 256 + 128) + 256 * 9 + 1
-    # Source, ten masks, candidate, ten masks.
+    up += 2 * 4 + 256 * 9 + 1
+    # Source, ten masks, candidate, ten masks; biases in the first layer alone.
     critic = 22 * w * 16 + w + w * 2 * w * 16 + 2 * w * 4 * w * 16 + 4 * w * 8 * w * 16
-    critic += 2 * (2 * w + 4 * w + 8 * w) + 8 * w * 16 + 1
+    critic += 2 * 3 + 8 * w * 16
+    assert (source + pose + up, critic) == (40_122_581, 2_783_302)
     with torch.device("meta"):
         networks = DeformableGAN.build_networks(DeformableConfig())
     counts = {name: sum(p.numel() for p in net.parameters()) for name, net in networks.items()}
     assert counts == {"G": source + pose + up, "D": critic, "layout": 0, "bank": 0}
+
+
+def test_a_layer_is_normalised_as_a_whole() -> None:
+    """Channels and places together, 0.001 added to the deviation; then one gain and one shift."""
+    layer = WholeNorm().double()
+    with torch.no_grad():
+        layer.weight.fill_(3.0)
+        layer.bias.fill_(0.5)
+    values = torch.randn(2, 4, 3, 5, dtype=torch.float64, requires_grad=True)
+    for one, found in zip(values.detach().numpy(), layer(values).detach().numpy(), strict=True):
+        expected = 3 * (one - one.mean()) / (one.std() + 1e-3) + 0.5
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+    assert torch.autograd.gradcheck(layer, (values,))
+    flat = torch.ones(1, 2, 2, 2, requires_grad=True)
+    layer.float()(flat).sum().backward()
+    assert flat.grad is not None
+    assert flat.grad.isfinite().all()
 
 
 def test_maps_have_the_sizes_of_the_table() -> None:

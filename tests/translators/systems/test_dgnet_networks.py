@@ -26,12 +26,18 @@ def images(count: int = 3, side: int = 32) -> torch.Tensor:
 
 
 def test_doubling_convolution_is_a_convolution_of_the_doubled_image() -> None:
-    layer = DoublingConv2d(3, 4).double()
-    values = torch.randn(2, 3, 6, 5, dtype=torch.float64)
-    doubled = values.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
-    padded = functional.pad(doubled, (2, 2, 2, 2), mode="replicate")
-    plain = functional.conv2d(padded, layer.weight, layer.bias)
-    torch.testing.assert_close(layer(values), plain)
+    for size, reflected, mode in (
+        ((6, 5), True, "reflect"),
+        ((2, 3), True, "reflect"),
+        ((1, 3), True, "replicate"),
+        ((6, 5), False, "replicate"),
+    ):
+        layer = DoublingConv2d(3, 4, reflected=reflected).double()
+        values = torch.randn(2, 3, *size, dtype=torch.float64)
+        doubled = values.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+        padded = functional.pad(doubled, (2, 2, 2, 2), mode=mode)
+        plain = functional.conv2d(padded, layer.weight, layer.bias)
+        torch.testing.assert_close(layer(values), plain)
 
 
 def test_identity_encoder_leaves_pixels_out_as_strided_convolutions_do() -> None:
@@ -88,7 +94,7 @@ def test_each_stripe_drives_its_own_block() -> None:
             inner = convolution(inner)
             mean = inner.mean(dim=(2, 3), keepdim=True)
             spread = inner.var(dim=(2, 3), keepdim=True, unbiased=False).add(1e-5).sqrt()
-            inner = (inner - mean) / spread * (1 + scale[:, number]) + shift[:, number]
+            inner = (inner - mean) / spread * scale[:, number] + shift[:, number]
             inner = inner if number else functional.leaky_relu(inner, 0.2)
         values = values + inner
     drawn = composer(identity, layout)

@@ -211,23 +211,36 @@ def deformable_losses(nets: Networks, batch: Batch, config: Any) -> Losses:
     return with_pairs(losses, "G", nets, batch, f, config)
 
 
+def without_dropout(network: nn.Module) -> None:
+    network.eval()
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.train()
+
+
 def dgnet_losses(nets: Networks, batch: Batch, config: Any) -> Losses:
     E_a, E_s, G, D, T = (nets[name] for name in ("E_a", "E_s", "G", "D", "T"))
     x, subject, count = batch.source, batch.subject, len(batch.source)
     here = torch.arange(count)
     before, after = here - 1, (here + 1) % count
     # Only here may a hole be seen.
-    own = E_a(erased(torch.cat([x, batch.positive]), 1.0)).scores
-    E_a.eval()
-    T.eval()
-    for module in T.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.train()
+    own, positive = (
+        E_a(images).scores for images in erased(torch.cat([x, batch.positive]), 1.0).chunk(2)
+    )
+    # Codes of all images, and the teacher's opinion, by their own batch's statistics.
+    without_dropout(E_a)
+    without_dropout(T)
     code, layout = E_a(x).code.detach(), E_s(shrink(x))
     cross = G(code, layout[before])
     same = G(E_a(batch.positive).code.detach(), layout)
-    seen, found = E_a(cross), E_s(shrink(cross))
+    seen = E_a(cross)
+    if config.encoder_again == 1:
+        found = E_s(shrink(cross.detach()))
+    else:
+        found = copy.deepcopy(E_s).requires_grad_(False)(shrink(cross))
+    E_a.train()
     drawn, opinion = E_a(cross.detach()).scores, T(cross.detach()).scores[0].softmax(dim=1).detach()
+    without_dropout(E_a)
 
     def absolute(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
         return (one - other).abs().mean()
@@ -251,11 +264,11 @@ def dgnet_losses(nets: Networks, batch: Batch, config: Any) -> Losses:
         + 2 * far(D(cross), 1)
         + 0.5 * cross_entropy(seen.scores[0], subject)
         + absolute(seen.code, code)
-        + absolute(found, layout[before])
+        + absolute(found, layout[before].detach())
         + 2 * absolute(G(seen.code, found[after]), x),
-        "E_a": cross_entropy(own[0][:count], subject)
-        + cross_entropy(own[0][count:], subject)
-        + 0.4 * fine(own[1][:count], here)
+        "E_a": cross_entropy(own[0], subject)
+        + cross_entropy(positive[0], subject)
+        + 0.4 * fine(own[1], here)
         + 0.4 * fine(drawn[1], before)
         + 2 * (opinion * (opinion.log() - drawn[0].log_softmax(dim=1))).sum(dim=1).mean(),
     }
@@ -293,6 +306,7 @@ CASES = [
         ("attgan", "faithful", {}, "G D"),
         ("attgan", "paired", PAIRED, "G A"),
         ("dgnet", "faithful", {}, "G D E_a"),
+        ("dgnet", "again", {"encoder_again": 1.0}, "G E_a"),
         ("dgnet", "fine-id", {"fine": "id"}, "E_a"),
         ("dgnet", "paired", PAIRED, "G E_a A"),
         ("deformable", "faithful", {}, "G D"),

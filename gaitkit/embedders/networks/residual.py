@@ -1,0 +1,65 @@
+"""The basic block of a ResNet (He et al., CVPR 2016), as the embedders have it."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+__all__ = ["Residual"]
+
+
+class Residual(nn.Module):
+    """Two convolutions, and what goes past them added: itself, or by a convolution of 1x1.
+
+    Parameters
+    ----------
+    channels_in, channels_out : int
+        Before and after.
+    stride : int
+        Of the first convolution.
+    slope : float
+        Of the ReLUs below 0.
+    """
+
+    def __init__(
+        self, channels_in: int, channels_out: int, stride: int = 1, *, slope: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.slope = slope
+        self.conv1 = nn.Conv2d(channels_in, channels_out, 3, stride, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels_out)
+        self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels_out)
+        self.beside: nn.Module = nn.Identity()
+        if stride > 1 or channels_in != channels_out:
+            self.beside = nn.Sequential(
+                # Of every second pixel, and not with a stride: by that, oneDNN (torch 2.13) writes
+                # beyond its memory where channels are few and lie last.
+                _EveryPixel(stride),
+                nn.Conv2d(channels_in, channels_out, 1, bias=False),
+                nn.BatchNorm2d(channels_out),
+            )
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """Maps of shape (n, channels, rows, columns), by the stride smaller."""
+        found = self._bent(self.norm1(self.conv1(maps)))
+        found = self.norm2(self.conv2(found))
+        found += self.beside(maps)
+        return self._bent(found)
+
+    def _bent(self, maps: torch.Tensor) -> torch.Tensor:
+        # In place: what was before is not needed on the way back.
+        if self.slope:
+            return nn.functional.leaky_relu_(maps, self.slope)
+        return nn.functional.relu_(maps)
+
+
+class _EveryPixel(nn.Module):
+    """Every so many pixels, in both directions."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        return maps[..., :: self.stride, :: self.stride]

@@ -1,0 +1,339 @@
+"""What a gallery says about itself: each person left out in turn.
+
+A gallery of a few people has no evaluation behind it, and yet knows two things. How near strangers
+come: take a person out, and search their walks among everybody else (non-mated searches). And how
+near the same person comes: search each walk among all *other* walks, of its own person too (mated
+searches). Both are distances of a search in this very gallery, one person or one walk smaller. From
+them come a threshold, what it costs (FPIR and FNIR of ISO/IEC 19795-1), and what a distance means.
+
+People are counted, not walks: those of one person are alike. A person left out counts by the walk
+that comes nearest to somebody else, so that "1 of 8 strangers would be named" is said of strangers
+who were seen as often as the people of the gallery. Of so few people one can be sure of little, and
+the exact intervals say how little.
+
+Two people who are each other's nearest have one distance. So the smallest non-mated distance comes
+in a pair, and the strictest threshold that a gallery supports names none of those who were left
+out: the interval, not the nought, says what to expect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, floor, log10
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaitkit.errors import OptionError
+from gaitkit.identification.figures.binomial import Share, share_of
+from gaitkit.identification.matching import Vectors, search
+from gaitkit.identification.metrics import Metric
+from gaitkit.labels import Labels
+from gaitkit.protocols.splitting import walk_numbers
+
+__all__ = ["MOST_PAIRS", "Nearer", "OwnDistances", "OwnRates", "own_distances"]
+
+MOST_PAIRS = 100_000_000
+"""Distances that are computed for it, at most: a gallery of 10,000 rows among itself."""
+
+_SEED = 0
+_ROWS_OF_ONE = 64
+_READ_ROWS = 1024
+
+
+class Nearer(NamedTuple):
+    """What a distance means: how many of ten others are smaller, to the nearest whole number.
+
+    Attributes
+    ----------
+    mated : int or None
+        Of ten walks searched among their own person's others; `None` where nobody has two.
+    non_mated : int
+        Of ten people searched where they are not enrolled.
+    """
+
+    mated: int | None
+    non_mated: int
+
+    def __str__(self) -> str:
+        own = "" if self.mated is None else f"{self.mated} of 10 own, "
+        return f"nearer: {own}{self.non_mated} of 10 strangers"
+
+
+class OwnRates(NamedTuple):
+    """What a threshold does in the gallery that it is for.
+
+    Attributes
+    ----------
+    false_positive : Share
+        FPIR: people who are named although they were left out, among all who were.
+    false_negative : Share or None
+        FNIR: walks that do not get their own name, among those whose person has another walk. The
+        interval is as wide as if each person had one. `None` where nobody has two walks.
+    """
+
+    false_positive: Share
+    false_negative: Share | None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class OwnDistances:
+    """Distances of a gallery to itself.
+
+    Attributes
+    ----------
+    non_mated : ndarray of float64, shape (n,)
+        Of each person left out, how near any of their walks comes to somebody else; ascending.
+    mated : ndarray of float64, shape (m,)
+        Of each walk of a person who has another one, how near the nearest other one is.
+    others : ndarray of float64, shape (m,)
+        And how near the nearest row of anybody else is.
+    mated_people : int
+        Whose walks these are.
+    people : int
+        In the gallery; more than n where it was too large to leave everybody out.
+    """
+
+    non_mated: NDArray[np.float64]
+    mated: NDArray[np.float64]
+    others: NDArray[np.float64]
+    mated_people: int
+    people: int
+
+    def __repr__(self) -> str:
+        return (
+            f"<OwnDistances: {len(self.non_mated):,} of {self.people:,} people left out in turn, "
+            f"{len(self.mated):,} walks of {self.mated_people:,} people searched among the others>"
+        )
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether some people only were left out, the gallery being large."""
+        return len(self.non_mated) < self.people
+
+    @property
+    def least_rate(self) -> float:
+        """The smallest false-positive rate that can be asked for, rounded up."""
+        return least_rate(len(self.non_mated))
+
+    def threshold(self, fpir: float) -> float:
+        """The distance at which no more than this share of those left out is named.
+
+        It is the largest distance of those who would be named; where two people are each other's
+        nearest, neither or both of them are.
+
+        Parameters
+        ----------
+        fpir : float
+            False-positive identification rate, above 0 and below 1.
+
+        Raises
+        ------
+        OptionError
+            The rate is outside its range, or less than one in as many people as were left out.
+
+        Examples
+        --------
+        Five people; the first two are each other's nearest:
+
+        >>> told = OwnDistances(np.array([2.0, 2.0, 5.0, 7.0, 9.0]), np.empty(0), np.empty(0), 0, 5)
+        >>> told.threshold(0.6), told.threshold(0.4), told.threshold(0.2) < 2.0
+        (5.0, 2.0, True)
+        """
+        if not 0.0 < fpir < 1.0:
+            raise OptionError(f"A false-positive rate is above 0 and below 1; got {fpir:g}.")
+        count = len(self.non_mated)
+        # The rounding of 0.3 * 10 must not make it 2.
+        allowed = floor(round(fpir * count, 6))
+        if allowed < 1:
+            needed = ceil(round(1.0 / fpir, 6))
+            people = f"{count:,} people" if count != 1 else "1 person"
+            raise OptionError(
+                f"A false-positive rate of {fpir:g} is one in {needed:,}, and {people} can be "
+                f"left out of this gallery in turn: that needs at least {needed:,} people.",
+                hint=f"Ask for `fpir={least_rate(count):g}` or more, enrol more people, or give "
+                "`calibration`: results that evaluate has written of many people.",
+            )
+        ascending = self.non_mated
+        while allowed and allowed < count and ascending[allowed] == ascending[allowed - 1]:
+            allowed -= 1
+        if allowed:
+            return float(ascending[allowed - 1])
+        # A distance is never below 0, nor is a threshold.
+        return max(0.0, float(np.nextafter(ascending[0], -np.inf)))
+
+    def rates(self, threshold: float) -> OwnRates:
+        """What a threshold does to the people of this gallery.
+
+        Parameters
+        ----------
+        threshold : float
+            Who is further away than this from everybody is unknown.
+
+        Examples
+        --------
+        >>> told = OwnDistances(np.array([2.0, 2.0, 5.0, 7.0]), np.array([1.0, 1.0, 3.0]),
+        ...                     np.array([2.0, 2.0, 5.0]), 2, 4)
+        >>> told.rates(2.0).false_positive[:2], told.rates(2.0).false_negative[:2]
+        ((2, 4), (1, 3))
+        """
+        named = int(np.count_nonzero(self.non_mated <= threshold))
+        missed = None
+        if len(self.mated):
+            found = (self.mated <= threshold) & (self.mated < self.others)
+            missed = share_of(
+                int(np.count_nonzero(~found)), len(self.mated), independent=self.mated_people
+            )
+        return OwnRates(share_of(named, len(self.non_mated)), missed)
+
+    def nearer(self, distance: float) -> Nearer:
+        """What a distance means here.
+
+        Examples
+        --------
+        >>> told = OwnDistances(np.array([2.0, 2.0, 5.0, 7.0]), np.array([1.0, 1.0, 3.0]),
+        ...                     np.array([2.0, 2.0, 5.0]), 2, 4)
+        >>> str(told.nearer(2.5))
+        'nearer: 7 of 10 own, 5 of 10 strangers'
+        """
+        mated = _of_ten(self.mated < distance) if len(self.mated) else None
+        return Nearer(mated, _of_ten(self.non_mated < distance))
+
+
+def least_rate(people: int) -> float:
+    """One in so many, rounded up to three digits.
+
+    Examples
+    --------
+    >>> least_rate(8), least_rate(3), least_rate(7000)
+    (0.125, 0.334, 0.000143)
+    """
+    if people < 2:
+        return 0.5
+    digits = 3 + floor(log10(people))
+    return ceil(round(10.0**digits / people, 6)) / 10.0**digits
+
+
+def _of_ten(smaller: NDArray[np.bool_]) -> int:
+    return floor(10.0 * float(np.mean(smaller)) + 0.5)
+
+
+def own_distances(
+    vectors: Vectors,
+    labels: Labels,
+    metric: Metric,
+    *,
+    most_pairs: int = MOST_PAIRS,
+    device: str = "cpu",
+    threads: int | None = None,
+) -> OwnDistances | None:
+    """Leave every person of a gallery out in turn.
+
+    The gallery is read block by block. Where it has too many rows for all to be searched among
+    all, people are drawn by a fixed seed, with at most 64 rows each, and searched among all.
+
+    Parameters
+    ----------
+    vectors : Vectors, shape (n, d)
+        Enrolled vectors.
+    labels : Labels
+        Their key columns. Rows of one subject, condition and take are one walk, seen by several
+        cameras, and not searched among each other.
+    metric : Metric
+        How distance is measured.
+    most_pairs : int
+        How many distances may be computed.
+    device, threads
+        Where to compute; no influence on the result.
+
+    Returns
+    -------
+    OwnDistances or None
+        `None` where there are fewer than two people, or their distances are no numbers.
+
+    Examples
+    --------
+    Two walks of ann at 0 and 1, one of ben at 5:
+
+    >>> from gaitkit.identification import get_metric
+    >>> from gaitkit.labels import SequenceKey
+    >>> keys = [SequenceKey(*key) for key in
+    ...         [("ann", "nm", 1, None), ("ann", "nm", 2, None), ("ben", "nm", 1, None)]]
+    >>> told = own_distances(np.array([[0.0], [1.0], [5.0]]), Labels.from_keys(keys),
+    ...                      get_metric("manhattan"))
+    >>> told.non_mated.tolist(), told.mated.tolist(), told.others.tolist()
+    ([4.0, 4.0], [1.0, 1.0], [5.0, 4.0])
+    """
+    names, people = np.unique(labels.subject.astype(str), return_inverse=True)
+    people = people.astype(np.int64)
+    if len(names) < 2:
+        return None
+    rows = _rows_to_search(people, len(names), most_pairs)
+    searched, whose = _read(vectors, rows), people[rows]
+    strangers = search(
+        vectors,
+        None,
+        searched,
+        None,
+        metric=metric,
+        apart=(people, whose),
+        device=device,
+        threads=threads,
+    ).distance[:, 0]
+    walks = walk_numbers(labels.select(rows))
+    mates = search(
+        searched,
+        whose,
+        searched,
+        whose,
+        metric=metric,
+        apart=(walks, walks),
+        device=device,
+        threads=threads,
+    ).mate_distance[:, 0]
+    if np.isnan(strangers).any():
+        return None
+    left_out, place = np.unique(whose, return_inverse=True)
+    nearest = np.full(len(left_out), np.inf)
+    np.minimum.at(nearest, place, strangers)
+    has_mate = ~np.isnan(mates)
+    return OwnDistances(
+        np.sort(nearest),
+        mates[has_mate],
+        strangers[has_mate],
+        len(set(whose[has_mate].tolist())),
+        len(names),
+    )
+
+
+def _rows_to_search(people: NDArray[np.int64], count: int, most_pairs: int) -> NDArray[np.int64]:
+    """All rows, or those of some people, drawn by a fixed seed; ascending."""
+    total = len(people)
+    if total * total <= most_pairs:
+        return np.arange(total)
+    room = max(2 * _ROWS_OF_ONE, most_pairs // total)
+    order = np.argsort(people, kind="stable")
+    starts = np.searchsorted(people[order], np.arange(count + 1))
+    chosen: list[NDArray[np.int64]] = []
+    for person in np.random.default_rng(_SEED).permutation(count).tolist():
+        own = order[starts[person] : starts[person + 1]]
+        if len(own) > _ROWS_OF_ONE:
+            # Spread over all that there are: other walks, other views.
+            own = own[np.linspace(0, len(own) - 1, _ROWS_OF_ONE).astype(np.int64)]
+        if len(own) > room:
+            break
+        room -= len(own)
+        chosen.append(own)
+    return np.sort(np.concatenate(chosen))
+
+
+def _read(vectors: Vectors, rows: NDArray[np.int64]) -> NDArray[Any]:
+    """Some rows, read in runs of neighbours so that no more than them is held."""
+    ends = np.flatnonzero(np.diff(rows, append=rows[-1] + 2) != 1) + 1
+    parts, start = [], 0
+    for end in ends.tolist():
+        for first in range(start, end, _READ_ROWS):
+            parts.append(vectors[rows[first : min(first + _READ_ROWS, end)]])
+        start = end
+    return np.concatenate(parts)

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+from filmed_walkers import filmed, overlap, walk, wall
+
+from gaitkit._opencv import cv2
+from gaitkit.segmentation.background import Background, between, foreground, learn_background
+
+
+def still(grey=100, shape=(60, 80)):
+    return np.full((*shape, 3), grey, np.uint8)
+
+
+def test_what_is_there_in_fewer_than_half_of_the_pictures_is_no_background():
+    pictures = [still() for _ in range(7)]
+    for number in (0, 1, 2):  # The first pictures show somebody, the others do not.
+        pictures[number][10:50, 20:40] = 220
+    background = learn_background(pictures)
+    assert (background.picture[..., 0] == 100).all()
+    mask = foreground(pictures[0], background)
+    assert overlap(mask, pictures[0][..., 0] == 220) > 0.98
+
+
+@pytest.mark.parametrize("shadow", [1.0, 0.65])
+def test_masks_are_those_of_the_people_in_noise_light_and_shadow(shadow):
+    truth = walk(frames=60)[::2]
+    pictures = filmed([truth], shadow=shadow, noise=4, light=0.15)
+    background = learn_background(pictures)
+    for number in (0, 15, 29):
+        assert overlap(foreground(pictures[number], background), truth[number]) > 0.9
+
+
+def test_slow_light_that_is_not_the_same_everywhere_is_no_person():
+    room = wall(120, 160)
+    falls = np.linspace(0.92, 1.1, 160)[None, :, None]
+    background = learn_background([np.clip(room, 0, 255).astype(np.uint8)] * 3)
+    assert not foreground(np.clip(room * falls, 0, 255).astype(np.uint8), background).any()
+
+
+def test_a_room_alone_has_nobody_in_it():
+    empty = np.zeros((8, 120, 160), np.uint8)
+    pictures = filmed([empty], noise=5, light=0.2)
+    background = learn_background(pictures)
+    assert max(np.count_nonzero(foreground(one, background)) for one in pictures) == 0
+
+
+def test_a_camera_that_moves_is_noticed_and_one_that_stands_is_not():
+    room = np.clip(wall(240, 500), 0, 255).astype(np.uint8)
+    assert learn_background([room[:, x : x + 320] for x in range(0, 180, 12)]).moves
+    assert not learn_background([room[:, :320]] * 9).moves
+    assert not learn_background(filmed([walk(frames=12)])).moves
+
+
+def test_between_two_backgrounds_lies_their_mean():
+    noise = np.ones((8, 8), np.float32)
+    one, other = Background(still(40), noise), Background(still(60), 2 * noise)
+    half = between(one, other, 0.5)
+    assert (half.picture == 50).all()
+    assert (half.noise == 2).all()
+    assert between(one, other, 0.0) is one
+    assert between(one, other, 1.0) is other
+
+
+def test_holes_stay_where_a_hand_would_go_through():
+    background = learn_background([still(shape=(120, 160))] * 3)
+    picture = still(shape=(120, 160))
+    cv2.rectangle(picture, (40, 10), (79, 109), (200, 200, 200), -1)
+    picture[40:60, 50:70] = 100  # Between arm and body.
+    picture[80:82, 60:62] = 100  # Noise.
+    mask = foreground(picture, background)
+    assert mask[50, 60] == 0
+    assert mask[81, 61] == 255
