@@ -65,7 +65,7 @@ def command(gallery: Path, new: tuple[Path, ...], as_json: bool, **how: Any) -> 
 
     if not new and not how["remove"]:
         raise click.UsageError("Give NEW walks, or somebody to --remove.")
-    with console.progress("enroll", "units") as progress:
+    with console.progress("enroll", "sequences") as progress:
         done = enrol(gallery, *new, progress=progress, **how)
     if as_json:
         console.print_json({"gallery": str(gallery), **done})

@@ -57,7 +57,7 @@ def command(source: Path, gallery: Path, as_json: bool, **how: Any) -> None:
     from gaitkit.stages.who import who
 
     wrote = None if how["annotate"] is None else console.writing(how["annotate"])
-    with console.progress("who", "units") as progress:
+    with console.progress("who", "sequences") as progress:
         found, labels = who(source, gallery, progress=progress, **how)
     if wrote is not None:
         wrote(".")

@@ -120,7 +120,7 @@ def make_input(word: str) -> None:
     path = Path(word)
     if word.endswith("/") or word == "GEI_CASIA_B/gei":
         path.mkdir(parents=True, exist_ok=True)
-    elif path.suffix in (".h5", ".csv", ".npz", ".zip", ".mp4"):
+    elif path.suffix in (".h5", ".csv", ".npz", ".zip", ".mp4", ".tflite"):
         path.touch()
 
 

@@ -99,7 +99,7 @@ def describe_layouts(holds: Holds | None = None) -> str:
     """
     found = [(name, get_layout(name)) for name in LAYOUTS]
     shown = [f"{name} ({one.summary})" for name, one in found if holds in (None, one.holds)]
-    return f"Layouts that gaitkit reads: {'; '.join(shown)}."
+    return f"Layouts: {'; '.join(shown)}."
 
 
 def recognise(path: Path | str, *, holds: Holds | None = None) -> str | None:

@@ -136,14 +136,7 @@ def silhouette_frames(path: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         The process that decodes cannot be started, or was killed from outside.
     """
     stem = clean_text(path.stem)
-    child = Child(
-        _START,
-        str(path.resolve()),
-        does="decodes videos",
-        needs="cv2",
-        seconds=SECONDS,
-        environment=_ENVIRONMENT,
-    )
+    child = _decoder(_START, path)
     try:
         for number in range(1, MAX_FRAMES + 2):
             frame = _received(child, str(path))
@@ -157,6 +150,18 @@ def silhouette_frames(path: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         ) from None
     finally:
         child.close()
+
+
+def _decoder(start: str, path: Path) -> Child:
+    """The process that decodes a video, from the code that it starts with."""
+    return Child(
+        start,
+        str(path.resolve()),
+        does="decodes videos",
+        needs="cv2",
+        seconds=SECONDS,
+        environment=_ENVIRONMENT,
+    )
 
 
 def _received(child: Child, name: str) -> NDArray[np.uint8] | None:
@@ -282,14 +287,7 @@ class Film:
             "most": most,
             "rotate": rotate,
         }
-        self._child = Child(
-            _START_PICTURES,
-            str(path.resolve()),
-            does="decodes videos",
-            needs="cv2",
-            seconds=SECONDS,
-            environment=_ENVIRONMENT,
-        )
+        self._child = _decoder(_START_PICTURES, path)
         try:
             self._child.ask(json.dumps(asked).encode() + b"\n")
             told = bytearray(_TOLD.size)

@@ -393,8 +393,8 @@ FEATURES: dict[str, Feature] = {
         _fit_lda,
         learns_people=True,
         summary="PCA, then LDA of the training people",
-        # Of people whom LDA has not seen, directions tell more than lengths: seven points of
-        # rank-1 on real GEIs from 62 to 62 people (nm 59.9 by Euclid's distance, 66.8 by cosine).
+        # Of people whom LDA has not seen, directions tell more than lengths: on CASIA-B's 043-062
+        # rank-1 is 66.9 / 57.8 / 38.6 by Euclid's distance and 73.5 / 61.0 / 43.0 by cosine.
         metric="cosine",
     ),
 }

@@ -426,7 +426,8 @@ def _cut(
     y = _smoothed(boxes[:, 1] + rows, window)
     size = _smoothed(rows, window)
     span = max(2, round(_STILL_S / max(step, 1e-3)))
-    for start, stop in _walking(x, y, size, height, span):
+    still = _still(x, y, size, height, span)
+    for start, stop in _spans(~still):
         for first, last in _one_way(x, start, stop, height):
             part = sightings[first:last]
             if len(part) < min_frames:
@@ -442,7 +443,7 @@ def _cut(
             along = float(x[last - 1] - x[first])
             direction = 0 if abs(along) < _DIRECTION * height else (1 if along > 0 else -1)
             yield Pass(tuple(part), direction, shape)
-    for start, stop in _standing(x, y, size, height, span):
+    for start, stop in _spans(still):
         told = f"hardly moves in {stop - start} frames"
         yield Dropped(float(times[start]), float(times[stop - 1]), "stands", told)
 
@@ -495,26 +496,6 @@ def _still(
 def _spans(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-
-
-def _walking(
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    size: NDArray[np.float64],
-    height: float,
-    span: int,
-) -> list[tuple[int, int]]:
-    return _spans(~_still(x, y, size, height, span))
-
-
-def _standing(
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    size: NDArray[np.float64],
-    height: float,
-    span: int,
-) -> list[tuple[int, int]]:
-    return _spans(_still(x, y, size, height, span))
 
 
 def _one_way(x: NDArray[np.float64], start: int, stop: int, height: float) -> list[tuple[int, int]]:

@@ -70,7 +70,7 @@ class Making(NamedTuple):
     device : str
         Where a model computes.
     progress : callable or None
-        Called with the number of finished units and their total.
+        Called with the number of finished sequences and their total.
     """
 
     workers: int = 1
@@ -294,10 +294,9 @@ def _silhouettes(given: GeiInput, how: HowMade, scratch: Path, making: Making) -
 def _geis(given: GeiInput, how: HowMade, scratch: Path, making: Making) -> Path:
     out = scratch / "gei.h5"
     said, section = how.parameters.get("gei"), how.parameters.get("silhouettes")
-    known = isinstance(said, Mapping) and "source" not in said
-    average = GeiOptions.from_parameters(said) if known and isinstance(said, Mapping) else None
-    if average is None:
-        average = GeiOptions()
+    average = GeiOptions()
+    if isinstance(said, Mapping) and "source" not in said:
+        average = GeiOptions.from_parameters(said)
     aligned = isinstance(given.source, Layout) and given.source.aligned
     if section is None and aligned and average.mirror == "track":
         # Silhouettes that are cut out and centred have no way across a picture.

@@ -13,7 +13,6 @@ from gaitkit.arguments import as_path, names_told, number, whole_number
 from gaitkit.artifacts import Artifact, open_artifact
 from gaitkit.artifacts.embeddings import EmbedderInfo
 from gaitkit.errors import (
-    ArtifactError,
     MixtureError,
     OptionError,
     ProtocolError,
@@ -43,6 +42,7 @@ from gaitkit.identification.quality import QualityTable, translation_quality
 from gaitkit.identification.results import ResultsProvenance, write_results
 from gaitkit.outputs import Output
 from gaitkit.protocols import Protocol, Split
+from gaitkit.stages.finished import refuse_unlike
 
 __all__ = ["COMPARED", "artifact_path", "evaluate"]
 
@@ -176,7 +176,7 @@ def evaluate(
             stack.enter_context(sheet)
         artifacts = [stack.enter_context(open_artifact(item, COMPARED)) for item in paths]
         if claim is not None and claim.taken:
-            _refuse_other_results(claim, artifacts)
+            refuse_unlike(claim, "identification", [item.ref() for item in artifacts])
         artifact, labels = artifacts[0], artifacts[0].labels
         split = apply_protocol(labels, protocol)
         for other in artifacts[1:]:
@@ -261,23 +261,6 @@ def evaluate(
             )
             write_results(claim, results, provenance)
     return results
-
-
-def _refuse_other_results(claim: Output, artifacts: Sequence[Artifact]) -> None:
-    """Refuse a name that is taken, unless it may hold these results; they are compared when made.
-
-    Raises
-    ------
-    OutputExistsError
-        It is no results file of these artefacts.
-    """
-    try:
-        with open_artifact(claim.path, "identification") as found:
-            same = list(found.inputs) == [item.ref() for item in artifacts]
-    except ArtifactError:
-        same = False
-    if not same:
-        raise claim.exists_already()
 
 
 def artifact_path(value: Any, function: str) -> Path:

@@ -17,7 +17,7 @@ from gaitkit.artifacts.schema import canonical_json
 from gaitkit.errors import ArtifactError
 from gaitkit.outputs import Output
 
-__all__ = ["finished_artifact"]
+__all__ = ["finished_artifact", "refuse_unlike"]
 
 _log = logging.getLogger(__name__)
 
@@ -76,3 +76,29 @@ def finished_artifact(
         output.unchanged = True
         _log.info("%s is done already: made from the same input by the same options", output.path)
         yield artifact
+
+
+def refuse_unlike(output: Output, kind: str, inputs: Sequence[InputRef]) -> None:
+    """Refuse a name that is taken, unless what is there may be what is made; then it is compared.
+
+    Parameters
+    ----------
+    output : Output
+        Claimed; there is a file that may not be replaced.
+    kind : str
+        What would be written.
+    inputs : sequence of InputRef
+        What it is made from.
+
+    Raises
+    ------
+    OutputExistsError
+        It is of another kind, or made from something else.
+    """
+    try:
+        with open_artifact(output.path, kind) as found:
+            same = list(found.inputs) == list(inputs)
+    except ArtifactError:
+        same = False
+    if not same:
+        raise output.exists_already()

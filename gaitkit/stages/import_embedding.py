@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from gaitkit.arguments import as_path, check_name
-from gaitkit.artifacts import ArtifactWriter, Provenance, open_artifact
+from gaitkit.artifacts import ArtifactWriter, Provenance
 from gaitkit.artifacts.embeddings import ELSEWHERE, VECTORS, EmbedderInfo
 from gaitkit.datasets.naming import clean_text
 from gaitkit.datasets.vectors import AXES, read_vectors
-from gaitkit.errors import ArtifactError
 from gaitkit.identification.metrics import get_metric
 from gaitkit.outputs import Output
+from gaitkit.stages.finished import refuse_unlike
 
 __all__ = ["import_embedding"]
 
@@ -80,7 +80,7 @@ def import_embedding(
     check_name(called, "the name of a data set")
     with Output(output, overwrite=overwrite, inputs=[path]) as claim:
         if claim.taken:
-            _refuse_another_kind(claim)
+            refuse_unlike(claim, "embedding", [])  # Of vectors from elsewhere.
         given = read_vectors(path, array=array, axes=axes)
         count, parts, values = given.vectors.shape
         chosen = chosen or ("parts" if given.axes else "euclidean")
@@ -113,20 +113,3 @@ def import_embedding(
         "trained_on": "unknown",
         "content_sha256": writer.content_sha256,
     }
-
-
-def _refuse_another_kind(claim: Output) -> None:
-    """Refuse a name that is taken, unless it may hold these vectors; they are compared when made.
-
-    Raises
-    ------
-    OutputExistsError
-        It is no embedding of vectors from elsewhere.
-    """
-    try:
-        with open_artifact(claim.path, "embedding") as found:
-            same = not found.inputs
-    except ArtifactError:
-        same = False
-    if not same:
-        raise claim.exists_already()

@@ -85,7 +85,7 @@ def who(
     device : str
         Where the model computes.
     progress : callable, optional
-        Called with the number of finished units and their total.
+        Called with the number of finished sequences and their total.
 
     Returns
     -------

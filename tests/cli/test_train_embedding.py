@@ -318,7 +318,7 @@ def test_spoilt_weights_give_no_embedding(
     spoilt = tmp_path / "spoilt.h5"
     spoilt.write_bytes(model.read_bytes())
     with h5py.File(spoilt, "r+") as file:
-        weights = file["best/weights/E_average/matrices.weight"]
+        weights = file["best/weights/E_average/matrices.shared.weight"]
         weights[0, 0, 0] = np.nan
     seal(spoilt)
     ran = gaitkit("embed", geis, "--model", spoilt, "-o", tmp_path / "e.h5")
@@ -384,7 +384,7 @@ def test_models_lists_embedders_beside_translators(gaitkit: Callable) -> None:
     assert "translators, for gaitkit train-gan --model NAME" in ran.stdout
     assert "embedders, for gaitkit train-embedding --model NAME" in ran.stdout
     ran = gaitkit("models", "gei-parts")
-    for word in ("reads GEIs", "margin", "part_count", "trained with balanced"):
+    for word in ("reads GEIs", "margin", "part_count", "trained with iterations"):
         assert word in ran.stdout
     assert "translators" not in ran.stdout
     told = json.loads(gaitkit("models", "gei-parts", "--json").stdout)

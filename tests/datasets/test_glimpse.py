@@ -102,7 +102,7 @@ def test_a_flat_folder_of_frames(make_tree):
     error = refusal(root)
     assert error.message.endswith(f"; its first image is {root}/a.png")
     assert "path,subject,condition,take,view" in error.hint
-    assert "Layouts that gaitkit reads: manifest (" in error.hint
+    assert "Layouts: manifest (" in error.hint
 
 
 def test_views_that_are_no_numbers(make_tree):

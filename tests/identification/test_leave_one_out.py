@@ -72,8 +72,11 @@ def test_the_rates_equal_naive_ones():
         rest = np.delete(np.arange(len(labels)), row)
         hits.append(people[rest[np.argmin(distance[rest])]] == people[row])
         mates = rest[people[rest] == people[row]]
+        # Of equal distances the row that was enrolled first comes first.
+        order = rest[np.argsort(distance[rest], kind="stable")]
         shares = [
-            (people[rest[distance[rest] <= distance[mate]]] == people[row]).mean() for mate in mates
+            (people[order[: order.tolist().index(mate) + 1]] == people[row]).mean()
+            for mate in mates
         ]
         precision.append(np.mean(shares))
     assert result.protocol.name == "leave-one-out"

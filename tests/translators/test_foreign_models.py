@@ -93,9 +93,9 @@ def test_a_few_mutants_with_a_right_digest_are_loaded_or_refused(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(5))
+@pytest.mark.parametrize("part", range(3))
 @pytest.mark.parametrize("family", FAMILIES)
-def test_five_hundred_mutants_are_loaded_or_refused(
+def test_hundreds_of_mutants_are_loaded_or_refused(
     model: Path, tmp_path: Path, family: str, part: int
 ) -> None:
     count = {"bytes": 45, "arrays": 34, "parameters": 21}[family]

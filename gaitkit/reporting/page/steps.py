@@ -500,11 +500,10 @@ def _asked_metrics(pairs: Sequence[tuple[str, str]], sources: Sequence[_Source])
 
     def usual(features: str) -> str:
         # Fused artefacts have a feature in common, or each its own.
-        names = [features] if "+" not in features else _own_features(sources)
-        several = names * len(sources) if len(names) == 1 else names
+        names = _own_features(sources) if "+" in features else [features] * len(sources)
         metrics = [
             usual_metric(FEATURES.get(name, Feature(column=name)), source.embedder)
-            for name, source in zip(several, sources, strict=True)
+            for name, source in zip(names, sources, strict=True)
         ]
         return "+".join(dict.fromkeys(metrics))
 
