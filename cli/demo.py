@@ -8,12 +8,15 @@ import click
 
 from gaitkit.cli import console, options
 from gaitkit.cli.pipeline import run_and_print, say_report
+from gaitkit.training.recipes import Recipe
 from gaitkit.translators.recipes import get_recipe
 
 # Of the eleven views of CASIA-B the frontal one, the side, what lies between, and the back.
 _VIEWS = (0.0, 36.0, 72.0, 90.0, 126.0, 180.0)
 _FRAMES = 24  # a second: about one cycle
 _WIDTH = 16
+# A quarter of the embedder's published size, in what is computed and in what is stored.
+_EMBEDDER = {"width": 16, "values": 64}
 _RECIPE = get_recipe("best")
 
 
@@ -28,13 +31,13 @@ _RECIPE = get_recipe("best")
 @click.option(
     "--subjects",
     type=click.IntRange(8, 124),
-    default=32,
+    default=28,
     help="How many people; half of them train, the others are tested.",
 )
 @click.option(
     "--iterations",
     type=click.IntRange(min=1),
-    default=500,
+    default=350,
     help="Training steps of the small translator; the embedder takes half as many.",
 )
 @options.seed
@@ -50,6 +53,7 @@ def command(
     images; report.html explains what came of it. Given again, the command does only what is
     missing.
     """
+    from gaitkit.embedders.recipes import DEFAULT_EMBEDDER
     from gaitkit.stages.run import PipelineOptions
     from gaitkit.stages.workshop import Workshop
     from gaitkit.walkers import WalkerOptions, write_tree
@@ -65,7 +69,13 @@ def command(
         config=dict(_RECIPE.config) | {"width": _WIDTH},
         training=dict(_RECIPE.training)
         | {"iterations": iterations, "batch_size": 32, "seed": seed},
-        embedding={"iterations": max(iterations // 2, 1), "seed": seed},
+        embedder=Recipe(
+            "demo",
+            "a small one",
+            DEFAULT_EMBEDDER,
+            _EMBEDDER,
+            {"iterations": max(iterations // 2, 1), "batch_size": 48, "seed": seed},
+        ),
         device="cpu",
         # Not auto: figures are to be the same on processors with bfloat16 and without.
         precision="fp32",
@@ -74,14 +84,7 @@ def command(
         threads=1,
         workers=workers,
     )
-    run_and_print(
-        tree,
-        workshop,
-        chosen,
-        title="demo",
-        checkpoint_every=100,
-        as_json=as_json,
-    )
+    run_and_print(tree, workshop, chosen, title="demo", checkpoint_every=100, as_json=as_json)
     if as_json:
         return
     console.print_line()

@@ -42,8 +42,9 @@ class PipelineOptions:
         Fields of the system's config and of `TranslatorOptions`; they go before the recipe's.
     refit : bool
         Train again on all training people for the number of iterations that validation chose.
-    embedding : mapping or None
-        Fields of `EmbedderOptions` for an embedder of GEIs beside the translator; `None`: none.
+    embedder : Recipe, str or None
+        The recipe of an embedder of GEIs that stands beside the translator, or a name of
+        `gaitkit.embedders.recipes`; `None` trains none.
     device, precision : str
         Where and how precisely to train.
     threads : int or None
@@ -63,7 +64,7 @@ class PipelineOptions:
     config: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     refit: bool = False
-    embedding: Mapping[str, Any] | None = None
+    embedder: Recipe | str | None = None
     device: str = "auto"
     precision: str = "auto"
     threads: int | None = None
@@ -192,7 +193,7 @@ def _run(
     }
     names = {"results-raw.h5": "raw", "results.h5": "translated"}
     labels_of = {"results-raw.h5": "raw images", "results.h5": f"translated by {recipe.system}"}
-    if options.embedding is not None:
+    if options.embedder is not None:
         embedded = _embedded(gei, workshop, options, protocol, plan, callbacks, progress, begin)
         results["results-embedded.h5"] = (embedded, None)
         names["results-embedded.h5"] = "embedded"
@@ -239,22 +240,22 @@ def _embedded(
     begin: Callable[[str, str], None],
 ) -> Path:
     """What an embedder of the measured GEIs makes of them."""
-    from gaitkit.embedders.recipes import DEFAULT_EMBEDDER
+    from gaitkit.embedders.recipes import choose_embedder
     from gaitkit.stages.embed import embed
     from gaitkit.stages.train import carry_out
     from gaitkit.stages.train_embedding import plan_embedding
 
+    recipe = choose_embedder(None, options.embedder, "gei")
     begin("train-embedding", "iterations")
     model = workshop.step(
-        f"{DEFAULT_EMBEDDER}.h5",
-        {**plan, "training": options.embedding, "precision": options.precision},
+        f"{recipe.system}.h5",
+        {**plan, "recipe": recipe.as_parameters(), "precision": options.precision},
         lambda path, replace: carry_out(
             plan_embedding(
                 gei,
                 path,
                 protocol=protocol,
-                system=DEFAULT_EMBEDDER,
-                training=options.embedding,
+                recipe=recipe,
                 precision=options.precision,
                 threads=options.threads,
                 device=options.device,
@@ -262,7 +263,7 @@ def _embedded(
             ),
             callbacks,
         ),
-        say=f"Training {DEFAULT_EMBEDDER}",
+        say=f"Training {recipe.system}",
     )
     begin("embed", "GEIs")
     return workshop.step(

@@ -1,14 +1,8 @@
 """What people wear and carry: everyday clothes and hair, coats, bags.
 
-Clothes, coat and bag belong to the person and are the same in all takes, up to their drape and to
-where the bag hangs. A coat (condition ``cl``) hides arms and thighs; a bag (``bg``) covers part of
-the body. Both also change the way of walking a little: a hand holds a strap or rests in a pocket,
-the trunk leans. Cloth and bags hang, and swing after the limbs that drive them.
-
-Sizes are those of garments in shops: a jacket's padding of one to several centimetres, a bag for
-A4 paper. How much they differ between people was fitted to CASIA-B: the root mean square by which
-a GEI changes with a bag or coat, split into what all people have in common and what is each
-person's own (``benchmarks/walkers/calibration.py``).
+Everyday clothes belong to the person and stay the same over all takes, up to their drape. A coat
+(condition ``cl``) hides arms and thighs; a bag (``bg``) covers part of the body. Both also change
+the way of walking a little: a hand holds a strap or rests in a pocket, the trunk leans.
 """
 
 from __future__ import annotations
@@ -17,40 +11,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gaitkit.walkers.noise import Cloth
-
 __all__ = [
     "BAG_KINDS",
-    "POCKETS_WITHOUT",
     "Bag",
     "Coat",
     "Outfit",
-    "carry",
     "carrying_style",
     "coat_style",
     "drape",
     "mean_outfit",
-    "pocket_style",
-    "pockets_now",
     "random_bag",
-    "random_cloths",
     "random_coat",
     "random_outfit",
-    "wear",
 ]
 
 BAG_KINDS = ("backpack", "shoulder bag", "cross-body bag", "handbag", "briefcase")
-
-# Fitted (see above): how thick coats are, from a windbreaker to a down jacket, over the clothes.
-_COAT_THIN_M = 0.018
-_COAT_THICK_M = 0.105
-_PADDING = (1.7, 2.9)  # of a beta distribution between the two
-_POCKETS_IN_COAT = 0.25  # share of people who walk with their hands in the pockets
-POCKETS_WITHOUT = 0.04
-"""Share of people who do so in trousers."""
-_HANDS_CHANGE = 0.03  # share of takes in which they do otherwise
-_BAG_SIZES = 0.14  # relative standard deviation of a bag's length, thickness and height
-_BAG_CHANGES_SIDE = 0.06
 
 
 @dataclass(frozen=True)
@@ -105,8 +80,6 @@ class Coat:
         Radius of a hood lying on the back; 0 for none.
     pockets : bool
         Hands in the pockets.
-    stiffness : float
-        0 hangs and swings with the thighs, 1 stands like a bell.
     """
 
     trunk: float
@@ -116,7 +89,6 @@ class Coat:
     collar: float
     hood: float
     pockets: bool
-    stiffness: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -137,8 +109,6 @@ class Bag:
         How far in front of the side seam it hangs, metres.
     strap_held : bool
         The hand of that side holds the strap.
-    swing : float
-        The share of the arm's or thigh's swing that it takes part in; none for a backpack.
     """
 
     kind: str
@@ -149,7 +119,6 @@ class Bag:
     at: float
     forward: float
     strap_held: bool
-    swing: float = 0.0
 
 
 def random_outfit(rng: np.random.Generator, *, female: bool) -> Outfit:
@@ -185,28 +154,6 @@ def mean_outfit() -> Outfit:
     return Outfit(0.012, 0.007, 0.05, 0.008, 0.013, 0.03, 0.0, 0.012, 0.0, 0.0)
 
 
-def random_cloths(rng: np.random.Generator) -> dict[str, Cloth]:
-    """How light a person's skin, hair and clothes are, and how they fold.
-
-    Trousers, coats and hair are dark more often than tops and bags.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        The person's generator.
-    """
-    greys = {
-        "skin": float(np.clip(0.54 + 0.06 * rng.standard_normal(), 0.3, 0.8)),
-        "hair": 0.02 + 0.3 * float(rng.beta(1.5, 4)),
-        "top": 0.05 + 0.9 * float(rng.beta(1.2, 2.2)),
-        "trousers": 0.05 + 0.6 * float(rng.beta(1.3, 3)),
-        "shoes": 0.05 + 0.9 * float(rng.beta(1.2, 3)),
-        "coat": 0.05 + 0.8 * float(rng.beta(1.3, 2.6)),
-        "bag": 0.05 + 0.8 * float(rng.random()),
-    }
-    return {name: Cloth(grey, int(rng.integers(0, 1 << 20))) for name, grey in greys.items()}
-
-
 def drape(outfit: Outfit, rng: np.random.Generator, spread: float = 0.0025) -> Outfit:
     """The same clothes on another day: they fall a little differently.
 
@@ -232,103 +179,47 @@ def drape(outfit: Outfit, rng: np.random.Generator, spread: float = 0.0025) -> O
 
 
 def random_coat(rng: np.random.Generator) -> Coat:
-    """A person's coat: jackets, three-quarter coats and long coats, thin or padded."""
+    """A coat: jackets, three-quarter coats and long coats, thin or padded."""
     kind = rng.random()
-    if kind < 0.55:
-        hem = rng.uniform(0.10, 0.24)
-    elif kind < 0.85:
+    if kind < 0.32:
+        hem = rng.uniform(0.10, 0.22)
+    elif kind < 0.70:
         hem = rng.uniform(0.24, 0.42)
     else:
-        hem = rng.uniform(0.45, 0.62)
-    # Cut and padding of trunk, sleeves and skirt have little to do with each other.
-    trunk, sleeve, flare = rng.beta(*_PADDING, size=3)
+        hem = rng.uniform(0.45, 0.68)
+    padded = rng.beta(2, 3)
     return Coat(
-        trunk=_COAT_THIN_M + _COAT_THICK_M * float(trunk),
-        sleeve=0.6 * (_COAT_THIN_M + _COAT_THICK_M * float(0.4 * trunk + 0.6 * sleeve)),
+        trunk=0.012 + 0.050 * padded,
+        sleeve=0.008 + 0.032 * padded,
         hem=float(hem),
-        flare=0.010 + 0.130 * float(flare),
-        collar=float(rng.uniform(0.012, 0.050)) if rng.random() < 0.7 else 0.0,
-        hood=float(rng.uniform(0.06, 0.10)) if rng.random() < 0.3 else 0.0,
-        pockets=bool(rng.random() < _POCKETS_IN_COAT),
-        stiffness=float(rng.beta(2, 2)),
+        flare=0.018 + 0.042 * float(rng.random()),
+        collar=float(rng.uniform(0.012, 0.035)) if rng.random() < 0.6 else 0.0,
+        hood=float(rng.uniform(0.06, 0.09)) if rng.random() < 0.25 else 0.0,
+        pockets=bool(rng.random() < 0.2),
     )
-
-
-def wear(coat: Coat, rng: np.random.Generator) -> Coat:
-    """The same coat in one take: it falls a little differently, and hands change their mind.
-
-    Parameters
-    ----------
-    coat : Coat
-        The person's.
-    rng : numpy.random.Generator
-        The take's generator.
-    """
-    shifts = np.clip(rng.standard_normal(3), -2, 2)
-    return replace(
-        coat,
-        trunk=max(coat.trunk + 0.003 * float(shifts[0]), 0.004),
-        sleeve=max(coat.sleeve + 0.002 * float(shifts[1]), 0.003),
-        flare=max(coat.flare + 0.004 * float(shifts[2]), 0.0),
-        pockets=pockets_now(coat.pockets, rng),
-    )
-
-
-def pockets_now(habit: bool, rng: np.random.Generator) -> bool:
-    """Whether the hands are in the pockets in this take: mostly as ever.
-
-    Parameters
-    ----------
-    habit : bool
-        The person's.
-    rng : numpy.random.Generator
-        The take's generator.
-    """
-    return habit != bool(rng.random() < _HANDS_CHANGE)
 
 
 def random_bag(rng: np.random.Generator) -> Bag:
-    """A person's bag: on the back, over a shoulder, across the body, or in a hand."""
-    kind = str(rng.choice(BAG_KINDS, p=(0.12, 0.38, 0.20, 0.20, 0.10)))
-    side = "right" if rng.random() < 0.8 else "left"
+    """A bag: on the back, over a shoulder, across the body, or in a hand."""
+    kind = str(rng.choice(BAG_KINDS, p=(0.30, 0.25, 0.18, 0.17, 0.10)))
+    side = "right" if rng.random() < 0.65 else "left"
     length, thickness, height = {
-        "backpack": (0.30, 0.13, 0.40),
-        "shoulder bag": (0.32, 0.11, 0.25),
-        "cross-body bag": (0.30, 0.10, 0.25),
-        "handbag": (0.30, 0.105, 0.25),
-        "briefcase": (0.38, 0.095, 0.29),
+        "backpack": (0.28, 0.12, 0.38),
+        "shoulder bag": (0.28, 0.09, 0.22),
+        "cross-body bag": (0.26, 0.08, 0.22),
+        "handbag": (0.28, 0.10, 0.22),
+        "briefcase": (0.36, 0.08, 0.27),
     }[kind]
-    size = np.clip(1 + _BAG_SIZES * rng.standard_normal(3), 0.6, 1.45)
+    size = np.clip(1 + 0.14 * rng.standard_normal(3), 0.7, 1.3)
     return Bag(
         kind=kind,
         side=side,
         length=length * float(size[0]),
         thickness=thickness * float(size[1]),
         height=height * float(size[2]),
-        at=float(rng.uniform(0.62, 0.75) if kind == "backpack" else rng.uniform(-0.10, 0.30)),
-        forward=float(rng.uniform(-0.07, 0.11)),
+        at=float(rng.uniform(0.62, 0.75) if kind == "backpack" else rng.uniform(-0.05, 0.35)),
+        forward=float(rng.uniform(-0.09, 0.06)),
         strap_held=bool(rng.random() < 0.35) and kind in ("shoulder bag", "backpack"),
-        swing=0.0 if kind == "backpack" else float(rng.uniform(0.1, 0.5)),
-    )
-
-
-def carry(bag: Bag, rng: np.random.Generator) -> Bag:
-    """The same bag in one take: it hangs a little elsewhere, now and then on the other side.
-
-    Parameters
-    ----------
-    bag : Bag
-        The person's.
-    rng : numpy.random.Generator
-        The take's generator.
-    """
-    shifts = np.clip(rng.standard_normal(2), -2, 2)
-    other = "left" if bag.side == "right" else "right"
-    return replace(
-        bag,
-        at=bag.at + 0.04 * float(shifts[0]),
-        forward=bag.forward + 0.02 * float(shifts[1]),
-        side=other if rng.random() < _BAG_CHANGES_SIDE else bag.side,
     )
 
 
@@ -376,18 +267,11 @@ def coat_style(style: dict[str, float], coat: Coat) -> dict[str, float]:
     changed = dict(style)
     stiffness = min(coat.trunk / 0.06, 1.0)
     changed["shoulder_gain"] *= 1 - 0.25 * stiffness
-    # Thick sleeves hold the arms off the trunk, and padding lifts the shoulders.
-    changed["arm_abduction"] += 120.0 * coat.sleeve
-    changed["shoulder_raise_m"] += 0.3 * coat.sleeve
+    changed["arm_abduction"] += 3.0 * stiffness
     changed["hip_gain"] *= 1 - 0.05 * float(coat.hem > 0.4)
-    return pocket_style(changed) if coat.pockets else changed
-
-
-def pocket_style(style: dict[str, float]) -> dict[str, float]:
-    """How the walk changes with the hands in the pockets. See `carrying_style`."""
-    changed = dict(style)
-    changed["shoulder_gain"] *= 0.3
-    changed["elbow_offset"] += 22.0
-    changed["elbow_gain"] *= 0.3
-    changed["arm_abduction"] += 4.0
+    if coat.pockets:
+        changed["shoulder_gain"] *= 0.3
+        changed["elbow_offset"] += 22.0
+        changed["elbow_gain"] *= 0.3
+        changed["arm_abduction"] += 4.0
     return changed

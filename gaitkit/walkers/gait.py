@@ -4,9 +4,7 @@
 spread over one person's takes. Means and spreads over people are of the size reported for healthy
 adults: cadence, step width and foot angle by Murray, Drought and Kory (1964) and Winter (1991);
 joint ranges by Perry and Burnfield (2010); arm swing and its asymmetry by Meyns, Bruijn and
-Duysens (2013). Spreads over takes are about a quarter of those over people. Left and right differ
-by two thirds of what these report: with more, front and back of one person are not as alike as in
-CASIA-B.
+Duysens (2013). Spreads over takes are about a quarter of those over people.
 
 Joints follow mean angles over one gait cycle, as Fourier series. The cycle runs from one heel
 contact to the next of the same foot (phase 0 to 1). The knots follow, rounded to about a degree,
@@ -58,25 +56,25 @@ STYLE: Mapping[str, Spread] = {
     "ankle_gain": Spread(1.0, 0.18, 0.05, 0.4, 1.6),
     "ankle_offset": Spread(0.0, 3.0, 0.8, -7, 7),
     "ankle_shift": Spread(0.0, 0.010, 0.003),
-    "leg_asymmetry": Spread(0.0, 0.022, 0.007),
-    "knee_asymmetry": Spread(0.0, 0.021, 0.007),
+    "leg_asymmetry": Spread(0.0, 0.032, 0.010),
+    "knee_asymmetry": Spread(0.0, 0.03, 0.010),
     "toe_out": Spread(7.0, 5.0, 1.2, -8, 22),
-    "toe_out_asymmetry": Spread(0.0, 2.3, 0.6),
+    "toe_out_asymmetry": Spread(0.0, 3.2, 0.8),
     "step_width_m": Spread(0.105, 0.030, 0.008, 0.02, 0.22),
     "shoulder_gain": Spread(1.0, 0.38, 0.10, 0.1, 2.2),
     "shoulder_offset": Spread(2.0, 5.0, 1.3, -14, 16),
     "shoulder_shift": Spread(0.0, 0.02, 0.006),
-    "shoulder_asymmetry": Spread(0.0, 0.14, 0.05, -0.5, 0.5),
-    "shoulder_offset_asymmetry": Spread(0.0, 1.8, 0.6),
+    "shoulder_asymmetry": Spread(0.0, 0.20, 0.06, -0.5, 0.5),
+    "shoulder_offset_asymmetry": Spread(0.0, 2.5, 0.8),
     "elbow_gain": Spread(1.0, 0.45, 0.12, 0.0, 2.5),
     "elbow_offset": Spread(-2.0, 8.0, 2.0, -16, 22),
-    "elbow_asymmetry": Spread(0.0, 2.8, 0.9),
+    "elbow_asymmetry": Spread(0.0, 4.0, 1.2),
     "arm_abduction": Spread(9.0, 3.2, 0.9, 3, 20),
-    "arm_abduction_asymmetry": Spread(0.0, 1.4, 0.4),
+    "arm_abduction_asymmetry": Spread(0.0, 2.2, 0.5),
     "arm_inward": Spread(12.0, 14.0, 3.0, -20, 45),
     "wrist": Spread(8.0, 8.0, 2.0, -10, 30),
     "trunk_lean": Spread(3.0, 2.6, 0.8, -4, 11),
-    "trunk_side_lean": Spread(0.0, 0.8, 0.3),
+    "trunk_side_lean": Spread(0.0, 1.2, 0.4),
     "trunk_nod": Spread(1.2, 0.5, 0.15, 0, 3),
     "trunk_roll": Spread(1.5, 0.8, 0.3, 0, 4),
     "upper_back_bend": Spread(7.0, 5.0, 1.0, -3, 22),

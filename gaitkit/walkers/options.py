@@ -21,11 +21,8 @@ __all__ = [
     "sequence_keys",
 ]
 
-MODEL_VERSION = 2
-"""Raised whenever the same options would give other frames.
-
-1 had one wardrobe of coats for all people, and cloth that never looked like the wall.
-"""
+MODEL_VERSION = 1
+"""Raised whenever the same options would give other frames."""
 
 CONDITIONS = ("bg", "cl", "nm")
 CASIA_B_TAKES: Mapping[str, int] = MappingProxyType({"nm": 6, "bg": 2, "cl": 2})
@@ -113,12 +110,12 @@ class WalkerOptions:
     def dataset_name(self) -> str:
         """The data set's name; another model, seed or kind of body is another set of people.
 
-        ``synthetic-2-0`` is the second model with seed 0. Walkers of the first are called
-        ``synthetic-0``, and so are people in artefacts and models made of them: nothing of one
-        model is taken for the other's.
+        Walkers of the first model are called ``synthetic-0``, those of a second ``synthetic-2-0``,
+        and so are people in artefacts and models made of them: nothing of one model is taken for
+        the other's.
         """
-        name = f"synthetic-{MODEL_VERSION}-{self.seed}"
-        return name + ("-equal-bodies" if self.equal_bodies else "")
+        model = f"{MODEL_VERSION}-" if MODEL_VERSION > 1 else ""
+        return f"synthetic-{model}{self.seed}" + ("-equal-bodies" if self.equal_bodies else "")
 
     def as_parameters(self) -> dict[str, Any]:
         """The options as plain values for JSON."""

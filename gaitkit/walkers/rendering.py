@@ -26,7 +26,7 @@ from gaitkit.labels import format_view
 from gaitkit.printable import quoted
 from gaitkit.walkers.draws import generator
 from gaitkit.walkers.figure import Figure
-from gaitkit.walkers.noise import hide, roughen
+from gaitkit.walkers.noise import roughen
 from gaitkit.walkers.options import CONDITIONS, WalkerOptions, subject_name
 from gaitkit.walkers.walks import figure_of, plan_walk
 
@@ -45,11 +45,6 @@ DISTANCE_M = 6.6
 """From the camera to the middle of the walk."""
 
 CAMERA_HEIGHT_M = 1.35
-_RING_OFF_DEGREES = 4.0
-"""How far the camera at 90 degrees really stands behind the side, as if the walks were half a metre
-past the middle of the ring; cameras elsewhere by the sine of their angle less. In CASIA-B the mean
-GEIs at v and at 180 - v differ half as much again as they would in a ring without such an error."""
-
 _PITCH_DEGREES = 4.2  # downwards: the walker stands in the middle of the image
 _FOCAL_PER_HEIGHT = 2.0  # focal length in units of the image height
 _NEAR_M = 0.6
@@ -139,7 +134,6 @@ def render_figure(
     polygons = outlines(projection, figure.hulls)
     frames = fill(polygons, projection.visible, **size)
     if options.noise > 0:
-        hide(frames, polygons, figure.garments, figure.cloths, view, options.noise)
         roughen(frames, projection.centres, polygons, figure.feet, options.noise, rng)
     return frames
 
@@ -188,8 +182,7 @@ def project(
     Projection
         In pixels.
     """
-    off = _RING_OFF_DEGREES * np.sin(np.radians(view_degrees))
-    angle, pitch = np.radians(view_degrees + off), np.radians(_PITCH_DEGREES)
+    angle, pitch = np.radians(view_degrees), np.radians(_PITCH_DEGREES)
     away = np.array([np.cos(angle), -np.sin(angle), 0.0])
     ahead = -np.cos(pitch) * away - np.array([0.0, 0.0, np.sin(pitch)])
     right = np.cross(-away, [0.0, 0.0, 1.0])

@@ -104,7 +104,7 @@ def write_tree(
         with claimed_folder(folder):
             _claim(folder, options, overwrite=overwrite, archives=archives)
             for left in folder.iterdir():
-                if _is_unfinished_marker(left.name):
+                if _is_unfinished(left.name, options):
                     left.unlink(missing_ok=True)
             if archives:
                 return _write_people(folder, options, workers, progress)
@@ -328,6 +328,14 @@ def _read_marker(folder: Path) -> dict[str, Any] | None:
 def _is_unfinished_marker(name: str) -> bool:
     """Whether a file is what a killed run left of its marker, now or in a former version."""
     return name == f".{MARKER}.partial" or (name.endswith(".partial") and is_beside(name, MARKER))
+
+
+def _is_unfinished(name: str, options: WalkerOptions) -> bool:
+    """Whether this is what a killed run left of a marker or of a person's archive."""
+    archives = (f"{subject_name(index)}.zip" for index in range(options.subjects))
+    return _is_unfinished_marker(name) or (
+        name.endswith(".partial") and any(is_beside(name, archive) for archive in archives)
+    )
 
 
 def _write_marker(

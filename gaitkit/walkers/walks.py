@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from gaitkit.walkers.body import Body, mean_body, random_body
 from gaitkit.walkers.clothing import (
-    POCKETS_WITHOUT,
     Bag,
     Coat,
     Outfit,
-    carry,
     carrying_style,
     coat_style,
     drape,
     mean_outfit,
-    pocket_style,
-    pockets_now,
     random_bag,
-    random_cloths,
     random_coat,
     random_outfit,
-    wear,
 )
 from gaitkit.walkers.draws import Spread, draw, generator
 from gaitkit.walkers.figure import Figure, dress
 from gaitkit.walkers.gait import STYLE
-from gaitkit.walkers.noise import Cloth
 from gaitkit.walkers.options import WalkerOptions, subject_name
 from gaitkit.walkers.skeleton import pose, stride_length, turn
 
@@ -37,9 +30,8 @@ __all__ = ["FRAMES_PER_SECOND", "Walk", "figure_of", "plan_walk"]
 FRAMES_PER_SECOND = 25.0
 """CASIA-B's frame rate."""
 
-_LAG_S = 0.06
-"""How late loose cloth and bags follow the limbs, seconds: an eighth of the period of a pendulum
-of 6 cm, about what a hem or a bag on a short strap is against the limb that drives it."""
+_SAME_BAG = 0.6
+_SAME_COAT = 0.85
 
 _PATH = {
     "heading": Spread(0.0, 0.0, 1.5, -4, 4),
@@ -60,8 +52,6 @@ class Walk:
         Clothes, as they fall in this take.
     coat, bag : Coat or None, Bag or None
         What the condition adds.
-    cloths : dict of str to Cloth
-        How light or dark it all is.
     style : dict of str to float
         Values of `gaitkit.walkers.gait.STYLE`.
     start_phase : float
@@ -74,7 +64,6 @@ class Walk:
     outfit: Outfit
     coat: Coat | None
     bag: Bag | None
-    cloths: dict[str, Cloth]
     style: dict[str, float]
     start_phase: float
     heading_degrees: float
@@ -109,30 +98,25 @@ def plan_walk(options: WalkerOptions, subject_index: int, condition: str, take: 
     name, seed = subject_name(subject_index), options.seed
     now = generator(seed, "walk", name, condition, str(take))
     if options.equal_bodies:
-        body, outfit, cloths = mean_body(), mean_outfit(), {}
+        body, outfit = mean_body(), mean_outfit()
     else:
         body = random_body(generator(seed, "body", name))
         outfit = random_outfit(generator(seed, "outfit", name), female=body.female > 0.5)
         outfit = drape(outfit, now)
-        cloths = random_cloths(generator(seed, "cloths", name))
     style = draw(STYLE, generator(seed, "gait", name), now)
     coat, bag = None, None
     if condition == "cl":
-        coat = wear(random_coat(generator(seed, "coat", name)), now)
+        coat = random_coat(_occasion(seed, "coat", name, take, _SAME_COAT))
         style = coat_style(style, coat)
     elif condition == "bg":
-        bag = carry(random_bag(generator(seed, "bag", name)), now)
+        bag = random_bag(_occasion(seed, "bag", name, take, _SAME_BAG))
         style = carrying_style(style, bag)
-    elif not options.equal_bodies:
-        habit = bool(generator(seed, "habits", name).random() < POCKETS_WITHOUT)
-        style = pocket_style(style) if pockets_now(habit, now) else style
     path = draw(_PATH, None, now)
     return Walk(
         body=body,
         outfit=outfit,
         coat=coat,
         bag=bag,
-        cloths=cloths,
         style=style,
         start_phase=float(now.random()),
         heading_degrees=path["heading"],
@@ -161,15 +145,17 @@ def figure_of(walk: Walk, frames: int) -> Figure:
     skeleton = pose(walk.body, walk.style, phase)
     path = np.zeros((frames, 3))
     path[:, 0] = walk.speed_m_per_s * (seconds - (frames - 1) / 2 / FRAMES_PER_SECOND)
-    trailing = pose(walk.body, walk.style, phase - walk.style["cadence_hz"] * _LAG_S)
-    figure = dress(
-        skeleton.moved(path), walk.body, walk.outfit, walk.coat, walk.bag, trailing=trailing
-    )
+    figure = dress(skeleton.moved(path), walk.body, walk.outfit, walk.coat, walk.bag)
     heading = turn(walk.heading_degrees)
     offset = np.array([walk.along_m, walk.across_m, 0.0])
-    return replace(
-        figure,
-        centres=figure.centres @ heading.T + offset,
-        axes=heading @ figure.axes,
-        cloths=walk.cloths,
+    return Figure(
+        figure.centres @ heading.T + offset, heading @ figure.axes, figure.hulls, figure.feet
     )
+
+
+def _occasion(seed: int, what: str, name: str, take: int, same: float) -> np.random.Generator:
+    """The generator of a belonging that is usually, not always, the same in every take."""
+    choice = generator(seed, what, name, str(take), "other")
+    if take == 1 or choice.random() < same:
+        return generator(seed, what, name)
+    return choice

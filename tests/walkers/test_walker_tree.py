@@ -52,7 +52,7 @@ def test_the_pngs_hold_the_frames(tree):
 
 def test_the_marker_says_what_it_is(tree):
     marker = json.loads((tree / "synth.json").read_text())
-    assert marker["dataset"] == "synthetic-2-0"
+    assert marker["dataset"] == "synthetic-0"
     assert marker["complete"] is True
     assert marker["parameters"] == OPTIONS.as_parameters()
 
@@ -177,10 +177,15 @@ def test_one_archive_for_each_person_holds_the_same_frames(tree, tmp_path):
                 entry: sha256(archive.read(entry)).hexdigest() for entry in archive.namelist()
             }
     assert found == {name: data for name, data in contents(tree).items() if name != "synth.json"}
-    # Read in place, it is the same data set; and a second call writes nothing.
+    # Read in place, it is the same data set.
     packed, loose = open_source(folder), open_source(tree)
     assert packed.name == loose.name == OPTIONS.dataset_name
     assert digest_of_frames(packed, workers=1).sha256 == digest_of_frames(loose, workers=1).sha256
+    # A second call does only what is missing, and clears away what a killed run left.
+    (folder / "001.zip.0123abcd.partial").write_bytes(b"half")
+    (folder / "002.zip").unlink()
+    assert write_tree(folder, OPTIONS, archives=True).sequences_written == 6
+    assert sorted(contents(folder)) == ["001.zip", "002.zip", "synth.json"]
     assert write_tree(folder, OPTIONS, archives=True).sequences_written == 0
 
 
