@@ -47,7 +47,11 @@ def run_and_print(
     if as_json:
         console.print_json(to_json([result for _, result in results]))
         return
-    names = [f"{name}, {result.feature}" for name, result in results]
+    # By what LDA's values are compared is worth points; pixels and vectors have one way each.
+    names = [
+        f"{name}, {result.feature}" + f" {result.metric}" * (result.feature == "lda")
+        for name, result in results
+    ]
     console.print_text(overview_text([result for _, result in results], names))
 
 

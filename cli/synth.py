@@ -29,6 +29,11 @@ from gaitkit.cli import console, options
     help="Strength of the segmentation noise; 0 switches it off.",
 )
 @click.option("--equal-bodies", is_flag=True, help="Give everybody the same body and clothes.")
+@click.option(
+    "--archives",
+    is_flag=True,
+    help="One zip for each person instead of a file for each frame: a quarter of the room.",
+)
 @options.seed
 @options.workers
 @options.dry_run
@@ -42,6 +47,7 @@ def command(
     views: tuple[float, ...],
     noise: float,
     equal_bodies: bool,
+    archives: bool,
     seed: int,
     workers: int,
     dry_run: bool,
@@ -71,7 +77,14 @@ def command(
         console.print_line(f"Would write {text} (data set {chosen.dataset_name}) into {folder}")
         return
     with console.progress("synth", "sequences") as progress:
-        write_tree(folder, chosen, workers=workers, overwrite=overwrite, progress=progress)
+        write_tree(
+            folder,
+            chosen,
+            workers=workers,
+            overwrite=overwrite,
+            archives=archives,
+            progress=progress,
+        )
     if as_json:
         console.print_json(
             {

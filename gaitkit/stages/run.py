@@ -42,6 +42,9 @@ class PipelineOptions:
         Fields of the system's config and of `TranslatorOptions`; they go before the recipe's.
     refit : bool
         Train again on all training people for the number of iterations that validation chose.
+    embedder : Recipe, str or None
+        The recipe of an embedder of GEIs that stands beside the translator, or a name of
+        `gaitkit.embedders.recipes`; `None` trains none.
     device, precision : str
         Where and how precisely to train.
     threads : int or None
@@ -61,6 +64,7 @@ class PipelineOptions:
     config: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     refit: bool = False
+    embedder: Recipe | str | None = None
     device: str = "auto"
     precision: str = "auto"
     threads: int | None = None
@@ -183,18 +187,27 @@ def _run(
         ),
         say="Translating",
     )
+    results: dict[str, tuple[Path, Path | None]] = {
+        "results-raw.h5": (gei, None),
+        "results.h5": (translated, gei),
+    }
+    names = {"results-raw.h5": "raw", "results.h5": "translated"}
+    labels_of = {"results-raw.h5": "raw images", "results.h5": f"translated by {recipe.system}"}
+    if options.embedder is not None:
+        embedded = _embedded(gei, workshop, options, protocol, plan, callbacks, progress, begin)
+        results["results-embedded.h5"] = (embedded, None)
+        names["results-embedded.h5"] = "embedded"
+        labels_of["results-embedded.h5"] = "embedded"
     begin("evaluate", "")
-    for name, path, truth in (
-        ("results-raw.h5", gei, None),
-        ("results.h5", translated, gei),
-    ):
+    for name, (path, truth) in results.items():
+        features = None if name == "results-embedded.h5" else ("pixels", "lda")
         workshop.step(
             name,
             {"protocol": told, "geis": content_of(path)},
-            lambda out, replace, path=path, truth=truth: evaluate(  # type: ignore[misc]
+            lambda out, replace, path=path, truth=truth, features=features: evaluate(  # type: ignore[misc]
                 path,
                 protocol=protocol,
-                features=("pixels", "lda"),
+                features=features,
                 truth=truth,
                 output=out,
                 overwrite=replace,
@@ -204,17 +217,63 @@ def _run(
     _sheets(workshop, gei, translated)
     _report(
         workshop,
-        {"results-raw.h5": "raw images", "results.h5": f"translated by {recipe.system}"},
+        labels_of,
         [gei, translated],
         model,
         write_step,
     )
-    names = {"results-raw.h5": "raw", "results.h5": "translated"}
     return [
         (name, result)
         for file, name in names.items()
         for result in read_results(workshop.path(file))
     ]
+
+
+def _embedded(
+    gei: Path,
+    workshop: Workshop,
+    options: PipelineOptions,
+    protocol: Protocol,
+    plan: Mapping[str, Any],
+    callbacks: Callbacks | None,
+    progress: Progress | None,
+    begin: Callable[[str, str], None],
+) -> Path:
+    """What an embedder of the measured GEIs makes of them."""
+    from gaitkit.embedders.recipes import choose_embedder
+    from gaitkit.stages.embed import embed
+    from gaitkit.stages.train import carry_out
+    from gaitkit.stages.train_embedding import plan_embedding
+
+    recipe = choose_embedder(None, options.embedder, "gei")
+    begin("train-embedding", "iterations")
+    model = workshop.step(
+        f"{recipe.system}.h5",
+        {**plan, "recipe": recipe.as_parameters(), "precision": options.precision},
+        lambda path, replace: carry_out(
+            plan_embedding(
+                gei,
+                path,
+                protocol=protocol,
+                recipe=recipe,
+                precision=options.precision,
+                threads=options.threads,
+                device=options.device,
+                overwrite=replace,
+            ),
+            callbacks,
+        ),
+        say=f"Training {recipe.system}",
+    )
+    begin("embed", "GEIs")
+    return workshop.step(
+        "embedded.h5",
+        {"geis": plan["geis"], "model": content_of(model)},
+        lambda path, replace: embed(
+            gei, model, path, device=options.device, overwrite=replace, progress=progress
+        ),
+        say="Embedding",
+    )
 
 
 def measured_geis(

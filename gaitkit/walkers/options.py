@@ -12,7 +12,17 @@ from typing import Any
 from gaitkit.errors import OptionError
 from gaitkit.labels import SequenceKey, format_view
 
-__all__ = ["CASIA_B_TAKES", "CASIA_B_VIEWS", "CONDITIONS", "WalkerOptions", "sequence_keys"]
+__all__ = [
+    "CASIA_B_TAKES",
+    "CASIA_B_VIEWS",
+    "CONDITIONS",
+    "MODEL_VERSION",
+    "WalkerOptions",
+    "sequence_keys",
+]
+
+MODEL_VERSION = 1
+"""Raised whenever the same options would give other frames."""
 
 CONDITIONS = ("bg", "cl", "nm")
 CASIA_B_TAKES: Mapping[str, int] = MappingProxyType({"nm": 6, "bg": 2, "cl": 2})
@@ -98,8 +108,14 @@ class WalkerOptions:
 
     @property
     def dataset_name(self) -> str:
-        """The data set's name; another seed or kind of body is another set of people."""
-        return f"synthetic-{self.seed}" + ("-equal-bodies" if self.equal_bodies else "")
+        """The data set's name; another model, seed or kind of body is another set of people.
+
+        Walkers of the first model are called ``synthetic-0``, those of a second ``synthetic-2-0``,
+        and so are people in artefacts and models made of them: nothing of one model is taken for
+        the other's.
+        """
+        model = f"{MODEL_VERSION}-" if MODEL_VERSION > 1 else ""
+        return f"synthetic-{model}{self.seed}" + ("-equal-bodies" if self.equal_bodies else "")
 
     def as_parameters(self) -> dict[str, Any]:
         """The options as plain values for JSON."""

@@ -3,18 +3,23 @@
 Each view's folder is filled under a private name and renamed when whole, so a folder with its
 final name is complete and a run that was killed continues where it stopped; one run at a time.
 ``synth.json`` at the root holds the options; a tree is never continued with others.
+
+A hundred thousand small files take four times the room of what is in them. So the same tree can be
+written as one zip for each person, much as CASIA-B comes; gaitkit reads either in place.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import ZipFile, ZipInfo
 
 from gaitkit._opencv import cv2
 from gaitkit.documents import read_json
@@ -24,15 +29,13 @@ from gaitkit.locks import LOCK_SUFFIX
 from gaitkit.outputs import claimed_folder, is_beside, write_whole
 from gaitkit.parallel import map_unordered
 from gaitkit.printable import quoted
-from gaitkit.walkers.options import WalkerOptions, subject_name
+from gaitkit.walkers.options import MODEL_VERSION, WalkerOptions, subject_name
 from gaitkit.walkers.rendering import render_sequence
 
-__all__ = ["MARKER", "MODEL_VERSION", "TreeSummary", "write_tree"]
+__all__ = ["MARKER", "TreeSummary", "write_tree"]
 
 MARKER = "synth.json"
 """Names the data set; `gaitkit.datasets.sources.MARKER` is the same, as a test sees to."""
-MODEL_VERSION = 1
-"""Raised whenever the same options would give other frames."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ def write_tree(
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
     overwrite: bool = False,
+    archives: bool = False,
 ) -> TreeSummary:
     """Render a data set into ``folder/001/nm-01/000/001-nm-01-000-001.png``.
 
@@ -78,6 +82,8 @@ def write_tree(
         Called with the number of finished sequences and of all.
     overwrite : bool, optional
         Remove a tree that was written with other options.
+    archives : bool, optional
+        One archive for each person, ``folder/001.zip``, instead of a file for each frame.
 
     Returns
     -------
@@ -96,10 +102,12 @@ def write_tree(
         _refuse_foreign(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with claimed_folder(folder):
-            _claim(folder, options, overwrite=overwrite)
+            _claim(folder, options, overwrite=overwrite, archives=archives)
             for left in folder.iterdir():
-                if _is_unfinished_marker(left.name):
+                if _is_unfinished(left.name, options):
                     left.unlink(missing_ok=True)
+            if archives:
+                return _write_people(folder, options, workers, progress)
             return _write_walks(folder, options, workers, progress)
     except OSError as error:
         raise OutputError(
@@ -135,6 +143,71 @@ def _write_walks(
     )
 
 
+def _write_people(
+    folder: Path,
+    options: WalkerOptions,
+    workers: int,
+    progress: Callable[[int, int], None] | None,
+) -> TreeSummary:
+    each = sum(options.takes.values()) * len(options.views)
+    total = options.subjects * each
+    people = [_Person(folder, options, subject) for subject in range(options.subjects)]
+    done = written = 0
+    for _, fresh in map_unordered(_write_person, people, workers=workers):
+        done += each
+        written += fresh
+        if progress is not None:
+            progress(done, total)
+    _write_marker(folder, options, complete=True, archives=True)
+    return TreeSummary(
+        options.dataset_name, options.subjects, total, total * options.frames, written
+    )
+
+
+class _Person(NamedTuple):
+    folder: Path
+    options: WalkerOptions
+    subject: int
+
+    @property
+    def label(self) -> str:
+        """For people: the person's name."""
+        return subject_name(self.subject)
+
+
+def _write_person(person: _Person) -> int:
+    """Write one person's archive; returns how many sequences were missing."""
+    folder, options, subject = person
+    name = subject_name(subject)
+    path = folder / f"{name}.zip"
+    if path.exists():
+        return 0
+    written = 0
+    whole = io.BytesIO()
+    with ZipFile(whole, "w") as archive:
+        for condition, takes in sorted(options.takes.items()):
+            for take in range(1, takes + 1):
+                for view in options.views:
+                    where = f"{sequence_name(condition, take)}/{format_view(view)}"
+                    stem = f"{name}/{where}/{name}-{where.replace('/', '-')}-"
+                    frames = _encoded(options, subject, condition, take, view)
+                    for number, data in enumerate(frames, start=1):
+                        # No time of day: equal options, equal bytes.
+                        archive.writestr(ZipInfo(f"{stem}{number:03d}.png"), data)
+                    written += 1
+    write_whole(path, whole.getvalue())
+    return written
+
+
+def _encoded(
+    options: WalkerOptions, subject: int, condition: str, take: int, view: float
+) -> Iterator[bytes]:
+    """The frames of one sequence as PNGs."""
+    for frame in render_sequence(options, subject, condition, take, view):
+        _, data = cv2.imencode(".png", frame)
+        yield data.tobytes()
+
+
 class _Walk(NamedTuple):
     folder: Path
     options: WalkerOptions
@@ -164,11 +237,10 @@ def _write_walk(walk: _Walk) -> int:
         aside = parent / f".{final.name}.{secrets.token_hex(4)}.partial"
         aside.mkdir(parents=True)
         stem = f"{aside}/{name}-{parent.name}-{final.name}-"
-        frames = render_sequence(options, subject, condition, take, view)
-        for number, frame in enumerate(frames, start=1):
-            _, data = cv2.imencode(".png", frame)
+        frames = _encoded(options, subject, condition, take, view)
+        for number, data in enumerate(frames, start=1):
             with open(f"{stem}{number:03d}.png", "wb") as file:
-                file.write(data.tobytes())
+                file.write(data)
         os.rename(aside, final)
         written += 1
     return written
@@ -188,28 +260,34 @@ def _refuse_foreign(folder: Path) -> None:
             )
 
 
-def _claim(folder: Path, options: WalkerOptions, *, overwrite: bool) -> None:
+def _claim(folder: Path, options: WalkerOptions, *, overwrite: bool, archives: bool) -> None:
     """Mark the folder as that of these options, or refuse one that holds something else."""
     found = _read_marker(folder)
     if found is None:
         _refuse_foreign(folder)
-    elif found.get("model_version") == MODEL_VERSION and found.get("parameters") == (
-        json.loads(json.dumps(options.as_parameters()))
+    elif (
+        found.get("model_version") == MODEL_VERSION
+        and bool(found.get("archives", False)) == archives
+        and found.get("parameters") == json.loads(json.dumps(options.as_parameters()))
     ):
         return
     elif overwrite:
         _remove(folder, found)
     else:
         raise OutputExistsError(
-            f"{folder} holds walkers made with other options: {_difference(found, options)}",
+            f"{folder} holds walkers made with other options: "
+            f"{_difference(found, options, archives=archives)}",
             hint="Choose a new folder, give the same options, or `overwrite=True`.",
         )
-    _write_marker(folder, options, complete=False)
+    _write_marker(folder, options, complete=False, archives=archives)
 
 
-def _difference(found: dict[str, Any], options: WalkerOptions) -> str:
+def _difference(found: dict[str, Any], options: WalkerOptions, *, archives: bool) -> str:
     if found.get("model_version") != MODEL_VERSION:
         return f"model version {found.get('model_version')} there, {MODEL_VERSION} now"
+    if bool(found.get("archives", False)) != archives:
+        kinds = ("a file for each frame", "an archive for each person")
+        return f"{kinds[not archives]} there, {kinds[archives]} now"
     there, now = _parameters(found), options.as_parameters()
     names = [name for name in now if there.get(name) != now[name]]
     return ", ".join(f"{name} {quoted(there.get(name))} there, {now[name]} now" for name in names)
@@ -231,6 +309,7 @@ def _remove(folder: Path, found: dict[str, Any]) -> None:
         subject = folder / subject_name(index)
         if subject.is_dir():
             shutil.rmtree(subject)
+        subject.with_suffix(".zip").unlink(missing_ok=True)
 
 
 def _read_marker(folder: Path) -> dict[str, Any] | None:
@@ -251,14 +330,26 @@ def _is_unfinished_marker(name: str) -> bool:
     return name == f".{MARKER}.partial" or (name.endswith(".partial") and is_beside(name, MARKER))
 
 
-def _write_marker(folder: Path, options: WalkerOptions, *, complete: bool) -> None:
-    content = {
+def _is_unfinished(name: str, options: WalkerOptions) -> bool:
+    """Whether this is what a killed run left of a marker or of a person's archive."""
+    archives = (f"{subject_name(index)}.zip" for index in range(options.subjects))
+    return _is_unfinished_marker(name) or (
+        name.endswith(".partial") and any(is_beside(name, archive) for archive in archives)
+    )
+
+
+def _write_marker(
+    folder: Path, options: WalkerOptions, *, complete: bool, archives: bool = False
+) -> None:
+    content: dict[str, Any] = {
         "kind": "gaitkit-walkers",
         "model_version": MODEL_VERSION,
         "dataset": options.dataset_name,
         "complete": complete,
         "parameters": options.as_parameters(),
     }
+    if archives:
+        content["archives"] = True
     _replace_marker(folder, content)
 
 

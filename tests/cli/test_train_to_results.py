@@ -202,5 +202,6 @@ def test_the_demo_runs_from_nothing_to_the_table(gaitkit: Callable, tmp_path: Pa
     assert ran.code == 0, ran.stderr
     assert "raw, pixels" in ran.stdout
     assert "translated, lda" in ran.stdout
+    assert (tmp_path / "d" / "embedded.h5").is_file()
     assert (tmp_path / "d" / "gei.png").is_file()
     assert ran.stderr.endswith(f"The report, for any browser: {tmp_path / 'd' / 'report.html'}\n")

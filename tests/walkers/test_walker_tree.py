@@ -4,13 +4,16 @@ import subprocess
 import sys
 import time
 from hashlib import sha256
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
 
 from gaitkit._opencv import cv2
 from gaitkit.datasets import sources
+from gaitkit.datasets.layouts import open_source
 from gaitkit.errors import OptionError, OutputError, OutputExistsError
+from gaitkit.stages.piecework import digest_of_frames
 from gaitkit.walkers import WalkerOptions, render_sequence, write_tree
 from gaitkit.walkers.tree import MARKER
 
@@ -161,3 +164,35 @@ def test_no_workers_is_an_error(tmp_path):
 
 def test_readers_know_the_marker() -> None:
     assert sources.MARKER == MARKER
+
+
+def test_one_archive_for_each_person_holds_the_same_frames(tree, tmp_path):
+    folder = tmp_path / "walkers"
+    assert write_tree(folder, OPTIONS, archives=True).sequences_written == 12
+    assert sorted(contents(folder)) == ["001.zip", "002.zip", "synth.json"]
+    found = {}
+    for name in ("001", "002"):
+        with ZipFile(folder / f"{name}.zip") as archive:
+            found |= {
+                entry: sha256(archive.read(entry)).hexdigest() for entry in archive.namelist()
+            }
+    assert found == {name: data for name, data in contents(tree).items() if name != "synth.json"}
+    # Read in place, it is the same data set.
+    packed, loose = open_source(folder), open_source(tree)
+    assert packed.name == loose.name == OPTIONS.dataset_name
+    assert digest_of_frames(packed, workers=1).sha256 == digest_of_frames(loose, workers=1).sha256
+    # A second call does only what is missing, and clears away what a killed run left.
+    (folder / "001.zip.0123abcd.partial").write_bytes(b"half")
+    (folder / "002.zip").unlink()
+    assert write_tree(folder, OPTIONS, archives=True).sequences_written == 6
+    assert sorted(contents(folder)) == ["001.zip", "002.zip", "synth.json"]
+    assert write_tree(folder, OPTIONS, archives=True).sequences_written == 0
+
+
+def test_archives_and_loose_frames_are_not_mixed(tree, tmp_path):
+    with pytest.raises(OutputExistsError, match="a file for each frame there, an archive for"):
+        write_tree(tree, OPTIONS, archives=True)
+    folder = tmp_path / "walkers"
+    write_tree(folder, OPTIONS, archives=True)
+    write_tree(folder, OPTIONS, overwrite=True)
+    assert contents(folder) == contents(tree)
