@@ -144,6 +144,12 @@ def test_run_does_only_what_is_missing(gaitkit: Callable, tiny_tree: Path, tmp_p
     assert f"{work / 'gaitgan.h5'} is up to date" in third.stderr
     assert "Translating" in third.stderr
     assert {name: (work / name).read_bytes() for name in names} == before
+    fourth = gaitkit(*arguments, "--embedder", "gei-parts", "--embedder-iterations", 2)
+    assert fourth.code == 0, fourth.stderr
+    assert f"{work / 'translated.h5'} is up to date" in fourth.stderr
+    assert re.search(r"^embedded, vectors ", fourth.stdout, re.MULTILINE)
+    with open_artifact(work / "embedded.h5", "embedding") as artifact:
+        assert artifact.parameters["embedder"]["name"] == "gei-parts"
 
 
 def command(*arguments: object) -> list[str]:
