@@ -84,9 +84,7 @@ def command(
     and a small translator.
     """
     if embedder is None and embedder_iterations is not None:
-        raise click.UsageError(
-            "--embedder-iterations are those of --embedder, which was not given."
-        )
+        raise click.UsageError("--embedder-iterations are of --embedder, which was not given.")
     from gaitkit.stages.run import PipelineOptions
     from gaitkit.stages.workshop import Workshop
 

@@ -136,9 +136,8 @@ def _view_scores(components: Floats, view: NDArray[np.int64], views: int) -> tup
             there[number] = True
             means[number] = some.mean(axis=0)
             within += (some - means[number]).T @ (some - means[number])
-    tell: Floats = np.linalg.solve(
-        _shrunk(within / max(1, len(components)), _VIEW_SHRINKAGE), means.T
-    )
+    covariance = _shrunk(within / max(1, len(components)), _VIEW_SHRINKAGE)
+    tell = np.asarray(np.linalg.solve(covariance, means.T), dtype=np.float64)
     bias: Floats = -0.5 * (means.T * tell).sum(axis=0)
     tell[:, ~there], bias[~there] = 0.0, _NEVER
     return tell, bias
