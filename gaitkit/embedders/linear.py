@@ -79,8 +79,7 @@ def fit_linear(
         Which of the part's views it is, or `gaitkit.embedders.losses.UNKNOWN_VIEW`.
     """
     sizes = part.sizes
-    vectors = seen_pixels(torch.from_numpy(np.ascontiguousarray(images))[:, None].float() / 255.0)
-    pixels = vectors.numpy()
+    pixels = np.concatenate([_seen(images[rows]) for rows in _blocks(len(images))])
     pca = fit_pca(pixels, components=sizes.components)
     found = np.concatenate([pca.transform(pixels[rows]) for rows in _blocks(len(pixels))])
     components = np.zeros((len(found), sizes.components))
@@ -111,6 +110,12 @@ def fit_linear(
     _set(part.offset, mean @ matrix)
     if sizes.views:
         _set(part.change, change.reshape(sizes.views, sizes.changing, sizes.values))
+
+
+def _seen(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    grey = torch.from_numpy(np.ascontiguousarray(images))[:, None].float()
+    found: NDArray[np.float32] = seen_pixels(grey / 255.0).numpy()
+    return found
 
 
 def _set(buffer: torch.Tensor, values: Floats) -> None:
