@@ -123,7 +123,10 @@ def work(pipe: Connection, system: str, kind: str, options: argparse.Namespace) 
             history.add(steps(batches[model.steps_done % BATCHES]))
             model.steps_done += 1
     else:
-        same = [(one.images.float().cpu().numpy(), one.subject.cpu().numpy()) for one in batches]
+        same = [
+            (one.images.float().cpu().numpy(), one.subject.cpu().numpy(), one.view.cpu().numpy())
+            for one in batches
+        ]
         config = model.config
         del batches, model, sampler
         step = plain_steps(system, config, same, device)

@@ -38,10 +38,14 @@ class Head(nn.Module):
         super().__init__()
         self.matrices = nn.Parameter(torch.randn(parts, channels, config.values) * 0.05)
         self.norm = nn.BatchNorm1d(parts * config.values) if config.softmax_weight else None
-        self.people = nn.Parameter(torch.randn(parts, config.values, config.people) * 0.05)
+        self.people = nn.Parameter(torch.randn(parts, config.values, config.subjects) * 0.05)
 
-    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def forward(
+        self, features: torch.Tensor, added: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
         embedding = features.bmm(self.matrices)
+        if added is not None:
+            embedding = embedding + added
         if self.norm is None:
             return embedding, None
         parts, count, values = embedding.shape
@@ -51,29 +55,52 @@ class Head(nn.Module):
         return embedding, 16.0 * functional.normalize(normed, dim=2).bmm(towards)
 
 
+class Residual(nn.Module):
+    """Two convolutions, and what they are added to."""
+
+    def __init__(self, a: int, b: int, stride: int) -> None:
+        super().__init__()
+        self.one = convolution(a, b, 3, stride, 0.1, True)
+        self.two = nn.Sequential(nn.Conv2d(b, b, 3, 1, 1, bias=False), nn.BatchNorm2d(b))
+        self.past: nn.Module = nn.Identity()
+        if a != b or stride > 1:
+            self.past = nn.Sequential(nn.Conv2d(a, b, 1, stride, bias=False), nn.BatchNorm2d(b))
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        return functional.leaky_relu(self.two(self.one(maps)) + self.past(maps), 0.1)
+
+
 class GeiParts(nn.Module):
-    """Six convolutions, rows as parts."""
+    """Residual blocks, rows as parts, and a matrix a part for each view beside that for all."""
 
     def __init__(self, config: Any) -> None:
         super().__init__()
-        w = config.width
+        w, parts, views = config.width, config.part_count, config.views_told
         self.body = nn.Sequential(
-            convolution(1, w, 3, 1, 0.1, True),
-            convolution(w, w, 3, 1, 0.1, True),
-            nn.MaxPool2d(2),
-            convolution(w, 2 * w, 3, 1, 0.1, True),
-            convolution(2 * w, 2 * w, 3, 1, 0.1, True),
-            nn.MaxPool2d(2),
-            convolution(2 * w, 4 * w, 3, 1, 0.1, True),
-            convolution(4 * w, 4 * w, 3, 1, 0.1, True),
+            convolution(1, w, 5, 2, 0.1, True),
+            Residual(w, w, 1),
+            Residual(w, 2 * w, 2),
+            Residual(2 * w, 4 * w, 1),
         )
-        self.count = config.part_count
-        self.head = Head(config, config.part_count, 4 * w)
+        self.count = parts
+        self.head = Head(config, parts, 4 * w)
+        self.views = views
+        if views:
+            self.change = nn.Parameter(torch.zeros(views, parts, 4 * w, config.values))
+            self.tell = nn.Sequential(
+                nn.BatchNorm1d(parts * 4 * w, affine=False), nn.Linear(parts * 4 * w, views)
+            )
+        self.view_scores: torch.Tensor | None = None
 
     def forward(self, sets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        found: tuple[torch.Tensor, torch.Tensor | None] = self.head(
-            strips(self.body(sets), (self.count,))
-        )
+        features = strips(self.body(sets[..., 10:54]), (self.count,))
+        added = None
+        if self.views:
+            self.view_scores = self.tell(features.detach().transpose(0, 1).flatten(1))
+            share = self.view_scores.detach().softmax(dim=1)
+            each = torch.stack([features.bmm(change) for change in self.change], dim=3)
+            added = (each * share[None, :, None]).sum(dim=3)
+        found: tuple[torch.Tensor, torch.Tensor | None] = self.head(features, added)
         return found
 
 
@@ -169,6 +196,11 @@ PLAIN_NETWORKS: dict[str, type[nn.Module]] = {
 def triplets(embedding: torch.Tensor, subject: torch.Tensor, margin: float) -> torch.Tensor:
     """Batch-all triplet loss of each part: all pairs by masks, mean of the terms that are not 0."""
     distances = torch.cdist(embedding, embedding)
+    return masked_triplets(distances, subject, margin)
+
+
+def masked_triplets(distances: torch.Tensor, subject: torch.Tensor, margin: float) -> torch.Tensor:
+    """The same of distances, shape (parts, n, n)."""
     same = subject[:, None] == subject[None]
     found = []
     for one in distances:
@@ -181,7 +213,7 @@ def triplets(embedding: torch.Tensor, subject: torch.Tensor, margin: float) -> t
 def plain_steps(
     system: str,
     config: Any,
-    batches: list[tuple[NDArray[np.float32], NDArray[np.int64]]],
+    batches: list[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]],
     device: str,
 ) -> Callable[[], None]:
     """One iteration per call, on the same batches in turn; float32, the loss read at every step."""
@@ -196,7 +228,7 @@ def plain_steps(
     seen: list[float] = []
 
     def step() -> None:
-        images, names = batches[len(seen) % len(batches)]
+        images, names, views = batches[len(seen) % len(batches)]
         sets = torch.from_numpy(images).to(device)
         subject = torch.from_numpy(names).to(device)
         embedding, scores = network(sets)
@@ -205,6 +237,13 @@ def plain_steps(
             loss = loss + functional.cross_entropy(
                 scores.flatten(0, 1), subject.repeat(len(scores)), label_smoothing=config.smoothing
             )
+        if config.whole_weight:
+            whole = torch.cdist(embedding, embedding).mean(dim=0, keepdim=True)
+            loss = loss + config.whole_weight * masked_triplets(whole, subject, config.margin)
+        told = getattr(network, "view_scores", None)
+        if told is not None:
+            view = torch.from_numpy(views).to(device)
+            loss = loss + config.view_weight * functional.cross_entropy(told, view)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
