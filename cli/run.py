@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 
 def embedder_of(name: str, iterations: int | None, seed: int) -> Recipe:
     """An embedder as it is by default, of some length where one is given."""
-    from gaitkit.training.recipes import Recipe
+    from gaitkit.embedders.recipes import choose_embedder
 
     length = {} if iterations is None else {"iterations": iterations}
-    return Recipe(name, "as it is by default", name, {}, {"seed": seed, **length})
+    return replace(choose_embedder(name, None, "gei"), training={"seed": seed, **length})
 
 
 @click.command("run", short_help="Do everything from frames to the tables.")

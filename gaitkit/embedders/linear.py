@@ -10,7 +10,7 @@ image: compared together, the two are better than either.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from gaitkit.embedders.losses import UNKNOWN_VIEW
 from gaitkit.embedders.networks.linear import LinearPart, LinearSizes, seen_pixels
-from gaitkit.identification.features import fit_pca
+from gaitkit.identification.features import fit_pca, row_blocks, with_signs
 
 __all__ = ["CHANGING", "COMPONENTS", "fit_linear", "linear_sizes"]
 
@@ -36,7 +36,6 @@ _SHRINKAGE = 0.2
 0.1 is as good, 0.35 one to three points worse."""
 
 _VIEW_SHRINKAGE = 0.02
-_BLOCK = 1024
 _NEVER = -1e4
 """Score of a view from which there is no image."""
 
@@ -79,9 +78,9 @@ def fit_linear(
         Which of the part's views it is, or `gaitkit.embedders.losses.UNKNOWN_VIEW`.
     """
     sizes = part.sizes
-    pixels = np.concatenate([_seen(images[rows]) for rows in _blocks(len(images))])
+    pixels = np.concatenate([_seen(images[rows]) for rows in row_blocks(len(images))])
     pca = fit_pca(pixels, components=sizes.components)
-    found = np.concatenate([pca.transform(pixels[rows]) for rows in _blocks(len(pixels))])
+    found = pca.transform(pixels)
     components = np.zeros((len(found), sizes.components))
     components[:, : found.shape[1]] = found
     share = np.zeros((len(found), sizes.views))
@@ -122,11 +121,6 @@ def _set(buffer: torch.Tensor, values: Floats) -> None:
     buffer.copy_(torch.from_numpy(np.ascontiguousarray(values)))
 
 
-def _blocks(count: int) -> Iterator[slice]:
-    for start in range(0, count, _BLOCK):
-        yield slice(start, min(start + _BLOCK, count))
-
-
 def _view_scores(components: Floats, view: NDArray[np.int64], views: int) -> tuple[Floats, Floats]:
     """Logarithms of how likely each view is, but for what all have in common: ``c @ tell + bias``.
 
@@ -160,7 +154,7 @@ def _discriminants(
     _, number, counts = np.unique(subject, return_inverse=True, return_counts=True)
     width, total = columns(slice(0, 1)).shape[1], len(subject)
     products, sums = np.zeros((width, width)), np.zeros((len(counts), width))
-    for rows in _blocks(total):
+    for rows in row_blocks(total):
         some = columns(rows)
         products += some.T @ some
         np.add.at(sums, number[rows], some)
@@ -172,12 +166,8 @@ def _discriminants(
     count = min(values, len(counts) - 1, width)
     chosen = (width - count, width - 1)
     found = eigh(between, _shrunk(within, _SHRINKAGE), subset_by_index=chosen)[1]
-    axes: Floats = np.asarray(found, dtype=np.float64)[:, ::-1]
-    # An axis has no sign of its own: the first of its largest entries is positive.
-    largest = np.abs(axes).argmax(axis=0)
-    axes = axes * np.sign(axes[largest, np.arange(count)])
     matrix = np.zeros((width, values))
-    matrix[:, :count] = axes
+    matrix[:, :count] = with_signs(np.asarray(found, dtype=np.float64)[:, ::-1])
     return matrix, mean
 
 

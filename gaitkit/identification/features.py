@@ -51,8 +51,10 @@ __all__ = [
     "own_metric",
     "parts_of",
     "pixels",
+    "row_blocks",
     "usual_metric",
     "vector_columns",
+    "with_signs",
 ]
 
 _log = logging.getLogger(__name__)
@@ -111,7 +113,7 @@ class LinearProjection:
         ndarray of float64, shape (n, k)
         """
         out = np.empty((len(vectors), self.matrix.shape[1]))
-        for rows in _blocks(len(vectors)):
+        for rows in row_blocks(len(vectors)):
             out[rows] = (vectors[rows] - self.mean) @ self.matrix
         return out
 
@@ -143,7 +145,7 @@ def check_finite(vectors: NDArray[Any], what: str, used: NDArray[np.bool_] | Non
     if vectors.dtype.kind != "f":
         return
     bad, checked = 0, len(vectors) if used is None else int(np.count_nonzero(used))
-    for rows in _blocks(len(vectors)):
+    for rows in row_blocks(len(vectors)):
         # A few rows at a time: there may be many gigabytes of them.
         some = vectors[rows] if used is None else vectors[rows][used[rows]]
         finite = np.isfinite(some.reshape(len(some), some[:1].size)).all(axis=1)
@@ -198,7 +200,7 @@ def fit_pca(vectors: NDArray[Any], *, components: int = LDA_COMPONENTS) -> Linea
     mean = vectors.mean(axis=0, dtype=np.float64)
     if columns <= rows:
         products = np.zeros((columns, columns))
-        for some in _blocks(rows):
+        for some in row_blocks(rows):
             centred = vectors[some] - mean
             products += centred.T @ centred
     else:
@@ -212,10 +214,10 @@ def fit_pca(vectors: NDArray[Any], *, components: int = LDA_COMPONENTS) -> Linea
     if columns > rows:
         axes = centred.T @ axes
         axes /= np.sqrt(np.square(axes).sum(axis=0))
-    return LinearProjection(mean, _with_signs(np.asarray(axes, dtype=np.float64)))
+    return LinearProjection(mean, with_signs(np.asarray(axes, dtype=np.float64)))
 
 
-def _with_signs(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+def with_signs(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """Each column, or its opposite: the first of its largest entries is positive."""
     largest = np.abs(matrix).argmax(axis=0)
     signs = np.where(matrix[largest, np.arange(matrix.shape[1])] < 0, -1.0, 1.0)
@@ -290,7 +292,7 @@ def _lda_after(
             hint="Compare pixels, or give the training people several walks and views.",
         ) from error
     directions = np.asarray(lda.scalings_[:, : min(people - 1, count)], dtype=np.float64)
-    return LinearProjection(pca.mean, _with_signs(pca.matrix[:, :count] @ directions))
+    return LinearProjection(pca.mean, with_signs(pca.matrix[:, :count] @ directions))
 
 
 def choose_components(vectors: NDArray[Any], labels: Labels, *, threads: int | None = None) -> int:
@@ -567,12 +569,13 @@ def _used_rows(artifact: Artifact, used: NDArray[np.bool_]) -> NDArray[np.float3
     out = np.zeros(artifact.shape(VECTORS), dtype=np.float32)
     if len(out) != len(used):
         return out
-    for rows in _blocks(len(out)):
+    for rows in row_blocks(len(out)):
         if used[rows].any():
             out[rows][used[rows]] = artifact.read_rows(VECTORS, rows.start, rows.stop)[used[rows]]
     return out
 
 
-def _blocks(rows: int) -> Iterator[slice]:
+def row_blocks(rows: int) -> Iterator[slice]:
+    """Spans of rows, one after the other, that are few enough to be computed at once."""
     for start in range(0, rows, _BLOCK_ROWS):
         yield slice(start, min(start + _BLOCK_ROWS, rows))

@@ -83,7 +83,6 @@ def fit_fusion(
     gallery: NDArray[np.bool_],
     *,
     metric: Metric | Sequence[Metric],
-    weigh: bool = True,
     weights: Sequence[float] | None = None,
     seed: int = 0,
     threads: int | None = None,
@@ -103,10 +102,8 @@ def fit_fusion(
         Rows that are enrolled for the comparison; the others are searched.
     metric : Metric or sequence of Metric
         How distance is measured; of several, that of each artefact.
-    weigh : bool
-        Choose the weights; otherwise all are equal.
     weights : sequence of float, optional
-        These, divided by their sum.
+        These, divided by their sum, instead of chosen ones.
     seed : int
         Of the pairs behind the scales, and of the probes where there are very many.
     threads : int, optional
@@ -147,7 +144,7 @@ def fit_fusion(
     searched = np.zeros(len(labels), dtype=bool)
     searched[probe] = True
     gallery = gallery & ~np.isnan(labels.view)
-    if not weigh or not gallery.any() or not len(probe):
+    if not gallery.any() or not len(probe):
         return even
     best, best_rate = even, _rate(parts, even, labels, gallery, searched, metrics, threads)
     for weights in _candidates(count):
@@ -256,7 +253,6 @@ def for_metric(
     metric: Metric | Sequence[Metric],
     *,
     used: NDArray[np.bool_],
-    weigh: bool = True,
     weights: Sequence[float] | None = None,
     seed: int = 0,
     threads: int | None = None,
@@ -275,7 +271,7 @@ def for_metric(
         How distance will be measured; of several, that of each artefact.
     used : ndarray of bool, shape (n,)
         Rows that are compared or fitted on.
-    weigh, weights, seed, threads
+    weights, seed, threads
         As for `fit_fusion`.
 
     Returns
@@ -296,13 +292,12 @@ def for_metric(
         learned,
         np.asarray(gallery, dtype=bool),
         metric=metrics,
-        weigh=weigh,
         weights=weights,
         seed=seed,
         threads=threads,
     )
     told = ", ".join(f"{weight:g}" for weight in fusion.weights)
-    chosen = ", chosen on the training people" if weigh and weights is None else ""
+    chosen = ", chosen on the training people" if weights is None else ""
     _log.info("fused with the weights %s%s", told, chosen)
     fused, measured = _joined([part[used] for part in parts], fusion, metrics)
     out = np.zeros((len(labels), fused.shape[1]), dtype=fused.dtype)

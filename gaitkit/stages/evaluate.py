@@ -215,9 +215,11 @@ def evaluate(
         found_embedders = [EmbedderInfo.of(item.parameters) for item in artifacts]
         embedders = tuple(dict.fromkeys(filter(None, found_embedders)))
         results = EvaluationResults()
+        even = (1.0,) * len(paths)
         for name in chosen_features:
             columns = [(item, _feature_of(item, name)) for item in artifacts]
             fitted = any(its.fit is not None for _, its in columns)
+            learned = any(its.learns_people for _, its in columns)
             used = split.gallery | split.probe
             if split.nameless is not None and sheet is not None:
                 used = used | split.nameless
@@ -235,8 +237,7 @@ def evaluate(
                     split,
                     [_metric_of(item, its, chosen) for item, its in columns],
                     used=used,
-                    weigh=not any(its.learns_people for _, its in columns),
-                    weights=weights,
+                    weights=even if weights is None and learned else weights,
                     seed=seed,
                     threads=threads,
                 )

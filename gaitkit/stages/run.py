@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gaitkit.artifacts import open_artifact
 from gaitkit.protocols import PROTOCOLS, Protocol, default_protocol, get_protocol
@@ -42,9 +42,8 @@ class PipelineOptions:
         Fields of the system's config and of `TranslatorOptions`; they go before the recipe's.
     refit : bool
         Train again on all training people for the number of iterations that validation chose.
-    embedder : Recipe, str or None
-        The recipe of an embedder of GEIs that stands beside the translator, or a name of
-        `gaitkit.embedders.recipes`; `None` trains none.
+    embedder : Recipe or None
+        Of an embedder of GEIs that stands beside the translator; `None` trains none.
     device, precision : str
         Where and how precisely to train.
     threads : int or None
@@ -64,7 +63,7 @@ class PipelineOptions:
     config: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     refit: bool = False
-    embedder: Recipe | str | None = None
+    embedder: Recipe | None = None
     device: str = "auto"
     precision: str = "auto"
     threads: int | None = None
@@ -187,52 +186,62 @@ def _run(
         ),
         say="Translating",
     )
-    results: dict[str, tuple[Path, Path | None]] = {
-        "results-raw.h5": (gei, None),
-        "results.h5": (translated, gei),
-    }
-    names = {"results-raw.h5": "raw", "results.h5": "translated"}
-    labels_of = {"results-raw.h5": "raw images", "results.h5": f"translated by {recipe.system}"}
+    images = ("pixels", "lda")
+    searches = [
+        _Search("results-raw.h5", gei, "raw", "raw images", images),
+        _Search(
+            "results.h5", translated, "translated", f"translated by {recipe.system}", images, gei
+        ),
+    ]
     if options.embedder is not None:
-        embedded = _embedded(gei, workshop, options, protocol, plan, callbacks, progress, begin)
-        results["results-embedded.h5"] = (embedded, None)
-        names["results-embedded.h5"] = "embedded"
-        labels_of["results-embedded.h5"] = "embedded"
+        embedded = _embedded(
+            gei, workshop, options, options.embedder, protocol, plan, callbacks, progress, begin
+        )
+        searches.append(_Search("results-embedded.h5", embedded, "embedded", "embedded"))
     begin("evaluate", "")
-    for name, (path, truth) in results.items():
-        features = None if name == "results-embedded.h5" else ("pixels", "lda")
+    for one in searches:
         workshop.step(
-            name,
-            {"protocol": told, "geis": content_of(path)},
-            lambda out, replace, path=path, truth=truth, features=features: evaluate(  # type: ignore[misc]
-                path,
+            one.output,
+            {"protocol": told, "geis": content_of(one.path)},
+            lambda out, replace, one=one: evaluate(  # type: ignore[misc]
+                one.path,
                 protocol=protocol,
-                features=features,
-                truth=truth,
+                features=one.features,
+                truth=one.truth,
                 output=out,
                 overwrite=replace,
             ),
-            say=f"Identifying by {path.name}",
+            say=f"Identifying by {one.path.name}",
         )
     _sheets(workshop, gei, translated)
     _report(
         workshop,
-        labels_of,
+        {one.output: one.label for one in searches},
         [gei, translated],
         model,
         write_step,
     )
     return [
-        (name, result)
-        for file, name in names.items()
-        for result in read_results(workshop.path(file))
+        (one.name, result) for one in searches for result in read_results(workshop.path(one.output))
     ]
+
+
+class _Search(NamedTuple):
+    """What is evaluated: the name of its results, its file, and what it is called in tables."""
+
+    output: str
+    path: Path
+    name: str
+    label: str
+    features: tuple[str, ...] | None = None
+    truth: Path | None = None
 
 
 def _embedded(
     gei: Path,
     workshop: Workshop,
     options: PipelineOptions,
+    recipe: Recipe,
     protocol: Protocol,
     plan: Mapping[str, Any],
     callbacks: Callbacks | None,
@@ -240,12 +249,10 @@ def _embedded(
     begin: Callable[[str, str], None],
 ) -> Path:
     """What an embedder of the measured GEIs makes of them."""
-    from gaitkit.embedders.recipes import choose_embedder
     from gaitkit.stages.embed import embed
     from gaitkit.stages.train import carry_out
     from gaitkit.stages.train_embedding import plan_embedding
 
-    recipe = choose_embedder(None, options.embedder, "gei")
     begin("train-embedding", "iterations")
     model = workshop.step(
         f"{recipe.system}.h5",

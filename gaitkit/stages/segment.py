@@ -375,7 +375,7 @@ def _drawn(
     current: dict[int, tuple[int, NDArray[np.int32], NDArray[np.uint8]]] = {}
     for done, picture in enumerate(film, start=1):
         pixels = np.ascontiguousarray(picture.pixels[..., ::-1])
-        marks: list[tuple[int, Mark]] = []
+        marks: dict[int, Mark] = {}
         while waiting and waiting[0][0] <= picture.number:
             _, row = waiting.pop(0)
             start, stop = stored.span(row)
@@ -390,10 +390,9 @@ def _drawn(
                 current[row] = following
             else:
                 if current[row][0] == picture.number:
-                    marks.append((row, _tinted(pixels, row, *current[row][1:], picture.shape)))
-        for row, mark in marks:
-            pixels = annotated(pixels, [mark], {mark.name: colour_of(row)})
-        yield pixels
+                    marks[row] = _tinted(pixels, row, *current[row][1:], picture.shape)
+        colours = {mark.name: colour_of(row) for row, mark in marks.items()}
+        yield annotated(pixels, list(marks.values()), colours)
         if progress and done % 10 == 0:
             progress(done, max(film.frames, done))
 
