@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 import train_gaitgan
+from plain.embedders import arrays_of
 from plain.embedders import plain_steps as plain_embedder_steps
 from small_settings import SMALL
 from train_embeddings import drawn_walks
@@ -216,7 +217,7 @@ def embedder_loops(
     def plain() -> Loop:
         sampler = found(config, device="cpu").sampler_for(data, data, training)
         drawn = InMemory(sampler, size.batch_size).batches
-        batches = [(one.images.numpy(), one.subject.numpy()) for one in drawn]
+        batches = [arrays_of(one) for one in drawn]
         return Loop(plain_embedder_steps(system, config, batches, task.device))
 
     loops: dict[str, Callable[[], Loop]] = {PLAIN: plain}

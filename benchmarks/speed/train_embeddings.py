@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from plain.embedders import plain_steps
+from plain.embedders import arrays_of, plain_steps
 
 from gaitkit.artifacts import open_artifact, write_artifact
 from gaitkit.embedders import GeiSet, SilhouetteSet, embedder_class
@@ -123,10 +123,7 @@ def work(pipe: Connection, system: str, kind: str, options: argparse.Namespace) 
             history.add(steps(batches[model.steps_done % BATCHES]))
             model.steps_done += 1
     else:
-        same = [
-            (one.images.float().cpu().numpy(), one.subject.cpu().numpy(), one.view.cpu().numpy())
-            for one in batches
-        ]
+        same = [arrays_of(one) for one in batches]
         config = model.config
         del batches, model, sampler
         step = plain_steps(system, config, same, device)

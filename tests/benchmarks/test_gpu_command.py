@@ -164,6 +164,17 @@ def test_a_part_that_hangs_is_killed_with_what_it_started(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("parts")
+@pytest.mark.parametrize("system", ["gei-parts", "gaitset", "gaitbase"])
+def test_a_plain_loop_reads_the_batches_that_embedders_draw(system: str, tmp_path: Path) -> None:
+    from gpu_parts.contenders import CONTENDERS, PLAIN
+    from gpu_parts.task import Task
+
+    task = Task("", tmp_path, tmp_path, None, None, "cpu", 0.0)
+    contender = CONTENDERS[system]
+    contender.loops(task, contender.size(task), tmp_path)[PLAIN]().step()
+
+
+@pytest.mark.usefixtures("parts")
 def test_operations_are_counted_through_every_gradient() -> None:
     import torch
     from gpu_parts.iterations import Flops

@@ -170,11 +170,14 @@ def test_it_embeds_as_the_processor_does(which: str, tmp_path: Path) -> None:
 def test_stopped_and_continued_it_gives_the_same(which: str, tmp_path: Path) -> None:
     system, settings = SETTINGS[which]
     path = write_input(tmp_path / "input.h5", system)
+    # A command that is given frames for GEIs refuses.
+    one_image = embedder_class(system).reads == "gei"
+    training = {name: n for name, n in TRAINING.items() if not (one_image and name == "frames")}
     how: dict[str, Any] = {
         "protocol": "halves",
         "system": system,
         "config": settings,
-        "training": {**TRAINING, "people": 2, "log_every": 5},
+        "training": {**training, "people": 2, "log_every": 5},
         "device": "cuda",
         "precision": "fp32",
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["PLAIN_NETWORKS", "plain_steps"]
+__all__ = ["PLAIN_NETWORKS", "arrays_of", "plain_steps"]
 
 
 def strips(maps: torch.Tensor, counts: tuple[int, ...]) -> torch.Tensor:
@@ -210,10 +210,20 @@ def masked_triplets(distances: torch.Tensor, subject: torch.Tensor, margin: floa
     return torch.stack(found).mean()
 
 
+Arrays: TypeAlias = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]
+"""Images, people and views of a batch."""
+
+
+def arrays_of(batch: Any) -> Arrays:
+    """A batch as gaitkit draws it, as the plain loops read it."""
+    images, subject, view = batch.images.float(), batch.subject, batch.view
+    return images.cpu().numpy(), subject.cpu().numpy(), view.cpu().numpy()
+
+
 def plain_steps(
     system: str,
     config: Any,
-    batches: list[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]],
+    batches: list[Arrays],
     device: str,
 ) -> Callable[[], None]:
     """One iteration per call, on the same batches in turn; float32, the loss read at every step."""
