@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar, cast
@@ -22,12 +22,14 @@ from torch import nn
 from gaitkit.artifacts import Artifact
 from gaitkit.embedders.augmentation import Augmentation
 from gaitkit.embedders.config import EmbedderConfig
+from gaitkit.embedders.linear import fit_linear, linear_sizes
 from gaitkit.embedders.losses import (
     batch_all_triplets,
     part_distances,
     softmax_over_people,
     softmax_over_views,
 )
+from gaitkit.embedders.networks.linear import LinearPart
 from gaitkit.embedders.networks.parts import EmbeddingNet, PartMatrices, ViewMatrices
 from gaitkit.embedders.options import EmbedderOptions
 from gaitkit.embedders.registry import EMBEDDER
@@ -48,6 +50,7 @@ from gaitkit.training.schedules import average_of, average_weight, update_averag
 __all__ = ["ConfigT", "Embedder", "load", "load_opened", "varied_by"]
 
 ConfigT = TypeVar("ConfigT", bound=EmbedderConfig)
+Computed = TypeVar("Computed")
 
 _COLLAPSED_ROWS = 5
 _COLLAPSED_SHARE = 0.02
@@ -175,8 +178,11 @@ class Embedder(Model[ConfigT]):
     @classmethod
     def build_networks(cls, config: EmbedderConfig) -> dict[str, nn.Module]:
         """E, and its average where the config asks for it."""
-        network: nn.Module = cls.build_network(config)
-        networks = {"E": network}
+        network = cls.build_network(config)
+        if config.has_linear:
+            sizes = linear_sizes(config.image_size, config.views_told, config.values)
+            network.add_linear(LinearPart(sizes), config.linear_weight)
+        networks: dict[str, nn.Module] = {"E": network}
         if config.ema_decay > 0:
             networks["E_average"] = average_of(network)
         return networks
@@ -218,9 +224,14 @@ class Embedder(Model[ConfigT]):
         return get_metric(self.config.metric).for_parts(self.parts)
 
     @property
-    @abstractmethod
     def parts(self) -> int:
-        """Into how many parts its embeddings are divided."""
+        """Into how many parts its embeddings are divided: its strips, and the linear part."""
+        return self.strips + int(self.config.has_linear)
+
+    @property
+    @abstractmethod
+    def strips(self) -> int:
+        """How many horizontal parts the network has."""
 
     def before_step(self) -> None:
         """The step size, which changes over a training, and the weight of the newest state."""
@@ -270,7 +281,13 @@ class Embedder(Model[ConfigT]):
         return values
 
     def meet(self, sampler: PeopleSampler, iterations: int) -> None:
-        """Keep how batches are made up; refuse a part of one that has no two people."""
+        """Keep how batches are made up, and compute the part that no gradient teaches.
+
+        Raises
+        ------
+        TrainingError
+            A process's part of a batch would have no two people.
+        """
         super().meet(sampler, iterations)
         self.each = sampler.each
         if sampler.people % self.world.size or sampler.people < 2 * self.world.size:
@@ -284,6 +301,11 @@ class Embedder(Model[ConfigT]):
                 if there >= least
                 else f"There are {there} people to learn from: train in fewer processes.",
             )
+        linear = cast(EmbeddingNet, self.networks["E"]).linear
+        if linear is not None:
+            fit_linear(linear, *sampler.examples())
+            for network in self.networks.values():
+                cast(LinearPart, network.linear).load_state_dict(linear.state_dict())
 
     def check_course(self, history: History) -> None:
         """Stop a training in which all embeddings have become one.
@@ -322,31 +344,36 @@ class Embedder(Model[ConfigT]):
         )
         return Validation(data, held_out, condition)
 
-    def pooled_batches(
-        self, batches: Iterable[torch.Tensor], most: int
-    ) -> Iterator[tuple[torch.Tensor, ...]]:
-        """Maps of frames on the device, for the network in eval mode.
+    def batches_through(
+        self,
+        compute: Callable[[torch.Tensor], Computed],
+        batches: Iterable[torch.Tensor],
+        most: int,
+    ) -> Iterator[Computed]:
+        """What the network, in eval mode, makes of images, on the device.
 
         Parameters
         ----------
+        compute : callable
+            The network or a method of it; is given (most, 1, height, width) in [0, 1].
         batches : iterable of Tensor of uint8, shape (n, height, width)
             Grey values 0..255 on the host, up to `most` at a time.
         most : int
-            Frames computed at once, always; a smaller batch is filled up with blanks, so that the
+            Images computed at once, always; a smaller batch is filled up with blanks, so that the
             bytes of an embedding do not depend on what stands beside it.
 
         Yields
         ------
-        tuple of Tensor, shape (most, channels, rows, columns) each
-            Those of blanks are still there: the bytes of what is computed next depend on how many
-            there are, too.
+        object
+            What `compute` gives. What blanks give is still there: the bytes of what is computed
+            next depend on how many there are, too.
         """
         with self.runtime.active(), self._evaluating():
             for frames in batches:
                 filled = torch.zeros((most, 1, *frames.shape[1:]), dtype=torch.uint8)
                 filled[: len(frames), 0] = frames
                 images = filled.to(self.runtime.device).to(self.runtime.dtype) / 255.0
-                yield self.network.maps(images)
+                yield compute(images)
 
 
 def varied_by(options: EmbedderOptions) -> Augmentation:

@@ -104,8 +104,10 @@ class GeiEmbedder(Embedder[ConfigT]):
         size = EMBEDDING_BATCH
         batches = [grey[start : start + size] for start in range(0, len(grey), size)]
         found = [
-            self.network.embedding(maps)[: len(batch)].float().cpu().numpy()
-            for batch, maps in zip(batches, self.pooled_batches(batches, size), strict=True)
+            vectors[: len(batch)].float().cpu().numpy()
+            for batch, vectors in zip(
+                batches, self.batches_through(self.network, batches, size), strict=True
+            )
         ]
         if not found:
             return np.empty((0, self.parts, self.config.values), dtype=np.float32)

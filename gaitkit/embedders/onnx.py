@@ -39,8 +39,7 @@ class _OfGeis(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         # Whole grey values, as the model has learned and as `embed` takes those of a translator.
-        maps = self.network.maps(images.clamp(0.0, 255.0).round()[:, None] / 255.0)
-        found: torch.Tensor = self.network.embedding(maps)
+        found: torch.Tensor = self.network(images.clamp(0.0, 255.0).round()[:, None] / 255.0)
         return found
 
 
@@ -51,6 +50,8 @@ class _OfSets(_OfGeis):
         count, frames = images.shape[:2]
         maps = self.network.maps(images.flatten(0, 1)[:, None] / 255.0)
         pooled = tuple(one.view(count, frames, *one.shape[1:]).amax(dim=1) for one in maps)
+        if self.network.asks_mean:
+            pooled = (*pooled, images.mean(dim=1, keepdim=True) / 255.0)
         found: torch.Tensor = self.network.embedding(pooled)
         return found
 

@@ -21,6 +21,7 @@ from gaitkit.embedders.sampling import SetSampler
 from gaitkit.embedders.silhouette_sets import (
     FramesInFile,
     FramesInMemory,
+    MeanFrame,
     SilhouetteSet,
     sequences_of_greys,
 )
@@ -184,7 +185,10 @@ class SetEmbedder(Embedder[SetConfigT]):
                 ),
                 hint="Normalise them to the size that the model has learned from.",
             )
-        packed = _Packed(frames.blocks(row, self.config.test_frames) for row in rows)
+        packed = _Packed(
+            (frames.blocks(row, self.config.test_frames) for row in rows),
+            means=self.network.linear is not None,
+        )
         found: list[NDArray[np.float32]] = [self._none()]
         waiting: list[torch.Tensor] = []
 
@@ -195,7 +199,7 @@ class SetEmbedder(Embedder[SetConfigT]):
 
         with self.runtime.active(), self._evaluating():
             running: tuple[torch.Tensor, ...] = ()
-            for maps in self.pooled_batches(packed, FRAME_BATCH):
+            for maps in self.batches_through(self.network.maps, packed, FRAME_BATCH):
                 start = 0
                 for count, ends in packed.counts.popleft():
                     here = tuple(
@@ -205,6 +209,9 @@ class SetEmbedder(Embedder[SetConfigT]):
                     running = tuple(map(torch.maximum, running, here)) if running else here
                     if ends:
                         # One at a time: the bytes of a product depend on how many rows it has.
+                        if self.network.asks_mean:
+                            mean = torch.from_numpy(packed.means.popleft())[None, None]
+                            running = (*running, mean.to(running[0].device, self.runtime.dtype))
                         waiting.append(self.network.embedding(running))
                         running = ()
                         finish(all_of_them=False)
@@ -220,11 +227,17 @@ class _Packed:
     counts : deque of list of (int, bool)
         For each batch that was given out: how many frames each of its sequences has in it, and
         whether that sequence ends there.
+    means : deque of ndarray of float32, shape (height, width)
+        The mean frame in [0, 1] of each sequence whose frames have all been given out, where means
+        are wanted.
     """
 
-    def __init__(self, sequences: Iterable[Iterable[NDArray[np.uint8]]]) -> None:
+    def __init__(
+        self, sequences: Iterable[Iterable[NDArray[np.uint8]]], *, means: bool = False
+    ) -> None:
         self.counts: deque[list[tuple[int, bool]]] = deque()
-        self._sequences = sequences
+        self.means: deque[NDArray[np.float32]] = deque()
+        self._sequences, self._wants_means = sequences, means
 
     def __iter__(self) -> Iterator[torch.Tensor]:
         batch: NDArray[np.uint8] | None = None
@@ -250,10 +263,14 @@ class _Packed:
     def _blocks(self) -> Iterator[tuple[NDArray[np.uint8], bool]]:
         """Every block of frames, and whether it is the last one of its sequence."""
         for sequence in self._sequences:
-            before = None
+            before, mean = None, MeanFrame()
             for block in sequence:
+                if self._wants_means:
+                    mean.add(block)
                 if before is not None:
                     yield before, False
                 before = block
             if before is not None:
+                if self._wants_means:
+                    self.means.append(mean.value)
                 yield before, True

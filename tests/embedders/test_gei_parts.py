@@ -92,11 +92,11 @@ def test_the_map_is_a_quarter_as_high_and_the_width_that_of_a_walker() -> None:
 
 def test_who_is_embedded_has_one_part_more() -> None:
     network = GeiParts(device="cpu", subjects=2).network.eval()
-    found = network.maps(torch.zeros(2, 1, 64, 64))
-    assert [one.shape for one in found] == [(2, 128, 16, 11), (2, 128, 1, 1)]
+    found = network.pooled(torch.zeros(2, 1, 64, 64))
+    assert [one.shape for one in found] == [(2, 128, 16, 11), (2, 1, 64, 64)]
     assert network.embedding(found).shape == (2, 17, 128)
     without = GeiParts(device="cpu", subjects=2, linear_weight=0.0)
-    assert len(without.network.eval().maps(torch.zeros(2, 1, 64, 64))) == 1
+    assert len(without.network.eval().pooled(torch.zeros(2, 1, 64, 64))) == 1
     assert without.parts == 16
 
 
@@ -130,7 +130,8 @@ def test_the_largest_value_over_a_sets_frames_counts_and_not_their_order() -> No
     found = network(frames)
     assert torch.allclose(network(frames[:, [3, 0, 4, 2, 1]]), found)
     pooled = tuple(one.amax(dim=0, keepdim=True) for one in network.maps(frames[0][:, None]))
-    assert torch.allclose(network.embedding(pooled), found)
+    mean = frames.mean(dim=1, keepdim=True)
+    assert torch.allclose(network.embedding((*pooled, mean)), found)
 
 
 def test_one_step_goes_down_the_gradient_of_both_losses() -> None:
