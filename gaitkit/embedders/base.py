@@ -33,10 +33,11 @@ from gaitkit.embedders.networks.linear import LinearPart
 from gaitkit.embedders.networks.parts import EmbeddingNet, PartMatrices, ViewMatrices
 from gaitkit.embedders.options import EmbedderOptions
 from gaitkit.embedders.registry import EMBEDDER
-from gaitkit.embedders.sampling import PeopleSampler, SetBatch
+from gaitkit.embedders.sampling import GeiSampler, PeopleSampler, SetBatch
 from gaitkit.embedders.validation import Validation, hold_out
 from gaitkit.errors import OptionError, TrainingError
 from gaitkit.identification.metrics import Metric, get_metric
+from gaitkit.labels import Labels
 from gaitkit.parallel import Progress
 from gaitkit.training import store
 from gaitkit.training.callbacks import Callbacks
@@ -47,10 +48,13 @@ from gaitkit.training.options import TrainingOptions
 from gaitkit.training.registry import ModelKind
 from gaitkit.training.schedules import average_of, average_weight, update_average
 
-__all__ = ["ConfigT", "Embedder", "load", "load_opened", "varied_by"]
+__all__ = ["EMBEDDING_BATCH", "ConfigT", "Embedder", "load", "load_opened", "varied_by"]
 
 ConfigT = TypeVar("ConfigT", bound=EmbedderConfig)
 Computed = TypeVar("Computed")
+
+EMBEDDING_BATCH = 64
+"""Images embedded at once, always; the last batch is filled up with blanks."""
 
 _COLLAPSED_ROWS = 5
 _COLLAPSED_SHARE = 0.02
@@ -70,6 +74,8 @@ class Embedder(Model[ConfigT]):
     """Kind of the artefact that it embeds: ``gei`` or ``silhouettes``."""
     data_class: ClassVar[type[Any]]
     """What holds that in memory: `GeiSet` or `SilhouetteSet`."""
+    draws_frames: ClassVar[bool] = False
+    """Whether a batch holds frames of each sequence, and not one example of it."""
     each: int = 2
     """Examples of each person in a batch, as the sampler makes them up."""
 
@@ -180,7 +186,9 @@ class Embedder(Model[ConfigT]):
         """E, and its average where the config asks for it."""
         network = cls.build_network(config)
         if config.has_linear:
-            sizes = linear_sizes(config.image_size, config.views_told, config.values)
+            sizes = linear_sizes(
+                config.image_size, config.views_told, config.values, config.channels
+            )
             network.add_linear(LinearPart(sizes), config.linear_weight)
         networks: dict[str, nn.Module] = {"E": network}
         if config.ema_decay > 0:
@@ -344,6 +352,56 @@ class Embedder(Model[ConfigT]):
         )
         return Validation(data, held_out, condition)
 
+    def image_sampler(
+        self,
+        images: NDArray[np.uint8],
+        learned: Labels,
+        everybody: Labels,
+        options: EmbedderOptions,
+    ) -> GeiSampler:
+        """What draws examples that are one image each, or a few that are seen at once.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, shape (n, [channels,] height, width)
+            Of those who are learned from.
+        learned, everybody : Labels
+            Their key columns, and those of all training people.
+        options : EmbedderOptions
+            How batches are made up.
+        """
+        return GeiSampler(
+            images,
+            learned,
+            everybody.subjects(),
+            people=options.people,
+            each=options.batch_size // options.people,
+            balanced=options.balanced,
+            bodies=options.bodies,
+            views=everybody.views(),
+            augmentation=varied_by(options),
+            seed=options.seed,
+            device=self.runtime.device,
+            dtype=self.runtime.dtype,
+        )
+
+    def vectors_of(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The embeddings of images, shape (n, [channels,] height, width)."""
+        grey = torch.from_numpy(np.ascontiguousarray(images))
+        size = EMBEDDING_BATCH
+        batches = [grey[start : start + size] for start in range(0, len(grey), size)]
+        found = [
+            vectors[: len(batch)].float().cpu().numpy()
+            for batch, vectors in zip(
+                batches, self.batches_through(self.network, batches, size), strict=True
+            )
+        ]
+        return np.concatenate([self.no_vectors(), *found])
+
+    def no_vectors(self) -> NDArray[np.float32]:
+        """The embeddings of nothing."""
+        return np.empty((0, self.parts, self.config.values), dtype=np.float32)
+
     def batches_through(
         self,
         compute: Callable[[torch.Tensor], Computed],
@@ -355,8 +413,8 @@ class Embedder(Model[ConfigT]):
         Parameters
         ----------
         compute : callable
-            The network or a method of it; is given (most, 1, height, width) in [0, 1].
-        batches : iterable of Tensor of uint8, shape (n, height, width)
+            The network or a method of it; is given (most, channels, height, width) in [0, 1].
+        batches : iterable of Tensor of uint8, shape (n, [channels,] height, width)
             Grey values 0..255 on the host, up to `most` at a time.
         most : int
             Images computed at once, always; a smaller batch is filled up with blanks, so that the
@@ -370,8 +428,9 @@ class Embedder(Model[ConfigT]):
         """
         with self.runtime.active(), self._evaluating():
             for frames in batches:
-                filled = torch.zeros((most, 1, *frames.shape[1:]), dtype=torch.uint8)
-                filled[: len(frames), 0] = frames
+                seen = frames if frames.ndim == 4 else frames[:, None]
+                filled = torch.zeros((most, *seen.shape[1:]), dtype=torch.uint8)
+                filled[: len(seen)] = seen
                 images = filled.to(self.runtime.device).to(self.runtime.dtype) / 255.0
                 yield compute(images)
 

@@ -113,6 +113,11 @@ class EmbedderConfig(Config):
             )
 
     @property
+    def channels(self) -> int:
+        """How many images of an example are seen at once."""
+        return 1
+
+    @property
     def has_linear(self) -> bool:
         """Whether there is a part by discriminant analysis."""
         return self.linear_weight > 0

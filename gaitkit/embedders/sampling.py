@@ -165,14 +165,14 @@ class PeopleSampler(Sampler):
 
     @abstractmethod
     def mean_images(self) -> NDArray[np.uint8]:
-        """The GEI of every sequence that is learned from, shape (n, height, width)."""
+        """The GEIs of every sequence that is learned from, shape (n, [channels,] height, width)."""
 
     def examples(self) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
         """The GEIs of all that is learned from; whose they are, and from where, as numbers.
 
         Returns
         -------
-        ndarray of uint8, shape (n, height, width)
+        ndarray of uint8, shape (n, [channels,] height, width)
         ndarray of int64, shape (n,)
             A number for each person who is drawn.
         ndarray of int64, shape (n,)
@@ -218,8 +218,8 @@ class GeiSampler(PeopleSampler):
 
     Parameters
     ----------
-    images : ndarray of uint8, shape (n, height, width)
-        The GEIs of those who are learned from.
+    images : ndarray of uint8, shape (n, [channels,] height, width)
+        The GEIs of those who are learned from, one of each sequence or several.
     labels, everybody, people, each, balanced, bodies, views, seed
         See `PeopleSampler`.
     augmentation : Augmentation
@@ -269,7 +269,8 @@ class GeiSampler(PeopleSampler):
         rows, subject, proportions = self.draw_rows()
         device = self._images.device
         images = self._images[torch.from_numpy(rows).to(device)].to(self._dtype) / 255.0
-        images = augmented(images[:, None], self._augmentation, self._generator, proportions)
+        images = images if images.ndim == 4 else images[:, None]
+        images = augmented(images, self._augmentation, self._generator, proportions)
         return SetBatch(images, subject.to(device), self._view[rows].to(device))
 
 

@@ -47,8 +47,11 @@ class Frames(Protocol):
         Frames of each sequence.
     """
 
-    image_size: tuple[int, int]
-    lengths: NDArray[np.int64]
+    @property
+    def image_size(self) -> tuple[int, int]: ...
+
+    @property
+    def lengths(self) -> NDArray[np.int64]: ...
 
     def some(self, row: int, which: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Some frames of a sequence, without the columns that no network sees."""

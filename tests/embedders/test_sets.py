@@ -108,7 +108,7 @@ def test_frames_beyond_the_most_are_taken_evenly() -> None:
 
 
 def test_pieces_hold_whole_sequences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gaitkit.embedders.sets._FRAMES_PER_PIECE", 12)
+    monkeypatch.setattr("gaitkit.embedders.silhouettes._FRAMES_PER_PIECE", 12)
     model = fitted("gaitset")
     path = write_silhouettes(tmp_path / "silhouettes.h5")
     with open_artifact(path) as artifact:

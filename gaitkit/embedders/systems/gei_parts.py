@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import nn
 
+from gaitkit.embedders.base import Embedder
 from gaitkit.embedders.config import LINEAR_WEIGHT, EmbedderConfig
 from gaitkit.embedders.geis import GeiEmbedder
 from gaitkit.embedders.networks.parts import (
@@ -30,7 +31,7 @@ from gaitkit.errors import OptionError
 from gaitkit.training.config import network_form, setting
 from gaitkit.training.schedules import one_cycle
 
-__all__ = ["GeiParts", "GeiPartsConfig", "GeiPartsNet"]
+__all__ = ["GeiParts", "GeiPartsConfig", "GeiPartsNet", "PartsOfRows"]
 
 _SLOPE = 0.1
 """Of the ReLUs below 0."""
@@ -108,7 +109,7 @@ class GeiPartsNet(EmbeddingNet):
                 Residual(first, second, 2, slope=_SLOPE),
                 Residual(second, third, slope=_SLOPE),
             ]
-        self.body = nn.Sequential(_convolution(1, first, size=5, stride=2), *blocks)
+        self.body = nn.Sequential(_convolution(config.channels, first, size=5, stride=2), *blocks)
         self.part_count = config.part_count
         self.matrices = part_matrices(config.part_count, third, config.values, config.views_told)
 
@@ -132,32 +133,11 @@ def _convolution(
     )
 
 
-class GeiParts(GeiEmbedder[GeiPartsConfig]):
-    """The embedder of GEIs; see `Embedder` for the parameters.
+PartsConfigT = TypeVar("PartsConfigT", bound=GeiPartsConfig)
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> images = np.random.default_rng(0).integers(0, 256, (8, 32, 32), dtype=np.uint8)
-    >>> model = GeiParts(width=2, part_count=8, values=4, device="cpu").fit(
-    ...     images, list("aabbccdd"), views=[0, 90] * 4, iterations=2, batch_size=8, people=4
-    ... )
-    >>> model.embed(images).shape
-    (8, 9, 4)
-    """
 
-    name: ClassVar[str] = "gei-parts"
-    summary: ClassVar[str] = "horizontal parts of a GEI, each told apart on its own"
-    source: ClassVar[str] = "ours, after GaitSet (AAAI 2019) and GaitBase (CVPR 2023)"
-    config_class: ClassVar[type[EmbedderConfig]] = GeiPartsConfig
-    default_training: ClassVar[Mapping[str, Any]] = {
-        "iterations": 2_500,
-        "bodies": 8,
-        "shear": 0.06,
-        "stretch": 0.1,
-        "shift": 2.0,
-        "erase": 0.3,
-    }
+class PartsOfRows(Embedder[PartsConfigT]):
+    """What embedders by such a network have in common, whatever they read."""
 
     @staticmethod
     def build_network(config: GeiPartsConfig) -> EmbeddingNet:
@@ -183,3 +163,31 @@ class GeiParts(GeiEmbedder[GeiPartsConfig]):
     def strips(self) -> int:
         """The setting `part_count`."""
         return self.config.part_count
+
+
+class GeiParts(PartsOfRows[GeiPartsConfig], GeiEmbedder[GeiPartsConfig]):
+    """The embedder of GEIs; see `Embedder` for the parameters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).integers(0, 256, (8, 32, 32), dtype=np.uint8)
+    >>> model = GeiParts(width=2, part_count=8, values=4, device="cpu").fit(
+    ...     images, list("aabbccdd"), views=[0, 90] * 4, iterations=2, batch_size=8, people=4
+    ... )
+    >>> model.embed(images).shape
+    (8, 9, 4)
+    """
+
+    name: ClassVar[str] = "gei-parts"
+    summary: ClassVar[str] = "horizontal parts of a GEI, each told apart on its own"
+    source: ClassVar[str] = "ours, after GaitSet (AAAI 2019) and GaitBase (CVPR 2023)"
+    config_class: ClassVar[type[EmbedderConfig]] = GeiPartsConfig
+    default_training: ClassVar[Mapping[str, Any]] = {
+        "iterations": 2_500,
+        "bodies": 8,
+        "shear": 0.06,
+        "stretch": 0.1,
+        "shift": 2.0,
+        "erase": 0.3,
+    }
