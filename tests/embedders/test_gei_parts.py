@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -107,6 +109,26 @@ def test_all_parts_are_on_balls_and_the_last_ones_is_as_large_as_its_weight() ->
     np.testing.assert_allclose(lengths[:, :4], 1.0, atol=1e-5)
     # 0.4 of what the four parts weigh together.
     np.testing.assert_allclose(lengths[:, 4], 0.4 * 4, atol=1e-5)
+
+
+def test_who_only_embeds_makes_no_optimiser(tmp_path: Path) -> None:
+    """Making one takes seconds: torch imports its compiler then."""
+    fitted().save(tmp_path / "model.h5")
+    script = (
+        "import sys\n"
+        "from gaitkit.embedders import load\n"
+        "import numpy as np\n"
+        "model = load(sys.argv[1], device='cpu')\n"
+        "model.embed(np.zeros((2, *model.config.image_size), dtype=np.uint8))\n"
+        "print('torch._dynamo' in sys.modules, len(model.optimizers))\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "model.h5")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.split() == ["False", "1"]
 
 
 def test_columns_at_both_sides_are_cut_off() -> None:
