@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -78,6 +79,11 @@ class GaitPhases(PartsOfRows[GaitPhasesConfig], SilhouetteEmbedder[GaitPhasesCon
     def build_network(config: GeiPartsConfig) -> EmbeddingNet:
         """The network with arbitrary weights."""
         return GaitPhasesNet(config)
+
+    @classmethod
+    def open_data(cls, path: Path | str) -> SilhouetteSet:
+        """Sequences of silhouettes, whose frames are read once and not kept."""
+        return SilhouetteSet.open(path, memory_bytes=0)
 
     def sampler_for(
         self, learned: SilhouetteSet, everybody: SilhouetteSet, options: EmbedderOptions
