@@ -96,7 +96,7 @@ def onnx_model(embedder: Embedder[Any], metadata: Mapping[str, str]) -> bytes:
 def _graph_of(embedder: Embedder[Any]) -> Graph:
     metric = {"output": VECTORS, "metric": embedder.config.metric}
     size = embedder.config.image_size
-    if embedder.config.channels > 1:
+    if embedder.reads == "silhouettes" and not embedder.draws_frames:
         return Graph(
             _OfPhases(embedder).eval(),
             torch.zeros(2, embedder.config.channels, *size),

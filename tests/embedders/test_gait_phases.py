@@ -127,11 +127,12 @@ def test_frames_are_not_drawn(source: Path, tmp_path: Path) -> None:
     assert "Leave out `frames`; gaitset and gaitbase draw some" in str(caught.value.hint)
 
 
-def test_an_onnx_file_takes_phases() -> None:
+@pytest.mark.parametrize("count", [1, 4])
+def test_an_onnx_file_takes_phases(count: int) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
-    model = fitted()
+    model = fitted(phases=count)
     sets = [walk(1, 2, 5), walk(2, 3, 9)]
-    phases = np.stack([phase_images(one, 4) for one in sets]).astype(np.float32)
+    phases = np.stack([phase_images(one, count) for one in sets]).astype(np.float32)
     session = onnxruntime.InferenceSession(onnx_model(model, {}))
     (found,) = session.run(None, {"phases": phases})
     np.testing.assert_allclose(found, model.embed(sets), atol=1e-3)

@@ -49,7 +49,7 @@ class EmbeddingNet(nn.Module):
     Attributes
     ----------
     linear : LinearPart or None
-        What sees the mean of a set's frames, its GEI; see `add_linear`.
+        What sees the mean of a set's frames, its GEI, or several of them; see `add_linear`.
     """
 
     matrices: PartMatrices | ViewMatrices
