@@ -212,8 +212,8 @@ def random_coat(rng: np.random.Generator) -> Coat:
     # Cut and padding of trunk, sleeves and skirt have little to do with each other.
     trunk, sleeve, flare = rng.beta(1.5, 2.2, size=3)
     return Coat(
-        trunk=0.010 + 0.120 * float(trunk),
-        sleeve=0.006 + 0.075 * float(0.4 * trunk + 0.6 * sleeve),
+        trunk=0.010 + 0.108 * float(trunk),
+        sleeve=0.006 + 0.068 * float(0.4 * trunk + 0.6 * sleeve),
         hem=float(hem),
         flare=0.008 + 0.080 * float(flare),
         collar=float(rng.uniform(0.012, 0.045)) if rng.random() < 0.7 else 0.0,
