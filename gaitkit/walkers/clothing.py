@@ -1,8 +1,12 @@
 """What people wear and carry: everyday clothes and hair, coats, bags.
 
-Everyday clothes belong to the person and stay the same over all takes, up to their drape. A coat
-(condition ``cl``) hides arms and thighs; a bag (``bg``) covers part of the body. Both also change
-the way of walking a little: a hand holds a strap or rests in a pocket, the trunk leans.
+Clothes, coat and bag belong to the person and are the same in all takes, up to their drape and to
+where the bag hangs. A coat (condition ``cl``) hides arms and thighs; a bag (``bg``) covers part of
+the body. Both also change the way of walking a little: a hand holds a strap or rests in a pocket,
+the trunk leans. Coats and bags swing after the limbs that drive them.
+
+How thick coats are, where bags hang and how much both differ between people was fitted to CASIA-B
+(``benchmarks/walkers/calibration.py``): mostly jackets, mostly bags on a strap at the buttock.
 """
 
 from __future__ import annotations
@@ -98,7 +102,6 @@ class Coat:
     collar: float
     hood: float
     pockets: bool
-    stiffness: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,8 @@ class Bag:
         How far in front of the side seam it hangs, metres.
     strap_held : bool
         The hand of that side holds the strap.
+    swing : float
+        The share of the arm's or thigh's swing that it takes part in; none for a backpack.
     """
 
     kind: str
@@ -201,7 +206,7 @@ def drape(outfit: Outfit, rng: np.random.Generator, spread: float = 0.0025) -> O
 
 
 def random_coat(rng: np.random.Generator) -> Coat:
-    """A coat: jackets, three-quarter coats and long coats, thin or padded."""
+    """A person's coat: jackets, three-quarter coats and long coats, thin or padded."""
     kind = rng.random()
     if kind < 0.55:
         hem = rng.uniform(0.04, 0.14)
@@ -212,8 +217,8 @@ def random_coat(rng: np.random.Generator) -> Coat:
     # Cut and padding of trunk, sleeves and skirt have little to do with each other.
     trunk, sleeve, flare = rng.beta(1.5, 2.2, size=3)
     return Coat(
-        trunk=0.010 + 0.108 * float(trunk),
-        sleeve=0.006 + 0.068 * float(0.4 * trunk + 0.6 * sleeve),
+        trunk=0.010 + 0.098 * float(trunk),
+        sleeve=0.006 + 0.062 * float(0.4 * trunk + 0.6 * sleeve),
         hem=float(hem),
         flare=0.008 + 0.080 * float(flare),
         collar=float(rng.uniform(0.012, 0.045)) if rng.random() < 0.7 else 0.0,
@@ -243,7 +248,7 @@ def wear(coat: Coat, rng: np.random.Generator) -> Coat:
 
 
 def random_bag(rng: np.random.Generator) -> Bag:
-    """A bag: on the back, over a shoulder, across the body, or in a hand."""
+    """A person's bag: on the back, over a shoulder, across the body, or in a hand."""
     kind = str(rng.choice(BAG_KINDS, p=(0.10, 0.50, 0.20, 0.13, 0.07)))
     side = "right" if rng.random() < 0.8 else "left"
     length, thickness, height = {

@@ -173,7 +173,7 @@ def dress(
         person.hang_cloth(hips, outfit.skirt, _SKIRT_FLARE_M)
     person.garment = person.upper
     if coat is not None:
-        person.hang_cloth(hips, coat.hem, coat.trunk + coat.flare, coat.stiffness)
+        person.hang_cloth(hips, coat.hem, coat.trunk + coat.flare)
     elif outfit.top_hem > _TOP_HEM_SHOWS:
         person.hang_cloth(hips, outfit.top_hem, outfit.top + _TOP_FLARE_M)
     if bag is not None:
@@ -430,11 +430,10 @@ class _Person(Sculptor):
         self.hull(collar, hem)
         return ball
 
-    def hang_cloth(self, hips: int, hem: float, flare: float, stiffness: float = 0.0) -> None:
+    def hang_cloth(self, hips: int, hem: float, flare: float) -> None:
         """Cloth from the hips round both legs down to a hem: a skirt, a coat, a long shirt.
 
-        It follows the thighs, late, as loose cloth does: a pendulum as long as a coat's skirt
-        needs about a sixth of a second to come after.
+        It follows the thighs, late, as loose cloth does.
 
         Parameters
         ----------
@@ -444,8 +443,6 @@ class _Person(Sculptor):
             Its lower edge as a fraction of hip to ankle.
         flare : float
             How far it stands off the thighs, metres.
-        stiffness : float, optional
-            0 falls and swings with the legs, 1 stands like a bell whatever the legs do.
         """
         points, late, body = self._points, self._late, self._body
         length = hem * (body.thigh + body.shank)
@@ -454,7 +451,7 @@ class _Person(Sculptor):
             hip = points[f"{side}_hip"]
             along = (late[f"{side}_knee"] - late[f"{side}_hip"]) / body.thigh
             # The longer the cloth, the more it hangs instead of following the thigh.
-            follow = (0.85 - 0.35 * min(hem, 1.0)) * (1 - 0.6 * stiffness)
+            follow = 0.85 - 0.35 * min(hem, 1.0)
             at = hip + length * (follow * along + (1 - follow) * _DOWN)
             radius = 0.86 * body.thigh_radius * (1 - 0.3 * min(hem / 0.5, 1.0)) + flare
             # Flat below: a hem is an edge, not a ball.

@@ -36,7 +36,6 @@ _FOLDS_SEEN = 1.2  # in standard deviations: so light or dark a fold is always t
 _FOLDS_TILE = 512
 _FOLDS_TURN = 0.3  # pixels a degree: the surface of a trunk 30 cm thick
 _FOLDS_RARE = 2.2  # so far off are too few to look for
-_RIM_PX = 2  # that skin and hair keep, so that heads stay on their shoulders
 
 
 class Cloth(NamedTuple):
@@ -106,7 +105,6 @@ def hide(
     unit = height_px / _REFERENCE_HEIGHT
     folds = _folds(unit)
     threshold = _THRESHOLD * min(strength, 2.0)
-    rim = np.ones((2 * max(round(_RIM_PX * unit), 1) + 1,) * 2, np.uint8)
     # The folds move with the walker.
     origin = polygons.mean(axis=(1, 2))
     for name in sorted(set(garments) & set(cloths)):
@@ -132,8 +130,6 @@ def hide(
             corners = np.rint((pieces[index] - (left, top)) * 16).astype(np.int32)
             for piece in corners:
                 cv2.fillConvexPoly(cover, piece, 255, cv2.LINE_8, 4)
-            if name in ("skin", "hair"):
-                cover = np.asarray(cv2.erode(cover, rim, borderValue=0), np.uint8)
             row, column = shift + top - round(origin[index, 1]), left - round(origin[index, 0])
             rows = np.arange(row, row + len(cover)) % _FOLDS_TILE
             columns = np.arange(column, column + cover.shape[1]) + 3 * shift

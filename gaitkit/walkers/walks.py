@@ -34,7 +34,7 @@ __all__ = ["FRAMES_PER_SECOND", "Walk", "figure_of", "plan_walk"]
 FRAMES_PER_SECOND = 25.0
 """CASIA-B's frame rate."""
 
-_CHANGED = {"cl": 0.25, "bg": 0.12}
+_CHANGED = {"cl": 0.28, "bg": 0.16}
 """By how much people walk like somebody else, each in a way of their own, in a coat or with a bag:
 what is worn and carried binds the limbs and leans the trunk."""
 _LAG_S = 0.06
