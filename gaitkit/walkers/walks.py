@@ -34,9 +34,6 @@ __all__ = ["FRAMES_PER_SECOND", "Walk", "figure_of", "plan_walk"]
 FRAMES_PER_SECOND = 25.0
 """CASIA-B's frame rate."""
 
-_CHANGED = {"cl": 0.28, "bg": 0.16}
-"""By how much people walk like somebody else, each in a way of their own, in a coat or with a bag:
-what is worn and carried binds the limbs and leans the trunk."""
 _LAG_S = 0.06
 """How late loose cloth and bags follow the limbs, seconds: an eighth of the period of a pendulum
 of 6 cm, about what a hem or a bag on a short strap is against the limb that drives it."""
@@ -114,10 +111,6 @@ def plan_walk(options: WalkerOptions, subject_index: int, condition: str, take: 
         outfit = drape(outfit, now)
         cloths = random_cloths(generator(seed, "cloths", name))
     style = draw(STYLE, generator(seed, "gait", name), now)
-    if condition in _CHANGED:
-        other = draw(STYLE, generator(seed, "gait", name, condition), now)
-        share = _CHANGED[condition]
-        style = {what: (1 - share) * style[what] + share * other[what] for what in style}
     coat, bag = None, None
     if condition == "cl":
         coat = wear(random_coat(generator(seed, "coat", name)), now)
