@@ -52,7 +52,7 @@ def test_the_pngs_hold_the_frames(tree):
 
 def test_the_marker_says_what_it_is(tree):
     marker = json.loads((tree / "synth.json").read_text())
-    assert marker["dataset"] == "synthetic-0"
+    assert marker["dataset"] == "synthetic-2-0"
     assert marker["complete"] is True
     assert marker["parameters"] == OPTIONS.as_parameters()
 
