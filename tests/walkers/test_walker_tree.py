@@ -121,6 +121,24 @@ def test_other_options_are_refused_and_the_difference_named(tree):
     assert contents(tree) == before
 
 
+def test_walkers_of_a_former_model_are_neither_continued_nor_taken_for_todays(tree, tmp_path):
+    folder = tmp_path / "walkers"
+    shutil.copytree(tree, folder)
+    marker = json.loads((folder / MARKER).read_text())
+    (folder / MARKER).write_text(
+        json.dumps({**marker, "model_version": 1, "dataset": "synthetic-0"})
+    )
+    before = contents(folder)
+    assert open_source(folder).name == "synthetic-0"
+    with pytest.raises(OutputExistsError, match="model version 1 there, 2 now") as refused:
+        write_tree(folder, OPTIONS)
+    assert refused.value.hint == "Choose a new folder, or `overwrite=True`."
+    assert contents(folder) == before
+    write_tree(folder, OPTIONS, overwrite=True)
+    assert contents(folder) == contents(tree)
+    assert open_source(folder).name == "synthetic-2-0"
+
+
 def test_overwriting_replaces_the_whole_tree(tree, tmp_path):
     folder = tmp_path / "walkers"
     shutil.copytree(tree, folder)
