@@ -85,17 +85,14 @@ def main() -> None:
 
     source = open_source(given.demo / "walkers")
     raw, normal = [], []
-    for unit in source.units():
-        if not unit.label.startswith(subject):
-            continue
-        for sequence in source.read(unit):
-            if sequence.key == SequenceKey(subject, "nm", 1, 36.0):
-                frames = [
-                    (name, data if isinstance(data, np.ndarray) else decode_grey(data))
-                    for name, data in sequence.frames
-                ]
-                raw = [image for _, image in frames[2:18:4]]
-                normal = list(normalize_sequence(frames, SilhouetteOptions()).silhouettes[2:18:4])
+    for sequence in (sequence for unit in source.units() for sequence in source.read(unit)):
+        if sequence.key == SequenceKey(subject, "nm", 1, 36.0):
+            frames = [
+                (name, data if isinstance(data, np.ndarray) else decode_grey(data))
+                for name, data in sequence.frames
+            ]
+            raw = [image for _, image in frames[2:18:4]]
+            normal = list(normalize_sequence(frames, SilhouetteOptions()).silhouettes[2:18:4])
     save_png(given.images / "frames.png", contact_sheet([raw], rows=[""], columns=[""] * 4))
     sheet = contact_sheet([normal], rows=[""], columns=[""] * 4, cell_px=64)
     save_png(given.images / "silhouettes.png", sheet)
