@@ -181,6 +181,38 @@ def report(title: str, options: WalkerOptions, workers: int, *, lda: bool) -> No
     print(flush=True)
 
 
+QUICK = {"subjects": 62, "frames": 14, "views": (0.0, 54.0, 90.0, 144.0)}
+
+
+def quick(title: str, geis: NDArray[np.uint8], labels: Labels) -> None:
+    """A small look: rates of each half of the people, LDA learned of the other, their mean."""
+    split = resolve(get_protocol("halves"), labels)
+    vectors, first = pixels(geis), split.train
+    takes = {"nm": (5, 6), "bg": (1, 2), "cl": (1, 2)}
+    views = np.array(labels.views())
+    print(f"{title}: equal views, then different ones, nm / bg / cl")
+    for feature in ("pixels", "PCA + LDA"):
+        rates = []
+        for tested in (~first, first):
+            now = vectors
+            if feature != "pixels":
+                names = labels.subject[~tested].astype(str)
+                now = fit_lda(vectors[~tested], names).transform(vectors)
+            normal = labels.condition.astype(str) == "nm"
+            gallery = tested & normal & (labels.take <= 4)
+            row = []
+            for condition, numbers in takes.items():
+                probe = tested & (labels.condition.astype(str) == condition)
+                probe &= np.isin(labels.take, numbers)
+                matches = match_views(now, labels, gallery, probe, metric=get_metric("euclidean"))
+                table = cross_view_table(matches, probe, views)
+                row.append((table.mean_identical, table.mean_excluding_identical))
+            rates.append(row)
+        same, different = np.mean(rates, axis=0).T
+        told = ", ".join(" / ".join(f"{rate:.1f}" for rate in part) for part in (same, different))
+        print(f"  {feature:9} {told}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--subjects", type=int, default=124)
@@ -189,7 +221,12 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=WalkerOptions.frames)
     parser.add_argument("--lda", action="store_true", help="also PCA + LDA on the first half")
     parser.add_argument("--only", choices=["noise", "clean", "equal"], help="one of the three")
+    parser.add_argument("--quick", action="store_true", help="62 people at four views, 14 frames")
     chosen = parser.parse_args()
+    if chosen.quick:
+        small = WalkerOptions(seed=chosen.seed, **QUICK)
+        quick(small.dataset_name, *dataset_geis(small, range(small.subjects), chosen.workers))
+        return
     base = {"subjects": chosen.subjects, "seed": chosen.seed, "frames": chosen.frames}
     kinds = {
         "noise": ("with segmentation noise", WalkerOptions(**base)),

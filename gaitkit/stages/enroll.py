@@ -302,9 +302,10 @@ def _checked(kept: Sequence[_Part], part: _Part, before: Sequence[Labels]) -> _P
         return _renumbered(part, before)
     first = kept[0].artifact
     known = set().union(*(labels.keys() for labels in before))
-    _refuse_duplicates(first.path, known, part)
     both = {name for labels in before for name in labels.subjects()} & set(part.labels.subjects())
+    # First: of another data set even the same walk of the same name is another person's.
     _refuse_namesakes(first, part.artifact, sorted(both))
+    _refuse_duplicates(first.path, known, part)
     return part
 
 

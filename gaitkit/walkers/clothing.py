@@ -1,8 +1,12 @@
 """What people wear and carry: everyday clothes and hair, coats, bags.
 
-Everyday clothes belong to the person and stay the same over all takes, up to their drape. A coat
-(condition ``cl``) hides arms and thighs; a bag (``bg``) covers part of the body. Both also change
-the way of walking a little: a hand holds a strap or rests in a pocket, the trunk leans.
+Clothes, coat and bag belong to the person and are the same in all takes, up to their drape and to
+where the bag hangs. A coat (condition ``cl``) hides arms and thighs; a bag (``bg``) covers part of
+the body. Both also change the way of walking a little: a hand holds a strap or rests in a pocket,
+the trunk leans. Coats and bags swing after the limbs that drive them.
+
+How thick coats are, where bags hang and how much both differ between people was fitted to CASIA-B
+(``benchmarks/walkers/calibration.py``): mostly jackets, mostly bags on a strap at the buttock.
 """
 
 from __future__ import annotations
@@ -11,19 +15,28 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gaitkit.walkers.noise import Cloth
+
 __all__ = [
     "BAG_KINDS",
     "Bag",
     "Coat",
     "Outfit",
+    "carry",
     "carrying_style",
     "coat_style",
     "drape",
     "mean_outfit",
     "random_bag",
+    "random_cloths",
     "random_coat",
     "random_outfit",
+    "wear",
 ]
+
+_POCKETS_IN_COAT = 0.2  # share of people who walk with their hands in the pockets
+_HANDS_CHANGE = 0.03  # share of takes in which they do otherwise
+_BAG_CHANGES_SIDE = 0.06
 
 BAG_KINDS = ("backpack", "shoulder bag", "cross-body bag", "handbag", "briefcase")
 
@@ -109,6 +122,8 @@ class Bag:
         How far in front of the side seam it hangs, metres.
     strap_held : bool
         The hand of that side holds the strap.
+    swing : float
+        The share of the arm's or thigh's swing that it takes part in; none for a backpack.
     """
 
     kind: str
@@ -119,6 +134,7 @@ class Bag:
     at: float
     forward: float
     strap_held: bool
+    swing: float = 0.0
 
 
 def random_outfit(rng: np.random.Generator, *, female: bool) -> Outfit:
@@ -154,6 +170,17 @@ def mean_outfit() -> Outfit:
     return Outfit(0.012, 0.007, 0.05, 0.008, 0.013, 0.03, 0.0, 0.012, 0.0, 0.0)
 
 
+def random_cloths(rng: np.random.Generator) -> dict[str, Cloth]:
+    """How light a person's coat is, and how it folds.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        The person's generator.
+    """
+    return {"coat": Cloth(0.05 + 0.8 * float(rng.beta(1.3, 2.0)), int(rng.integers(0, 1 << 20)))}
+
+
 def drape(outfit: Outfit, rng: np.random.Generator, spread: float = 0.0025) -> Outfit:
     """The same clothes on another day: they fall a little differently.
 
@@ -179,34 +206,55 @@ def drape(outfit: Outfit, rng: np.random.Generator, spread: float = 0.0025) -> O
 
 
 def random_coat(rng: np.random.Generator) -> Coat:
-    """A coat: jackets, three-quarter coats and long coats, thin or padded."""
+    """A person's coat: jackets, three-quarter coats and long coats, thin or padded."""
     kind = rng.random()
-    if kind < 0.32:
-        hem = rng.uniform(0.10, 0.22)
-    elif kind < 0.70:
-        hem = rng.uniform(0.24, 0.42)
+    if kind < 0.55:
+        hem = rng.uniform(0.04, 0.14)
+    elif kind < 0.85:
+        hem = rng.uniform(0.14, 0.28)
     else:
-        hem = rng.uniform(0.45, 0.68)
-    padded = rng.beta(2, 3)
+        hem = rng.uniform(0.30, 0.50)
+    # Cut and padding of trunk, sleeves and skirt have little to do with each other.
+    trunk, sleeve, flare = rng.beta(1.5, 2.2, size=3)
     return Coat(
-        trunk=0.012 + 0.050 * padded,
-        sleeve=0.008 + 0.032 * padded,
+        trunk=0.010 + 0.098 * float(trunk),
+        sleeve=0.006 + 0.062 * float(0.4 * trunk + 0.6 * sleeve),
         hem=float(hem),
-        flare=0.018 + 0.042 * float(rng.random()),
-        collar=float(rng.uniform(0.012, 0.035)) if rng.random() < 0.6 else 0.0,
-        hood=float(rng.uniform(0.06, 0.09)) if rng.random() < 0.25 else 0.0,
-        pockets=bool(rng.random() < 0.2),
+        flare=0.008 + 0.080 * float(flare),
+        collar=float(rng.uniform(0.012, 0.045)) if rng.random() < 0.7 else 0.0,
+        hood=float(rng.uniform(0.06, 0.10)) if rng.random() < 0.3 else 0.0,
+        pockets=bool(rng.random() < _POCKETS_IN_COAT),
+    )
+
+
+def wear(coat: Coat, rng: np.random.Generator) -> Coat:
+    """The same coat in one take: it falls a little differently, and hands change their mind.
+
+    Parameters
+    ----------
+    coat : Coat
+        The person's.
+    rng : numpy.random.Generator
+        The take's generator.
+    """
+    shifts = np.clip(rng.standard_normal(3), -2, 2)
+    return replace(
+        coat,
+        trunk=max(coat.trunk + 0.002 * float(shifts[0]), 0.004),
+        sleeve=max(coat.sleeve + 0.0015 * float(shifts[1]), 0.003),
+        flare=max(coat.flare + 0.003 * float(shifts[2]), 0.0),
+        pockets=coat.pockets != bool(rng.random() < _HANDS_CHANGE),
     )
 
 
 def random_bag(rng: np.random.Generator) -> Bag:
-    """A bag: on the back, over a shoulder, across the body, or in a hand."""
-    kind = str(rng.choice(BAG_KINDS, p=(0.30, 0.25, 0.18, 0.17, 0.10)))
-    side = "right" if rng.random() < 0.65 else "left"
+    """A person's bag: on the back, over a shoulder, across the body, or in a hand."""
+    kind = str(rng.choice(BAG_KINDS, p=(0.10, 0.50, 0.20, 0.13, 0.07)))
+    side = "right" if rng.random() < 0.8 else "left"
     length, thickness, height = {
         "backpack": (0.28, 0.12, 0.38),
-        "shoulder bag": (0.28, 0.09, 0.22),
-        "cross-body bag": (0.26, 0.08, 0.22),
+        "shoulder bag": (0.29, 0.10, 0.235),
+        "cross-body bag": (0.27, 0.09, 0.23),
         "handbag": (0.28, 0.10, 0.22),
         "briefcase": (0.36, 0.08, 0.27),
     }[kind]
@@ -217,9 +265,30 @@ def random_bag(rng: np.random.Generator) -> Bag:
         length=length * float(size[0]),
         thickness=thickness * float(size[1]),
         height=height * float(size[2]),
-        at=float(rng.uniform(0.62, 0.75) if kind == "backpack" else rng.uniform(-0.05, 0.35)),
-        forward=float(rng.uniform(-0.09, 0.06)),
+        at=float(rng.uniform(0.62, 0.75) if kind == "backpack" else rng.uniform(-0.20, 0.06)),
+        forward=float(rng.uniform(-0.18, -0.06)),
         strap_held=bool(rng.random() < 0.35) and kind in ("shoulder bag", "backpack"),
+        swing=0.0 if kind == "backpack" else float(rng.uniform(0.1, 0.5)),
+    )
+
+
+def carry(bag: Bag, rng: np.random.Generator) -> Bag:
+    """The same bag in one take: it hangs a little elsewhere, now and then on the other side.
+
+    Parameters
+    ----------
+    bag : Bag
+        The person's.
+    rng : numpy.random.Generator
+        The take's generator.
+    """
+    shifts = np.clip(rng.standard_normal(2), -2, 2)
+    other = "left" if bag.side == "right" else "right"
+    return replace(
+        bag,
+        at=bag.at + 0.04 * float(shifts[0]),
+        forward=bag.forward + 0.02 * float(shifts[1]),
+        side=other if rng.random() < _BAG_CHANGES_SIDE else bag.side,
     )
 
 

@@ -7,8 +7,8 @@ what makes the rendering fast (`gaitkit.walkers.rendering`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise, product
 
 import numpy as np
@@ -17,9 +17,13 @@ from numpy.typing import NDArray
 from gaitkit.walkers.body import Body
 from gaitkit.walkers.clothing import Bag, Coat, Outfit
 from gaitkit.walkers.gait import SIDES
-from gaitkit.walkers.skeleton import Skeleton
+from gaitkit.walkers.noise import Cloth
+from gaitkit.walkers.skeleton import Skeleton, bend
 
-__all__ = ["Figure", "Sculptor", "dress"]
+__all__ = ["GARMENTS", "Figure", "Sculptor", "dress"]
+
+GARMENTS = ("skin", "hair", "top", "trousers", "shoes", "coat", "bag")
+"""What a piece of the surface is covered with; skirts count as trousers."""
 
 _DOWN = np.array([0.0, 0.0, -1.0])
 _SKIRT_FLARE_M = 0.03
@@ -41,12 +45,18 @@ class Figure:
         Indices of the ellipsoids that span each convex piece.
     feet : dict of str to int
         The ellipsoid at each foot's ball, by side.
+    garments : tuple of str
+        What each hull is covered with: one of `GARMENTS`.
+    cloths : mapping of str to Cloth
+        How these look; one that is missing never looks like the room.
     """
 
     centres: NDArray[np.float64]
     axes: NDArray[np.float64]
     hulls: tuple[tuple[int, ...], ...]
     feet: dict[str, int]
+    garments: tuple[str, ...] = ()
+    cloths: Mapping[str, Cloth] = field(default_factory=dict)
 
 
 class Sculptor:
@@ -57,6 +67,8 @@ class Sculptor:
         self._centres: list[NDArray[np.float64]] = []
         self._axes: list[NDArray[np.float64]] = []
         self._hulls: list[tuple[int, ...]] = []
+        self._garments: list[str] = []
+        self.garment = "skin"
 
     def ball(self, at: NDArray[np.float64], radius: float) -> int:
         """Add a sphere and return its index."""
@@ -86,8 +98,9 @@ class Sculptor:
         return len(self._centres) - 1
 
     def hull(self, *members: int) -> None:
-        """Fill the convex hull of some ellipsoids."""
+        """Fill the convex hull of some ellipsoids, in the cloth of `garment`."""
         self._hulls.append(members)
+        self._garments.append(self.garment)
 
     def chain(self, *members: int) -> None:
         """Fill the hulls of each ellipsoid with the next one."""
@@ -109,12 +122,22 @@ class Sculptor:
     def finish(self, feet: dict[str, int]) -> Figure:
         """The whole figure."""
         return Figure(
-            np.stack(self._centres, axis=1), np.stack(self._axes, axis=1), tuple(self._hulls), feet
+            np.stack(self._centres, axis=1),
+            np.stack(self._axes, axis=1),
+            tuple(self._hulls),
+            feet,
+            tuple(self._garments),
         )
 
 
 def dress(
-    skeleton: Skeleton, body: Body, outfit: Outfit, coat: Coat | None, bag: Bag | None
+    skeleton: Skeleton,
+    body: Body,
+    outfit: Outfit,
+    coat: Coat | None,
+    bag: Bag | None,
+    *,
+    trailing: Skeleton | None = None,
 ) -> Figure:
     """The surface of a clothed walker.
 
@@ -130,25 +153,31 @@ def dress(
         Worn over them.
     bag : Bag or None
         What is carried.
+    trailing : Skeleton, optional
+        The same walker a moment ago: what hangs loose follows the limbs with that delay. Without
+        it nothing swings late.
 
     Returns
     -------
     Figure
         All ellipsoids and hulls.
     """
-    person = _Person(skeleton, body, outfit, coat)
+    person = _Person(skeleton, body, outfit, coat, trailing)
     person.shape_head()
     hips = person.shape_trunk()
     for side in SIDES:
         person.shape_arm(side)
     feet = {side: person.shape_leg(side) for side in SIDES}
     if outfit.skirt:
+        person.garment = "trousers"
         person.hang_cloth(hips, outfit.skirt, _SKIRT_FLARE_M)
+    person.garment = person.upper
     if coat is not None:
         person.hang_cloth(hips, coat.hem, coat.trunk + coat.flare)
     elif outfit.top_hem > _TOP_HEM_SHOWS:
         person.hang_cloth(hips, outfit.top_hem, outfit.top + _TOP_FLARE_M)
     if bag is not None:
+        person.garment = "bag"
         person.hang_bag(bag)
     return person.finish(feet)
 
@@ -166,12 +195,23 @@ class _Person(Sculptor):
         Hair and everyday clothes.
     coat : Coat or None
         Worn over them.
+    trailing : Skeleton, optional
+        Whom loose things follow, see `dress`.
     """
 
-    def __init__(self, skeleton: Skeleton, body: Body, outfit: Outfit, coat: Coat | None) -> None:
+    def __init__(
+        self,
+        skeleton: Skeleton,
+        body: Body,
+        outfit: Outfit,
+        coat: Coat | None,
+        trailing: Skeleton | None = None,
+    ) -> None:
         super().__init__(len(skeleton.points["pelvis"]))
         self._points = skeleton.points
         self._axes_of = skeleton.frames
+        self._late = (trailing or skeleton).points
+        self.upper = "top" if coat is None else "coat"
         self._body = body
         self._outfit = outfit
         self._coat = coat
@@ -197,9 +237,12 @@ class _Person(Sculptor):
             (0.40 * length, 0, -0.66 * height),
         )
         nose = self.ellipsoid(at, gaze, (0.012, 0.012, 0.02), (1.04 * length, 0, -0.12 * height))
+        self.garment = "hair"
         self.hull(skull, chin)
+        self.garment = "skin"
         self.hull(chin, nose)
         self._neck(skull)
+        self.garment = "hair"
         if outfit.hair_length:
             tip = self.ellipsoid(
                 at,
@@ -224,6 +267,7 @@ class _Person(Sculptor):
         self.hull(nape, throat)
         self.hull(throat, skull)
         if coat is not None and coat.hood:
+            self.garment = "coat"
             self.hull(
                 self.ellipsoid(
                     points["neck"],
@@ -235,6 +279,7 @@ class _Person(Sculptor):
 
     def shape_trunk(self) -> int:
         """Hips, waist, chest and shoulders; the hips' ellipsoid, from which cloth hangs."""
+        self.garment = self.upper
         hips = self._hips()
         self._shoulders(self._chest(hips))
         return hips
@@ -321,6 +366,7 @@ class _Person(Sculptor):
         points, body, sleeve = self._points, self._body, self._sleeve
         shoulder, elbow = points[f"{side}_shoulder"], points[f"{side}_elbow"]
         wrist, fingers = points[f"{side}_wrist"], points[f"{side}_fingers"]
+        self.garment = self.upper
         cap = self.ball(shoulder, body.deltoid_radius + sleeve)
         biceps = self.ball(0.45 * shoulder + 0.55 * elbow, 0.98 * body.upper_arm_radius + sleeve)
         joint = self.ball(elbow, 0.86 * body.forearm_radius + sleeve)
@@ -331,6 +377,7 @@ class _Person(Sculptor):
         fore = self._axes_of[f"{side}_forearm"]
         palm = self.ellipsoid(0.5 * wrist + 0.5 * fingers, fore, (0.040, 0.020, 0.05))
         tips = self.ellipsoid(fingers, fore, (0.026, 0.017, 0.03))
+        self.garment = "skin"
         self.chain(self.ball(wrist, body.wrist_radius), palm, tips)
 
     def shape_leg(self, side: str) -> int:
@@ -345,6 +392,7 @@ class _Person(Sculptor):
         hip, knee, ankle = (points[f"{side}_{joint}"] for joint in ("hip", "knee", "ankle"))
         shank = self._axes_of[f"{side}_shank"]
         thigh_cloth, knee_cloth, cuff = outfit.thigh, outfit.knee, outfit.cuff
+        self.garment = "skin" if outfit.skirt else "trousers"
         if outfit.skirt:
             thigh_cloth, knee_cloth, cuff = 0.002, 0.002, 0.002
         groin = self.ball(0.92 * hip + 0.08 * knee, 0.93 * body.thigh_radius + thigh_cloth)
@@ -374,6 +422,7 @@ class _Person(Sculptor):
         toe = self.ellipsoid(
             points[f"{side}_toe"], foot, (0.030, 0.78 * wide, 0.019), (0, 0, 0.008)
         )
+        self.garment = "shoes"
         self.hull(heel, instep, ball)
         self.hull(instep, collar)
         self.hull(heel, collar)
@@ -384,6 +433,8 @@ class _Person(Sculptor):
     def hang_cloth(self, hips: int, hem: float, flare: float) -> None:
         """Cloth from the hips round both legs down to a hem: a skirt, a coat, a long shirt.
 
+        It follows the thighs, late, as loose cloth does.
+
         Parameters
         ----------
         hips : int
@@ -393,12 +444,12 @@ class _Person(Sculptor):
         flare : float
             How far it stands off the thighs, metres.
         """
-        points, body = self._points, self._body
+        points, late, body = self._points, self._late, self._body
         length = hem * (body.thigh + body.shank)
         drop = []
         for side in SIDES:
-            hip, knee = points[f"{side}_hip"], points[f"{side}_knee"]
-            along = (knee - hip) / body.thigh
+            hip = points[f"{side}_hip"]
+            along = (late[f"{side}_knee"] - late[f"{side}_hip"]) / body.thigh
             # The longer the cloth, the more it hangs instead of following the thigh.
             follow = 0.85 - 0.35 * min(hem, 1.0)
             at = hip + length * (follow * along + (1 - follow) * _DOWN)
@@ -423,12 +474,21 @@ class _Person(Sculptor):
     def _bag_in_hand(self, bag: Bag) -> None:
         hand = self._points[f"{bag.side}_fingers"]
         handle = 0.11 if bag.kind == "handbag" else 0.05
-        at = hand + (handle + bag.height / 2) * _DOWN
-        self.box(at, np.eye(3), (bag.length, bag.thickness, bag.height))
+        hung = self._swung(f"{bag.side}_elbow", f"{bag.side}_wrist", bag.swing)
+        at = hand + hung @ np.array([0.0, 0.0, -(handle + bag.height / 2)])
+        self.box(at, hung, (bag.length, bag.thickness, bag.height))
         grip = self.ball(hand, 0.012)
         top = 0.47 * bag.height
-        ends = [self.ball(at + np.array([x * bag.length, 0, top]), 0.010) for x in (-0.32, 0.32)]
+        ends = [
+            self.ball(at + hung @ np.array([x * bag.length, 0, top]), 0.010) for x in (-0.32, 0.32)
+        ]
         self.hull(grip, *ends)
+
+    def _swung(self, upper: str, lower: str, share: float) -> NDArray[np.float64]:
+        """Orientation of what hangs beside a limb and takes part, late, in a share of its swing."""
+        along = self._late[lower] - self._late[upper]
+        angle = np.degrees(np.arctan2(along[:, 0], -along[:, 2]))
+        return bend(share * (angle - angle.mean()))
 
     def _bag_on_strap(self, bag: Bag) -> None:
         points, body = self._points, self._body
@@ -436,12 +496,17 @@ class _Person(Sculptor):
         hip, shoulder = points[f"{bag.side}_hip"], points[f"{bag.side}_shoulder"]
         out = max(body.hip_breadth / 2 - 0.09, 0.0) + 0.035 + bag.thickness / 2
         at = hip + bag.at * (shoulder - hip) + np.array([bag.forward, sign * out, 0.0])
-        self.box(at, np.eye(3), (bag.length, bag.thickness, bag.height))
+        # It swings about the shoulder on its strap; the thigh drives it.
+        hung = self._swung(f"{bag.side}_hip", f"{bag.side}_knee", bag.swing)
+        at = shoulder + (hung @ (at - shoulder)[..., None])[..., 0]
+        self.box(at, hung, (bag.length, bag.thickness, bag.height))
         other = "left" if bag.side == "right" else "right"
         anchor = points[f"{other}_shoulder"] if bag.kind == "cross-body bag" else shoulder
         over = 0.75 * anchor + 0.25 * points["neck"]
         over = over + np.array([0.0, 0.0, body.upper_arm_radius])
         strap = self.ball(over, 0.012)
         top = 0.45 * bag.height
-        ends = [self.ball(at + np.array([x * bag.length, 0, top]), 0.010) for x in (-0.4, 0.4)]
+        ends = [
+            self.ball(at + hung @ np.array([x * bag.length, 0, top]), 0.010) for x in (-0.4, 0.4)
+        ]
         self.hull(strap, *ends)

@@ -21,8 +21,11 @@ __all__ = [
     "sequence_keys",
 ]
 
-MODEL_VERSION = 1
-"""Raised whenever the same options would give other frames."""
+MODEL_VERSION = 2
+"""Raised whenever the same options would give other frames.
+
+1 had one wardrobe for all people, who took another coat or bag now and then.
+"""
 
 CONDITIONS = ("bg", "cl", "nm")
 CASIA_B_TAKES: Mapping[str, int] = MappingProxyType({"nm": 6, "bg": 2, "cl": 2})
@@ -110,12 +113,13 @@ class WalkerOptions:
     def dataset_name(self) -> str:
         """The data set's name; another model, seed or kind of body is another set of people.
 
-        Walkers of the first model are called ``synthetic-0``, those of a second ``synthetic-2-0``,
-        and so are people in artefacts and models made of them: nothing of one model is taken for
-        the other's.
+        ``synthetic-2-0`` is the second model with seed 0. Walkers of the first are called
+        ``synthetic-0``, and so are people in artefacts and models made of them: nothing of one
+        model is taken for the other's.
         """
-        model = f"{MODEL_VERSION}-" if MODEL_VERSION > 1 else ""
-        return f"synthetic-{model}{self.seed}" + ("-equal-bodies" if self.equal_bodies else "")
+        return f"synthetic-{MODEL_VERSION}-{self.seed}" + (
+            "-equal-bodies" if self.equal_bodies else ""
+        )
 
     def as_parameters(self) -> dict[str, Any]:
         """The options as plain values for JSON."""

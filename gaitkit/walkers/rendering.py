@@ -26,7 +26,7 @@ from gaitkit.labels import format_view
 from gaitkit.printable import quoted
 from gaitkit.walkers.draws import generator
 from gaitkit.walkers.figure import Figure
-from gaitkit.walkers.noise import roughen
+from gaitkit.walkers.noise import hide, roughen
 from gaitkit.walkers.options import CONDITIONS, WalkerOptions, subject_name
 from gaitkit.walkers.walks import figure_of, plan_walk
 
@@ -134,6 +134,7 @@ def render_figure(
     polygons = outlines(projection, figure.hulls)
     frames = fill(polygons, projection.visible, **size)
     if options.noise > 0:
+        hide(frames, polygons, figure.garments, figure.cloths, view, options.noise)
         roughen(frames, projection.centres, polygons, figure.feet, options.noise, rng)
     return frames
 

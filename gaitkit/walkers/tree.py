@@ -273,6 +273,13 @@ def _claim(folder: Path, options: WalkerOptions, *, overwrite: bool, archives: b
         return
     elif overwrite:
         _remove(folder, found)
+    elif found.get("model_version") != MODEL_VERSION:
+        # No options of now give them again.
+        raise OutputExistsError(
+            f"{folder} holds walkers of another gaitkit: "
+            f"{_difference(found, options, archives=archives)}",
+            hint="Choose a new folder, or `overwrite=True`.",
+        )
     else:
         raise OutputExistsError(
             f"{folder} holds walkers made with other options: "

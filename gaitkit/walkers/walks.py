@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,17 +11,21 @@ from gaitkit.walkers.clothing import (
     Bag,
     Coat,
     Outfit,
+    carry,
     carrying_style,
     coat_style,
     drape,
     mean_outfit,
     random_bag,
+    random_cloths,
     random_coat,
     random_outfit,
+    wear,
 )
 from gaitkit.walkers.draws import Spread, draw, generator
 from gaitkit.walkers.figure import Figure, dress
 from gaitkit.walkers.gait import STYLE
+from gaitkit.walkers.noise import Cloth
 from gaitkit.walkers.options import WalkerOptions, subject_name
 from gaitkit.walkers.skeleton import pose, stride_length, turn
 
@@ -30,8 +34,9 @@ __all__ = ["FRAMES_PER_SECOND", "Walk", "figure_of", "plan_walk"]
 FRAMES_PER_SECOND = 25.0
 """CASIA-B's frame rate."""
 
-_SAME_BAG = 0.6
-_SAME_COAT = 0.85
+_LAG_S = 0.06
+"""How late loose cloth and bags follow the limbs, seconds: an eighth of the period of a pendulum
+of 6 cm, about what a hem or a bag on a short strap is against the limb that drives it."""
 
 _PATH = {
     "heading": Spread(0.0, 0.0, 1.5, -4, 4),
@@ -64,6 +69,7 @@ class Walk:
     outfit: Outfit
     coat: Coat | None
     bag: Bag | None
+    cloths: dict[str, Cloth]
     style: dict[str, float]
     start_phase: float
     heading_degrees: float
@@ -98,18 +104,19 @@ def plan_walk(options: WalkerOptions, subject_index: int, condition: str, take: 
     name, seed = subject_name(subject_index), options.seed
     now = generator(seed, "walk", name, condition, str(take))
     if options.equal_bodies:
-        body, outfit = mean_body(), mean_outfit()
+        body, outfit, cloths = mean_body(), mean_outfit(), {}
     else:
         body = random_body(generator(seed, "body", name))
         outfit = random_outfit(generator(seed, "outfit", name), female=body.female > 0.5)
         outfit = drape(outfit, now)
+        cloths = random_cloths(generator(seed, "cloths", name))
     style = draw(STYLE, generator(seed, "gait", name), now)
     coat, bag = None, None
     if condition == "cl":
-        coat = random_coat(_occasion(seed, "coat", name, take, _SAME_COAT))
+        coat = wear(random_coat(generator(seed, "coat", name)), now)
         style = coat_style(style, coat)
     elif condition == "bg":
-        bag = random_bag(_occasion(seed, "bag", name, take, _SAME_BAG))
+        bag = carry(random_bag(generator(seed, "bag", name)), now)
         style = carrying_style(style, bag)
     path = draw(_PATH, None, now)
     return Walk(
@@ -117,6 +124,7 @@ def plan_walk(options: WalkerOptions, subject_index: int, condition: str, take: 
         outfit=outfit,
         coat=coat,
         bag=bag,
+        cloths=cloths,
         style=style,
         start_phase=float(now.random()),
         heading_degrees=path["heading"],
@@ -145,17 +153,15 @@ def figure_of(walk: Walk, frames: int) -> Figure:
     skeleton = pose(walk.body, walk.style, phase)
     path = np.zeros((frames, 3))
     path[:, 0] = walk.speed_m_per_s * (seconds - (frames - 1) / 2 / FRAMES_PER_SECOND)
-    figure = dress(skeleton.moved(path), walk.body, walk.outfit, walk.coat, walk.bag)
+    trailing = pose(walk.body, walk.style, phase - walk.style["cadence_hz"] * _LAG_S)
+    figure = dress(
+        skeleton.moved(path), walk.body, walk.outfit, walk.coat, walk.bag, trailing=trailing
+    )
     heading = turn(walk.heading_degrees)
     offset = np.array([walk.along_m, walk.across_m, 0.0])
-    return Figure(
-        figure.centres @ heading.T + offset, heading @ figure.axes, figure.hulls, figure.feet
+    return replace(
+        figure,
+        centres=figure.centres @ heading.T + offset,
+        axes=heading @ figure.axes,
+        cloths=walk.cloths,
     )
-
-
-def _occasion(seed: int, what: str, name: str, take: int, same: float) -> np.random.Generator:
-    """The generator of a belonging that is usually, not always, the same in every take."""
-    choice = generator(seed, what, name, str(take), "other")
-    if take == 1 or choice.random() < same:
-        return generator(seed, what, name)
-    return choice

@@ -252,3 +252,23 @@ def test_an_embedder_of_a_former_form_embeds_as_it_did(
     expected = json.loads(told.read_text("utf-8"))["gei-parts"]
     np.testing.assert_allclose(vectors.mean((1, 2)), expected["means"], rtol=0, atol=1e-5)
     np.testing.assert_allclose(vectors[0], expected["first"], rtol=0, atol=1e-5)
+
+
+def test_walkers_of_then_and_of_now_are_never_the_same_people(
+    gaitkit: Callable, old: Callable, tmp_path: Path
+) -> None:
+    before, walkers, now = old("0.1", "gei.h5"), tmp_path / "walkers", tmp_path / "now.h5"
+    small = "--subjects 1 --frames 8 --view 0 --seed 0 --workers 1"
+    assert gaitkit("synth", walkers, *small.split()).code == 0
+    few = ("--min-frames", 6, "--workers", 1)
+    ran = gaitkit("make-gei", walkers, "-o", now, "--size", 32, 32, *few)
+    assert ran.code == 0, ran.stderr
+    with open_artifact(before, "gei") as then, open_artifact(now, "gei") as today:
+        assert (then.dataset, today.dataset) == ("synthetic-0", "synthetic-2-0")
+        assert set(today.labels.subjects()) < set(then.labels.subjects())
+    ran = gaitkit("enroll", before, now)
+    assert ran.code == 1, ran.stderr
+    assert "the same name in another data set is another person" in " ".join(ran.stderr.split())
+    ran = gaitkit("evaluate", before, "--fuse", now, "--protocol", "halves")
+    assert ran.code == 1, ran.stderr
+    assert "do not hold the same sequences" in " ".join(ran.stderr.split())

@@ -2,6 +2,7 @@ import numpy as np
 
 from gaitkit._opencv import cv2
 from gaitkit.walkers import WalkerOptions, render_sequence
+from gaitkit.walkers.noise import Cloth, hide, room
 
 
 def pair(strength, **options):
@@ -50,3 +51,36 @@ def test_noise_scales_with_the_image():
     assert render_sequence(large, 0, "nm", 1, 90.0).shape == (2, 480, 640)
     small = WalkerOptions(frames=2, height_px=48, width_px=64, noise=5)
     assert render_sequence(small, 0, "nm", 1, 90.0).any()
+
+
+SQUARE = np.array([[20.0, 20], [60, 20], [60, 60], [20, 60]])
+
+
+def hidden(grey, view=90.0, grain=3, moved=0):
+    """Pixels that are lost of a square of cloth, and its surroundings."""
+    polygons = np.broadcast_to(SQUARE + (moved, 0), (1, 1, 4, 2)).copy()
+    frames = np.zeros((1, 240, 320), np.uint8)
+    cv2.fillConvexPoly(frames[0], polygons[0, 0].astype(np.int32), 255)
+    whole = frames[0] > 0
+    hide(frames, polygons, ("top",), {"top": Cloth(grey, grain)}, view, 1.0)
+    return whole & (frames[0] == 0)
+
+
+def test_cloth_as_light_as_the_wall_has_holes_black_cloth_has_none():
+    wall = room(90.0, 40 / 240)
+    like, darker, black = (hidden(grey).mean() for grey in (wall, wall - 0.095, 0.0))
+    assert like > darker > black == 0
+    assert hidden(wall).sum() < 0.5 * 41 * 41
+
+
+def test_the_holes_go_with_the_walker_and_change_with_the_view():
+    wall = room(90.0, 40 / 240)
+    np.testing.assert_array_equal(hidden(wall)[:, 20:61], hidden(wall, moved=100)[:, 120:161])
+    assert (hidden(wall) != hidden(wall, view=36.0)).any()
+    assert (hidden(wall) != hidden(wall, grain=4)).any()
+
+
+def test_cloth_that_is_not_named_is_never_lost():
+    frames = np.full((1, 240, 320), 255, np.uint8)
+    hide(frames, np.broadcast_to(SQUARE, (1, 1, 4, 2)), ("top",), {}, 90.0, 1.0)
+    assert frames.all()
