@@ -14,7 +14,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from math import ceil, floor
 from pathlib import Path
 from struct import Struct
 from types import TracebackType
@@ -73,13 +72,9 @@ _HEADER = Struct("<cII")
 # them: frames per second, frames, and every how many-th is sent.
 _PICTURE = Struct("<cqdIIII")
 _TOLD = Struct("<dqq")
-_FRAME, _END, _COLOURED, _LARGE, _LONG, _BROKEN, _SHORT, _OTHER = (
-    bytes([code]) for code in b"FECLTBSO"
-)
+_FRAME, _END, _COLOURED, _LARGE, _LONG, _BROKEN, _SHORT = (bytes([code]) for code in b"FECLTBS")
 
 _MAX_COLOUR, _COLOURFUL, _MAX_HUES = 8.0, 32, 0.2
-# Frames of another size show the same where their sides are as long to one another.
-_MOST_STRETCHED = 1.02
 _FRAMES_JUDGED, _MOST_OTHERS = 10, 0.4
 _LOOKED_AT = 12
 _SEGMENT = (
@@ -334,14 +329,6 @@ class Film:
         whole, sent = (sizes[0], sizes[1]), (sizes[2], sizes[3])
         if kind == _END:
             return None
-        if kind == _OTHER:
-            raise DatasetError(
-                f"From {time_s:.2f} s on the frames of the video {self.path} have "
-                f"{sent[1]}x{sent[0]} pixels, before {whole[1]}x{whole[0]}: it was turned or put "
-                "together of several.",
-                hint=f"Take each part by itself: `to_s={floor(100 * time_s) / 100:.2f}`, and then "
-                f"`from_s={ceil(100 * time_s) / 100:.2f}`.",
-            )
         if kind != _FRAME or not (
             0 < whole[0] * whole[1] <= MAX_FRAME_PIXELS and 0 < sent[0] * sent[1] <= self._pixels
         ):
@@ -486,9 +473,6 @@ def _send_pictures(path: str, asked: dict[str, Any], sink: IO[bytes]) -> None:
             scale = min(1.0, (asked["pixels"] / (height * width)) ** 0.5)
             size = (max(1, int(width * scale)), max(1, int(height * scale)))
             shape = (height, width)
-        stretched = width * shape[0] / (height * shape[1])
-        if not 1 / _MOST_STRETCHED < stretched < _MOST_STRETCHED:
-            return tell(_OTHER, number, time_s, *shape, height, width)
         if (width, height) != size:
             colour = np.asarray(cv2.resize(colour, size, interpolation=cv2.INTER_AREA), np.uint8)
         sink.write(_PICTURE.pack(_FRAME, number, time_s, *shape, size[1], size[0]))
