@@ -342,7 +342,8 @@ def _without_ringing(mask: NDArray[np.uint8], score: NDArray[np.uint8]) -> NDArr
     strong = cv2.compare(score, cv2.convertScaleAbs(edge, alpha=_RINGING), cv2.CMP_GE)
     strong = cv2.bitwise_and(strong, mask)
     around = cv2.blur(strong, (_AROUND, _AROUND))
-    within = cv2.bitwise_and(mask, cv2.compare(around, round(255 * _WITHIN), cv2.CMP_GT))
+    _, much = cv2.threshold(around, round(255 * _WITHIN), 255, cv2.THRESH_BINARY)
+    within = cv2.bitwise_and(mask, much)
     return np.asarray(cv2.bitwise_or(strong, within), np.uint8)
 
 
