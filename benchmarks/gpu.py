@@ -43,6 +43,7 @@ SYSTEMS = {
     "dgnet": 2.0,
     "deformable": 1.2,
     "gei-parts": 0.6,
+    "gait-phases": 0.6,
     "gaitset": 1.0,
     "gaitbase": 1.4,
 }

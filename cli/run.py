@@ -49,9 +49,9 @@ def embedder_of(name: str, iterations: int | None, seed: int) -> Recipe:
 @translator_options
 @click.option(
     "--embedder",
-    type=click.Choice(["gei-parts"]),
-    help="Train an embedder of the measured GEIs, too, and search by its vectors: what tells "
-    "people apart best, in minutes on a processor.",
+    type=click.Choice(["gei-parts", "gait-phases"]),
+    help="Train an embedder, too, of the measured GEIs or of the silhouettes, and search by its "
+    "vectors: what tells people apart best, in minutes on a processor.",
 )
 @click.option(
     "--embedder-iterations",
@@ -81,7 +81,7 @@ def command(
     INPUT is anything that gaitkit make-gei reads; own people may come by --manifest. Given again,
     the command does only what is missing or out of date, which it sees by the digests of the
     files. Training has the paper's size unless told otherwise: for a quick try, --width 24
-    --batch-size 32 --iterations 1000. Who only wants the best rates gives --embedder gei-parts,
+    --batch-size 32 --iterations 1000. Who only wants the best rates gives --embedder gait-phases,
     and a small translator.
     """
     if embedder is None and embedder_iterations is not None:

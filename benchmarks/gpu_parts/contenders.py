@@ -257,6 +257,7 @@ CONTENDERS: dict[str, Contender] = {
     "dgnet": _translator("dgnet", bars={PLAIN: 2.0}, weight=1.3),
     "deformable": _translator("deformable", bars={PLAIN: 2.0}),
     "gei-parts": _embedder("gei-parts", bars={PLAIN: 1.5}),
+    "gait-phases": _embedder("gait-phases", bars={PLAIN: 1.5}),
     "gaitset": _embedder("gaitset", bars={PLAIN: 1.0}),
     "gaitbase": _embedder("gaitbase", bars={PLAIN: 1.0}),
 }

@@ -198,7 +198,9 @@ def embedding_rate(system: str, options: argparse.Namespace) -> str:
         times = count // len(batch)
 
         def alone() -> None:
-            for _ in model.pooled_batches((batch for _ in range(times)), len(batch)):
+            for _ in model.batches_through(
+                model.network.maps, (batch for _ in range(times)), len(batch)
+            ):
                 pass
 
         def whole() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Sequence
 from io import BufferedReader, FileIO
 from pathlib import Path
 
@@ -45,20 +46,27 @@ def seal(file: FileIO | Path) -> None:
         left = left[file.write(left) or 0 :]
 
 
-def _remake(path: Path, expected: str | None) -> str:
-    command = command_for(expected or "gei", path.name)
-    return f"Make {KINDS[expected or 'gei'][0]} with: {command}"
+def _make(path: Path, expected: Sequence[str]) -> str:
+    kind = expected[0] if expected else "gei"
+    return f"Make {KINDS[kind][0]} with: {command_for(kind, path.name)}"
 
 
-def verify(path: Path, *, expected: str | None, contents: bool = True) -> None:
+def _again(path: Path, expected: Sequence[str]) -> str:
+    # What is in a damaged file is known only where nothing else could be.
+    if len(expected) == 1:
+        return f"Copy it again. {_make(path, expected)}"
+    return "Copy it again, or make it again with the command that wrote it."
+
+
+def verify(path: Path, *, expected: Sequence[str], contents: bool = True) -> None:
     """Check that a file is a whole artefact before libhdf5 opens it.
 
     Parameters
     ----------
     path : Path
         The file.
-    expected : str or None
-        The kind that the caller wants, for the message.
+    expected : sequence of str
+        The kinds that the caller takes, for the message; none where it takes any.
     contents : bool
         Also check the digest, which reads the whole file (about 2 GB/s); `False` only for files
         that this process or its parent has just checked.
@@ -72,7 +80,6 @@ def verify(path: Path, *, expected: str | None, contents: bool = True) -> None:
     ArtifactError
         The file cannot be read at all.
     """
-    remake = _remake(path, expected)
     try:
         with path.open("rb") as file:
             block = file.read(BLOCK_BYTES)
@@ -81,29 +88,29 @@ def verify(path: Path, *, expected: str | None, contents: bool = True) -> None:
                 raise ForeignFileError(
                     f"{path} is {what} that gaitkit did not write: an artefact begins with "
                     f"'gaitkit artefact'.",
-                    hint=remake,
+                    hint=_make(path, expected),
                 )
             match = _BLOCK.fullmatch(block)
             if len(block) < BLOCK_BYTES or match is None:
                 raise DamagedArtifactError(
                     f"{path} is damaged: its first {BLOCK_BYTES} bytes are not those of a whole "
                     f"artefact.",
-                    hint=remake,
+                    hint=_again(path, expected),
                 )
             size, expected_size = file.seek(0, os.SEEK_END), int(match[1])
             if size != expected_size:
                 change = "cut short" if size < expected_size else "longer than it was written"
                 raise DamagedArtifactError(
                     f"{path} is {change}: expected {expected_size:,} bytes, found {size:,}.",
-                    hint=f"Copy it again. {remake}",
+                    hint=_again(path, expected),
                 )
             if contents and _sha256_behind_block(file) != match[2].decode():
                 raise DamagedArtifactError(
                     f"{path} was changed after it was written: its SHA-256 is not the one in its "
                     f"first {BLOCK_BYTES} bytes.",
-                    hint=f"Copy it again. {remake}",
+                    hint=_again(path, expected),
                 )
     except FileNotFoundError:
-        raise ArtifactError(f"{path} does not exist.", hint=remake) from None
+        raise ArtifactError(f"{path} does not exist.", hint=_make(path, expected)) from None
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror or error}.") from error

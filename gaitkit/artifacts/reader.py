@@ -86,7 +86,7 @@ def open_artifact(
                 f"There is no kind of artefact {quoted(name)}.",
                 hint=f"{did_you_mean(str(name), KINDS)}There are {', '.join(KINDS)}.",
             )
-    verify(path, expected=kinds[0] if kinds else None, contents=not verified)
+    verify(path, expected=kinds or (), contents=not verified)
     try:
         arrays: ArrayFile = GuardedArrays(path) if guarded else H5Arrays(path)
     except MalformedError as error:

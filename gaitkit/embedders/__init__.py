@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from gaitkit.embedders.registry import embedder_class as embedder_class
     from gaitkit.embedders.registry import embedder_names as embedder_names
     from gaitkit.embedders.silhouette_sets import SilhouetteSet as SilhouetteSet
+    from gaitkit.embedders.systems.gait_phases import GaitPhases as GaitPhases
+    from gaitkit.embedders.systems.gait_phases import GaitPhasesConfig as GaitPhasesConfig
     from gaitkit.embedders.systems.gaitbase import GaitBase as GaitBase
     from gaitkit.embedders.systems.gaitbase import GaitBaseConfig as GaitBaseConfig
     from gaitkit.embedders.systems.gaitset import GaitSet as GaitSet
@@ -31,6 +33,7 @@ else:
             "gaitkit.embedders.base": ["Embedder", "load"],
             "gaitkit.embedders.registry": ["embedder_class", "embedder_names"],
             "gaitkit.embedders.silhouette_sets": ["SilhouetteSet"],
+            "gaitkit.embedders.systems.gait_phases": ["GaitPhases", "GaitPhasesConfig"],
             "gaitkit.embedders.systems.gaitbase": ["GaitBase", "GaitBaseConfig"],
             "gaitkit.embedders.systems.gaitset": ["GaitSet", "GaitSetConfig"],
             "gaitkit.embedders.systems.gei_parts": ["GeiParts", "GeiPartsConfig"],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar, cast
@@ -22,19 +22,22 @@ from torch import nn
 from gaitkit.artifacts import Artifact
 from gaitkit.embedders.augmentation import Augmentation
 from gaitkit.embedders.config import EmbedderConfig
+from gaitkit.embedders.linear import fit_linear, linear_sizes
 from gaitkit.embedders.losses import (
     batch_all_triplets,
     part_distances,
     softmax_over_people,
     softmax_over_views,
 )
+from gaitkit.embedders.networks.linear import LinearPart
 from gaitkit.embedders.networks.parts import EmbeddingNet, PartMatrices, ViewMatrices
 from gaitkit.embedders.options import EmbedderOptions
 from gaitkit.embedders.registry import EMBEDDER
-from gaitkit.embedders.sampling import PeopleSampler, SetBatch
+from gaitkit.embedders.sampling import GeiSampler, PeopleSampler, SetBatch
 from gaitkit.embedders.validation import Validation, hold_out
 from gaitkit.errors import OptionError, TrainingError
 from gaitkit.identification.metrics import Metric, get_metric
+from gaitkit.labels import Labels
 from gaitkit.parallel import Progress
 from gaitkit.training import store
 from gaitkit.training.callbacks import Callbacks
@@ -45,9 +48,13 @@ from gaitkit.training.options import TrainingOptions
 from gaitkit.training.registry import ModelKind
 from gaitkit.training.schedules import average_of, average_weight, update_average
 
-__all__ = ["ConfigT", "Embedder", "load", "load_opened", "varied_by"]
+__all__ = ["EMBEDDING_BATCH", "ConfigT", "Embedder", "load", "load_opened", "varied_by"]
 
 ConfigT = TypeVar("ConfigT", bound=EmbedderConfig)
+Computed = TypeVar("Computed")
+
+EMBEDDING_BATCH = 64
+"""Images embedded at once, always; the last batch is filled up with blanks."""
 
 _COLLAPSED_ROWS = 5
 _COLLAPSED_SHARE = 0.02
@@ -67,6 +74,8 @@ class Embedder(Model[ConfigT]):
     """Kind of the artefact that it embeds: ``gei`` or ``silhouettes``."""
     data_class: ClassVar[type[Any]]
     """What holds that in memory: `GeiSet` or `SilhouetteSet`."""
+    draws_frames: ClassVar[bool] = False
+    """Whether a batch holds frames of each sequence, and not one example of it."""
     each: int = 2
     """Examples of each person in a batch, as the sampler makes them up."""
 
@@ -175,8 +184,13 @@ class Embedder(Model[ConfigT]):
     @classmethod
     def build_networks(cls, config: EmbedderConfig) -> dict[str, nn.Module]:
         """E, and its average where the config asks for it."""
-        network: nn.Module = cls.build_network(config)
-        networks = {"E": network}
+        network = cls.build_network(config)
+        if config.has_linear:
+            sizes = linear_sizes(
+                config.image_size, config.views_told, config.values, config.channels
+            )
+            network.add_linear(LinearPart(sizes), config.linear_weight)
+        networks: dict[str, nn.Module] = {"E": network}
         if config.ema_decay > 0:
             networks["E_average"] = average_of(network)
         return networks
@@ -218,9 +232,14 @@ class Embedder(Model[ConfigT]):
         return get_metric(self.config.metric).for_parts(self.parts)
 
     @property
-    @abstractmethod
     def parts(self) -> int:
-        """Into how many parts its embeddings are divided."""
+        """Into how many parts its embeddings are divided: its strips, and the linear part."""
+        return self.strips + int(self.config.has_linear)
+
+    @property
+    @abstractmethod
+    def strips(self) -> int:
+        """How many horizontal parts the network has."""
 
     def before_step(self) -> None:
         """The step size, which changes over a training, and the weight of the newest state."""
@@ -270,7 +289,13 @@ class Embedder(Model[ConfigT]):
         return values
 
     def meet(self, sampler: PeopleSampler, iterations: int) -> None:
-        """Keep how batches are made up; refuse a part of one that has no two people."""
+        """Keep how batches are made up, and compute the part that no gradient teaches.
+
+        Raises
+        ------
+        TrainingError
+            A process's part of a batch would have no two people.
+        """
         super().meet(sampler, iterations)
         self.each = sampler.each
         if sampler.people % self.world.size or sampler.people < 2 * self.world.size:
@@ -284,6 +309,11 @@ class Embedder(Model[ConfigT]):
                 if there >= least
                 else f"There are {there} people to learn from: train in fewer processes.",
             )
+        linear = cast(EmbeddingNet, self.networks["E"]).linear
+        if linear is not None:
+            fit_linear(linear, *sampler.examples())
+            for network in self.networks.values():
+                cast(LinearPart, network.linear).load_state_dict(linear.state_dict())
 
     def check_course(self, history: History) -> None:
         """Stop a training in which all embeddings have become one.
@@ -322,31 +352,87 @@ class Embedder(Model[ConfigT]):
         )
         return Validation(data, held_out, condition)
 
-    def pooled_batches(
-        self, batches: Iterable[torch.Tensor], most: int
-    ) -> Iterator[tuple[torch.Tensor, ...]]:
-        """Maps of frames on the device, for the network in eval mode.
+    def image_sampler(
+        self,
+        images: NDArray[np.uint8],
+        learned: Labels,
+        everybody: Labels,
+        options: EmbedderOptions,
+    ) -> GeiSampler:
+        """What draws examples that are one image each, or a few that are seen at once.
 
         Parameters
         ----------
-        batches : iterable of Tensor of uint8, shape (n, height, width)
+        images : ndarray of uint8, shape (n, [channels,] height, width)
+            Of those who are learned from.
+        learned, everybody : Labels
+            Their key columns, and those of all training people.
+        options : EmbedderOptions
+            How batches are made up.
+        """
+        return GeiSampler(
+            images,
+            learned,
+            everybody.subjects(),
+            people=options.people,
+            each=options.batch_size // options.people,
+            balanced=options.balanced,
+            bodies=options.bodies,
+            views=everybody.views(),
+            augmentation=varied_by(options),
+            seed=options.seed,
+            device=self.runtime.device,
+            dtype=self.runtime.dtype,
+        )
+
+    def vectors_of(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The embeddings of images, shape (n, [channels,] height, width)."""
+        grey = torch.from_numpy(np.ascontiguousarray(images))
+        size = EMBEDDING_BATCH
+        batches = [grey[start : start + size] for start in range(0, len(grey), size)]
+        found = [
+            vectors[: len(batch)].float().cpu().numpy()
+            for batch, vectors in zip(
+                batches, self.batches_through(self.network, batches, size), strict=True
+            )
+        ]
+        return np.concatenate([self.no_vectors(), *found])
+
+    def no_vectors(self) -> NDArray[np.float32]:
+        """The embeddings of nothing."""
+        return np.empty((0, self.parts, self.config.values), dtype=np.float32)
+
+    def batches_through(
+        self,
+        compute: Callable[[torch.Tensor], Computed],
+        batches: Iterable[torch.Tensor],
+        most: int,
+    ) -> Iterator[Computed]:
+        """What the network, in eval mode, makes of images, on the device.
+
+        Parameters
+        ----------
+        compute : callable
+            The network or a method of it; is given (most, channels, height, width) in [0, 1].
+        batches : iterable of Tensor of uint8, shape (n, [channels,] height, width)
             Grey values 0..255 on the host, up to `most` at a time.
         most : int
-            Frames computed at once, always; a smaller batch is filled up with blanks, so that the
+            Images computed at once, always; a smaller batch is filled up with blanks, so that the
             bytes of an embedding do not depend on what stands beside it.
 
         Yields
         ------
-        tuple of Tensor, shape (most, channels, rows, columns) each
-            Those of blanks are still there: the bytes of what is computed next depend on how many
-            there are, too.
+        object
+            What `compute` gives. What blanks give is still there: the bytes of what is computed
+            next depend on how many there are, too.
         """
         with self.runtime.active(), self._evaluating():
             for frames in batches:
-                filled = torch.zeros((most, 1, *frames.shape[1:]), dtype=torch.uint8)
-                filled[: len(frames), 0] = frames
+                seen = frames if frames.ndim == 4 else frames[:, None]
+                filled = torch.zeros((most, *seen.shape[1:]), dtype=torch.uint8)
+                filled[: len(seen)] = seen
                 images = filled.to(self.runtime.device).to(self.runtime.dtype) / 255.0
-                yield self.network.maps(images)
+                yield compute(images)
 
 
 def varied_by(options: EmbedderOptions) -> Augmentation:

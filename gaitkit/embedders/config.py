@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gaitkit.embedders.options import EmbedderOptions
     from gaitkit.training.data import TrainingData
 
-__all__ = ["MAX_PEOPLE", "MAX_VIEWS", "EmbedderConfig"]
+__all__ = ["LINEAR_WEIGHT", "MAX_PEOPLE", "MAX_VIEWS", "EmbedderConfig"]
 
 MAX_PEOPLE = 50_000
 """Training people at most; GREW has 20,000."""
@@ -20,6 +20,8 @@ MAX_PEOPLE = 50_000
 MAX_VIEWS = 36
 """Views that are told apart at most. Where there are more, they are degrees rather than places of
 cameras, and a network learns them as one."""
+
+LINEAR_WEIGHT = "weight of a part by discriminant analysis, beside all others; 0: left out"
 
 MAX_IMAGE_SIDE = 512
 """Largest height or width of an image, in pixels, that a network is built for."""
@@ -55,6 +57,7 @@ class EmbedderConfig(Config):
     view_weight: float = setting(
         0.0, 0, 1e3, "weight of telling the views apart, by which matrices change; 0: left out"
     )
+    linear_weight: float = setting(0.0, 0, 1e3, LINEAR_WEIGHT)
     learning_rate: float = setting(3e-3, 0, 10, "largest step size", open_ends=(True, False))
     weight_decay: float = setting(5e-4, 0, 1, "how strongly weights are drawn towards 0")
     ema_decay: float = setting(
@@ -108,6 +111,16 @@ class EmbedderConfig(Config):
                 f"The networks tell {self.views} views apart, these are {views}.",
                 hint="Leave `views` out: the training's data decide it.",
             )
+
+    @property
+    def channels(self) -> int:
+        """How many images of an example are seen at once."""
+        return 1
+
+    @property
+    def has_linear(self) -> bool:
+        """Whether there is a part by discriminant analysis."""
+        return self.linear_weight > 0
 
     @property
     def views_told(self) -> int:

@@ -8,20 +8,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 
 from gaitkit.artifacts import Artifact
-from gaitkit.embedders.base import ConfigT, Embedder, varied_by
+from gaitkit.embedders.base import ConfigT, Embedder
 from gaitkit.embedders.options import EmbedderOptions
 from gaitkit.embedders.sampling import GeiSampler
 from gaitkit.errors import OptionError
 from gaitkit.training.geis import GeiSet, grey_values
 
-__all__ = ["EMBEDDING_BATCH", "GeiEmbedder"]
-
-EMBEDDING_BATCH = 64
-"""GEIs embedded at once, always; the last batch is filled up with blanks."""
+__all__ = ["GeiEmbedder"]
 
 _GEIS_PER_PIECE = 4096
 
@@ -42,20 +38,7 @@ class GeiEmbedder(Embedder[ConfigT]):
         self, learned: GeiSet, everybody: GeiSet, options: EmbedderOptions
     ) -> GeiSampler:
         """GEIs of several people, several of each."""
-        return GeiSampler(
-            learned.images,
-            learned.labels,
-            everybody.labels.subjects(),
-            people=options.people,
-            each=options.batch_size // options.people,
-            balanced=options.balanced,
-            bodies=options.bodies,
-            views=everybody.labels.views(),
-            augmentation=varied_by(options),
-            seed=options.seed,
-            device=self.runtime.device,
-            dtype=self.runtime.dtype,
-        )
+        return self.image_sampler(learned.images, learned.labels, everybody.labels, options)
 
     def embed(self, data: GeiSet | Path | str | ArrayLike) -> NDArray[np.float32]:
         """The embeddings of GEIs.
@@ -100,13 +83,4 @@ class GeiEmbedder(Embedder[ConfigT]):
             )
         # Those of a translator are learned from as whole grey values.
         whole = images if images.dtype == np.uint8 else np.rint(images.clip(0.0, 255.0))
-        grey = torch.from_numpy(np.ascontiguousarray(whole, dtype=np.uint8))
-        size = EMBEDDING_BATCH
-        batches = [grey[start : start + size] for start in range(0, len(grey), size)]
-        found = [
-            self.network.embedding(maps)[: len(batch)].float().cpu().numpy()
-            for batch, maps in zip(batches, self.pooled_batches(batches, size), strict=True)
-        ]
-        if not found:
-            return np.empty((0, self.parts, self.config.values), dtype=np.float32)
-        return np.concatenate(found)
+        return self.vectors_of(whole.astype(np.uint8, copy=False))

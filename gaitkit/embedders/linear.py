@@ -23,10 +23,16 @@ from gaitkit.identification.features import fit_pca, row_blocks, with_signs
 __all__ = ["CHANGING", "COMPONENTS", "fit_linear", "linear_sizes"]
 
 COMPONENTS = 200
-"""Principal components, at most."""
+"""Principal components of one image, at most."""
+
+COMPONENTS_OF_SEVERAL = 300
+"""The same of several images that are seen at once."""
 
 CHANGING = 150
 """How many of them have matrices that change with the view, at most."""
+
+_MOST_NUMBERS = 400_000_000
+"""Pixels of all examples together, about; of more examples, some are taken evenly."""
 
 _MOST_COLUMNS = 2_000
 """Columns of the analysis, about: with many views fewer components change."""
@@ -42,8 +48,10 @@ _NEVER = -1e4
 Floats = NDArray[np.float64]
 
 
-def linear_sizes(image_size: tuple[int, int], views: int, values: int) -> LinearSizes:
-    """How large the matrices are, for images of some height and width.
+def linear_sizes(
+    image_size: tuple[int, int], views: int, values: int, channels: int = 1
+) -> LinearSizes:
+    """How large the matrices are, for so many images at once of some height and width.
 
     Examples
     --------
@@ -52,8 +60,8 @@ def linear_sizes(image_size: tuple[int, int], views: int, values: int) -> Linear
     >>> linear_sizes((64, 64), views=36, values=128).changing
     50
     """
-    pixels = seen_pixels(torch.zeros(1, 1, *image_size, device="meta")).shape[1]
-    components = min(COMPONENTS, pixels)
+    pixels = seen_pixels(torch.zeros(1, channels, *image_size, device="meta")).shape[1]
+    components = min(COMPONENTS if channels == 1 else COMPONENTS_OF_SEVERAL, pixels)
     changing = min(CHANGING, components, (_MOST_COLUMNS - components) // views) if views else 0
     return LinearSizes(pixels, components, changing, views, values)
 
@@ -70,14 +78,18 @@ def fit_linear(
     ----------
     part : LinearPart
         Its buffers are set.
-    images : ndarray of uint8, shape (n, height, width)
-        GEIs.
+    images : ndarray of uint8, shape (n, [channels,] height, width)
+        GEIs. Of very many (140,000 of 64×64 pixels), some are taken evenly.
     subject : ndarray of int64, shape (n,)
         Who it is, any numbers.
     view : ndarray of int64, shape (n,)
         Which of the part's views it is, or `gaitkit.embedders.losses.UNKNOWN_VIEW`.
     """
     sizes = part.sizes
+    most = max(1, _MOST_NUMBERS // sizes.pixels)
+    if len(images) > most:
+        some = np.arange(most) * len(images) // most
+        images, subject, view = images[some], subject[some], view[some]
     pixels = np.concatenate([_seen(images[rows]) for rows in row_blocks(len(images))])
     pca = fit_pca(pixels, components=sizes.components)
     found = pca.transform(pixels)
@@ -112,7 +124,8 @@ def fit_linear(
 
 
 def _seen(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    grey = torch.from_numpy(np.ascontiguousarray(images))[:, None].float()
+    grey = torch.from_numpy(np.ascontiguousarray(images)).float()
+    grey = grey if grey.ndim == 4 else grey[:, None]
     found: NDArray[np.float32] = seen_pixels(grey / 255.0).numpy()
     return found
 

@@ -1,7 +1,8 @@
 """An embedder as an ONNX file: it takes images as gaitkit stores them, and gives vectors.
 
 GEIs are float32 grey values 0..255 of shape (n, height, width), sets of silhouettes have shape (n,
-frames, height, width), any n and frames. All else is in `gaitkit.training.onnx`.
+frames, height, width), any n and frames; where the means of phases are seen, these are taken, of
+shape (n, phases, height, width). All else is in `gaitkit.training.onnx`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ SETS = (
     "silhouettes of n sequences, in any order, made as `preprocessing` says"
 )
 
+PHASES = (
+    "float32 of shape (n, phases, height, width), 0 the background and 255 the person: means of "
+    "the aligned silhouettes of n sequences, as gaitkit.embedders.phases.phase_images makes them"
+)
+
 VECTORS = (
     "float32 of shape (n, parts, values), to be compared by `metric`: parts is the mean over the "
     "parts of the Euclidean distances, the others are those of all values in one row"
@@ -39,8 +45,15 @@ class _OfGeis(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         # Whole grey values, as the model has learned and as `embed` takes those of a translator.
-        maps = self.network.maps(images.clamp(0.0, 255.0).round()[:, None] / 255.0)
-        found: torch.Tensor = self.network.embedding(maps)
+        found: torch.Tensor = self.network(images.clamp(0.0, 255.0).round()[:, None] / 255.0)
+        return found
+
+
+class _OfPhases(_OfGeis):
+    """From several images of each sequence to embeddings."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.network(images.clamp(0.0, 255.0).round() / 255.0)
         return found
 
 
@@ -51,6 +64,8 @@ class _OfSets(_OfGeis):
         count, frames = images.shape[:2]
         maps = self.network.maps(images.flatten(0, 1)[:, None] / 255.0)
         pooled = tuple(one.view(count, frames, *one.shape[1:]).amax(dim=1) for one in maps)
+        if self.network.asks_mean:
+            pooled = (*pooled, images.mean(dim=1, keepdim=True) / 255.0)
         found: torch.Tensor = self.network.embedding(pooled)
         return found
 
@@ -81,6 +96,14 @@ def onnx_model(embedder: Embedder[Any], metadata: Mapping[str, str]) -> bytes:
 def _graph_of(embedder: Embedder[Any]) -> Graph:
     metric = {"output": VECTORS, "metric": embedder.config.metric}
     size = embedder.config.image_size
+    if embedder.reads == "silhouettes" and not embedder.draws_frames:
+        return Graph(
+            _OfPhases(embedder).eval(),
+            torch.zeros(2, embedder.config.channels, *size),
+            ("n",),
+            ("phases", "embedding"),
+            {"input": PHASES, **metric},
+        )
     if embedder.reads == "silhouettes":
         return Graph(
             _OfSets(embedder).eval(),

@@ -23,6 +23,7 @@ __all__ = [
 
 EMBEDDERS: dict[str, str] = {
     "gei-parts": "gaitkit.embedders.systems.gei_parts:GeiParts",
+    "gait-phases": "gaitkit.embedders.systems.gait_phases:GaitPhases",
     "gaitset": "gaitkit.embedders.systems.gaitset:GaitSet",
     "gaitbase": "gaitkit.embedders.systems.gaitbase:GaitBase",
 }
@@ -36,6 +37,7 @@ class EmbedderDescription:
     summary: str
     source: str
     reads: str
+    draws_frames: bool
     default_training: Mapping[str, Any]
 
 

@@ -6,6 +6,7 @@ All draws are made on the CPU, so that a seed draws the same on every device.
 from __future__ import annotations
 
 import logging
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from gaitkit.embedders.augmentation import Augmentation, augmented
 from gaitkit.embedders.losses import UNKNOWN_VIEW
-from gaitkit.embedders.silhouette_sets import SilhouetteSet
+from gaitkit.embedders.silhouette_sets import MeanFrame, SilhouetteSet
 from gaitkit.errors import TrainingError
 from gaitkit.labels import Labels
 from gaitkit.training.images import warp_draws
@@ -162,6 +163,23 @@ class PeopleSampler(Sampler):
             for its in rows.values()
         ]
 
+    @abstractmethod
+    def mean_images(self) -> NDArray[np.uint8]:
+        """The GEIs of every sequence that is learned from, shape (n, [channels,] height, width)."""
+
+    def examples(self) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+        """The GEIs of all that is learned from; whose they are, and from where, as numbers.
+
+        Returns
+        -------
+        ndarray of uint8, shape (n, [channels,] height, width)
+        ndarray of int64, shape (n,)
+            A number for each person who is drawn.
+        ndarray of int64, shape (n,)
+            A number for each view, or `UNKNOWN_VIEW`.
+        """
+        return self.mean_images(), self._person, self._view.numpy()
+
     def draw_rows(self) -> DrawnRows:
         """Which sequences the next batch shows, person by person."""
         chosen = torch.randperm(len(self.subjects), generator=self._generator)[: self.people]
@@ -200,8 +218,8 @@ class GeiSampler(PeopleSampler):
 
     Parameters
     ----------
-    images : ndarray of uint8, shape (n, height, width)
-        The GEIs of those who are learned from.
+    images : ndarray of uint8, shape (n, [channels,] height, width)
+        The GEIs of those who are learned from, one of each sequence or several.
     labels, everybody, people, each, balanced, bodies, views, seed
         See `PeopleSampler`.
     augmentation : Augmentation
@@ -242,25 +260,17 @@ class GeiSampler(PeopleSampler):
         self._augmentation = augmentation or Augmentation()
         self._dtype = dtype
 
-    def examples(self) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
-        """All GEIs that are learned from; whose they are, and from where, as numbers.
-
-        Returns
-        -------
-        ndarray of uint8, shape (n, height, width)
-        ndarray of int64, shape (n,)
-            A number for each person who is drawn.
-        ndarray of int64, shape (n,)
-            A number for each view, or `UNKNOWN_VIEW`.
-        """
-        return self._images.cpu().numpy(), self._person, self._view.numpy()
+    def mean_images(self) -> NDArray[np.uint8]:
+        """The GEIs themselves."""
+        return self._images.cpu().numpy()
 
     def draw(self, size: int) -> SetBatch:
         """A batch of GEIs, which moves the state on; its size is `people` times `each`."""
         rows, subject, proportions = self.draw_rows()
         device = self._images.device
         images = self._images[torch.from_numpy(rows).to(device)].to(self._dtype) / 255.0
-        images = augmented(images[:, None], self._augmentation, self._generator, proportions)
+        images = images if images.ndim == 4 else images[:, None]
+        images = augmented(images, self._augmentation, self._generator, proportions)
         return SetBatch(images, subject.to(device), self._view[rows].to(device))
 
 
@@ -323,6 +333,16 @@ class SetSampler(PeopleSampler):
             grey.to(self._dtype) / 255.0, self._augmentation, self._generator, proportions
         )
         return SetBatch(images, subject.to(self._device), self._view[rows].to(self._device))
+
+    def mean_images(self) -> NDArray[np.uint8]:
+        """The means of all frames of each sequence, as whole grey values."""
+        return np.stack([self._mean(row) for row in range(len(self._lengths))])
+
+    def _mean(self, row: int) -> NDArray[np.uint8]:
+        mean = MeanFrame()
+        for frames in self._silhouettes.blocks(row, int(self._lengths[row])):
+            mean.add(frames)
+        return np.asarray(np.rint(255.0 * mean.value), dtype=np.uint8)
 
     def _drawn(self, row: int) -> NDArray[np.int64]:
         """Which frames of a sequence."""

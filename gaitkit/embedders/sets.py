@@ -1,30 +1,21 @@
-"""Embedders of sets of silhouettes: frames in any order, any number of them."""
+"""Embedders of sets whose networks see every frame: in any order, any number of them."""
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from gaitkit.artifacts import Artifact
-from gaitkit.embedders.base import Embedder, varied_by
-from gaitkit.embedders.config import EmbedderConfig
+from gaitkit.embedders.base import varied_by
 from gaitkit.embedders.options import EmbedderOptions
 from gaitkit.embedders.sampling import SetSampler
-from gaitkit.embedders.silhouette_sets import (
-    FramesInFile,
-    FramesInMemory,
-    SilhouetteSet,
-    sequences_of_greys,
-)
-from gaitkit.errors import OptionError
+from gaitkit.embedders.silhouette_sets import Frames, MeanFrame, SilhouetteSet
+from gaitkit.embedders.silhouettes import SilhouetteConfig, SilhouetteEmbedder
 from gaitkit.training.config import choice, setting
 from gaitkit.training.schedules import one_cycle
 
@@ -34,13 +25,12 @@ FRAME_BATCH = 32
 """Frames embedded at once, always, of whatever sequences; the last batch is filled up with blanks.
 More are no faster on a processor, whose cache holds their maps."""
 
-_FRAMES_PER_PIECE = 8192
 _VECTORS_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
-class SetConfig(EmbedderConfig):
-    """What the settings of all embedders of sets have in common."""
+class SetConfig(SilhouetteConfig):
+    """What the settings of all that see every frame of a set have in common."""
 
     values: int = setting(256, 1, 4096, "values of each part's embedding")
     stem: str = choice(
@@ -57,25 +47,15 @@ class SetConfig(EmbedderConfig):
     drops: tuple[float, float, float] = setting(
         (0.25, 0.5, 0.75), 0, 1, "after which shares of the iterations the step size is cut tenfold"
     )
-    test_frames: int = setting(
-        720, 1, 100_000, "frames of a sequence that are embedded at most, evenly taken"
-    )
 
 
 SetConfigT = TypeVar("SetConfigT", bound=SetConfig)
 
 
-class SetEmbedder(Embedder[SetConfigT]):
-    """Base of the embedders of sets of silhouettes; see `Embedder`."""
+class SetEmbedder(SilhouetteEmbedder[SetConfigT]):
+    """Base of the embedders that see every frame of a set; see `Embedder`."""
 
-    reads: ClassVar[str] = "silhouettes"
-    data_class: ClassVar[type[Any]] = SilhouetteSet
-    offers: ClassVar[frozenset[str]] = frozenset({"data sets"})
-
-    @classmethod
-    def open_data(cls, path: Path | str) -> SilhouetteSet:
-        """Sequences of silhouettes."""
-        return SilhouetteSet.open(path)
+    draws_frames: ClassVar[bool] = True
 
     def build_optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """SGD with momentum, or AdamW (Loshchilov and Hutter, ICLR 2019)."""
@@ -125,67 +105,13 @@ class SetEmbedder(Embedder[SetConfigT]):
             dtype=self.runtime.dtype,
         )
 
-    def embed(self, data: SilhouetteSet | Path | str | Sequence[ArrayLike]) -> NDArray[np.float32]:
-        """The embeddings of sequences, of all their frames up to the setting `test_frames`.
-
-        Always computed in float32 (or fp64 when so built). What an embedding is does not depend,
-        to the byte, on the sequences beside it.
-
-        Parameters
-        ----------
-        data : SilhouetteSet, path, or sequence of arrays of shape (frames, height, width)
-            Aligned silhouettes of each sequence.
-
-        Returns
-        -------
-        ndarray of float32, shape (n, parts, values)
-
-        Raises
-        ------
-        OptionError
-            When the silhouettes have another size than the networks.
-        """
-        if isinstance(data, str | os.PathLike):
-            data = self.open_data(Path(data))
-        if isinstance(data, SilhouetteSet):
-            frames: SilhouetteSet | FramesInMemory = data
-        elif not len(data):
-            return self._none()
-        else:
-            frames = FramesInMemory(sequences_of_greys(data))
-        return self._embedded(frames, range(len(frames.lengths)))
-
-    def pieces_of(self, source: Artifact) -> Iterator[slice]:
-        """Sequences of some thousand frames each."""
-        lengths = FramesInFile(source).lengths.clip(max=self.config.test_frames)
-        start = frames = 0
-        for row, length in enumerate(lengths.tolist()):
-            if frames and frames + length > _FRAMES_PER_PIECE:
-                yield slice(start, row)
-                start, frames = row, 0
-            frames += length
-        if frames:
-            yield slice(start, len(lengths))
-
-    def embed_rows(self, source: Artifact, rows: slice) -> NDArray[np.float32]:
-        """The embeddings of some sequences of an artefact, which is read as they are computed."""
-        return self._embedded(FramesInFile(source), range(rows.start, rows.stop))
-
-    def _none(self) -> NDArray[np.float32]:
-        return np.empty((0, self.parts, self.config.values), dtype=np.float32)
-
-    def _embedded(
-        self, frames: SilhouetteSet | FramesInFile | FramesInMemory, rows: Sequence[int]
-    ) -> NDArray[np.float32]:
-        if frames.image_size != self.config.image_size:
-            raise OptionError(
-                "expected silhouettes of {}×{} pixels, got {}×{}".format(
-                    *self.config.image_size, *frames.image_size
-                ),
-                hint="Normalise them to the size that the model has learned from.",
-            )
-        packed = _Packed(frames.blocks(row, self.config.test_frames) for row in rows)
-        found: list[NDArray[np.float32]] = [self._none()]
+    def vectors_of_sets(self, frames: Frames, rows: Sequence[int]) -> NDArray[np.float32]:
+        """See `SilhouetteEmbedder`; frames of whatever sequences are computed together."""
+        packed = _Packed(
+            (frames.blocks(row, self.config.test_frames) for row in rows),
+            means=self.network.linear is not None,
+        )
+        found: list[NDArray[np.float32]] = [self.no_vectors()]
         waiting: list[torch.Tensor] = []
 
         def finish(*, all_of_them: bool) -> None:
@@ -195,7 +121,7 @@ class SetEmbedder(Embedder[SetConfigT]):
 
         with self.runtime.active(), self._evaluating():
             running: tuple[torch.Tensor, ...] = ()
-            for maps in self.pooled_batches(packed, FRAME_BATCH):
+            for maps in self.batches_through(self.network.maps, packed, FRAME_BATCH):
                 start = 0
                 for count, ends in packed.counts.popleft():
                     here = tuple(
@@ -205,6 +131,9 @@ class SetEmbedder(Embedder[SetConfigT]):
                     running = tuple(map(torch.maximum, running, here)) if running else here
                     if ends:
                         # One at a time: the bytes of a product depend on how many rows it has.
+                        if self.network.asks_mean:
+                            mean = torch.from_numpy(packed.means.popleft())[None, None]
+                            running = (*running, mean.to(running[0].device, self.runtime.dtype))
                         waiting.append(self.network.embedding(running))
                         running = ()
                         finish(all_of_them=False)
@@ -220,11 +149,17 @@ class _Packed:
     counts : deque of list of (int, bool)
         For each batch that was given out: how many frames each of its sequences has in it, and
         whether that sequence ends there.
+    means : deque of ndarray of float32, shape (height, width)
+        The mean frame in [0, 1] of each sequence whose frames have all been given out, where means
+        are wanted.
     """
 
-    def __init__(self, sequences: Iterable[Iterable[NDArray[np.uint8]]]) -> None:
+    def __init__(
+        self, sequences: Iterable[Iterable[NDArray[np.uint8]]], *, means: bool = False
+    ) -> None:
         self.counts: deque[list[tuple[int, bool]]] = deque()
-        self._sequences = sequences
+        self.means: deque[NDArray[np.float32]] = deque()
+        self._sequences, self._wants_means = sequences, means
 
     def __iter__(self) -> Iterator[torch.Tensor]:
         batch: NDArray[np.uint8] | None = None
@@ -250,10 +185,14 @@ class _Packed:
     def _blocks(self) -> Iterator[tuple[NDArray[np.uint8], bool]]:
         """Every block of frames, and whether it is the last one of its sequence."""
         for sequence in self._sequences:
-            before = None
+            before, mean = None, MeanFrame()
             for block in sequence:
+                if self._wants_means:
+                    mean.add(block)
                 if before is not None:
                     yield before, False
                 before = block
             if before is not None:
+                if self._wants_means:
+                    self.means.append(mean.value)
                 yield before, True

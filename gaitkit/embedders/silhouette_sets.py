@@ -30,7 +30,7 @@ from gaitkit.memory import free_memory_bytes
 from gaitkit.silhouettes.masks import as_greys
 from gaitkit.training.geis import first_difference, label_columns, preprocessing_of
 
-__all__ = ["FramesInFile", "FramesInMemory", "SilhouetteSet", "evenly"]
+__all__ = ["FramesInFile", "FramesInMemory", "MeanFrame", "SilhouetteSet", "evenly"]
 
 _FRAMES_AT_ONCE = 1024
 """Frames of a sequence in memory at a time, where it is not kept there."""
@@ -47,8 +47,11 @@ class Frames(Protocol):
         Frames of each sequence.
     """
 
-    image_size: tuple[int, int]
-    lengths: NDArray[np.int64]
+    @property
+    def image_size(self) -> tuple[int, int]: ...
+
+    @property
+    def lengths(self) -> NDArray[np.int64]: ...
 
     def some(self, row: int, which: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Some frames of a sequence, without the columns that no network sees."""
@@ -68,6 +71,33 @@ def evenly(length: int, most: int) -> NDArray[np.int64]:
     if length <= most:
         return np.arange(length)
     return np.arange(most) * length // most
+
+
+class MeanFrame:
+    """The mean of frames that come some at a time, whatever their order, to the bit.
+
+    Examples
+    --------
+    >>> mean = MeanFrame()
+    >>> for grey in (0, 255, 255, 255):
+    ...     mean.add(np.full((1, 2, 2), grey, dtype=np.uint8))
+    >>> mean.value[0, 0].item()
+    0.75
+    """
+
+    def __init__(self) -> None:
+        self._sum: NDArray[np.int64] = np.zeros((), dtype=np.int64)
+        self._count = 0
+
+    def add(self, frames: NDArray[np.uint8]) -> None:
+        """Frames of shape (n, height, width), of grey values 0..255."""
+        self._sum = self._sum + frames.sum(axis=0, dtype=np.int64)
+        self._count += len(frames)
+
+    @property
+    def value(self) -> NDArray[np.float32]:
+        """In [0, 1], shape (height, width)."""
+        return np.asarray(self._sum / (255.0 * self._count), dtype=np.float32)
 
 
 class FramesInMemory:

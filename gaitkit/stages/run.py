@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gaitkit.artifacts import open_artifact
+from gaitkit.errors import OptionError
 from gaitkit.protocols import PROTOCOLS, Protocol, default_protocol, get_protocol
 from gaitkit.stages.workshop import Workshop, content_of
 from gaitkit.translators.recipes import Recipe, choose_recipe
@@ -43,7 +44,7 @@ class PipelineOptions:
     refit : bool
         Train again on all training people for the number of iterations that validation chose.
     embedder : Recipe or None
-        Of an embedder of GEIs that stands beside the translator; `None` trains none.
+        Of an embedder of GEIs or silhouettes that stands beside the translator; `None` trains none.
     device, precision : str
         Where and how precisely to train.
     threads : int or None
@@ -93,7 +94,8 @@ def run_pipeline(
         Frames in any layout, ready-made GEIs, or an artefact of silhouettes or measured GEIs.
     workshop : Workshop
         The folder: ``gei.h5``, ``SYSTEM.h5``, ``translated.h5``, ``results-raw.h5``,
-        ``results.h5``, sheets, and ``report.html``, which explains the results.
+        ``results.h5``, sheets, and ``report.html``, which explains the results; with an embedder
+        also ``EMBEDDER.h5``, ``embedded.h5`` and ``results-embedded.h5``.
     options : PipelineOptions
         What to do.
     callbacks : Callbacks, optional
@@ -139,7 +141,12 @@ def _run(
     from gaitkit.stages.train import carry_out, plan_training
     from gaitkit.stages.translate import translate
 
-    gei = measured_geis(source, workshop, options, progress, begin=begin)
+    measured = Path(source)
+    if options.embedder is not None and reads_silhouettes(options.embedder):
+        measured = measured_silhouettes(
+            source, workshop, options, options.embedder.system, progress, begin
+        )
+    gei = measured_geis(measured, workshop, options, progress, begin=begin)
     with open_artifact(gei, "gei") as artifact:
         labels, geis = artifact.labels, artifact.content_sha256
     protocol = get_protocol(options.protocol or default_protocol(labels, trains=True))
@@ -194,8 +201,9 @@ def _run(
         ),
     ]
     if options.embedder is not None:
+        learned = measured if reads_silhouettes(options.embedder) else gei
         embedded = _embedded(
-            gei, workshop, options, options.embedder, protocol, plan, callbacks, progress, begin
+            learned, workshop, options, options.embedder, protocol, told, callbacks, progress, begin
         )
         searches.append(_Search("results-embedded.h5", embedded, "embedded", "embedded"))
     begin("evaluate", "")
@@ -237,29 +245,42 @@ class _Search(NamedTuple):
     truth: Path | None = None
 
 
+def reads_silhouettes(recipe: Recipe) -> bool:
+    """Whether such an embedder learns from silhouettes, and not from GEIs."""
+    from gaitkit.embedders.registry import describe_embedder
+
+    return describe_embedder(recipe.system).reads == "silhouettes"
+
+
 def _embedded(
-    gei: Path,
+    source: Path,
     workshop: Workshop,
     options: PipelineOptions,
     recipe: Recipe,
     protocol: Protocol,
-    plan: Mapping[str, Any],
+    told: str | Mapping[str, Any],
     callbacks: Callbacks | None,
     progress: Progress | None,
     begin: Callable[[str, str], None],
 ) -> Path:
-    """What an embedder of the measured GEIs makes of them."""
+    """What an embedder makes of the measured GEIs, or of the silhouettes."""
     from gaitkit.stages.embed import embed
     from gaitkit.stages.train import carry_out
     from gaitkit.stages.train_embedding import plan_embedding
 
+    images = content_of(source)
     begin("train-embedding", "iterations")
     model = workshop.step(
         f"{recipe.system}.h5",
-        {**plan, "recipe": recipe.as_parameters(), "precision": options.precision},
+        {
+            "protocol": told,
+            "geis": images,
+            "recipe": recipe.as_parameters(),
+            "precision": options.precision,
+        },
         lambda path, replace: carry_out(
             plan_embedding(
-                gei,
+                source,
                 path,
                 protocol=protocol,
                 recipe=recipe,
@@ -272,14 +293,74 @@ def _embedded(
         ),
         say=f"Training {recipe.system}",
     )
-    begin("embed", "GEIs")
+    begin("embed", "sequences")
     return workshop.step(
         "embedded.h5",
-        {"geis": plan["geis"], "model": content_of(model)},
+        {"geis": images, "model": content_of(model)},
         lambda path, replace: embed(
-            gei, model, path, device=options.device, overwrite=replace, progress=progress
+            source, model, path, device=options.device, overwrite=replace, progress=progress
         ),
         say="Embedding",
+    )
+
+
+def measured_silhouettes(
+    source: Path | str,
+    workshop: Workshop,
+    options: PipelineOptions,
+    wanted_by: str,
+    progress: Progress | None,
+    begin: Callable[[str, str], None],
+) -> Path:
+    """The silhouettes of an input: itself when it is some, else ``silhouettes.h5`` in the workshop.
+
+    Parameters
+    ----------
+    source, workshop, options, progress, begin
+        As for `run_pipeline`.
+    wanted_by : str
+        The embedder that reads them.
+
+    Raises
+    ------
+    OptionError
+        The input holds GEIs.
+    """
+    from gaitkit.silhouettes.options import SilhouetteOptions
+    from gaitkit.stages.make_gei import open_input, unit_of
+    from gaitkit.stages.normalize import normalize, silhouettes_of
+    from gaitkit.stages.piecework import digest_of_frames
+
+    given = open_input(source, layout=options.layout)
+    kind: str = given.kind
+    if given.source is None:
+        with open_artifact(given.path, ("gei", "silhouettes")) as artifact:
+            kind = artifact.kind
+    if kind == "silhouettes":
+        return given.path
+    if given.source is None or kind != "frames":
+        raise OptionError(
+            f"The embedder {wanted_by!r} reads silhouettes; {given.path} holds GEIs.",
+            hint="Give the frames that they were made of, or an embedder of GEIs: gei-parts.",
+        )
+    frames = given.source
+    chosen: SilhouetteOptions = silhouettes_of(frames, **options.silhouettes)
+    begin("normalize", unit_of(given))
+    return workshop.step(
+        "silhouettes.h5",
+        {
+            "input": digest_of_frames(frames, workers=options.workers).sha256,
+            "silhouettes": chosen.as_parameters(),
+        },
+        lambda path, replace: normalize(
+            frames,
+            path,
+            chosen,
+            workers=options.workers,
+            overwrite=replace,
+            progress=progress,
+        ),
+        say="Normalising silhouettes",
     )
 
 

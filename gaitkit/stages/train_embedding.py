@@ -73,10 +73,14 @@ def plan_embedding(
 
     def reads(embedder: str) -> str:
         refuse_other_input(source, kind, embedder)
-        if kind == "gei" and (training or {}).get("frames") is not None:
+        asked = (training or {}).get("frames") is not None
+        if asked and not describe_embedder(embedder).draws_frames:
+            drawing = [name for name in EMBEDDERS if describe_embedder(name).draws_frames]
             raise OptionError(
-                f"The embedder {embedder!r} reads GEIs, each of which is one image.",
-                hint="Leave out `frames`, or learn from silhouettes.",
+                f"The embedder {embedder!r} reads GEIs, each of which is one image."
+                if kind == "gei"
+                else f"The embedder {embedder!r} learns from all frames of a sequence.",
+                hint=f"Leave out `frames`; {' and '.join(drawing)} draw some, of silhouettes.",
             )
         return kind
 

@@ -202,7 +202,18 @@ class Model(ABC, Generic[ConfigT]):
         for network in self.networks.values():
             network.to(device=self.runtime.device, dtype=self.runtime.dtype)
             lay_out(network, self.runtime.device)
-        self.optimizers = self.build_optimizers()
+        self._optimizers: dict[str, torch.optim.Optimizer] | None = None
+
+    @property
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """By name; made when they are first used.
+
+        The first one of a process makes torch import its compiler, which takes seconds: who only
+        computes with a model does not wait for it.
+        """
+        if self._optimizers is None:
+            self._optimizers = self.build_optimizers()
+        return self._optimizers
 
     @staticmethod
     @abstractmethod
@@ -493,7 +504,9 @@ class Model(ABC, Generic[ConfigT]):
             When an array is missing, left over, or has another shape or type.
         """
         state.load_networks(self.networks, arrays)
-        state.load_optimizers(self.optimizers, self.networks, arrays)
+        with_states = any(name.startswith("optimizer/") for name in arrays)
+        if with_states or self._optimizers is not None:
+            state.load_optimizers(self.optimizers, self.networks, arrays)
 
     @classmethod
     def expected_shapes(cls, config: Any) -> dict[str, tuple[int, ...]]:

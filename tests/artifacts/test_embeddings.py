@@ -126,3 +126,21 @@ def test_whatever_somebody_writes_there_can_be_told(described: dict[str, Any]) -
 @pytest.mark.parametrize("nothing", [{}, {"embedder": None}, {"embedder": "gei-parts"}])
 def test_where_no_embedder_is_told_there_is_none(nothing: dict[str, Any]) -> None:
     assert EmbedderInfo.of(nothing) is None
+
+
+@pytest.mark.parametrize(
+    ("kinds", "hint"),
+    [
+        ("embedding", "Copy it again. Make identity embeddings with: "),
+        (("gei", "embedding"), "Copy it again, or make it again with the command that wrote it."),
+        (None, "Copy it again, or make it again with the command that wrote it."),
+    ],
+)
+def test_a_damaged_file_is_only_said_to_hold_what_it_must(
+    tmp_path: Path, kinds: Any, hint: str
+) -> None:
+    path = write(tmp_path / "a.h5", np.zeros((3, 16, 128), np.float32))
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(DamagedArtifactError, match="is cut short") as caught:
+        open_artifact(path, kinds)
+    assert str(caught.value.hint).startswith(hint)

@@ -54,7 +54,7 @@ def records(results: dict[str, Any], step: str, what: str) -> list[dict[str, Any
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("system", ["gei-parts", "gaitset", "gaitbase"])
+@pytest.mark.parametrize("system", ["gei-parts", "gait-phases", "gaitset", "gaitbase"])
 def test_an_embedders_iteration_is_measured(system: str, tmp_path: Path) -> None:
     part = f"iterations/{system}"
     code, told, results = run(tmp_path, "--minutes", 0.3, "--only", part)
@@ -164,7 +164,7 @@ def test_a_part_that_hangs_is_killed_with_what_it_started(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("parts")
-@pytest.mark.parametrize("system", ["gei-parts", "gaitset", "gaitbase"])
+@pytest.mark.parametrize("system", ["gei-parts", "gait-phases", "gaitset", "gaitbase"])
 def test_a_plain_loop_reads_the_batches_that_embedders_draw(system: str, tmp_path: Path) -> None:
     from gpu_parts.contenders import CONTENDERS, PLAIN
     from gpu_parts.task import Task

@@ -150,6 +150,16 @@ def test_run_does_only_what_is_missing(gaitkit: Callable, tiny_tree: Path, tmp_p
     assert "\nembedded, vectors " in fourth.stdout
     with open_artifact(work / "embedded.h5", "embedding") as artifact:
         assert artifact.parameters["embedder"]["name"] == "gei-parts"
+    fifth = gaitkit(*arguments, "--embedder", "gait-phases", "--embedder-iterations", 2)
+    assert fifth.code == 0, fifth.stderr
+    # The same GEIs, made of the silhouettes that the embedder reads: nothing else is done again.
+    assert "Normalising silhouettes" in fifth.stderr
+    assert f"{work / 'gaitgan.h5'} is up to date" in fifth.stderr
+    with open_artifact(work / "embedded.h5", "embedding") as artifact:
+        assert artifact.parameters["embedder"]["name"] == "gait-phases"
+    refused = gaitkit("run", work / "gei.h5", "-o", tmp_path / "w2", "--embedder", "gait-phases")
+    assert refused.code == 2
+    assert "reads silhouettes" in refused.stderr
 
 
 def command(*arguments: object) -> list[str]:

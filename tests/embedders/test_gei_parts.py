@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -92,11 +94,11 @@ def test_the_map_is_a_quarter_as_high_and_the_width_that_of_a_walker() -> None:
 
 def test_who_is_embedded_has_one_part_more() -> None:
     network = GeiParts(device="cpu", subjects=2).network.eval()
-    found = network.maps(torch.zeros(2, 1, 64, 64))
-    assert [one.shape for one in found] == [(2, 128, 16, 11), (2, 128, 1, 1)]
+    found = network.pooled(torch.zeros(2, 1, 64, 64))
+    assert [one.shape for one in found] == [(2, 128, 16, 11), (2, 1, 64, 64)]
     assert network.embedding(found).shape == (2, 17, 128)
     without = GeiParts(device="cpu", subjects=2, linear_weight=0.0)
-    assert len(without.network.eval().maps(torch.zeros(2, 1, 64, 64))) == 1
+    assert len(without.network.eval().pooled(torch.zeros(2, 1, 64, 64))) == 1
     assert without.parts == 16
 
 
@@ -107,6 +109,26 @@ def test_all_parts_are_on_balls_and_the_last_ones_is_as_large_as_its_weight() ->
     np.testing.assert_allclose(lengths[:, :4], 1.0, atol=1e-5)
     # 0.4 of what the four parts weigh together.
     np.testing.assert_allclose(lengths[:, 4], 0.4 * 4, atol=1e-5)
+
+
+def test_who_only_embeds_makes_no_optimiser(tmp_path: Path) -> None:
+    """Making one takes seconds: torch imports its compiler then."""
+    fitted().save(tmp_path / "model.h5")
+    script = (
+        "import sys\n"
+        "from gaitkit.embedders import load\n"
+        "import numpy as np\n"
+        "model = load(sys.argv[1], device='cpu')\n"
+        "model.embed(np.zeros((2, *model.config.image_size), dtype=np.uint8))\n"
+        "print('torch._dynamo' in sys.modules, len(model.optimizers))\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "model.h5")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.split() == ["False", "1"]
 
 
 def test_columns_at_both_sides_are_cut_off() -> None:
@@ -130,7 +152,8 @@ def test_the_largest_value_over_a_sets_frames_counts_and_not_their_order() -> No
     found = network(frames)
     assert torch.allclose(network(frames[:, [3, 0, 4, 2, 1]]), found)
     pooled = tuple(one.amax(dim=0, keepdim=True) for one in network.maps(frames[0][:, None]))
-    assert torch.allclose(network.embedding(pooled), found)
+    mean = frames.mean(dim=1, keepdim=True)
+    assert torch.allclose(network.embedding((*pooled, mean)), found)
 
 
 def test_one_step_goes_down_the_gradient_of_both_losses() -> None:

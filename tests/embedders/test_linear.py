@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -109,3 +110,14 @@ def test_large_images_are_averaged_over_squares() -> None:
     image[..., :2, 20:22] = 1.0
     assert seen_pixels(image).shape == (1, 64 * 44)
     assert seen_pixels(image)[0, 0] == 1.0
+
+
+def test_of_very_many_examples_some_are_taken_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = np.random.default_rng(3).integers(0, 256, (40, 16, 16), dtype=np.uint8)
+    people, views = np.arange(40) % 5, np.full(40, UNKNOWN_VIEW)
+    half, few = (LinearPart(linear_sizes((16, 16), views=0, values=4)) for _ in range(2))
+    fit_linear(half, images[::2], people[::2], views[::2])
+    monkeypatch.setattr("gaitkit.embedders.linear._MOST_NUMBERS", 20 * few.sizes.pixels)
+    fit_linear(few, images, people, views)
+    for name, values in half.state_dict().items():
+        assert torch.equal(few.state_dict()[name], values), name

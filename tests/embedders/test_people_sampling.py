@@ -26,6 +26,9 @@ class Drawn(PeopleSampler):
     def draw(self, size: int) -> tuple[np.ndarray, torch.Tensor]:
         return self.draw_rows()[:2]
 
+    def mean_images(self) -> np.ndarray:
+        raise NotImplementedError
+
 
 def rows_of_batches(count: int, **options: object) -> list[tuple[np.ndarray, torch.Tensor]]:
     sampler = Drawn(LABELS, NAMES, **options)  # type: ignore[arg-type]

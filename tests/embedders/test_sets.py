@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from small_sets import FEW, SMALL, in_memory, keys, small, walk, walks, write_silhouettes
 
 from gaitkit.artifacts import open_artifact
 from gaitkit.embedders import load
+from gaitkit.embedders.linear import fit_linear, linear_sizes
+from gaitkit.embedders.networks.linear import LinearPart
+from gaitkit.embedders.onnx import onnx_model
 from gaitkit.embedders.options import EmbedderOptions
 from gaitkit.embedders.recipes import EMBEDDER_RECIPES, choose_embedder
 from gaitkit.embedders.registry import embedder_class
@@ -22,16 +26,25 @@ from gaitkit.training.loop import Callbacks, Training
 SYSTEMS = pytest.mark.parametrize("system", sorted(SMALL))
 
 
+EACH_WAY = pytest.mark.parametrize(
+    "changes", [{}, {"linear_weight": 0.4, "view_weight": 0.3}], ids=["as published", "linear"]
+)
+"""With and without a part by discriminant analysis, view by view."""
+
+
 def fitted(system: str, **options: Any) -> Any:
     return small(system).fit(in_memory(), **(FEW | options))
 
 
+@EACH_WAY
 @SYSTEMS
-def test_embedded_together_or_alone_it_is_the_same_to_the_byte(system: str, tmp_path: Path) -> None:
+def test_embedded_together_or_alone_it_is_the_same_to_the_byte(
+    system: str, changes: dict[str, float], tmp_path: Path
+) -> None:
     """Lengths from 1 to 70, so that sequences end anywhere in the batches of frames."""
     rows = keys()
     sequences = [walk(row % 4, row, 1 + (17 * row) % 70) for row in range(len(rows))]
-    model = fitted(system)
+    model = small(system, **changes).fit(in_memory(), **FEW)
     together = model.embed(sequences)
     for row, one in enumerate(sequences):
         np.testing.assert_array_equal(model.embed([one])[0], together[row])
@@ -41,9 +54,10 @@ def test_embedded_together_or_alone_it_is_the_same_to_the_byte(system: str, tmp_
         np.testing.assert_array_equal(model.embed_rows(artifact, slice(3, 9)), together[3:9])
 
 
+@EACH_WAY
 @SYSTEMS
-def test_the_order_of_frames_means_nothing(system: str) -> None:
-    model = fitted(system)
+def test_the_order_of_frames_means_nothing(system: str, changes: dict[str, float]) -> None:
+    model = small(system, **changes).fit(in_memory(), **FEW)
     one = walk(1, 2, 50)
     shuffled = one[np.random.default_rng(0).permutation(50)]
     np.testing.assert_array_equal(model.embed([one]), model.embed([shuffled]))
@@ -59,6 +73,34 @@ def test_a_single_frame_is_a_set(system: str) -> None:
     assert model.embed([]).shape == (0, model.parts, 4)
 
 
+@SYSTEMS
+def test_the_linear_part_is_that_of_the_geis_of_the_sets(system: str) -> None:
+    data = in_memory()
+    model = small(system, linear_weight=0.4, view_weight=0.3).fit(data, **FEW)
+    geis = np.stack([np.rint(one.mean(axis=0)).astype(np.uint8) for one in walks(keys())])
+    part = LinearPart(linear_sizes((32, 32), views=2, values=4))
+    people = np.unique(data.labels.subject, return_inverse=True)[1]
+    fit_linear(part, geis, people, (data.labels.view > 0).astype(np.int64))
+    found = model.embed(data)
+    assert found.shape[1] == model.parts == model.strips + 1
+    lengths = np.linalg.norm(found, axis=2)
+    np.testing.assert_allclose(lengths[:, :-1], 1.0, atol=1e-5)
+    # As the means are in float32 here, and whole grey values in what the part has learned from.
+    expected = part(torch.from_numpy(geis)[:, None] / 255.0).numpy()
+    np.testing.assert_allclose(found[:, -1], 0.4 * model.strips * expected, atol=0.3)
+
+
+@EACH_WAY
+@SYSTEMS
+def test_an_onnx_file_embeds_as_the_model_does(system: str, changes: dict[str, float]) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    model = small(system, **changes).fit(in_memory(), **FEW)
+    sets = np.stack([walk(1, 2, 5), walk(2, 3, 5)])
+    session = onnxruntime.InferenceSession(onnx_model(model, {}))
+    (found,) = session.run(None, {"silhouettes": sets.astype(np.float32)})
+    np.testing.assert_allclose(found, model.embed(list(sets)), rtol=1e-3, atol=1e-3)
+
+
 def test_frames_beyond_the_most_are_taken_evenly() -> None:
     model = small("gaitset", test_frames=5).fit(in_memory(), **FEW)
     one = walk(1, 2, 50)
@@ -66,7 +108,7 @@ def test_frames_beyond_the_most_are_taken_evenly() -> None:
 
 
 def test_pieces_hold_whole_sequences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gaitkit.embedders.sets._FRAMES_PER_PIECE", 12)
+    monkeypatch.setattr("gaitkit.embedders.silhouettes._FRAMES_PER_PIECE", 12)
     model = fitted("gaitset")
     path = write_silhouettes(tmp_path / "silhouettes.h5")
     with open_artifact(path) as artifact:

@@ -114,7 +114,6 @@ def without_numbers(
         network.to("meta")
     for name in ("Adam", "AdamW"):
         monkeypatch.setattr(torch.optim, name, Still)
-    model.optimizers = model.build_optimizers()
     model.runtime = replace(model.runtime, device="meta")
     return model, Batch(**{name: values.to("meta") for name, values in drawn.items()})
 

@@ -77,7 +77,7 @@ class GeiParts(nn.Module):
         super().__init__()
         w, parts, views = config.width, config.part_count, config.views_told
         self.body = nn.Sequential(
-            convolution(1, w, 5, 2, 0.1, True),
+            convolution(config.channels, w, 5, 2, 0.1, True),
             Residual(w, w, 1),
             Residual(w, 2 * w, 2),
             Residual(2 * w, 4 * w, 1),
@@ -93,7 +93,8 @@ class GeiParts(nn.Module):
         self.view_scores: torch.Tensor | None = None
 
     def forward(self, sets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        features = strips(self.body(sets[..., 10:54]), (self.count,))
+        seen = sets if sets.shape[-1] == 44 else sets[..., 10:54]
+        features = strips(self.body(seen), (self.count,))
         added = None
         if self.views:
             self.view_scores = self.tell(features.detach().transpose(0, 1).flatten(1))
@@ -188,6 +189,7 @@ class GaitBase(nn.Module):
 
 PLAIN_NETWORKS: dict[str, type[nn.Module]] = {
     "gei-parts": GeiParts,
+    "gait-phases": GeiParts,
     "gaitset": GaitSet,
     "gaitbase": GaitBase,
 }

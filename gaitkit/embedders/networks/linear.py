@@ -84,7 +84,7 @@ class LinearPart(nn.Module):
         self.sizes = sizes
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Images of shape (n, 1, height, width), in [0, 1], to (n, values)."""
+        """Images of shape (n, channels, height, width), in [0, 1], to (n, values)."""
         components = (seen_pixels(images) - self.mean) @ self.components
         found: torch.Tensor = components @ self.shared - self.offset
         if self.sizes.views:
@@ -96,7 +96,7 @@ class LinearPart(nn.Module):
 
 
 def seen_pixels(images: torch.Tensor) -> torch.Tensor:
-    """What a `LinearPart` sees of images of shape (n, 1, height, width): (n, pixels).
+    """What a `LinearPart` sees of images of shape (n, channels, height, width): (n, pixels).
 
     Examples
     --------

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 from torch.nn import functional
+
+if TYPE_CHECKING:
+    from gaitkit.embedders.networks.linear import LinearPart
 
 from gaitkit.embedders.networks.pooling import set_maximum
 
@@ -34,17 +38,32 @@ ASPECT = 44 / 64
 class EmbeddingNet(nn.Module):
     """Base of all networks, which have `matrices` of their parts.
 
+    With a linear part, the other parts have length 1 each, and it comes after them, longer by its
+    weight and by how many they are. It does not learn, and is left out while the network does.
+
     Parameters
     ----------
     neck : PartNeck or None
         What tells the training people apart, where the loss asks that.
+
+    Attributes
+    ----------
+    linear : LinearPart or None
+        What sees the mean of a set's frames, its GEI, or several of them; see `add_linear`.
     """
 
     matrices: PartMatrices | ViewMatrices
+    linear: LinearPart | None
 
     def __init__(self, neck: PartNeck | None = None) -> None:
         super().__init__()
         self.neck = neck
+        self.linear = None
+        self.linear_weight = 0.0
+
+    def add_linear(self, part: LinearPart, weight: float) -> None:
+        """Have a last part, that is so much longer than all others together."""
+        self.linear, self.linear_weight = part, weight
 
     @abstractmethod
     def maps(self, frames: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -74,10 +93,19 @@ class EmbeddingNet(nn.Module):
         """
 
     def pooled(self, sets: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """The maxima of the frames' maps, of sets of shape (s, frames, height, width)."""
+        """The maxima of the frames' maps, of sets of shape (s, frames, height, width).
+
+        After them the mean of the frames, shape (s, 1, height, width), where it is asked for.
+        """
         count, frames = sets.shape[:2]
         maps = self.maps(sets.reshape(count * frames, 1, *sets.shape[2:]))
-        return tuple(set_maximum(one, frames) for one in maps)
+        maxima = tuple(set_maximum(one, frames) for one in maps)
+        return (*maxima, sets.mean(dim=1, keepdim=True)) if self.asks_mean else maxima
+
+    @property
+    def asks_mean(self) -> bool:
+        """Whether `embedding` takes the mean of a set's frames beside the maxima of their maps."""
+        return self.linear is not None and not self.training
 
     def embedding_and_views(
         self, pooled: tuple[torch.Tensor, ...]
@@ -93,8 +121,13 @@ class EmbeddingNet(nn.Module):
         return self.matrices(features), None
 
     def embedding(self, pooled: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """The embedding of sets, shape (s, parts, values), from the maxima of their maps."""
-        return self.embedding_and_views(pooled)[0]
+        """The embedding of sets, shape (s, parts, values), from what `pooled` gives."""
+        if self.linear is None or not self.asks_mean:
+            return self.embedding_and_views(pooled)[0]
+        *maxima, mean = pooled
+        found = functional.normalize(self.embedding_and_views(tuple(maxima))[0], dim=2)
+        last = self.linear_weight * found.shape[1] * self.linear(mean)
+        return torch.cat([found, last[:, None]], dim=1)
 
     def forward(self, sets: torch.Tensor) -> torch.Tensor:
         """The embedding of sets of equally many frames, shape (s, frames, height, width)."""
@@ -219,12 +252,14 @@ def strips(maps: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:
     [6.5, 3.0, 8.0]
     """
     found = []
+    # Channels last, as maps lie in memory: so they are read in order, and parts need no copies.
+    by_pixel = maps.permute(0, 2, 3, 1)
     for count in counts:
         # Not len(maps), which would be a constant where a network is traced to be exported.
-        number, channels, rows, columns = maps.shape
-        parts = maps.reshape(number, channels, count, rows // count * columns)
-        found.append(parts.mean(dim=3) + parts.amax(dim=3))
-    return torch.cat(found, dim=2).transpose(1, 2)
+        number, rows, columns, channels = by_pixel.shape
+        parts = by_pixel.reshape(number, count, rows // count * columns, channels)
+        found.append(parts.mean(dim=2) + parts.amax(dim=2))
+    return torch.cat(found, dim=1)
 
 
 def crop_width(frames: torch.Tensor) -> torch.Tensor:

@@ -138,6 +138,6 @@ class GaitBase(SetEmbedder[GaitBaseConfig]):
         return GaitBaseNet(config)
 
     @property
-    def parts(self) -> int:
+    def strips(self) -> int:
         """The setting `part_count`."""
         return self.config.part_count

@@ -165,6 +165,6 @@ class GaitSet(SetEmbedder[GaitSetConfig]):
         return GaitSetNet(config)
 
     @property
-    def parts(self) -> int:
+    def strips(self) -> int:
         """Strips of both branches."""
         return 2 * sum(self.config.strip_counts())

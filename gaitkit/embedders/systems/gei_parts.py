@@ -11,16 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import nn
-from torch.nn import functional
 
-from gaitkit.embedders.config import EmbedderConfig
+from gaitkit.embedders.base import Embedder
+from gaitkit.embedders.config import LINEAR_WEIGHT, EmbedderConfig
 from gaitkit.embedders.geis import GeiEmbedder
-from gaitkit.embedders.linear import fit_linear, linear_sizes
-from gaitkit.embedders.networks.linear import LinearPart
 from gaitkit.embedders.networks.parts import (
     EmbeddingNet,
     PartNeck,
@@ -29,12 +27,11 @@ from gaitkit.embedders.networks.parts import (
     strips,
 )
 from gaitkit.embedders.networks.residual import Residual
-from gaitkit.embedders.sampling import GeiSampler, PeopleSampler
 from gaitkit.errors import OptionError
 from gaitkit.training.config import network_form, setting
 from gaitkit.training.schedules import one_cycle
 
-__all__ = ["GeiParts", "GeiPartsConfig", "GeiPartsNet"]
+__all__ = ["GeiParts", "GeiPartsConfig", "GeiPartsNet", "PartsOfRows"]
 
 _SLOPE = 0.1
 """Of the ReLUs below 0."""
@@ -53,9 +50,7 @@ class GeiPartsConfig(EmbedderConfig):
     view_weight: float = setting(
         0.3, 0, 1e3, "weight of telling the views apart, by which matrices change; 0: left out"
     )
-    linear_weight: float = setting(
-        0.4, 0, 1e3, "weight of a part by discriminant analysis, beside all others; 0: left out"
-    )
+    linear_weight: float = setting(0.4, 0, 1e3, LINEAR_WEIGHT)
     ema_decay: float = setting(
         0.998, 0, 1, "embed with a moving average of the network; 0: off", open_ends=(False, True)
     )
@@ -82,9 +77,6 @@ class GeiPartsConfig(EmbedderConfig):
 
 class GeiPartsNet(EmbeddingNet):
     """A convolution with a stride of 2, and three residual blocks; the last map's rows are parts.
-
-    With a `LinearPart`, the parts of the map have length 1 each, and it comes after them, longer by
-    its weight and by how many they are.
 
     In the first form of the networks five convolutions, one after the other, follow the first; the
     first two forms have no `LinearPart`.
@@ -117,32 +109,13 @@ class GeiPartsNet(EmbeddingNet):
                 Residual(first, second, 2, slope=_SLOPE),
                 Residual(second, third, slope=_SLOPE),
             ]
-        self.body = nn.Sequential(_convolution(1, first, size=5, stride=2), *blocks)
+        self.body = nn.Sequential(_convolution(config.channels, first, size=5, stride=2), *blocks)
         self.part_count = config.part_count
         self.matrices = part_matrices(config.part_count, third, config.values, config.views_told)
-        self.linear: LinearPart | None = None
-        if config.has_linear:
-            sizes = linear_sizes(config.image_size, config.views_told, config.values)
-            self.linear = LinearPart(sizes)
-            self.linear_length = config.linear_weight * config.part_count
 
     def maps(self, frames: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """The last map, a quarter as high and as wide as what is seen; then the linear part.
-
-        While the network learns, the linear part, which does not, is left out.
-        """
-        last = self.body(crop_width(frames))
-        if self.linear is None or self.training:
-            return (last,)
-        return last, self.linear(frames)[:, :, None, None]
-
-    def embedding(self, pooled: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """The parts of the map and, where `pooled` has it, the linear part."""
-        found = super().embedding(pooled)
-        if self.linear is None or len(pooled) == 1:
-            return found
-        last = self.linear_length * pooled[1].flatten(1)[:, None]
-        return torch.cat([functional.normalize(found, dim=2), last], dim=1)
+        """The last map, a quarter as high and as wide as what is seen."""
+        return (self.body(crop_width(frames)),)
 
     def features(self, pooled: tuple[torch.Tensor, ...]) -> torch.Tensor:
         """The strips of the last map."""
@@ -160,7 +133,39 @@ def _convolution(
     )
 
 
-class GeiParts(GeiEmbedder[GeiPartsConfig]):
+PartsConfigT = TypeVar("PartsConfigT", bound=GeiPartsConfig)
+
+
+class PartsOfRows(Embedder[PartsConfigT]):
+    """What embedders by such a network have in common, whatever they read."""
+
+    @staticmethod
+    def build_network(config: GeiPartsConfig) -> EmbeddingNet:
+        """The network with arbitrary weights."""
+        return GeiPartsNet(config)
+
+    def build_optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """AdamW (Loshchilov and Hutter, ICLR 2019)."""
+        return {
+            "E": torch.optim.AdamW(
+                self.networks["E"].parameters(),
+                lr=self.config.learning_rate,
+                weight_decay=self.config.weight_decay,
+                fused=True,
+            )
+        }
+
+    def rate_at(self, step: int, iterations: int) -> float:
+        """One cycle."""
+        return one_cycle(step, iterations)
+
+    @property
+    def strips(self) -> int:
+        """The setting `part_count`."""
+        return self.config.part_count
+
+
+class GeiParts(PartsOfRows[GeiPartsConfig], GeiEmbedder[GeiPartsConfig]):
     """The embedder of GEIs; see `Embedder` for the parameters.
 
     Examples
@@ -186,38 +191,3 @@ class GeiParts(GeiEmbedder[GeiPartsConfig]):
         "shift": 2.0,
         "erase": 0.3,
     }
-
-    @staticmethod
-    def build_network(config: GeiPartsConfig) -> EmbeddingNet:
-        """The network with arbitrary weights."""
-        return GeiPartsNet(config)
-
-    def build_optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """AdamW (Loshchilov and Hutter, ICLR 2019)."""
-        return {
-            "E": torch.optim.AdamW(
-                self.networks["E"].parameters(),
-                lr=self.config.learning_rate,
-                weight_decay=self.config.weight_decay,
-                fused=True,
-            )
-        }
-
-    def rate_at(self, step: int, iterations: int) -> float:
-        """One cycle."""
-        return one_cycle(step, iterations)
-
-    def meet(self, sampler: PeopleSampler, iterations: int) -> None:
-        """Compute the part that discriminant analysis gives from all GEIs that are learned from."""
-        super().meet(sampler, iterations)
-        linear = cast(GeiPartsNet, self.networks["E"]).linear
-        if linear is None:
-            return
-        fit_linear(linear, *cast(GeiSampler, sampler).examples())
-        for network in self.networks.values():
-            cast(LinearPart, network.linear).load_state_dict(linear.state_dict())
-
-    @property
-    def parts(self) -> int:
-        """The setting `part_count`, and one where there is a linear part."""
-        return self.config.part_count + int(self.config.has_linear)
