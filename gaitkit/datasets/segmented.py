@@ -187,6 +187,17 @@ class SegmentedVideo:
                 yield from follower.end()
             if moving is not None:
                 yield moving
+            if self.frames == 0:
+                raise _nothing_left(self.path, chosen, film)
+
+
+def _nothing_left(path: Path, chosen: SegmentOptions, film: Film) -> DatasetError:
+    """The error where a video ends before the part that is asked for."""
+    long = f": it is {film.frames / film.rate:.1f} s long" if film.frames else ""
+    return DatasetError(
+        f"The video {path} has no frame from `from_s={chosen.from_s:g}` on.",
+        hint=f"Begin earlier{long}.",
+    )
 
 
 def _longer(moving: Dropped | None, time_s: float) -> Dropped:

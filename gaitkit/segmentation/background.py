@@ -51,6 +51,9 @@ _FEET = 0.72
 # Of a body's height: gaps in what surely is a person that are closed, and holes that are filled.
 _CLOSED, _FILLED = 0.06, 0.035
 _HALF_EDGE = 0.5
+# What compression leaves beside an edge: in the blocks that the edge lies in (8 pixels, of colour
+# 16), so much of the edge, and not where so much of what lies around it is a person.
+_BLOCK, _RINGING, _AROUND, _WITHIN = 17, 0.25, 25, 0.4
 # A camera moves where its pictures are shifted by so much of their width against their median.
 _SHIFT, _SHIFTED = 0.012, 1 / 3
 _RESTLESS_PART = 0.35
@@ -192,6 +195,7 @@ def foreground(picture: Image, background: Background) -> NDArray[np.uint8]:
         here = np.asarray(labels[within] == number, np.uint8) * np.uint8(255)
         here = _without_shadow(here, seen[within], expected[within])
         mask[within] = np.maximum(mask[within], here)
+    mask = _without_ringing(mask, np.asarray(score, np.uint8))
     mask = _trimmed(mask, np.asarray(score, np.uint8))
     return np.asarray(cv2.medianBlur(mask, 3), np.uint8)
 
@@ -325,6 +329,22 @@ def _filled(mask: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
         if tree[0][number][3] >= 0 and cv2.contourArea(contour) <= most:
             cv2.drawContours(filled, contours, number, 255, cv2.FILLED)
     return filled
+
+
+def _without_ringing(mask: NDArray[np.uint8], score: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A mask without what is faint beside what is strong, and sticks out of it.
+
+    Compression works in blocks: one that holds the edge of a body has traces of it all over, in
+    other places in each frame. Clothes that are as faint have the body around them.
+    """
+    inside = cv2.bitwise_and(score, mask)
+    edge = cv2.dilate(inside, np.ones((_BLOCK, _BLOCK), np.uint8))
+    strong = cv2.compare(score, cv2.convertScaleAbs(edge, alpha=_RINGING), cv2.CMP_GE)
+    strong = cv2.bitwise_and(strong, mask)
+    around = cv2.blur(strong, (_AROUND, _AROUND))
+    _, much = cv2.threshold(around, round(255 * _WITHIN), 255, cv2.THRESH_BINARY)
+    within = cv2.bitwise_and(mask, much)
+    return np.asarray(cv2.bitwise_or(strong, within), np.uint8)
 
 
 def _trimmed(mask: NDArray[np.uint8], score: NDArray[np.uint8]) -> NDArray[np.uint8]:

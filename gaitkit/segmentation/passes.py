@@ -42,6 +42,8 @@ _OWN_HEIGHT = 0.5
 _APART, _TOGETHER_S = 0.7, 1.0
 # Of the height: a way back that is a turn, what is cut around it, what is a way at all.
 _TURN, _TURNING, _WAY = 0.35, 0.12, 0.5
+# Whoever stays within that, and makes no pass, goes nowhere.
+_ON_THE_SPOT = 1.0
 _NEARER = 1.15
 # Of the frames of a way: who is seen in fewer flickers, as lamps and leaves do.
 _SEEN = 0.5
@@ -444,7 +446,24 @@ def follow(
 def _cut(
     sightings: list[Sighting], shape: tuple[int, int], min_frames: int
 ) -> Iterator[Pass | Dropped]:
-    """The passes of one way: parts in which somebody walks in one direction."""
+    """The passes of one way: parts in which somebody walks in one direction.
+
+    Whoever dances on the spot is told in one line, and not in one for each step.
+    """
+    parts = list(_parts(sightings, shape, min_frames))
+    boxes = np.array([one.box for one in sightings], np.float64)
+    across = float(np.ptp(_tracked(boxes, shape[1]))) / float(np.median(boxes[:, 3]))
+    walks = any(isinstance(part, Pass) for part in parts)
+    if len(parts) == 1 or walks or across > _ON_THE_SPOT:
+        yield from parts
+        return
+    told = f"to and fro in {across:.2f} of the body's height, {len(sightings)} frames"
+    yield Dropped(sightings[0].time_s, sightings[-1].time_s, "stands", told)
+
+
+def _parts(
+    sightings: list[Sighting], shape: tuple[int, int], min_frames: int
+) -> Iterator[Pass | Dropped]:
     times = np.array([one.time_s for one in sightings])
     boxes = np.array([one.box for one in sightings], np.float64)
     rows = boxes[:, 3]

@@ -178,10 +178,13 @@ def identify(
             )
         if fpir is not None and told is None:
             threshold = own_threshold(among_itself, fpir, str(gallery))
-        if not people or (len(people) == 1 and threshold is None):
+        if not people:
             raise ProtocolError(
-                f"{gallery} holds {' '.join(people) or 'nobody'} only: there is nobody to choose "
-                f"between.",
+                f"{gallery} holds nobody.", hint="Enrol people first, with gaitkit enroll."
+            )
+        if len(people) == 1 and threshold is None:
+            raise ProtocolError(
+                f"{gallery} holds {people[0]} only: there is nobody to choose between.",
                 hint="Enrol more people with gaitkit enroll, or give a `threshold`.",
             )
         _warn_of_themselves(searched, known)

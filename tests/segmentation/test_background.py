@@ -69,3 +69,18 @@ def test_holes_stay_where_a_hand_would_go_through():
     mask = foreground(picture, background)
     assert mask[50, 60] == 0
     assert mask[81, 61] == 255
+
+
+@pytest.mark.parametrize("shirt", [(40, 30, 120), (172, 180, 182)])
+def test_what_compression_leaves_beside_a_body_is_no_part_of_it(shirt):
+    """Traces an eighth as strong as the edge; a pale shirt is as faint, and stays."""
+    room = still(160, (160, 160))
+    picture, traces = room.copy(), np.zeros((160, 160), bool)
+    picture[60:140, 60:100] = (70, 50, 40)
+    picture[20:60, 60:100] = shirt
+    for left, top in ((54, 100), (100, 70), (100, 128), (70, 140)):
+        traces[top : top + 6, left : left + 6] = True
+    picture[traces] = 172
+    mask = foreground(picture, learn_background([room] * 5)) > 0
+    assert mask[traces].mean() < 0.2
+    assert mask[20:140, 60:100].mean() > 0.95

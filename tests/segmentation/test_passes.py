@@ -65,6 +65,13 @@ def test_who_stands_is_no_pass_and_is_told():
     assert dropped == ["stands"]
 
 
+def test_who_dances_on_the_spot_is_told_in_one_line():
+    frames = [(n, n / 25, [body(150 + 19 * np.sin(n / 7))]) for n in range(150)]
+    (told,) = follow(frames, SHAPE)
+    assert (told.reason, told.start_s, told.end_s) == ("stands", 0, 149 / 25)
+    assert told.detail == "to and fro in 0.47 of the body's height, 150 frames"
+
+
 def test_who_stops_and_goes_on_makes_two_passes():
     way = [20 + 4 * n for n in range(30)] + [136] * 50 + [136 + 4 * n for n in range(40)]
     passes, dropped = followed(way)

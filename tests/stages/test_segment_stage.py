@@ -1,6 +1,7 @@
 """Real videos, drawn, compressed and decoded again, from frames to who it is."""
 
 import shutil
+import struct
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from filmed_walkers import filmed, overlap, walk, written
 
 import gaitkit
 from gaitkit.artifacts import open_artifact
-from gaitkit.datasets.segmented import MasksSource, whole_frame
+from gaitkit.datasets.segmented import MasksSource, SegmentedVideo, whole_frame
 from gaitkit.datasets.videos import Film
 from gaitkit.errors import DamagedArtifactError, DatasetError, MixtureError, OptionError
 from gaitkit.segmentation.options import SegmentOptions
@@ -58,7 +59,7 @@ def test_masks_are_those_of_the_one_who_walked_from_the_first_frame_on(masks, tr
 
 def test_a_masks_artefact_says_when_and_where(masks):
     with open_artifact(masks, "masks") as artifact:
-        assert artifact.parameters == {"segmentation": {"segmenter": "background", "version": 1}}
+        assert artifact.parameters == {"segmentation": {"segmenter": "background", "version": 2}}
         assert artifact.read("frame").tolist() == list(range(60))
         np.testing.assert_allclose(artifact.read("time_s"), np.arange(60) / 25)
         assert artifact.read("direction").tolist() == [1]
@@ -107,6 +108,50 @@ def test_part_of_a_video_is_another_recording_and_made_no_other_way(tmp_path, vi
     make_gei(tmp_path / "masks.h5", tmp_path / "gei.h5")
     answer = gaitkit.identify(tmp_path / "gei.h5", geis, threshold=1e9)[0]
     assert answer.name == "alice"
+
+
+def test_a_part_after_the_end_is_told(video):
+    with pytest.raises(DatasetError, match=r"no frame from `from_s=9` on") as caught:
+        list(SegmentedVideo(video, SegmentOptions(from_s=9)))
+    assert caught.value.hint == "Begin earlier: it is 2.4 s long."
+
+
+def test_where_the_rate_of_a_video_changes_one_walk_is_one_pass(tmp_path, truth):
+    """The second half has every second frame, shown for twice as long."""
+    pictures = filmed([truth])
+    video = written(tmp_path / "changing.mp4", pictures[:30] + pictures[30::2])
+    shown_for(video, [(30, 0.04), (15, 0.08)])
+    (found,) = segment_video(video)
+    times = [*np.arange(30) / 25, *np.arange(30, 60, 2) / 25]
+    np.testing.assert_allclose(found.times_s, times, atol=1e-3)
+    assert len(found) == 45
+    assert found.direction == 1
+
+
+def shown_for(path, spans):
+    """Write other durations of frames into an mp4 file: counts, and seconds each."""
+    data = bytearray(path.read_bytes())
+    start, stop, around, scale = 0, len(data), [], 1
+    for kind in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stts"):
+        while bytes(data[start + 4 : start + 8]) != kind:
+            if bytes(data[start + 4 : start + 8]) == b"mdhd":
+                scale = int.from_bytes(data[start + 20 : start + 24])
+            start += int.from_bytes(data[start : start + 4])
+            assert start < stop
+        around.append(start)
+        start += 8
+    place = around.pop()
+    length = int.from_bytes(data[place : place + 4])
+    table = struct.pack(">I4sII", 16 + 8 * len(spans), b"stts", 0, len(spans))
+    table += b"".join(struct.pack(">II", count, round(each * scale)) for count, each in spans)
+    # The pictures lie before the table: no place of theirs changes.
+    assert data.index(b"mdat") < place
+    data[place : place + length] = table
+    for box in around:
+        size = int.from_bytes(data[box : box + 4]) + len(table) - length
+        data[box : box + 4] = size.to_bytes(4)
+    # What says how much of it is to be shown is of the old durations.
+    path.write_bytes(data.replace(b"edts", b"free"))
 
 
 def test_what_another_segmenter_made_is_refused_unless_asked(tmp_path, geis, truth):
