@@ -476,9 +476,9 @@ def refuse_mixture(one: Artifact, other: Artifact, *, any_segmenter: bool = Fals
             told = f"those of the one by {by[0]}, those of the other by {by[1]}"
         raise MixtureError(
             f"The masks behind {one.path} and {other.path} were made differently: {told}.",
-            hint="Segment both videos alike: with the same version of gaitkit, and `segmenter` says "
-            "by what. With `any_segmenter=True` they are compared all the same, and fewer people "
-            "are found.",
+            hint="Segment both videos alike: with one version of gaitkit, and `segmenter` says by "
+            "what. With `any_segmenter=True` they are compared all the same, and fewer people are "
+            "found.",
         )
     raise MixtureError(
         f"{one.path} and {other.path} were made differently: {name} is {here} in the one and "
