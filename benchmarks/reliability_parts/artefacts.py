@@ -146,7 +146,7 @@ def is_sealed(path: Path) -> bool:
     from gaitkit.errors import ArtifactError
 
     try:
-        verify(path, expected=None)
+        verify(path, expected=())
     except ArtifactError:
         return False
     return True

@@ -150,14 +150,24 @@ def test_run_does_only_what_is_missing(gaitkit: Callable, tiny_tree: Path, tmp_p
     assert "\nembedded, vectors " in fourth.stdout
     with open_artifact(work / "embedded.h5", "embedding") as artifact:
         assert artifact.parameters["embedder"]["name"] == "gei-parts"
-    fifth = gaitkit(*arguments, "--embedder", "gait-phases", "--embedder-iterations", 2)
-    assert fifth.code == 0, fifth.stderr
+
+
+@pytest.mark.slow
+def test_run_keeps_silhouettes_for_an_embedder_that_reads_them(
+    gaitkit: Callable, tiny_tree: Path, tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+    arguments = ["run", tiny_tree, "-o", work, *SMALL, "--iterations", 3, "--workers", 1]
+    assert gaitkit(*arguments).code == 0
+    more = ("--embedder", "gait-phases", "--embedder-iterations", 2)
+    ran = gaitkit(*arguments, *more)
+    assert ran.code == 0, ran.stderr
     # The same GEIs, made of the silhouettes that the embedder reads: nothing else is done again.
-    assert "Normalising silhouettes" in fifth.stderr
-    assert f"{work / 'gaitgan.h5'} is up to date" in fifth.stderr
+    assert "Normalising silhouettes" in ran.stderr
+    assert f"{work / 'gaitgan.h5'} is up to date" in ran.stderr
     with open_artifact(work / "embedded.h5", "embedding") as artifact:
         assert artifact.parameters["embedder"]["name"] == "gait-phases"
-    refused = gaitkit("run", work / "gei.h5", "-o", tmp_path / "w2", "--embedder", "gait-phases")
+    refused = gaitkit("run", work / "gei.h5", "-o", tmp_path / "other", *more)
     assert refused.code == 2
     assert "reads silhouettes" in refused.stderr
 

@@ -7,10 +7,10 @@ frame (GaitSet, GaitBase) take a GPU for hours. Here a set becomes a few images 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from gaitkit.embedders.phases import phase_images
 from gaitkit.embedders.sampling import GeiSampler
 from gaitkit.embedders.silhouette_sets import Frames, SilhouetteSet
 from gaitkit.embedders.silhouettes import SilhouetteConfig, SilhouetteEmbedder
-from gaitkit.embedders.systems.gei_parts import GeiParts, GeiPartsConfig, GeiPartsNet, PartsOfRows
+from gaitkit.embedders.systems.gei_parts import GeiPartsConfig, GeiPartsNet, PartsOfRows
 from gaitkit.training.config import setting
 
 __all__ = ["GaitPhases", "GaitPhasesConfig", "GaitPhasesNet"]
@@ -72,8 +72,9 @@ class GaitPhases(PartsOfRows[GaitPhasesConfig], SilhouetteEmbedder[GaitPhasesCon
     name: ClassVar[str] = "gait-phases"
     summary: ClassVar[str] = "GEIs of the phases of a step, horizontal parts told apart"
     source: ClassVar[str] = "ours, after GaitSet (AAAI 2019) and GaitBase (CVPR 2023)"
+    # Said here as well, for what reads classes without importing them.
+    reads: ClassVar[str] = "silhouettes"
     config_class: ClassVar[type[EmbedderConfig]] = GaitPhasesConfig
-    default_training: ClassVar[Mapping[str, Any]] = GeiParts.default_training
 
     @staticmethod
     def build_network(config: GeiPartsConfig) -> EmbeddingNet:

@@ -139,6 +139,15 @@ PartsConfigT = TypeVar("PartsConfigT", bound=GeiPartsConfig)
 class PartsOfRows(Embedder[PartsConfigT]):
     """What embedders by such a network have in common, whatever they read."""
 
+    default_training: ClassVar[Mapping[str, Any]] = {
+        "iterations": 2_500,
+        "bodies": 8,
+        "shear": 0.06,
+        "stretch": 0.1,
+        "shift": 2.0,
+        "erase": 0.3,
+    }
+
     @staticmethod
     def build_network(config: GeiPartsConfig) -> EmbeddingNet:
         """The network with arbitrary weights."""
@@ -183,11 +192,3 @@ class GeiParts(PartsOfRows[GeiPartsConfig], GeiEmbedder[GeiPartsConfig]):
     summary: ClassVar[str] = "horizontal parts of a GEI, each told apart on its own"
     source: ClassVar[str] = "ours, after GaitSet (AAAI 2019) and GaitBase (CVPR 2023)"
     config_class: ClassVar[type[EmbedderConfig]] = GeiPartsConfig
-    default_training: ClassVar[Mapping[str, Any]] = {
-        "iterations": 2_500,
-        "bodies": 8,
-        "shear": 0.06,
-        "stretch": 0.1,
-        "shift": 2.0,
-        "erase": 0.3,
-    }
