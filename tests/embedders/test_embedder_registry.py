@@ -1,4 +1,4 @@
-"""What embedders say of themselves is read without importing them, and is what their classes say."""
+"""What embedders say of themselves is read without importing them: what their classes say."""
 
 from __future__ import annotations
 
