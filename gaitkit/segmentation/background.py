@@ -54,6 +54,8 @@ _HALF_EDGE = 0.5
 # What compression leaves beside an edge: in the blocks that the edge lies in (8 pixels, of colour
 # 16), so much of the edge, and not where so much of what lies around it is a person.
 _BLOCK, _RINGING, _AROUND, _WITHIN = 17, 0.25, 25, 0.4
+_TRACES = 0.08
+"""The largest share of a body that can be such traces."""
 # A camera moves where its pictures are shifted by so much of their width against their median.
 _SHIFT, _SHIFTED = 0.012, 1 / 3
 _RESTLESS_PART = 0.35
@@ -344,7 +346,14 @@ def _without_ringing(mask: NDArray[np.uint8], score: NDArray[np.uint8]) -> NDArr
     around = cv2.blur(strong, (_AROUND, _AROUND))
     _, much = cv2.threshold(around, round(255 * _WITHIN), 255, cv2.THRESH_BINARY)
     within = cv2.bitwise_and(mask, much)
-    return np.asarray(cv2.bitwise_or(strong, within), np.uint8)
+    kept = np.asarray(cv2.bitwise_or(strong, within), np.uint8)
+    # Traces are a few in a hundred pixels. Where more would go, it is a body before what looks
+    # like it, beside a part of it that does not.
+    bodies, labels = cv2.connectedComponents(mask)
+    before = np.bincount(labels.ravel(), minlength=bodies)
+    after = np.bincount(labels[kept > 0], minlength=bodies)
+    whole = before - after > _TRACES * before
+    return np.where(whole[labels], mask, kept)
 
 
 def _trimmed(mask: NDArray[np.uint8], score: NDArray[np.uint8]) -> NDArray[np.uint8]:
