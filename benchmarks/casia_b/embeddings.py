@@ -28,7 +28,7 @@ from time import perf_counter
 from gaitkit.artifacts import open_artifact
 from gaitkit.embedders.recipes import EMBEDDER_RECIPES, choose_embedder
 from gaitkit.embedders.registry import describe_embedder, embedder_names
-from gaitkit.errors import GaitkitError, OptionError
+from gaitkit.errors import GaitkitError
 from gaitkit.identification.evaluation import rank1_of
 from gaitkit.identification.results import EvaluationResult, read_results
 from gaitkit.identification.tables import differences_text, summary_text, title
@@ -36,8 +36,7 @@ from gaitkit.protocols import Protocol, default_protocol, get_protocol
 from gaitkit.reporting.page.document import write_report
 from gaitkit.stages.embed import embed
 from gaitkit.stages.evaluate import evaluate
-from gaitkit.stages.normalize import normalize
-from gaitkit.stages.run import PipelineOptions, measured_geis
+from gaitkit.stages.run import PipelineOptions, measured_geis, measured_silhouettes
 from gaitkit.stages.train import carry_out, plan_training
 from gaitkit.stages.train_embedding import plan_embedding
 from gaitkit.stages.workshop import Workshop
@@ -155,8 +154,9 @@ def _embedded(
 ) -> Path:
     recipe = name if name in EMBEDDER_RECIPES else None
     system = None if recipe else name
-    reads = describe_embedder(choose_embedder(system, recipe, "gei").system).reads
-    source = geis if reads == "gei" else _silhouettes(given)
+    source, reader = geis, choose_embedder(system, recipe, "gei").system
+    if describe_embedder(reader).reads == "silhouettes":
+        source = measured_silhouettes(given.data, Workshop(given.out), PipelineOptions(), reader)
     model, output = given.out / f"{name}-{seed}.h5", given.out / f"{name}-{seed}-embedded.h5"
     short = {} if given.embedder_iterations is None else {"iterations": given.embedder_iterations}
     plan = plan_embedding(
@@ -174,21 +174,6 @@ def _embedded(
         carry_out(plan)
     with _timed(f"{name}, seed {seed}: embedding", output):
         embed(source, model, output, device=given.device, threads=given.threads)
-    return output
-
-
-def _silhouettes(given: argparse.Namespace) -> Path:
-    """Silhouettes: the data itself, or what its frames become."""
-    if given.data.suffix == ".h5":
-        with open_artifact(given.data, ("gei", "silhouettes")) as artifact:
-            if artifact.kind == "gei":
-                raise OptionError(
-                    f"{given.data} holds GEIs; embedders of sets need silhouettes.",
-                    hint="Give frames, or what gaitkit normalize has written.",
-                )
-            return Path(given.data)
-    output = Path(given.out / "silhouettes.h5")
-    normalize(given.data, output)
     return output
 
 

@@ -10,6 +10,7 @@ sets: with segmentation noise, without, and with every body equal.
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from time import perf_counter
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from gaitkit.identification.features import fit_lda, pixels
 from gaitkit.identification.metrics import get_metric
 from gaitkit.labels import Labels
 from gaitkit.parallel import map_unordered
-from gaitkit.protocols import Split, get_protocol, resolve
+from gaitkit.protocols import Split, SubjectRange, get_protocol, resolve
 from gaitkit.silhouettes.normalize import normalize_sequence
 from gaitkit.silhouettes.options import SilhouetteOptions
 from gaitkit.walkers import WalkerOptions, render_sequence, sequence_keys
@@ -186,28 +187,23 @@ QUICK = {"subjects": 62, "frames": 14, "views": (0.0, 54.0, 90.0, 144.0)}
 
 def quick(title: str, geis: NDArray[np.uint8], labels: Labels) -> None:
     """A small look: rates of each half of the people, LDA learned of the other, their mean."""
-    split = resolve(get_protocol("halves"), labels)
-    vectors, first = pixels(geis), split.train
-    takes = {"nm": (5, 6), "bg": (1, 2), "cl": (1, 2)}
-    views = np.array(labels.views())
+    one = resolve(get_protocol("halves"), labels)
+    train, test = (
+        tuple(SubjectRange(name, name) for name in people)
+        for people in (one.subjects.test, one.subjects.train)
+    )
+    other = resolve(replace(one.protocol, train=train, test=test), labels)
+    vectors = pixels(geis)
     print(f"{title}: equal views, then different ones, nm / bg / cl")
     for feature in ("pixels", "PCA + LDA"):
         rates = []
-        for tested in (~first, first):
+        for split in (one, other):
             now = vectors
             if feature != "pixels":
-                names = labels.subject[~tested].astype(str)
-                now = fit_lda(vectors[~tested], names).transform(vectors)
-            normal = labels.condition.astype(str) == "nm"
-            gallery = tested & normal & (labels.take <= 4)
-            row = []
-            for condition, numbers in takes.items():
-                probe = tested & (labels.condition.astype(str) == condition)
-                probe &= np.isin(labels.take, numbers)
-                matches = match_views(now, labels, gallery, probe, metric=get_metric("euclidean"))
-                table = cross_view_table(matches, probe, views)
-                row.append((table.mean_identical, table.mean_excluding_identical))
-            rates.append(row)
+                names = labels.subject[split.train].astype(str)
+                now = fit_lda(vectors[split.train], names).transform(vectors)
+            found = tables(now, labels, split).values()
+            rates.append([(it.mean_identical, it.mean_excluding_identical) for it in found])
         same, different = np.mean(rates, axis=0).T
         told = ", ".join(" / ".join(f"{rate:.1f}" for rate in part) for part in (same, different))
         print(f"  {feature:9} {told}", flush=True)

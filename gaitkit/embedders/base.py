@@ -30,7 +30,12 @@ from gaitkit.embedders.losses import (
     softmax_over_views,
 )
 from gaitkit.embedders.networks.linear import LinearPart
-from gaitkit.embedders.networks.parts import EmbeddingNet, PartMatrices, ViewMatrices
+from gaitkit.embedders.networks.parts import (
+    EmbeddingNet,
+    PartMatrices,
+    ViewMatrices,
+    with_channels,
+)
 from gaitkit.embedders.options import EmbedderOptions
 from gaitkit.embedders.registry import EMBEDDER
 from gaitkit.embedders.sampling import GeiSampler, PeopleSampler, SetBatch
@@ -428,7 +433,7 @@ class Embedder(Model[ConfigT]):
         """
         with self.runtime.active(), self._evaluating():
             for frames in batches:
-                seen = frames if frames.ndim == 4 else frames[:, None]
+                seen = with_channels(frames)
                 filled = torch.zeros((most, *seen.shape[1:]), dtype=torch.uint8)
                 filled[: len(seen)] = seen
                 images = filled.to(self.runtime.device).to(self.runtime.dtype) / 255.0

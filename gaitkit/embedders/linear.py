@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from gaitkit.embedders.losses import UNKNOWN_VIEW
 from gaitkit.embedders.networks.linear import LinearPart, LinearSizes, seen_pixels
+from gaitkit.embedders.networks.parts import with_channels
 from gaitkit.identification.features import fit_pca, row_blocks, with_signs
 
 __all__ = ["CHANGING", "COMPONENTS", "fit_linear", "linear_sizes"]
@@ -124,8 +125,7 @@ def fit_linear(
 
 
 def _seen(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    grey = torch.from_numpy(np.ascontiguousarray(images)).float()
-    grey = grey if grey.ndim == 4 else grey[:, None]
+    grey = with_channels(torch.from_numpy(np.ascontiguousarray(images)).float())
     found: NDArray[np.float32] = seen_pixels(grey / 255.0).numpy()
     return found
 

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from gaitkit.embedders.base import Embedder
+from gaitkit.embedders.networks.parts import with_channels
 from gaitkit.embedders.registry import EMBEDDER
 from gaitkit.training.onnx import IMAGES, Graph, graph_bytes, write_onnx
 
@@ -36,8 +37,8 @@ VECTORS = (
 )
 
 
-class _OfGeis(nn.Module):
-    """From grey values to embeddings."""
+class _OfImages(nn.Module):
+    """From the grey values of each example's image, or of several, to embeddings."""
 
     def __init__(self, embedder: Embedder[Any]) -> None:
         super().__init__()
@@ -45,19 +46,12 @@ class _OfGeis(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         # Whole grey values, as the model has learned and as `embed` takes those of a translator.
-        found: torch.Tensor = self.network(images.clamp(0.0, 255.0).round()[:, None] / 255.0)
+        whole = with_channels(images.clamp(0.0, 255.0).round())
+        found: torch.Tensor = self.network(whole / 255.0)
         return found
 
 
-class _OfPhases(_OfGeis):
-    """From several images of each sequence to embeddings."""
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        found: torch.Tensor = self.network(images.clamp(0.0, 255.0).round() / 255.0)
-        return found
-
-
-class _OfSets(_OfGeis):
+class _OfSets(_OfImages):
     """From sets of silhouettes to embeddings."""
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -98,7 +92,7 @@ def _graph_of(embedder: Embedder[Any]) -> Graph:
     size = embedder.config.image_size
     if embedder.reads == "silhouettes" and not embedder.draws_frames:
         return Graph(
-            _OfPhases(embedder).eval(),
+            _OfImages(embedder).eval(),
             torch.zeros(2, embedder.config.channels, *size),
             ("n",),
             ("phases", "embedding"),
@@ -113,7 +107,7 @@ def _graph_of(embedder: Embedder[Any]) -> Graph:
             {"input": SETS, **metric},
         )
     return Graph(
-        _OfGeis(embedder).eval(),
+        _OfImages(embedder).eval(),
         torch.zeros(2, *size),
         ("n",),
         ("geis", "embedding"),

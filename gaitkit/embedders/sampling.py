@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from gaitkit.embedders.augmentation import Augmentation, augmented
 from gaitkit.embedders.losses import UNKNOWN_VIEW
+from gaitkit.embedders.networks.parts import with_channels
 from gaitkit.embedders.silhouette_sets import MeanFrame, SilhouetteSet
 from gaitkit.errors import TrainingError
 from gaitkit.labels import Labels
@@ -269,8 +270,7 @@ class GeiSampler(PeopleSampler):
         rows, subject, proportions = self.draw_rows()
         device = self._images.device
         images = self._images[torch.from_numpy(rows).to(device)].to(self._dtype) / 255.0
-        images = images if images.ndim == 4 else images[:, None]
-        images = augmented(images, self._augmentation, self._generator, proportions)
+        images = augmented(with_channels(images), self._augmentation, self._generator, proportions)
         return SetBatch(images, subject.to(device), self._view[rows].to(device))
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gaitkit.reporting.page.steps import WriteStep
     from gaitkit.training.callbacks import Callbacks
 
-__all__ = ["REPORT", "PipelineOptions", "measured_geis", "run_pipeline"]
+__all__ = ["REPORT", "PipelineOptions", "measured_geis", "measured_silhouettes", "run_pipeline"]
 
 # Of the silhouettes, always noted with a step, whether they were said or not.
 _TOLD = ("alignment", "height", "width", "drop_cut")
@@ -144,7 +144,7 @@ def _run(
     measured = Path(source)
     if options.embedder is not None and reads_silhouettes(options.embedder):
         measured = measured_silhouettes(
-            source, workshop, options, options.embedder.system, progress, begin
+            source, workshop, options, options.embedder.system, progress, begin=begin
         )
     gei = measured_geis(measured, workshop, options, progress, begin=begin)
     with open_artifact(gei, "gei") as artifact:
@@ -309,8 +309,9 @@ def measured_silhouettes(
     workshop: Workshop,
     options: PipelineOptions,
     wanted_by: str,
-    progress: Progress | None,
-    begin: Callable[[str, str], None],
+    progress: Progress | None = None,
+    *,
+    begin: Callable[[str, str], None] | None = None,
 ) -> Path:
     """The silhouettes of an input: itself when it is some, else ``silhouettes.h5`` in the workshop.
 
@@ -345,7 +346,8 @@ def measured_silhouettes(
         )
     frames = given.source
     chosen: SilhouetteOptions = silhouettes_of(frames, **options.silhouettes)
-    begin("normalize", unit_of(given))
+    if begin is not None:
+        begin("normalize", unit_of(given))
     return workshop.step(
         "silhouettes.h5",
         {

@@ -29,6 +29,7 @@ __all__ = [
     "part_matrices",
     "seen_columns",
     "strips",
+    "with_channels",
 ]
 
 ASPECT = 44 / 64
@@ -273,6 +274,17 @@ def crop_width(frames: torch.Tensor) -> torch.Tensor:
     torch.Size([1, 1, 8, 4])
     """
     return frames[..., seen_columns(*frames.shape[-2:])]
+
+
+def with_channels(images: torch.Tensor) -> torch.Tensor:
+    """Images of shape (n, height, width), or (n, channels, height, width), as the latter.
+
+    Examples
+    --------
+    >>> with_channels(torch.zeros(2, 8, 4)).shape, with_channels(torch.zeros(2, 3, 8, 4)).shape
+    (torch.Size([2, 1, 8, 4]), torch.Size([2, 3, 8, 4]))
+    """
+    return images if images.ndim == 4 else images[:, None]
 
 
 def seen_columns(height: int, width: int) -> slice:

@@ -93,20 +93,15 @@ class GaitPhases(PartsOfRows[GaitPhasesConfig], SilhouetteEmbedder[GaitPhasesCon
 
         The images of all sequences are made at once and stay in memory: a hundredth of the frames.
         """
-        images = self._images(learned, range(len(learned.lengths)), most=None)
+        rows = range(len(learned.lengths))
+        images = self._images(learned, rows, most=int(learned.lengths.max()))
         return self.image_sampler(images, learned.labels, everybody.labels, options)
 
     def vectors_of_sets(self, frames: Frames, rows: Sequence[int]) -> NDArray[np.float32]:
         """See `SilhouetteEmbedder`."""
         return self.vectors_of(self._images(frames, rows, most=self.config.test_frames))
 
-    def _images(
-        self, frames: Frames, rows: Sequence[int], *, most: int | None
-    ) -> NDArray[np.uint8]:
-        """The phases of sequences, shape (n, phases, height, width)."""
-        count = self.config.phases
-        found = []
-        for row in rows:
-            blocks = frames.blocks(row, int(frames.lengths[row]) if most is None else most)
-            found.append(phase_images(np.concatenate(list(blocks)), count))
-        return np.array(found, dtype=np.uint8)
+    def _images(self, frames: Frames, rows: Sequence[int], *, most: int) -> NDArray[np.uint8]:
+        """The phases of sequences, of at most so many frames each: (n, phases, height, width)."""
+        sets = (np.concatenate(list(frames.blocks(row, most))) for row in rows)
+        return np.array([phase_images(one, self.config.phases) for one in sets], dtype=np.uint8)
