@@ -5,7 +5,14 @@ module named ``cli`` in site-packages would be a trap for other people. ``find:`
 cannot add a package from another folder, so the list is made here.
 """
 
-from setuptools import find_packages, setup
+import sys
+
+if "develop" in sys.argv[1:]:
+    # What pip before 25 does for -e where the package `wheel` is installed. It puts this folder on
+    # Python's path, which has no gaitkit.cli in it.
+    sys.exit("gaitkit is not installed in this way. Give: pip install --use-pep517 -e .")
+
+from setuptools import find_packages, setup  # noqa: E402
 
 setup(
     packages=[*find_packages(include=["gaitkit", "gaitkit.*"]), "gaitkit.cli"],

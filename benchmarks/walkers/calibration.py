@@ -1,22 +1,29 @@
 """Do the synthetic walkers behave as CASIA-B does? Raw GEIs, 1-NN, cross-view tables.
 
     python benchmarks/walkers/calibration.py [--subjects 124] [--workers 2] [--lda]
+    python benchmarks/walkers/calibration.py --halves [--quick] [--seed 11 | --geis gei.h5]
 
 Renders walkers, normalises them and averages GEIs in memory, matches them by casia-b-62-62 (or by
 halves when there are not 124 people) and prints the rates, beside those of CASIA-B, for three data
 sets: with segmentation noise, without, and with every body equal.
+
+`--halves` takes 62 people and tests each half of them with the LDA of the other; with `--geis`
+people whose GEIs there are, such as CASIA-B's, so that both go through the same function. `--quick`
+does that at four views with 14 frames.
 """
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.artifacts import open_artifact
 from gaitkit.gei.energy import mean_silhouette
 from gaitkit.identification.crossview import CrossViewTable, cross_view_table, match_views
 from gaitkit.identification.features import fit_lda, pixels
@@ -182,11 +189,11 @@ def report(title: str, options: WalkerOptions, workers: int, *, lda: bool) -> No
     print(flush=True)
 
 
-QUICK = {"subjects": 62, "frames": 14, "views": (0.0, 54.0, 90.0, 144.0)}
+QUICK = {"frames": 14, "views": (0.0, 54.0, 90.0, 144.0)}
 
 
-def quick(title: str, geis: NDArray[np.uint8], labels: Labels) -> None:
-    """A small look: rates of each half of the people, LDA learned of the other, their mean."""
+def both_halves(title: str, geis: NDArray, labels: Labels) -> None:
+    """Rates of each half of the people, LDA learned of the other, their mean."""
     one = resolve(get_protocol("halves"), labels)
     train, test = (
         tuple(SubjectRange(name, name) for name in people)
@@ -217,11 +224,21 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=WalkerOptions.frames)
     parser.add_argument("--lda", action="store_true", help="also PCA + LDA on the first half")
     parser.add_argument("--only", choices=["noise", "clean", "equal"], help="one of the three")
-    parser.add_argument("--quick", action="store_true", help="62 people at four views, 14 frames")
+    parser.add_argument("--halves", action="store_true", help="62 people, each half is tested")
+    parser.add_argument("--quick", action="store_true", help="the same at four views, 14 frames")
+    parser.add_argument("--geis", type=Path, help="an artefact's people instead, with --halves")
     chosen = parser.parse_args()
-    if chosen.quick:
-        small = WalkerOptions(seed=chosen.seed, **QUICK)
-        quick(small.dataset_name, *dataset_geis(small, range(small.subjects), chosen.workers))
+    if chosen.geis is not None:
+        with open_artifact(chosen.geis, "gei") as artifact:
+            both_halves(str(chosen.geis), np.rint(artifact.read("gei")), artifact.labels)
+        return
+    if chosen.halves or chosen.quick:
+        small = WalkerOptions(
+            **{"subjects": 62, "seed": chosen.seed, "frames": chosen.frames}
+            | (QUICK if chosen.quick else {})
+        )
+        people = range(small.subjects)
+        both_halves(small.dataset_name, *dataset_geis(small, people, chosen.workers))
         return
     base = {"subjects": chosen.subjects, "seed": chosen.seed, "frames": chosen.frames}
     kinds = {
