@@ -26,7 +26,7 @@ from gaitkit.artifacts import Artifact
 from gaitkit.errors import MixtureError, OptionError, ProtocolError
 from gaitkit.identification.crossview import mean_rank1
 from gaitkit.identification.metrics import METRICS, Metric, sum_of_metrics
-from gaitkit.labels import Labels
+from gaitkit.labels import Labels, SequenceKey
 from gaitkit.protocols import Split
 
 __all__ = ["Fusion", "check_same_sequences", "fit_fusion", "for_metric", "fuse", "shares"]
@@ -65,6 +65,14 @@ def check_same_sequences(one: Artifact, other: Artifact) -> None:
     ours, theirs = one.labels.keys(), other.labels.keys()
     if ours == theirs and one.dataset == other.dataset:
         return
+    short = set(theirs) ^ set(ours)
+    if short and one.dataset == other.dataset and short <= _too_short(one) | _too_short(other):
+        raise MixtureError(
+            f"{one.path} and {other.path} do not hold the same sequences: {len(short)} that have too "
+            f"few frames for a GEI are in one of them only, such as {min(short)}.",
+            hint="Make the GEIs with --min-frames 1, and what is made from them anew: "
+            "gaitkit make-gei silhouettes.h5 -o gei.h5 --min-frames 1",
+        )
     where = ""
     pairs = enumerate(zip(ours, theirs, strict=False))
     row = next((n for n, (mine, yours) in pairs if mine != yours), None)
@@ -75,6 +83,11 @@ def check_same_sequences(one: Artifact, other: Artifact) -> None:
         f"{one.dataset} and {len(theirs)} of {other.dataset}{where}.",
         hint="Fuse a GEI artefact with its own translations and embeddings.",
     )
+
+
+def _too_short(artifact: Artifact) -> set[SequenceKey]:
+    """Sequences that were left out because of their length."""
+    return {row.key for row in artifact.dropped if row.reason == "too-few-frames"}
 
 
 def fit_fusion(

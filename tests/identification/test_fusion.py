@@ -5,6 +5,7 @@ import pytest
 from made_up_people import people_images, people_labels
 
 from gaitkit.artifacts import TrainedOn
+from gaitkit.dropped import DroppedRow
 from gaitkit.errors import MixtureError, SeenPeopleError
 from gaitkit.identification.formats import to_json
 from gaitkit.identification.fusion import Fusion, fuse
@@ -102,6 +103,16 @@ def test_other_sequences_are_refused(write_gei, tmp_path):
         with pytest.raises(MixtureError, match="do not hold the same sequences"):
             evaluate(one, fuse_with=[other], output=output)
     assert not output.exists()
+
+
+def test_walks_too_short_for_a_gei_are_named_with_what_to_do(write_gei):
+    labels = people_labels([f"p{n}" for n in range(8)])
+    short = [DroppedRow.of(labels.key(3), "too-few-frames"), DroppedRow.of(labels.key(0), "empty")]
+    geis = write_gei("gei.h5", labels=labels.select(np.arange(len(labels)) != 3), dropped=short)
+    with pytest.raises(MixtureError, match="1 that have too few frames for a GEI") as refused:
+        evaluate(write_gei("vectors.h5", labels=labels), fuse_with=[geis])
+    assert str(labels.key(3)) in str(refused.value)
+    assert "--min-frames 1" in refused.value.hint
 
 
 def test_every_artefact_must_be_unseen(write_gei):
