@@ -12,7 +12,7 @@ if "develop" in sys.argv[1:]:
     # Python's path, which has no gaitkit.cli in it.
     sys.exit("gaitkit is not installed in this way. Give: pip install --use-pep517 -e .")
 
-from setuptools import find_packages, setup  # noqa: E402
+from setuptools import find_packages, setup
 
 setup(
     packages=[*find_packages(include=["gaitkit", "gaitkit.*"]), "gaitkit.cli"],

@@ -68,8 +68,8 @@ def check_same_sequences(one: Artifact, other: Artifact) -> None:
     short = set(theirs) ^ set(ours)
     if short and one.dataset == other.dataset and short <= _too_short(one) | _too_short(other):
         raise MixtureError(
-            f"{one.path} and {other.path} do not hold the same sequences: {len(short)} that have too "
-            f"few frames for a GEI are in one of them only, such as {min(short)}.",
+            f"{one.path} and {other.path} do not hold the same sequences: {len(short)} that have "
+            f"too few frames for a GEI are in one of them only, such as {min(short)}.",
             hint="Make the GEIs with --min-frames 1, and what is made from them anew: "
             "gaitkit make-gei silhouettes.h5 -o gei.h5 --min-frames 1",
         )
