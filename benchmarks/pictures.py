@@ -3,6 +3,8 @@
 gaitkit demo -o demo && python benchmarks/pictures.py demo .images
 
 The demo has six views; the walker at eleven is the same person, walked past five cameras more.
+`training.png` is `gaitkit show` of a training at full size (benchmarks/results/gpu-h200.txt),
+and `translators.png` of `benchmarks/casia_b/compare_translators.py`.
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ from gaitkit.gei.energy import mean_silhouette
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.png import decode_grey
 from gaitkit.reporting.sheet import contact_sheet, save_png
-from gaitkit.reporting.training_page import training_page
 from gaitkit.reporting.views import matrix_figure
 from gaitkit.silhouettes.normalize import normalize_sequence
 from gaitkit.silhouettes.options import SilhouetteOptions
@@ -96,11 +97,7 @@ def main() -> None:
     save_png(given.images / "frames.png", contact_sheet([raw], rows=[""], columns=[""] * 4))
     sheet = contact_sheet([normal], rows=[""], columns=[""] * 4, cell_px=64)
     save_png(given.images / "silhouettes.png", sheet)
-    for name, figure in (
-        ("losses", training_page(given.demo / "gaitgan.h5")),
-        ("matrices", matrix_figure(given.demo / "results.h5")),
-    ):
-        save_png(given.images / f"{name}.png", figure)
+    save_png(given.images / "matrices.png", matrix_figure(given.demo / "results.h5"))
 
 
 if __name__ == "__main__":
