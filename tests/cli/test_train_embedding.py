@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from forked import ended, run_command, start_command
 from numpy.typing import NDArray
 
 from gaitkit.artifacts import TrainedOn, open_artifact, write_artifact
@@ -199,20 +198,21 @@ def test_a_finished_model_is_trained_on_without_repeating_its_options(
 
 @pytest.mark.slow
 def test_a_killed_training_continues_to_the_same_bytes(geis: Path, tmp_path: Path) -> None:
-    def command(output: Path) -> list[str]:
-        words = ("train-embedding", geis, "-o", output, *SMALL, "--iterations", 100, "-q")
-        return [sys.executable, "-m", "gaitkit", *map(str, words), "--checkpoint-every", "5"]
+    def command(output: Path) -> list[object]:
+        words = ("train-embedding", geis, "-o", output, *SMALL, "--iterations", 40, "-q")
+        return [*words, "--checkpoint-every", 5]
 
     whole, broken = tmp_path / "whole.h5", tmp_path / "broken.h5"
-    subprocess.run(command(whole), check=True)
-    running = subprocess.Popen(command(broken))
+    assert run_command(command(whole)) == 0
+    running = start_command(command(broken))
     checkpoint = tmp_path / "broken.h5.parts" / "checkpoint.h5"
-    while not checkpoint.exists() and running.poll() is None:
-        time.sleep(0.02)
+    while not checkpoint.exists() and running.is_alive():
+        time.sleep(0.01)
     running.kill()
-    running.wait()
+    assert ended(running) != 0
+    assert checkpoint.exists()
     assert not broken.exists()
-    subprocess.run(command(broken), check=True)
+    assert run_command(command(broken)) == 0
     assert broken.read_bytes() == whole.read_bytes()
 
 

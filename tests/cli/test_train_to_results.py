@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import draw_tree
 from forked import ended, run_command, start_command
 
 from gaitkit.artifacts import open_artifact
@@ -154,12 +155,13 @@ def test_run_does_only_what_is_missing(gaitkit: Callable, tiny_tree: Path, tmp_p
 
 @pytest.mark.slow
 def test_run_keeps_silhouettes_for_an_embedder_that_reads_them(
-    gaitkit: Callable, tiny_tree: Path, tmp_path: Path
+    gaitkit: Callable, tmp_path: Path
 ) -> None:
     work = tmp_path / "work"
-    arguments = ["run", tiny_tree, "-o", work, *SMALL, "--iterations", 3, "--workers", 1]
+    tree = draw_tree(tmp_path / "tree", range(1, 5), ["nm-01", "nm-05"])
+    arguments = ["run", tree, "-o", work, *SMALL, "--iterations", 3, "--workers", 1]
     assert gaitkit(*arguments).code == 0
-    more = ("--embedder", "gait-phases", "--embedder-iterations", 2)
+    more = ("--embedder", "gait-phases", "--embedder-iterations", 1)
     ran = gaitkit(*arguments, *more)
     assert ran.code == 0, ran.stderr
     # The same GEIs, made of the silhouettes that the embedder reads: nothing else is done again.
