@@ -70,8 +70,8 @@ def check_same_sequences(one: Artifact, other: Artifact) -> None:
         raise MixtureError(
             f"{one.path} and {other.path} do not hold the same sequences: {len(short)} that have "
             f"too few frames for a GEI are in one of them only, such as {min(short)}.",
-            hint="Make the GEIs with --min-frames 1, and what is made from them anew: "
-            "gaitkit make-gei silhouettes.h5 -o gei.h5 --min-frames 1",
+            hint="Make the GEIs with `min_frames=1`, which keeps short walks, and make anew what is "
+            "made of them.",
         )
     where = ""
     pairs = enumerate(zip(ours, theirs, strict=False))

@@ -112,7 +112,7 @@ def test_walks_too_short_for_a_gei_are_named_with_what_to_do(write_gei):
     with pytest.raises(MixtureError, match="1 that have too few frames for a GEI") as refused:
         evaluate(write_gei("vectors.h5", labels=labels), fuse_with=[geis])
     assert str(labels.key(3)) in str(refused.value)
-    assert "--min-frames 1" in refused.value.hint
+    assert "`min_frames=1`" in refused.value.hint
 
 
 def test_every_artefact_must_be_unseen(write_gei):
