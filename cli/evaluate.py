@@ -145,7 +145,10 @@ def command(
             "-o takes the results of one input; give one GEIS, fuse them, or leave -o out."
         )
     if fuse and len(geis) < 2:
-        raise click.UsageError("--fuse puts several GEI artefacts together; there is one only.")
+        raise click.UsageError(
+            "--fuse puts several artefacts together, and there is one only: give GEIs and what was "
+            "made of them, or leave --fuse out."
+        )
     if weights is not None and not fuse:
         raise click.UsageError("--weights are those of --fuse, which was not given.")
     if answers is not None and len(geis) > 1 and not fuse:

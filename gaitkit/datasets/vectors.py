@@ -335,7 +335,9 @@ def _take(path: Path, value: Any) -> int:
         fits = False
     if not fits or isinstance(value, bool):
         raise DatasetError(
-            f"{path}: a take is a whole number of at least 0, found {quoted(value)}.", hint=_SAVE
+            f"{path}: a take is a whole number of at least 0 and below 2**62, found "
+            f"{quoted(value)}.",
+            hint=_SAVE,
         )
     return take
 

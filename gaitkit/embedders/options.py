@@ -85,8 +85,8 @@ class EmbedderOptions(TrainingOptions):
             raise OptionError(
                 f"batch_size must be a multiple of people, at least twice as many: so many "
                 f"sequences of each; got batch_size {self.batch_size} and people {self.people}",
-                hint=f"Give batch_size={max(2, self.batch_size // self.people) * self.people}, or "
-                "another number of people.",
+                hint=f"Give `batch_size={max(2, self.batch_size // self.people) * self.people}`, "
+                "or another number of people.",
             )
         if not isinstance(self.balanced, bool):
             raise OptionError(f"balanced must be True or False, got {self.balanced!r}")

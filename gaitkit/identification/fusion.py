@@ -27,6 +27,7 @@ from gaitkit.errors import MixtureError, OptionError, ProtocolError
 from gaitkit.identification.crossview import mean_rank1
 from gaitkit.identification.metrics import METRICS, Metric, sum_of_metrics
 from gaitkit.labels import Labels, SequenceKey
+from gaitkit.printable import quoted
 from gaitkit.protocols import Split
 
 __all__ = ["Fusion", "check_same_sequences", "fit_fusion", "for_metric", "fuse", "shares"]
@@ -72,6 +73,15 @@ def check_same_sequences(one: Artifact, other: Artifact) -> None:
             f"too few frames for a GEI are in one of them only, such as {min(short)}.",
             hint="Make the GEIs with `min_frames=1`, which keeps short walks, and make anew what is "
             "made of them.",
+        )
+    if ours == theirs:
+        named = quoted(one.dataset)
+        raise MixtureError(
+            f"{one.path} and {other.path} do not hold the same sequences: the data set of the one "
+            f"is {named}, of the other {quoted(other.dataset)}.",
+            hint="The same name in another data set is another person. Where they are the same "
+            f"walks, make the second file again with gaitkit make-gei … --name {named}, or gaitkit "
+            f"embed --from … --dataset {named}.",
         )
     where = ""
     pairs = enumerate(zip(ours, theirs, strict=False))

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.artifacts import Artifact
+from gaitkit.artifacts import KINDS, Artifact
 from gaitkit.artifacts.embeddings import VECTORS
 from gaitkit.datasets.pickled import pickled_array
 from gaitkit.errors import OptionError, OutputError
@@ -150,7 +150,8 @@ def export_folder(
     """
     if format == "opengait" and artifact.kind != "silhouettes":
         raise OptionError(
-            f"OpenGait's pickles are of silhouettes; {artifact.path} holds {artifact.kind}.",
+            f"OpenGait's pickles are of silhouettes; {artifact.path} holds "
+            f"{KINDS[artifact.kind][0]}.",
             hint="gaitkit normalize makes silhouettes of frames.",
         )
     files, write = (_images, _write_png) if format == "png" else (_arrays, _write_pickle)

@@ -8,14 +8,16 @@ its content digest, computed here: another model of the same name is refused.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gaitkit.artifacts import Artifact, open_artifact
+from gaitkit.artifacts.summary import count_reasons
 from gaitkit.datasets.recordings import Recordings, is_video, recordings_in
 from gaitkit.datasets.segmented import VideoReading, not_of_videos
 from gaitkit.datasets.sources import Layout
+from gaitkit.dropped import REASONS, DroppedRow
 from gaitkit.embedders.registry import describe_embedder
 from gaitkit.errors import MixtureError, OptionError
 from gaitkit.gei.making import are_ready_made
@@ -312,7 +314,10 @@ def _silhouettes(given: GeiInput, how: HowMade, scratch: Path, making: Making) -
     out = scratch / "silhouettes.h5"
     options = _options_of(given, how)
     assert given.source is not None
-    normalize(given.source, out, options, workers=making.workers, progress=making.progress)
+    summary = normalize(
+        given.source, out, options, workers=making.workers, progress=making.progress
+    )
+    _tell_dropped(given.path, summary.dropped)
     return out
 
 
@@ -336,7 +341,7 @@ def _geis(given: GeiInput, how: HowMade, scratch: Path, making: Making) -> Path:
         height, width = section.get("height"), section.get("width")
         if isinstance(height, int) and isinstance(width, int):
             size = (height, width)
-    make_gei(
+    summary = make_gei(
         given,
         out,
         _options_of(given, how),
@@ -345,4 +350,25 @@ def _geis(given: GeiInput, how: HowMade, scratch: Path, making: Making) -> Path:
         workers=making.workers,
         progress=making.progress,
     )
+    _tell_dropped(given.path, summary.dropped)
     return out
+
+
+def _tell_dropped(source: Path, dropped: Sequence[DroppedRow]) -> None:
+    """Say which walks there is no answer for, or no place in the gallery, and why.
+
+    What is made on the way is thrown away, and its table of what was dropped with it.
+    """
+    walks = [row for row in dropped if not row.frame]
+    if not walks:
+        return
+    reasons = count_reasons(walks)["sequences"]
+    first = walks[0]
+    why = first.detail or REASONS[first.reason]
+    _log.info(
+        "%s: dropped sequences: %s. The first: %s, %s",
+        printable(str(source), 200),
+        ", ".join(f"{reason} {count:,}" for reason, count in reasons.items()),
+        printable(str(first.key), 200),
+        printable(why, 200),
+    )

@@ -312,7 +312,8 @@ def load_history(path: Path | str) -> History:
         if not artifact.names("weights/"):
             raise WrongKindError(
                 f"{path} holds {KINDS[artifact.kind][0]}, not a trained model.",
-                hint="Only models and checkpoints have a history.",
+                hint="Only models and checkpoints have a history. gaitkit inspect says what this "
+                "file holds.",
             )
         return History.from_arrays(read_arrays(artifact, HISTORY_GROUPS))
 

@@ -280,7 +280,9 @@ def test_what_cannot_be_learned_from_is_refused(
     assert "gaitkit make-gei" in said
     assert "holds a trained embedder" in refused(model)
     assert "4 people cannot be held out" in refused(geis, "--validation-subjects", 4)
-    assert "batch_size must be a multiple of people" in refused(geis, "--batch-size", 5)
+    told = refused(geis, "--batch-size", 5)
+    assert "batch_size must be a multiple of people" in told
+    assert "Give --batch-size 4" in told
     assert "Did you mean 'margin'?" in refused(geis, "--set", "margn=1")
     assert "not both" in refused(geis, "--set", "width=3")
     assert "sides that are multiples of 4" in refused(write(tmp_path / "odd.h5", size=18))

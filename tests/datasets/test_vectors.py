@@ -103,6 +103,7 @@ def with_nan() -> np.ndarray:
             "view": np.array([0.0, 0.0])}, "more than once: 075/nm-01/000"),
         ({"vectors": TABLE, **OURS, "take": np.array([1, -2])}, "a whole number of at least 0"),
         ({"vectors": TABLE, **OURS, "take": np.array([1.5, 2])}, "a whole number of at least 0"),
+        ({"vectors": TABLE, **OURS, "take": np.array([1, 2**62])}, "at least 0 and below 2..62"),
         ({"vectors": TABLE, **OURS, "view": np.array([0, np.inf])}, "a number of degrees"),
         ({"vectors": TABLE, **OURS, "view": np.array(["left", "0"])}, "found 'left' in row 1"),
         ({"vectors": TABLE, **OURS, "view": np.array([0, 1000])}, "full circle .360., found 1000"),

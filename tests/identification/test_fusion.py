@@ -105,6 +105,15 @@ def test_other_sequences_are_refused(write_gei, tmp_path):
     assert not output.exists()
 
 
+def test_two_names_of_one_data_set_are_told_apart_from_other_walks(write_gei):
+    """What `embed --from` writes is called as its file unless it is told the data set."""
+    labels = people_labels([f"p{n}" for n in range(8)])
+    one, other = write_gei("gei.h5", labels=labels), write_gei("v.h5", labels=labels, dataset="v")
+    with pytest.raises(MixtureError, match="is 'made-up', of the other 'v'") as e:
+        evaluate(one, fuse_with=[other])
+    assert "gaitkit embed --from … --dataset" in e.value.hint
+
+
 def test_walks_too_short_for_a_gei_are_named_with_what_to_do(write_gei):
     labels = people_labels([f"p{n}" for n in range(8)])
     short = [DroppedRow.of(labels.key(3), "too-few-frames"), DroppedRow.of(labels.key(0), "empty")]

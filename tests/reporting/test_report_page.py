@@ -16,6 +16,7 @@ from made_up_results import Files, write_files
 from gaitkit.errors import MixtureError, OptionError, OutputExistsError
 from gaitkit.identification.crossview import CrossViewTable
 from gaitkit.identification.results import read_results
+from gaitkit.printable import harmless
 from gaitkit.protocols import get_protocol
 from gaitkit.protocols.model import ProbeSet, Walks
 from gaitkit.reporting.page.curves import rate_by_angle
@@ -120,6 +121,22 @@ def test_names_out_of_files_stay_text(tmp_path: Path) -> None:
     for name in evil[4:]:
         assert name in told
     assert "Gait identification: </title><script>alert(0)</script>&amp;" in told
+
+
+def test_no_name_turns_the_direction_of_reading(tmp_path: Path) -> None:
+    names = [f"{number}\u202e\x1b[31m" for number in range(8)]
+    files = write_files(tmp_path, names, dataset="walks\u202e")
+    output = tmp_path / "page.html"
+    write_report([files.results], output, geis=[files.translated])
+    text = output.read_text(encoding="utf-8")
+    assert harmless(text) == text
+    # Whom a button stands for is looked up by the name that it shows.
+    people = re.findall('data-person="([^"]*)"', text)
+    told = re.search('id="outcomes">(.*?)</script>', text)
+    assert people
+    assert told is not None
+    assert set(people) <= set(json.loads(told[1])["people"])
+    assert "\\u202e\\x1b[31m" in people[0]
 
 
 def test_a_hostile_condition_stays_text(tmp_path: Path) -> None:

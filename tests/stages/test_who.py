@@ -71,6 +71,25 @@ def test_a_folder_of_recordings_a_data_set_and_geis_alike(gallery, people, tmp_p
     assert again.names == everybody.names
 
 
+def test_walks_that_cannot_be_used_are_told(gallery, tmp_path, caplog):
+    """Somebody who walks towards the camera has no direction, and no answer."""
+    write_frames(tmp_path / "new" / "finn" / "monday", 5, 1)
+    for day in ("tuesday", "wednesday"):
+        ahead = write_frames(tmp_path / "new" / "finn" / day, 5, 2)
+        first = (ahead / "000.png").read_bytes()
+        for frame in ahead.iterdir():
+            frame.write_bytes(first)
+    told = "new: dropped sequences: no-direction 2. The first: finn/nm-02/unknown, "
+    with caplog.at_level(logging.INFO):
+        _, labels = who(tmp_path / "new", gallery)
+    assert len(labels) == 1
+    assert told in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        assert enrol(gallery, tmp_path / "new")["added"] == 1
+    assert told in caplog.text
+
+
 def test_somebody_else_is_unknown_at_the_gallerys_own_threshold(gallery, tmp_path):
     found, _ = who(write_frames(tmp_path / "known", 1, 4), gallery, fpir=0.2)
     assert found.names == ["bob"]

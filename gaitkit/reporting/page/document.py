@@ -15,7 +15,7 @@ from markupsafe import Markup
 from gaitkit.errors import OptionError
 from gaitkit.identification.words import condition_word, people_enrolled
 from gaitkit.outputs import Output
-from gaitkit.printable import quoted
+from gaitkit.printable import harmless, quoted
 from gaitkit.reporting.page.curves import angle_charts, curves
 from gaitkit.reporting.page.headline import all_figures, headline
 from gaitkit.reporting.page.inputs import (
@@ -220,6 +220,7 @@ def _templates() -> Environment:
     environment = Environment(
         loader=PackageLoader("gaitkit.reporting.page"),
         autoescape=True,
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -231,6 +232,12 @@ def _templates() -> Environment:
         "allow_nan": False,
     }
     return environment
+
+
+def _shown(value: object) -> object:
+    """A value as the page shows it: names can hold what turns the direction of reading."""
+    # What is marked up is made of drawings and of the page's own style and script.
+    return harmless(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _text(name: str) -> str:

@@ -18,6 +18,7 @@ from gaitkit.identification.crossview import (
 from gaitkit.identification.results import EvaluationResult
 from gaitkit.identification.words import condition_word
 from gaitkit.labels import SequenceKey, format_view, sequence_name
+from gaitkit.printable import harmless
 from gaitkit.reporting.page.inputs import Entry, GeiFile
 from gaitkit.reporting.page.pictures import sheets
 
@@ -175,8 +176,9 @@ def outcomes(entries: Sequence[Entry], files: Sequence[GeiFile] = ()) -> dict[st
         told[1].append(people.setdefault(key.subject, len(people)))
         told[2].append("" if key.view is None else format_view(key.view))
     return {
-        "walks": list(walks),
-        "people": list(people),
+        # As the page shows them: a person that is chosen there is looked up here.
+        "walks": list(map(harmless, walks)),
+        "people": list(map(harmless, people)),
         "rows": told,
         "gallery": [view_name(view) for view in first.gallery_views.tolist()],
         "probe": [view_name(view) for view in first.probe_views.tolist()],
