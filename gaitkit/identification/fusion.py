@@ -71,8 +71,8 @@ def check_same_sequences(one: Artifact, other: Artifact) -> None:
         raise MixtureError(
             f"{one.path} and {other.path} do not hold the same sequences: {len(short)} that have "
             f"too few frames for a GEI are in one of them only, such as {min(short)}.",
-            hint="Make the GEIs with `min_frames=1`, which keeps short walks, and make anew what is "
-            "made of them.",
+            hint="Make the GEIs with `min_frames=1`, which keeps short walks, and make anew what "
+            "is made of them.",
         )
     if ours == theirs:
         named = quoted(one.dataset)
@@ -80,8 +80,8 @@ def check_same_sequences(one: Artifact, other: Artifact) -> None:
             f"{one.path} and {other.path} do not hold the same sequences: the data set of the one "
             f"is {named}, of the other {quoted(other.dataset)}.",
             hint="The same name in another data set is another person. Where they are the same "
-            f"walks, make the second file again with gaitkit make-gei … --name {named}, or gaitkit "
-            f"embed --from … --dataset {named}.",
+            f"walks, make the second file again: gaitkit make-gei with `name={named}`, or gaitkit "
+            f"embed of somebody else's vectors with `dataset={named}`.",
         )
     where = ""
     pairs = enumerate(zip(ours, theirs, strict=False))

@@ -111,7 +111,7 @@ def test_two_names_of_one_data_set_are_told_apart_from_other_walks(write_gei):
     one, other = write_gei("gei.h5", labels=labels), write_gei("v.h5", labels=labels, dataset="v")
     with pytest.raises(MixtureError, match="is 'made-up', of the other 'v'") as e:
         evaluate(one, fuse_with=[other])
-    assert "gaitkit embed --from … --dataset" in e.value.hint
+    assert "gaitkit make-gei with `name='made-up'`" in e.value.hint
 
 
 def test_walks_too_short_for_a_gei_are_named_with_what_to_do(write_gei):
