@@ -70,7 +70,7 @@ def check_same_sequences(one: Artifact, other: Artifact) -> None:
     if short and one.dataset == other.dataset and short <= _too_short(one) | _too_short(other):
         raise MixtureError(
             f"{one.path} and {other.path} do not hold the same sequences: {len(short)} that have "
-            f"too few frames for a GEI are in one of them only, such as {min(short)}.",
+            f"too few frames for a GEI are in one of them only, such as {min(short, key=str)}.",
             hint="Make the GEIs with `min_frames=1`, which keeps short walks, and make anew what "
             "is made of them.",
         )
