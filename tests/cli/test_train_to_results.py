@@ -126,9 +126,10 @@ def test_geis_made_otherwise_are_refused(
     assert not (tmp_path / "t.h5").exists()
 
 
-def test_run_does_only_what_is_missing(gaitkit: Callable, tiny_tree: Path, tmp_path: Path) -> None:
+def test_run_does_only_what_is_missing(gaitkit: Callable, tmp_path: Path) -> None:
     work = tmp_path / "work"
-    arguments = ["run", tiny_tree, "-o", work, *SMALL, "--iterations", 3, "--workers", 1]
+    tree = draw_tree(tmp_path / "tree", range(1, 5), ["nm-01", "nm-05", "bg-01", "cl-01"])
+    arguments = ["run", tree, "-o", work, *SMALL, "--iterations", 3, "--workers", 1]
     first = gaitkit(*arguments)
     assert first.code == 0, first.stderr
     assert first.stderr.endswith(f"The report, for any browser: {work / 'report.html'}\n")
