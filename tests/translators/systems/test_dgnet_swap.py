@@ -15,7 +15,8 @@ from gaitkit.translators.options import TranslatorOptions
 from gaitkit.translators.systems.dgnet import DGNet, DGNetConfig
 from gaitkit.translators.systems.dgnet_networks import shrink
 
-pytestmark = pytest.mark.slow
+# Its network learns for a minute and a half.
+pytestmark = [pytest.mark.slow, pytest.mark.by_hand]
 
 VIEWS = (0.0, 54.0, 90.0)
 PEOPLE = [f"{number:02d}" for number in range(26)]
