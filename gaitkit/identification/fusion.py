@@ -63,35 +63,41 @@ def check_same_sequences(one: Artifact, other: Artifact) -> None:
     MixtureError
         The message counts the sequences and names the first that differs.
     """
-    ours, theirs = one.labels.keys(), other.labels.keys()
-    if ours == theirs and one.dataset == other.dataset:
+    if one.labels.keys() == other.labels.keys() and one.dataset == other.dataset:
         return
-    short = set(theirs) ^ set(ours)
-    if short and one.dataset == other.dataset and short <= _too_short(one) | _too_short(other):
-        raise MixtureError(
-            f"{one.path} and {other.path} do not hold the same sequences: {len(short)} that have "
-            f"too few frames for a GEI are in one of them only, such as {min(short, key=str)}.",
-            hint="Make the GEIs with `min_frames=1`, which keeps short walks, and make anew what "
-            "is made of them.",
-        )
+    what, hint = _difference(one, other)
+    raise MixtureError(
+        f"{one.path} and {other.path} do not hold the same sequences: {what}.", hint=hint
+    )
+
+
+def _difference(one: Artifact, other: Artifact) -> tuple[str, str]:
+    """What is different about the sequences of two artefacts, and what to do about it."""
+    ours, theirs = one.labels.keys(), other.labels.keys()
     if ours == theirs:
         named = quoted(one.dataset)
-        raise MixtureError(
-            f"{one.path} and {other.path} do not hold the same sequences: the data set of the one "
-            f"is {named}, of the other {quoted(other.dataset)}.",
-            hint="The same name in another data set is another person. Where they are the same "
-            f"walks, make the second file again: gaitkit make-gei with `name={named}`, or gaitkit "
-            f"embed of somebody else's vectors with `dataset={named}`.",
+        return (
+            f"the data set of the one is {named}, of the other {quoted(other.dataset)}",
+            "The same name in another data set is another person. Where they are the same walks, "
+            f"make the second file again: gaitkit make-gei with `name={named}`, or gaitkit embed "
+            f"of somebody else's vectors with `dataset={named}`.",
+        )
+    short = set(ours) ^ set(theirs)
+    if short and one.dataset == other.dataset and short <= _too_short(one) | _too_short(other):
+        return (
+            f"{len(short)} that have too few frames for a GEI are in one of them only, such as "
+            f"{min(short, key=str)}",
+            "Make the GEIs with `min_frames=1`, which keeps short walks, and make anew what is "
+            "made of them.",
         )
     where = ""
     pairs = enumerate(zip(ours, theirs, strict=False))
     row = next((n for n, (mine, yours) in pairs if mine != yours), None)
     if row is not None:
         where = f"; row {row} is {ours[row]} in one and {theirs[row]} in the other"
-    raise MixtureError(
-        f"{one.path} and {other.path} do not hold the same sequences: {len(ours)} of "
-        f"{one.dataset} and {len(theirs)} of {other.dataset}{where}.",
-        hint="Fuse a GEI artefact with its own translations and embeddings.",
+    return (
+        f"{len(ours)} of {one.dataset} and {len(theirs)} of {other.dataset}{where}",
+        "Fuse a GEI artefact with its own translations and embeddings.",
     )
 
 
