@@ -76,7 +76,7 @@ def command(gallery: Path, new: tuple[Path, ...], as_json: bool, **how: Any) -> 
         console.say(_CONSENT)
     if done["removed"]:
         names = ", ".join(printable(name, LETTERS) for name in how["remove"][:5])
-        console.say(f"Removed {_sequences(done['removed'])} of {names}.")
+        console.say(f"Removed {console.counted(done['removed'], 'sequence')} of {names}.")
     if not done["added"]:
         if done["removed"]:
             console.say(_holds(gallery, done))
@@ -85,15 +85,11 @@ def command(gallery: Path, new: tuple[Path, ...], as_json: bool, **how: Any) -> 
     names = ", ".join(called) + (", …" if len(done["new_subjects"]) > 5 else "")
     start = f"Made {gallery} of" if done["made"] else "Added"
     console.say(
-        f"{start} {_sequences(done['added'])}"
+        f"{start} {console.counted(done['added'], 'sequence')}"
         + ("" if done["made"] else f" to {gallery}")
         + (f", new people: {names}" if names else "")
         + f". {_holds(None, done)}"
     )
-
-
-def _sequences(count: int) -> str:
-    return f"{count:,} sequence{'' if count == 1 else 's'}"
 
 
 def _holds(gallery: Path | None, done: dict[str, Any]) -> str:

@@ -114,16 +114,13 @@ def _compared(summary: dict[str, Any]) -> str:
 def _embedding_lines(told: dict[str, Any]) -> list[tuple[str, str]]:
     model = told["model"] or "no digest of a model"
     weights = f", {told['weights']} weights" if told["weights"] else ""
+    parts = console.counted(told["parts"], "part")
     return [
-        ("vectors", f"{_many(told['parts'], 'part')} × {_many(told['values'], 'value')}"),
+        ("vectors", f"{parts} × {console.counted(told['values'], 'value')}"),
         ("embedder", f"{told['embedder'] or 'not named'}: {model}{weights}"),
         ("metric", told["metric"]),
         *([("trained on", "nobody knows whom")] if told["trained_on"] == "unknown" else []),
     ]
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _dropped_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:

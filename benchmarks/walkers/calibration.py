@@ -233,12 +233,11 @@ def main() -> None:
             both_halves(str(chosen.geis), np.rint(artifact.read("gei")), artifact.labels)
         return
     if chosen.halves or chosen.quick:
-        small = WalkerOptions(
-            **{"subjects": 62, "seed": chosen.seed, "frames": chosen.frames}
-            | (QUICK if chosen.quick else {})
-        )
-        people = range(small.subjects)
-        both_halves(small.dataset_name, *dataset_geis(small, people, chosen.workers))
+        walkers = WalkerOptions(subjects=62, seed=chosen.seed, frames=chosen.frames)
+        if chosen.quick:
+            walkers = replace(walkers, **QUICK)
+        people = range(walkers.subjects)
+        both_halves(walkers.dataset_name, *dataset_geis(walkers, people, chosen.workers))
         return
     base = {"subjects": chosen.subjects, "seed": chosen.seed, "frames": chosen.frames}
     kinds = {
