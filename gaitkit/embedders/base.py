@@ -22,7 +22,7 @@ from torch import nn
 from gaitkit.artifacts import Artifact
 from gaitkit.embedders.augmentation import Augmentation
 from gaitkit.embedders.config import EmbedderConfig
-from gaitkit.embedders.linear import fit_linear, linear_sizes
+from gaitkit.embedders.linear import fit_linear
 from gaitkit.embedders.losses import (
     batch_all_triplets,
     part_distances,
@@ -191,10 +191,7 @@ class Embedder(Model[ConfigT]):
         """E, and its average where the config asks for it."""
         network = cls.build_network(config)
         if config.has_linear:
-            sizes = linear_sizes(
-                config.image_size, config.views_told, config.values, config.channels
-            )
-            network.add_linear(LinearPart(sizes), config.linear_weight)
+            network.add_linear(LinearPart(config.linear_sizes), config.linear_weight)
         networks: dict[str, nn.Module] = {"E": network}
         if config.ema_decay > 0:
             networks["E_average"] = average_of(network)
@@ -238,8 +235,9 @@ class Embedder(Model[ConfigT]):
 
     @property
     def parts(self) -> int:
-        """Into how many parts its embeddings are divided: its strips, and the linear part."""
-        return self.strips + int(self.config.has_linear)
+        """Into how many parts its embeddings are divided: its strips, and the linear part's."""
+        linear = len(self.config.linear_sizes.pieces) if self.config.has_linear else 0
+        return self.strips + linear
 
     @property
     @abstractmethod

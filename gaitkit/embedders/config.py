@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gaitkit.embedders.linear import STRIPS, linear_sizes
+from gaitkit.embedders.networks.linear import LinearSizes
 from gaitkit.errors import OptionError
 from gaitkit.training.config import Config, choice, setting
 
@@ -21,7 +23,7 @@ MAX_VIEWS = 36
 """Views that are told apart at most. Where there are more, they are degrees rather than places of
 cameras, and a network learns them as one."""
 
-LINEAR_WEIGHT = "weight of a part by discriminant analysis, beside all others; 0: left out"
+LINEAR_WEIGHT = "weight of the parts by discriminant analysis, beside all others; 0: left out"
 
 MAX_IMAGE_SIDE = 512
 """Largest height or width of an image, in pixels, that a network is built for."""
@@ -119,8 +121,19 @@ class EmbedderConfig(Config):
 
     @property
     def has_linear(self) -> bool:
-        """Whether there is a part by discriminant analysis."""
+        """Whether there are parts by discriminant analysis."""
         return self.linear_weight > 0
+
+    @property
+    def linear_by_strips(self) -> bool:
+        """Whether they are of strips as well; those of models from before are of the whole only."""
+        return True
+
+    @property
+    def linear_sizes(self) -> LinearSizes:
+        """How large their matrices are."""
+        strips = STRIPS if self.linear_by_strips else ()
+        return linear_sizes(self.image_size, self.views_told, self.values, self.channels, strips)
 
     @property
     def views_told(self) -> int:

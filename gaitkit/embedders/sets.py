@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from gaitkit.embedders.options import EmbedderOptions
 from gaitkit.embedders.sampling import SetSampler
 from gaitkit.embedders.silhouette_sets import Frames, MeanFrame, SilhouetteSet
 from gaitkit.embedders.silhouettes import SilhouetteConfig, SilhouetteEmbedder
-from gaitkit.training.config import choice, setting
+from gaitkit.training.config import FORM, choice, network_form, setting
 from gaitkit.training.schedules import one_cycle
 
 __all__ = ["FRAME_BATCH", "SetConfig", "SetEmbedder"]
@@ -30,8 +30,12 @@ _VECTORS_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class SetConfig(SilhouetteConfig):
-    """What the settings of all that see every frame of a set have in common."""
+    """What the settings of all that see every frame of a set have in common.
 
+    In the first form a part by discriminant analysis, where there is one, is of the whole only.
+    """
+
+    form: int = network_form(2)
     values: int = setting(256, 1, 4096, "values of each part's embedding")
     stem: str = choice(
         "full",
@@ -47,6 +51,17 @@ class SetConfig(SilhouetteConfig):
     drops: tuple[float, float, float] = setting(
         (0.25, 0.5, 0.75), 0, 1, "after which shares of the iterations the step size is cut tenfold"
     )
+
+    @classmethod
+    def of_file(cls, parameters: Mapping[str, Any]) -> Self:
+        """See `Config.of_file`; without such a part both forms are the same."""
+        form = {} if parameters.get("linear_weight") else {FORM: cls().form}
+        return super().of_file({**form, **parameters})
+
+    @property
+    def linear_by_strips(self) -> bool:
+        """Whether parts by discriminant analysis are of strips as well."""
+        return self.form >= 2
 
 
 SetConfigT = TypeVar("SetConfigT", bound=SetConfig)

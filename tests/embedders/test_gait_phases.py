@@ -32,8 +32,9 @@ def fitted(**changes: Any) -> GaitPhases:
 def test_the_first_convolution_and_the_linear_part_see_all_phases() -> None:
     state = GaitPhases(device="cpu").networks["E"].state_dict()
     assert state["body.0.0.weight"].shape == (32, 4, 5, 5)
-    # Four phases of 64×44 pixels.
-    assert state["linear.components"].shape == (4 * 64 * 44, 300)
+    # Four phases of 64×44 pixels: the whole at half the resolution, and the last of eight strips.
+    assert state["linear.components"].shape == (4 * 32 * 22, 150)
+    assert state["linear.strips.13.components"].shape == (4 * 8 * 44, 150)
 
 
 def test_batches_are_the_phases_of_all_frames() -> None:
@@ -54,7 +55,7 @@ def test_embedded_together_or_alone_it_is_the_same_to_the_byte(tmp_path: Path) -
     sequences = [walk(row % 4, row, 1 + (17 * row) % 70) for row in range(len(rows))]
     model = fitted()
     together = model.embed(sequences)
-    assert together.shape == (len(rows), model.parts, 4) == (16, 9, 4)
+    assert together.shape == (len(rows), model.parts, 4) == (16, 23, 4)
     for row, one in enumerate(sequences):
         np.testing.assert_array_equal(model.embed([one])[0], together[row])
         shuffled = one[np.random.default_rng(row).permutation(len(one))]
@@ -63,10 +64,10 @@ def test_embedded_together_or_alone_it_is_the_same_to_the_byte(tmp_path: Path) -
     np.testing.assert_array_equal(model.embed(path), together)
     with open_artifact(path) as artifact:
         np.testing.assert_array_equal(model.embed_rows(artifact, slice(3, 9)), together[3:9])
-    assert model.embed([]).shape == (0, 9, 4)
+    assert model.embed([]).shape == (0, 23, 4)
 
 
-def test_the_linear_part_is_that_of_all_phases() -> None:
+def test_the_parts_by_analysis_are_those_of_all_phases() -> None:
     data = in_memory()
     model = fitted()
     images = np.stack([phase_images(one[:, :, 5:27], 4) for one in walks(keys())])
@@ -75,7 +76,7 @@ def test_the_linear_part_is_that_of_all_phases() -> None:
     fit_linear(part, images, people, (data.labels.view > 0).astype(np.int64))
     found = model.embed(data)
     expected = part(torch.from_numpy(images) / 255.0).numpy()
-    np.testing.assert_allclose(found[:, -1], 0.4 * 8 * expected, atol=1e-4)
+    np.testing.assert_allclose(found[:, 8:], 0.4 * 8 / 15 * expected, atol=1e-4)
 
 
 def test_one_phase_is_the_gei() -> None:

@@ -92,23 +92,40 @@ def test_the_map_is_a_quarter_as_high_and_the_width_that_of_a_walker() -> None:
     assert network.embedding((found,)).shape == (2, 16, 128)
 
 
-def test_who_is_embedded_has_one_part_more() -> None:
+def test_who_is_embedded_has_parts_by_analysis_too() -> None:
     network = GeiParts(device="cpu", subjects=2).network.eval()
     found = network.pooled(torch.zeros(2, 1, 64, 64))
     assert [one.shape for one in found] == [(2, 128, 16, 11), (2, 1, 64, 64)]
-    assert network.embedding(found).shape == (2, 17, 128)
+    assert network.embedding(found).shape == (2, 31, 128)
     without = GeiParts(device="cpu", subjects=2, linear_weight=0.0)
     assert len(without.network.eval().pooled(torch.zeros(2, 1, 64, 64))) == 1
     assert without.parts == 16
 
 
-def test_all_parts_are_on_balls_and_the_last_ones_is_as_large_as_its_weight() -> None:
+def test_all_parts_are_on_balls_and_the_last_ones_are_as_large_as_their_weight() -> None:
     model = fitted()
     found = model.embed(drawn_geis("xyz"))
     lengths = np.linalg.norm(found, axis=2)
     np.testing.assert_allclose(lengths[:, :4], 1.0, atol=1e-5)
-    # 0.4 of what the four parts weigh together.
-    np.testing.assert_allclose(lengths[:, 4], 0.4 * 4, atol=1e-5)
+    # Together 0.4 of what the four parts weigh: the whole, halves, quarters and eighths.
+    assert lengths.shape[1] == 4 + 1 + 2 + 4 + 8
+    np.testing.assert_allclose(lengths[:, 4:], 0.4 * 4 / 15, atol=1e-5)
+
+
+def test_in_the_third_form_analysis_was_of_the_whole() -> None:
+    network = GeiParts(device="cpu", subjects=2, form=3, views=11).network.eval()
+    assert network.embedding(network.pooled(torch.zeros(2, 1, 64, 64))).shape == (2, 17, 128)
+    assert network.linear is not None
+    shapes = {name: tuple(value.shape) for name, value in network.linear.state_dict().items()}
+    assert shapes == {
+        "mean": (2816,),
+        "components": (2816, 200),
+        "shared": (200, 128),
+        "offset": (128,),
+        "tell": (200, 11),
+        "bias": (11,),
+        "change": (11, 150, 128),
+    }
 
 
 def test_who_only_embeds_makes_no_optimiser(tmp_path: Path) -> None:
@@ -262,7 +279,7 @@ def test_it_learns_who_is_who_and_not_how_bright_the_light_was() -> None:
 def test_an_embedding_depends_on_nothing_beside_it() -> None:
     model, geis = fitted(), drawn_geis("abcdefgh", seed=2)
     whole = model.embed(geis)
-    assert whole.shape == (len(geis), 5, 3)
+    assert whole.shape == (len(geis), 19, 3)
     assert whole.dtype == np.float32
     alone = np.concatenate([model.embed(geis.images[row : row + 1]) for row in range(3)])
     assert np.array_equal(alone, whole[:3])
@@ -270,7 +287,7 @@ def test_an_embedding_depends_on_nothing_beside_it() -> None:
 
 
 def test_no_geis_have_no_embeddings() -> None:
-    assert fitted().embed(np.zeros((0, 16, 16), dtype=np.uint8)).shape == (0, 5, 3)
+    assert fitted().embed(np.zeros((0, 16, 16), dtype=np.uint8)).shape == (0, 19, 3)
 
 
 def test_a_file_gives_the_same_embeddings(tmp_path: Path) -> None:
@@ -387,7 +404,7 @@ def test_single_sequences_with_a_view_are_embedded_as_any() -> None:
     geis = GeiSet(
         np.zeros((1, 16, 16), dtype=np.uint8), Labels.from_keys([SequenceKey("z", "nm", 1, 0.0)])
     )
-    assert fitted().embed(geis).shape == (1, 5, 3)
+    assert fitted().embed(geis).shape == (1, 19, 3)
 
 
 def test_a_loss_of_the_distance_as_it_is_compared() -> None:

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gaitkit.embedders.linear import fit_linear, linear_sizes
+from gaitkit.embedders.linear import _discriminants, _moments, fit_linear, linear_sizes
 from gaitkit.embedders.losses import UNKNOWN_VIEW
-from gaitkit.embedders.networks.linear import LinearPart, seen_pixels
+from gaitkit.embedders.networks.linear import LinearPart, seen_images
 
 PEOPLE, VIEWS, TAKES = 6, 3, 4
 """Of the images that are drawn here, 16 pixels high and wide."""
@@ -31,14 +31,26 @@ def drawn(seed: int = 0, people: int = PEOPLE) -> tuple[np.ndarray, np.ndarray, 
 
 
 def fitted(
-    images: np.ndarray, subject: np.ndarray, view: np.ndarray, *, views: int, values: int = 5
+    images: np.ndarray,
+    subject: np.ndarray,
+    view: np.ndarray,
+    *,
+    views: int,
+    values: int = 5,
+    strips: tuple[int, ...] = (),
 ) -> LinearPart:
-    part = LinearPart(linear_sizes((16, 16), views, values))
+    part = LinearPart(linear_sizes((16, 16), views, values, strips=strips))
     fit_linear(part, images, subject, view)
     return part
 
 
 def vectors(part: LinearPart, images: np.ndarray) -> np.ndarray:
+    """Of the whole image, shape (n, values)."""
+    return all_vectors(part, images)[:, 0]
+
+
+def all_vectors(part: LinearPart, images: np.ndarray) -> np.ndarray:
+    """Of the whole and its strips, shape (n, vectors, values)."""
     found: np.ndarray = part(torch.from_numpy(images)[:, None].float() / 255).numpy()
     return found
 
@@ -64,8 +76,8 @@ def test_the_view_is_told_from_the_image() -> None:
     images, subject, view = drawn()
     part = fitted(images, subject, view, views=VIEWS)
     others, _, whence = drawn(seed=1)
-    pixels = seen_pixels(torch.from_numpy(others)[:, None].float() / 255)
-    scores = (pixels - part.mean) @ part.components @ part.tell + part.bias
+    pixels = seen_images(torch.from_numpy(others)[:, None].float() / 255).flatten(1)
+    scores = part.reduced(pixels) @ part.tell + part.bias
     assert scores.argmax(dim=1).tolist() == whence.tolist()
 
 
@@ -105,11 +117,69 @@ def test_the_order_of_the_images_means_nothing(seed: int) -> None:
     np.testing.assert_allclose(again, once, atol=1e-3)
 
 
+def test_a_strip_is_analysed_for_itself_and_its_view_told_from_the_whole() -> None:
+    images, subject, view = drawn()
+    others, who, whence = drawn(seed=1)
+    # What says from where is at the top, and what says who is in the third quarter.
+    found = all_vectors(fitted(images, subject, view, views=VIEWS, strips=(4,)), others)
+    assert found.shape == (len(others), 5, 5)
+    rates = [rank_1_across_views(found[:, place], who, whence) for place in range(1, 5)]
+    assert rates[2] > 0.8 > 0.4 > max(rates[0], rates[1], rates[3])
+
+
+def test_strips_do_not_see_each_other() -> None:
+    images, subject, view = drawn()
+    part = fitted(images, subject, view, views=0, strips=(2, 4))
+    changed = images.copy()
+    changed[:, 12:] = 255 - changed[:, 12:]
+    moved = np.abs(all_vectors(part, changed) - all_vectors(part, images)).max(axis=(0, 2)) > 0
+    # The whole, halves, quarters.
+    assert moved.tolist() == [True, False, True, False, False, False, True]
+
+
+def test_only_strip_counts_that_divide_the_height_are_cut() -> None:
+    assert linear_sizes((20, 20), views=0, values=4).strips == (2, 4)
+    part = LinearPart(linear_sizes((20, 20), views=0, values=4))
+    # 14 columns are seen; the whole and the halves are averaged over squares.
+    assert [len(strip.mean) for strip in (part, *part.strips)] == [70, 35, 35, 70, 70, 70, 70]
+
+
+def test_sums_by_view_are_those_of_all_columns() -> None:
+    random = np.random.default_rng(2)
+    components, subject = random.normal(size=(40, 4)), np.arange(40) % 5
+    share = np.eye(3)[np.arange(40) // 2 % 3]
+    share[::7] = random.dirichlet(np.ones(3), 6)
+    moments = _moments(components, 2, share, subject)
+    changing = share[:, :, None] * components[:, None, :2]
+    rows = np.concatenate([components, changing.reshape(40, 6)], axis=1)
+    np.testing.assert_allclose(moments.products, rows.T @ rows / 40, atol=1e-12)
+    means = [rows[subject == person].mean(axis=0) for person in range(5)]
+    np.testing.assert_allclose(moments.means, means, atol=1e-12)
+    np.testing.assert_allclose(moments.mean, rows.mean(axis=0), atol=1e-12)
+
+
+def test_directions_are_the_widest_between_people_where_those_within_are_round() -> None:
+    random = np.random.default_rng(3)
+    subject = np.repeat(np.arange(4), 50)
+    rows = random.normal(size=(200, 3)) * [1.0, 2.0, 4.0] + np.eye(4)[subject][:, :3] * [9, 2, 1]
+    moments = _moments(rows, 0, np.zeros((200, 0)), subject)
+    matrix = _discriminants(moments, 5)
+    assert matrix.shape == (3, 5)
+    # Three directions among four people; the first is that in which they are far apart.
+    assert not matrix[:, 3:].any()
+    assert np.abs(matrix[:, 0]).argmax() == 0
+    found = (rows - moments.mean) @ matrix
+    within = found - np.array([found[subject == one].mean(axis=0) for one in range(4)])[subject]
+    spread = within.T @ within / 200
+    off = spread[:3, :3] - np.diag(np.diag(spread[:3, :3]))
+    assert np.abs(off).max() < 0.1
+
+
 def test_large_images_are_averaged_over_squares() -> None:
     image = torch.zeros(1, 1, 128, 128)
     image[..., :2, 20:22] = 1.0
-    assert seen_pixels(image).shape == (1, 64 * 44)
-    assert seen_pixels(image)[0, 0] == 1.0
+    assert seen_images(image).shape == (1, 1, 64, 44)
+    assert seen_images(image)[0, 0, 0, 0] == 1.0
 
 
 def test_of_very_many_examples_some_are_taken_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +187,7 @@ def test_of_very_many_examples_some_are_taken_evenly(monkeypatch: pytest.MonkeyP
     people, views = np.arange(40) % 5, np.full(40, UNKNOWN_VIEW)
     half, few = (LinearPart(linear_sizes((16, 16), views=0, values=4)) for _ in range(2))
     fit_linear(half, images[::2], people[::2], views[::2])
-    monkeypatch.setattr("gaitkit.embedders.linear._MOST_NUMBERS", 20 * few.sizes.pixels)
+    monkeypatch.setattr("gaitkit.embedders.linear._MOST_NUMBERS", 20 * 16 * 11)
     fit_linear(few, images, people, views)
     for name, values in half.state_dict().items():
         assert torch.equal(few.state_dict()[name], values), name

@@ -74,7 +74,7 @@ def test_a_single_frame_is_a_set(system: str) -> None:
 
 
 @SYSTEMS
-def test_the_linear_part_is_that_of_the_geis_of_the_sets(system: str) -> None:
+def test_the_parts_by_analysis_are_those_of_the_geis_of_the_sets(system: str) -> None:
     data = in_memory()
     model = small(system, linear_weight=0.4, view_weight=0.3).fit(data, **FEW)
     geis = np.stack([np.rint(one.mean(axis=0)).astype(np.uint8) for one in walks(keys())])
@@ -82,12 +82,26 @@ def test_the_linear_part_is_that_of_the_geis_of_the_sets(system: str) -> None:
     people = np.unique(data.labels.subject, return_inverse=True)[1]
     fit_linear(part, geis, people, (data.labels.view > 0).astype(np.int64))
     found = model.embed(data)
-    assert found.shape[1] == model.parts == model.strips + 1
+    assert found.shape[1] == model.parts == model.strips + 15
     lengths = np.linalg.norm(found, axis=2)
-    np.testing.assert_allclose(lengths[:, :-1], 1.0, atol=1e-5)
+    np.testing.assert_allclose(lengths[:, : model.strips], 1.0, atol=1e-5)
     # As the means are in float32 here, and whole grey values in what the part has learned from.
     expected = part(torch.from_numpy(geis)[:, None] / 255.0).numpy()
-    np.testing.assert_allclose(found[:, -1], 0.4 * model.strips * expected, atol=0.3)
+    weighed = 0.4 * model.strips / 15 * expected
+    np.testing.assert_allclose(found[:, model.strips :], weighed, atol=0.05)
+
+
+@SYSTEMS
+def test_a_model_from_before_has_one_part_by_analysis_or_none(system: str) -> None:
+    config_class = small(system).config_class
+    # A file said nothing of a form then.
+    before = config_class.of_file({"linear_weight": 0.4})
+    assert before.form == 1
+    assert len(before.linear_sizes.pieces) == 1
+    with pytest.raises(OptionError, match="form that an earlier gaitkit gave them"):
+        before.check_form()
+    # Without such a part nothing has changed, and a training can go on.
+    config_class.of_file({}).check_form()
 
 
 # An export takes ten seconds, and the part by analysis is the same for both.

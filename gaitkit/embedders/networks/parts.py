@@ -39,8 +39,9 @@ ASPECT = 44 / 64
 class EmbeddingNet(nn.Module):
     """Base of all networks, which have `matrices` of their parts.
 
-    With a linear part, the other parts have length 1 each, and it comes after them, longer by its
-    weight and by how many they are. It does not learn, and is left out while the network does.
+    With a linear part, the other parts have length 1 each, and its vectors come after them, whose
+    lengths together are its weight times theirs. It does not learn, and is left out while the
+    network does.
 
     Parameters
     ----------
@@ -63,7 +64,7 @@ class EmbeddingNet(nn.Module):
         self.linear_weight = 0.0
 
     def add_linear(self, part: LinearPart, weight: float) -> None:
-        """Have a last part, that is so much longer than all others together."""
+        """Have last parts, that together are so much longer than all others together."""
         self.linear, self.linear_weight = part, weight
 
     @abstractmethod
@@ -127,8 +128,9 @@ class EmbeddingNet(nn.Module):
             return self.embedding_and_views(pooled)[0]
         *maxima, mean = pooled
         found = functional.normalize(self.embedding_and_views(tuple(maxima))[0], dim=2)
-        last = self.linear_weight * found.shape[1] * self.linear(mean)
-        return torch.cat([found, last[:, None]], dim=1)
+        last = self.linear(mean)
+        length = self.linear_weight * found.shape[1] / last.shape[1]
+        return torch.cat([found, length * last], dim=1)
 
     def forward(self, sets: torch.Tensor) -> torch.Tensor:
         """The embedding of sets of equally many frames, shape (s, frames, height, width)."""

@@ -66,7 +66,7 @@ class GaitPhases(PartsOfRows[GaitPhasesConfig], SilhouetteEmbedder[GaitPhasesCon
     ...     walks, list("aabbccdd"), iterations=2, batch_size=8, people=4
     ... )
     >>> model.embed(walks).shape
-    (8, 9, 4)
+    (8, 23, 4)
     """
 
     name: ClassVar[str] = "gait-phases"

@@ -3,8 +3,8 @@
 Our own, from what the field has used for sets of silhouettes since 2019: parts with a matrix each
 and batch-all triplets (GaitSet: Chao et al., AAAI 2019), beside them residual blocks and a softmax
 over people behind a BNNeck (GaitBase: Fan et al., CVPR 2023). The blocks are as few as a GEI wants
-and a processor computes in minutes, and the matrices change with the view. A last part is
-discriminant analysis of the whole image (`gaitkit.embedders.linear`), computed in seconds.
+and a processor computes in minutes, and the matrices change with the view. The last parts are
+discriminant analysis of the image and its strips (`gaitkit.embedders.linear`), computed in seconds.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _SLOPE = 0.1
 class GeiPartsConfig(EmbedderConfig):
     """Settings of GEI parts."""
 
-    form: int = network_form(3)
+    form: int = network_form(4)
     width: int = setting(32, 1, 512, "channels of the first layers; doubled twice")
     part_count: int = setting(16, 1, 64, "horizontal parts")
     whole_weight: float = setting(
@@ -71,15 +71,20 @@ class GeiPartsConfig(EmbedderConfig):
 
     @property
     def has_linear(self) -> bool:
-        """Whether there is a part by discriminant analysis; the first forms had none."""
+        """Whether there are parts by discriminant analysis; the first forms had none."""
         return self.form >= 3 and self.linear_weight > 0
+
+    @property
+    def linear_by_strips(self) -> bool:
+        """Whether they are of strips as well; the third form's was of the whole."""
+        return self.form >= 4
 
 
 class GeiPartsNet(EmbeddingNet):
     """A convolution with a stride of 2, and three residual blocks; the last map's rows are parts.
 
     In the first form of the networks five convolutions, one after the other, follow the first; the
-    first two forms have no `LinearPart`.
+    first two forms have no `LinearPart`, the third one of the whole image only.
 
     Parameters
     ----------
@@ -185,7 +190,7 @@ class GeiParts(PartsOfRows[GeiPartsConfig], GeiEmbedder[GeiPartsConfig]):
     ...     images, list("aabbccdd"), views=[0, 90] * 4, iterations=2, batch_size=8, people=4
     ... )
     >>> model.embed(images).shape
-    (8, 9, 4)
+    (8, 23, 4)
     """
 
     name: ClassVar[str] = "gei-parts"
