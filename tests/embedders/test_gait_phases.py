@@ -76,7 +76,7 @@ def test_the_parts_by_analysis_are_those_of_all_phases() -> None:
     fit_linear(part, images, people, (data.labels.view > 0).astype(np.int64))
     found = model.embed(data)
     expected = part(torch.from_numpy(images) / 255.0).numpy()
-    np.testing.assert_allclose(found[:, 8:], 0.4 * 8 / 15 * expected, atol=1e-4)
+    np.testing.assert_allclose(found[:, 8:], 8 / 15 * expected, atol=1e-4)
 
 
 def test_one_phase_is_the_gei() -> None:

@@ -107,9 +107,9 @@ def test_all_parts_are_on_balls_and_the_last_ones_are_as_large_as_their_weight()
     found = model.embed(drawn_geis("xyz"))
     lengths = np.linalg.norm(found, axis=2)
     np.testing.assert_allclose(lengths[:, :4], 1.0, atol=1e-5)
-    # Together 0.4 of what the four parts weigh: the whole, halves, quarters and eighths.
+    # Together as much as the four parts weigh: the whole, halves, quarters and eighths.
     assert lengths.shape[1] == 4 + 1 + 2 + 4 + 8
-    np.testing.assert_allclose(lengths[:, 4:], 0.4 * 4 / 15, atol=1e-5)
+    np.testing.assert_allclose(lengths[:, 4:], 4 / 15, atol=1e-5)
 
 
 def test_in_the_third_form_analysis_was_of_the_whole() -> None:

@@ -50,7 +50,7 @@ class GeiPartsConfig(EmbedderConfig):
     view_weight: float = setting(
         0.3, 0, 1e3, "weight of telling the views apart, by which matrices change; 0: left out"
     )
-    linear_weight: float = setting(0.4, 0, 1e3, LINEAR_WEIGHT)
+    linear_weight: float = setting(1.0, 0, 1e3, LINEAR_WEIGHT)
     ema_decay: float = setting(
         0.998, 0, 1, "embed with a moving average of the network; 0: off", open_ends=(False, True)
     )
