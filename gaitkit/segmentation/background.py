@@ -50,12 +50,19 @@ _SHADOW_COLOUR, _FAINT_COLOUR, _FAINT = 7.0, 15.0, 0.92
 _FEET = 0.72
 # Of a body's height: gaps in what surely is a person that are closed, and holes that are filled.
 _CLOSED, _FILLED = 0.06, 0.035
-_HALF_EDGE = 0.5
-# What compression leaves beside an edge: in the blocks that the edge lies in (8 pixels, of colour
-# 16), so much of the edge, and not where so much of what lies around it is a person.
-_BLOCK, _RINGING, _AROUND, _WITHIN = 17, 0.25, 25, 0.4
-_TRACES = 0.08
-"""The largest share of a body that can be such traces."""
+# What lies so near to what surely is a person, pixels, may be a mixture of that and the background.
+# Compression blurs in blocks of 8 pixels, and of 16 where it keeps half of the colour.
+_REACH, _AROUND = 12, 5
+_CORE, _SMALL_CORE, _SMALL = 5, 3, 64
+"""So many pixels of an edge are blurred; people less high than the last have thin legs."""
+_HALF, _CONTRAST, _ELSE = 0.5, 20.0, 12.0
+"""Greys: how much a person must differ, and what of a difference no mixture of the two explains."""
+_RINGING = 0.25
+"""Compression also leaves so much of an edge beside it with the sign turned round."""
+_BROAD = 9
+"""Pixels: what is faint on so broad a place is no trace of compression, but pale clothes."""
+# How far a shadow reaches beside where it was seen, and how much of it must be there.
+_SHADE, _SHADED = 9, 0.05
 # A camera moves where its pictures are shifted by so much of their width against their median.
 _SHIFT, _SHIFTED = 0.012, 1 / 3
 _RESTLESS_PART = 0.35
@@ -185,7 +192,7 @@ def foreground(picture: Image, background: Background) -> NDArray[np.uint8]:
         return np.asarray(candidates, np.uint8)
     high = np.clip(_HIGH * background.noise, _HIGHEST, 2 * _RESTLESS).astype(np.uint8)
     sure = cv2.compare(score, high, cv2.CMP_GT)
-    mask = np.zeros(candidates.shape, np.uint8)
+    mask, dim = np.zeros(candidates.shape, np.uint8), np.zeros(candidates.shape, np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(candidates, connectivity=8)
     seeds = np.bincount(labels[sure > 0], minlength=count)
     least = max(12, round(_SPECK * mask.size))
@@ -195,10 +202,12 @@ def foreground(picture: Image, background: Background) -> NDArray[np.uint8]:
             continue
         within = slice(top, top + rows), slice(left, left + columns)
         here = np.asarray(labels[within] == number, np.uint8) * np.uint8(255)
-        here = _without_shadow(here, seen[within], expected[within])
+        here, shadow = _without_shadow(here, seen[within], expected[within])
         mask[within] = np.maximum(mask[within], here)
-    mask = _without_ringing(mask, np.asarray(score, np.uint8))
-    mask = _trimmed(mask, np.asarray(score, np.uint8))
+        dim[within] = np.maximum(dim[within], shadow)
+    expected = _shaded(expected, seen, dim & ~mask)
+    body = np.asarray(sure, np.uint8) & ~dim
+    mask = _half_a_person(mask, body, expected, seen, background.noise)
     return np.asarray(cv2.medianBlur(mask, 3), np.uint8)
 
 
@@ -264,8 +273,11 @@ def _without_shadow(
     mask: NDArray[np.uint8],
     seen: Image,
     expected: Image,
-) -> NDArray[np.uint8]:
-    """A component without what only darkens the background, unless it lies within the body."""
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A component without what only darkens the background, unless it lies within the body.
+
+    Also where it darkens the background, be that taken out or not.
+    """
     rows = mask.shape[0]
     ratio = (seen[..., 0].astype(np.float32) + 1) / (expected[..., 0].astype(np.float32) + 1)
     tint = expected[..., 1:].astype(np.float32) - 128
@@ -273,8 +285,9 @@ def _without_shadow(
     faint = np.clip((ratio - _SOFT) / (_FAINT - _SOFT), 0, 1)
     most = _SHADOW_COLOUR + (_FAINT_COLOUR - _SHADOW_COLOUR) * faint
     like = (ratio > _HARD) & (ratio < _NO_SHADOW) & (colour < most) & (mask > 0)
+    dim = np.asarray(like, np.uint8) * np.uint8(255)
     if not like.any():
-        return _filled(mask, rows)
+        return _filled(mask, rows), dim
     person = np.asarray((mask > 0) & ~like, np.uint8) * np.uint8(255)
     person = np.asarray(
         cv2.morphologyEx(person, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)), np.uint8
@@ -284,7 +297,7 @@ def _without_shadow(
         # Nearly all of it is of the background's colour: clothes of that colour, or a shadow
         # alone, which is faint and lies.
         shadow = float(ratio[mask > 0].mean()) > _SOFT or mask.shape[1] > 1.3 * rows
-        return np.zeros_like(mask) if shadow else _filled(mask, rows)
+        return (np.zeros_like(mask) if shadow else _filled(mask, rows)), dim
     top, bottom = int(there[0]), int(there[-1])
     high = bottom - top + 1
     reach = max(3, round(_CLOSED * high) | 1)
@@ -296,7 +309,7 @@ def _without_shadow(
     feet = top + _FEET * high
     shadow = like & ~within & ((ratio > _SOFT) | (level > feet))
     kept = np.where(shadow, 0, mask).astype(np.uint8)
-    return _filled(kept, high)
+    return _filled(kept, high), dim
 
 
 def _hull(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -333,39 +346,79 @@ def _filled(mask: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
     return filled
 
 
-def _without_ringing(mask: NDArray[np.uint8], score: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A mask without what is faint beside what is strong, and sticks out of it.
+def _around(mask: NDArray[np.uint8], margin: int) -> tuple[slice, slice]:
+    """Where in a picture a mask is not empty, and so much around it."""
+    left, top, columns, rows = cv2.boundingRect(mask)
+    down = slice(max(0, top - margin), top + rows + margin)
+    return down, slice(max(0, left - margin), left + columns + margin)
 
-    Compression works in blocks: one that holds the edge of a body has traces of it all over, in
-    other places in each frame. Clothes that are as faint have the body around them.
+
+def _summed(picture: NDArray[Any], size: int) -> NDArray[np.float32]:
+    """What lies in a square around each pixel."""
+    return np.asarray(cv2.boxFilter(picture, cv2.CV_32F, (size, size), normalize=False), np.float32)
+
+
+def _shaded(expected: Image, seen: Image, shadow: NDArray[np.uint8]) -> Image:
+    """The background as dark as a shadow makes it, where there is one and close by."""
+    place = _around(shadow, _SHADE)
+    # The soft edge of dark clothes looks like a shadow, but is narrow.
+    opened = cv2.morphologyEx(shadow[place], cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    broad = np.asarray(opened, np.uint8)
+    if not cv2.countNonZero(broad):
+        return expected
+    close = _summed(broad & 1, _SHADE) > _SHADED * _SHADE**2
+    dark = _summed(seen[place][..., 0] & broad, _SHADE)[close]
+    light = _summed(expected[place][..., 0] & broad, _SHADE)[close]
+    ratio = (dark / np.maximum(light, 1))[:, None]
+    grey = np.array([0, 128, 128], np.float32)
+    shaded = expected.copy()
+    shaded[place][close] = np.rint((expected[place][close] - grey) * ratio + grey)
+    return shaded
+
+
+def _half_a_person(
+    mask: NDArray[np.uint8],
+    sure: NDArray[np.uint8],
+    expected: Image,
+    seen: Image,
+    noise: NDArray[np.float32],
+) -> NDArray[np.uint8]:
+    """A mask that ends where a pixel is half person and half background.
+
+    Around a person a picture mixes the two: optics and a coarser grid of colour at the edge, and
+    compression all over the blocks that the edge lies in. Of what it is mixed is known: the nearest
+    that surely is of the person, and the background. What is no mixture of these is something else,
+    and stays.
     """
-    inside = cv2.bitwise_and(score, mask)
-    edge = cv2.dilate(inside, np.ones((_BLOCK, _BLOCK), np.uint8))
-    strong = cv2.compare(score, cv2.convertScaleAbs(edge, alpha=_RINGING), cv2.CMP_GE)
-    strong = cv2.bitwise_and(strong, mask)
-    around = cv2.blur(strong, (_AROUND, _AROUND))
-    _, much = cv2.threshold(around, round(255 * _WITHIN), 255, cv2.THRESH_BINARY)
-    within = cv2.bitwise_and(mask, much)
-    kept = np.asarray(cv2.bitwise_or(strong, within), np.uint8)
-    # Traces are a few in a hundred pixels. Where more would go, it is a body before what looks
-    # like it, beside a part of it that does not.
-    bodies, labels = cv2.connectedComponents(mask)
-    before = np.bincount(labels.ravel(), minlength=bodies)
-    after = np.bincount(labels[kept > 0], minlength=bodies)
-    whole = before - after > _TRACES * before
-    return np.where(whole[labels], mask, kept)
-
-
-def _trimmed(mask: NDArray[np.uint8], score: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A mask that ends where the difference is half of what it is inside, and not at its tail."""
-    around = np.ones((3, 3), np.uint8)
-    inner = cv2.erode(mask, np.ones((5, 5), np.uint8), borderType=cv2.BORDER_REPLICATE)
-    edge = cv2.bitwise_and(mask, cv2.bitwise_not(inner))
-    inside = cv2.bitwise_and(score, mask)
-    peak = cv2.dilate(inside, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))
-    tail = cv2.compare(score, cv2.convertScaleAbs(peak, alpha=_HALF_EDGE), cv2.CMP_LT)
-    tail = cv2.bitwise_and(tail, edge)
-    trimmed = cv2.bitwise_and(mask, cv2.bitwise_not(tail))
-    # No thread is cut that way: a hand, a strap.
-    kept = cv2.morphologyEx(trimmed, cv2.MORPH_CLOSE, around)
-    return np.asarray(cv2.bitwise_and(kept, mask), np.uint8)
+    place = _around(mask, 1)
+    here = mask[place]
+    size = _CORE if here.shape[0] >= _SMALL else _SMALL_CORE
+    eroded = cv2.erode(here & sure[place], np.ones((size, size), np.uint8))
+    core = np.asarray(eroded, np.uint8)
+    if not cv2.countNonZero(core):
+        return mask
+    away, nearest = cv2.distanceTransformWithLabels(
+        cv2.bitwise_not(core), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    faint = here & ~sure[place]
+    broad = cv2.morphologyEx(faint, cv2.MORPH_OPEN, np.ones((_BROAD, _BROAD), np.uint8))
+    rows, columns = np.nonzero((here > 0) & (core == 0) & (broad == 0) & (away <= _REACH))
+    # Each pixel of the core has a label, and others have that of the nearest.
+    inside = np.flatnonzero(core)
+    at = np.zeros(int(nearest.max()) + 1, np.intp)
+    at[nearest.ravel()[inside]] = inside
+    at = at[nearest[rows, columns]]
+    colours = cv2.bitwise_and(seen[place], seen[place], mask=core)
+    body = _summed(colours, _AROUND).reshape(-1, 3)[at]
+    body /= _summed(core & 1, _AROUND).ravel()[at, None]
+    wall = expected[place][rows, columns].astype(np.float32)
+    whole, difference = body - wall, seen[place][rows, columns] - wall
+    contrast = np.square(whole).sum(axis=1)
+    part = (whole * difference).sum(axis=1) / np.maximum(contrast, 1.0)
+    rest = difference - np.clip(part, -_RINGING, 1)[:, None] * whole
+    noise = noise[place][rows, columns]
+    least, other = np.maximum(_CONTRAST, _HIGH * noise), np.maximum(_ELSE, _LOW * noise)
+    out = (part < _HALF) & (contrast > least**2) & (np.square(rest).sum(axis=1) < other**2)
+    kept = mask.copy()
+    kept[place][rows[out], columns[out]] = 0
+    return _filled(kept, here.shape[0])

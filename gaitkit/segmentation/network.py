@@ -89,7 +89,7 @@ class NetworkSegmenter(Segmenter):
         """The digest of its file, and what was said of its input and output."""
         told: dict[str, Any] = {
             "segmenter": cls.name,
-            "version": 2,
+            "version": 3,
             "model_sha256": _digest(Path(options.segmenter)),
             "input_range": _range(options),
         }

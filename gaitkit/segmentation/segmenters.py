@@ -94,7 +94,7 @@ class BackgroundSegmenter(Segmenter):
     @classmethod
     def described(cls, options: SegmentOptions) -> dict[str, Any]:
         """Its version: another one makes other masks."""
-        return {"segmenter": cls.name, "version": 2}
+        return {"segmenter": cls.name, "version": 3}
 
     def mask(self, picture: NDArray[np.uint8], background: Background) -> NDArray[np.uint8]:
         """The people in a picture, and whatever else came into it."""
@@ -160,6 +160,6 @@ def describe_segmenter(options: SegmentOptions) -> dict[str, Any]:
     Examples
     --------
     >>> describe_segmenter(SegmentOptions())
-    {'segmenter': 'background', 'version': 2}
+    {'segmenter': 'background', 'version': 3}
     """
     return segmenter_class(options.segmenter).described(options)

@@ -84,3 +84,36 @@ def test_what_compression_leaves_beside_a_body_is_no_part_of_it(shirt):
     mask = foreground(picture, learn_background([room] * 5)) > 0
     assert mask[traces].mean() < 0.2
     assert mask[20:140, 60:100].mean() > 0.95
+
+
+@pytest.mark.parametrize(("gap", "blur"), [(4, 1.5), (4, 2.0), (8, 2.5)])
+def test_a_mask_ends_halfway_from_person_to_wall_however_blurred_also_between_the_legs(gap, blur):
+    room, truth = still(150, (160, 160)), np.zeros((160, 160), bool)
+    truth[20:140, 60:100] = True
+    truth[80:140, 80 - gap // 2 : 80 + gap // 2] = False
+    sharp = np.where(truth[..., None], np.uint8(40), room)
+    mask = foreground(cv2.GaussianBlur(sharp, (0, 0), blur), learn_background([room] * 5)) > 0
+    assert not mask[90:135, 79:81].any()
+    assert overlap(mask, truth) > 0.955
+
+
+@pytest.mark.parametrize("dark", [0.6, 0.66])
+def test_a_dark_shadow_under_the_feet_makes_nobody_longer(dark):
+    room, truth = still(150, (160, 160)), np.zeros((160, 160), bool)
+    truth[20:140, 60:100] = True
+    shade = np.ones((160, 160), np.float32)
+    shade[137:147, 64:150] = dark
+    shade = cv2.GaussianBlur(shade, (0, 0), 2)[..., None]
+    sharp = np.where(truth[..., None], 40, room * shade).astype(np.uint8)
+    mask = foreground(cv2.GaussianBlur(sharp, (0, 0), 1.5), learn_background([room] * 5)) > 0
+    assert not mask[141:].any()
+    assert overlap(mask, truth) > 0.985
+
+
+def test_a_stripe_that_is_no_mixture_of_clothes_and_wall_stays():
+    room = still(120, (160, 160))
+    picture = room.copy()
+    picture[20:140, 60:100] = (30, 30, 160)
+    picture[70:78, 60:100] = 138  # Brighter than the wall, where the shirt is darker.
+    mask = foreground(picture, learn_background([room] * 5)) > 0
+    assert mask[20:140, 60:100].mean() > 0.99
