@@ -236,7 +236,7 @@ class Embedder(Model[ConfigT]):
     @property
     def parts(self) -> int:
         """Into how many parts its embeddings are divided: its strips, and the linear part's."""
-        linear = len(self.config.linear_sizes.pieces) if self.config.has_linear else 0
+        linear = self.config.linear_sizes.vectors if self.config.has_linear else 0
         return self.strips + linear
 
     @property

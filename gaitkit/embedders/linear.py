@@ -13,6 +13,7 @@ image: compared together, the two are better than either.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import EllipsisType
 
 import numpy as np
 import torch
@@ -134,7 +135,7 @@ def fit_linear(
         images, subject, view = images[some], subject[some], view[some]
     seen = torch.cat([_seen(images[rows]) for rows in row_blocks(len(images))])
     # The whole first: it tells the views for the strips.
-    components = _fit_components(part, part.piece(seen, 0).numpy())
+    components = _fit_components(part, ..., part.pixels(seen, 1)[0])
     views = part.sizes.views
     share = np.zeros((len(components), views))
     if views:
@@ -146,10 +147,11 @@ def fit_linear(
         share[known] = np.eye(views)[view[known]]
         _set(part.tell, tell)
         _set(part.bias, bias)
-    _fit_directions(part, components, share, subject)
-    for place, strip in enumerate(part.strips, start=1):
-        components = _fit_components(strip, part.piece(seen, place).numpy())
-        _fit_directions(strip, components, share, subject)
+    _fit_directions(part, ..., components, share, subject)
+    for count, strips in part.each_count():
+        for place, pixels in enumerate(part.pixels(seen, count)):
+            components = _fit_components(strips, place, pixels)
+            _fit_directions(strips, place, components, share, subject)
 
 
 def _seen(images: NDArray[np.uint8]) -> torch.Tensor:
@@ -161,30 +163,34 @@ def _set(buffer: torch.Tensor, values: Floats) -> None:
     buffer.copy_(torch.from_numpy(np.ascontiguousarray(values)))
 
 
-def _fit_components(part: Discriminants, pixels: NDArray[np.float32]) -> Floats:
+def _fit_components(part: Discriminants, place: int | EllipsisType, pixels: torch.Tensor) -> Floats:
     """Set the principal components, and give those of the examples: (n, components)."""
     count = part.sizes.components
-    pca = fit_pca(pixels, components=count)
+    pca = fit_pca(pixels.numpy(), components=count)
     there = pca.matrix.shape[1]
     axes, found = np.zeros((part.sizes.pixels, count)), np.zeros((len(pixels), count))
-    axes[:, :there], found[:, :there] = pca.matrix, pca.transform(pixels)
-    _set(part.mean, pca.mean)
-    _set(part.components, axes)
+    axes[:, :there], found[:, :there] = pca.matrix, pca.transform(pixels.numpy())
+    _set(part.mean[place], pca.mean)
+    _set(part.components[place], axes)
     return found
 
 
 def _fit_directions(
-    part: Discriminants, components: Floats, share: Floats, subject: NDArray[np.int64]
+    part: Discriminants,
+    place: int | EllipsisType,
+    components: Floats,
+    share: Floats,
+    subject: NDArray[np.int64],
 ) -> None:
     """Set the matrices of what tells people apart."""
     sizes = part.sizes
     moments = _moments(components, sizes.changing, share, subject)
     matrix = _discriminants(moments, sizes.values)
     shared, change = matrix[: sizes.components], matrix[sizes.components :]
-    _set(part.shared, shared)
-    _set(part.offset, moments.mean @ matrix)
+    _set(part.shared[place], shared)
+    _set(part.offset[place], moments.mean @ matrix)
     if sizes.views:
-        _set(part.change, change.reshape(sizes.views, sizes.changing, sizes.values))
+        _set(part.change[place], change.reshape(sizes.views, sizes.changing, sizes.values))
 
 
 def _view_scores(components: Floats, view: NDArray[np.int64], views: int) -> tuple[Floats, Floats]:

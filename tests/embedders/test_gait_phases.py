@@ -32,9 +32,9 @@ def fitted(**changes: Any) -> GaitPhases:
 def test_the_first_convolution_and_the_linear_part_see_all_phases() -> None:
     state = GaitPhases(device="cpu").networks["E"].state_dict()
     assert state["body.0.0.weight"].shape == (32, 4, 5, 5)
-    # Four phases of 64×44 pixels: the whole at half the resolution, and the last of eight strips.
+    # Four phases of 64×44 pixels: the whole at half the resolution, and the eight strips.
     assert state["linear.components"].shape == (4 * 32 * 22, 150)
-    assert state["linear.strips.13.components"].shape == (4 * 8 * 44, 150)
+    assert state["linear.strips.8.components"].shape == (8, 4 * 8 * 44, 150)
 
 
 def test_batches_are_the_phases_of_all_frames() -> None:

@@ -141,7 +141,8 @@ def test_only_strip_counts_that_divide_the_height_are_cut() -> None:
     assert linear_sizes((20, 20), views=0, values=4).strips == (2, 4)
     part = LinearPart(linear_sizes((20, 20), views=0, values=4))
     # 14 columns are seen; the whole and the halves are averaged over squares.
-    assert [len(strip.mean) for strip in (part, *part.strips)] == [70, 35, 35, 70, 70, 70, 70]
+    assert part.mean.shape == (70,)
+    assert [strips.mean.shape for _, strips in part.each_count()] == [(2, 35), (4, 70)]
 
 
 def test_sums_by_view_are_those_of_all_columns() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -11,7 +12,7 @@ from torch.nn import functional
 
 from gaitkit.embedders.networks.parts import crop_width
 
-__all__ = ["Discriminants", "LinearPart", "LinearSizes", "seen_images", "strip_of"]
+__all__ = ["Discriminants", "LinearPart", "LinearSizes", "seen_images", "strips_of"]
 
 SEEN_HEIGHT = 64
 """Larger images are averaged over squares, down to about this height."""
@@ -55,15 +56,9 @@ class LinearSizes:
         return channels * height * width
 
     @property
-    def pieces(self) -> tuple[tuple[int, int], ...]:
-        """Number and count of each strip, after the whole: of how many it is which.
-
-        Examples
-        --------
-        >>> LinearSizes((1, 64, 44), 100, 100, views=11, values=128, strips=(2, 4)).pieces
-        ((0, 1), (0, 2), (1, 2), (0, 4), (1, 4), (2, 4), (3, 4))
-        """
-        return tuple((number, count) for count in (1, *self.strips) for number in range(count))
+    def vectors(self) -> int:
+        """How many an image has: one of the whole, and one of each strip."""
+        return 1 + sum(self.strips)
 
     def of_strip(self, count: int) -> LinearSizes:
         """What is left of them for one of so many strips.
@@ -73,12 +68,12 @@ class LinearSizes:
         >>> LinearSizes((1, 64, 44), 120, 120, views=11, values=128, strips=(8,)).of_strip(8)
         LinearSizes(shape=(1, 8, 44), components=120, changing=120, views=11, values=128, strips=())
         """
-        seen = strip_of(torch.zeros(1, *self.shape, device="meta"), 0, count, bool(self.strips))
-        channels, height, width = seen.shape[1:]
-        components = min(self.components, channels * height * width)
+        seen = torch.zeros(1, *self.shape, device="meta")
+        shape = strips_of(seen, count, averaged=bool(self.strips)).shape[2:]
+        components = min(self.components, shape.numel())
         return replace(
             self,
-            shape=(channels, height, width),
+            shape=(shape[0], shape[1], shape[2]),
             components=components,
             changing=min(self.changing, components),
             strips=(),
@@ -91,10 +86,14 @@ class Discriminants(nn.Module):
     ``c = (pixels - mean) @ components``; ``out = c @ shared + sum over v of share[v] *
     (c[:changing] @ change[v]) - offset``, divided by its length.
 
+    Of several strips of one size each has its own matrices, and everything a first axis.
+
     Parameters
     ----------
     sizes : LinearSizes
         Of the matrices.
+    strips : int, optional
+        How many strips; without it there is no such axis.
     """
 
     mean: torch.Tensor
@@ -105,7 +104,7 @@ class Discriminants(nn.Module):
     fixed = True
     """Nothing in a training moves the buffers: all processes have the same ones."""
 
-    def __init__(self, sizes: LinearSizes) -> None:
+    def __init__(self, sizes: LinearSizes, strips: int | None = None) -> None:
         super().__init__()
         count, views = sizes.components, sizes.views
         shapes: dict[str, tuple[int, ...]] = {
@@ -116,22 +115,23 @@ class Discriminants(nn.Module):
         }
         if views:
             shapes["change"] = (views, sizes.changing, sizes.values)
+        several = () if strips is None else (strips,)
         for name, shape in shapes.items():
-            self.register_buffer(name, torch.zeros(shape))
+            self.register_buffer(name, torch.zeros(several + shape))
         self.sizes = sizes
 
     def reduced(self, pixels: torch.Tensor) -> torch.Tensor:
-        """The components of pixels of shape (n, pixels)."""
-        return (pixels - self.mean) @ self.components
+        """The components of pixels of shape ([strips,] n, pixels)."""
+        return (pixels - self.mean[..., None, :]) @ self.components
 
     def vectors(self, components: torch.Tensor, share: torch.Tensor | None) -> torch.Tensor:
-        """Vectors of shape (n, values), of components, and of how likely each view is."""
-        found: torch.Tensor = components @ self.shared - self.offset
+        """Vectors of shape ([strips,] n, values), of components, and of how likely each view is."""
+        found: torch.Tensor = components @ self.shared - self.offset[..., None, :]
         if share is not None:
-            first = components[:, : self.sizes.changing]
-            weighed = (share[:, :, None] * first[:, None]).flatten(1)
-            found = found + weighed @ self.change.flatten(0, 1)
-        return functional.normalize(found, dim=1)
+            first = components[..., : self.sizes.changing]
+            weighed = (share[:, :, None] * first[..., None, :]).flatten(-2)
+            found = found + weighed @ self.change.flatten(-3, -2)
+        return functional.normalize(found, dim=-1)
 
 
 class LinearPart(Discriminants):
@@ -155,28 +155,31 @@ class LinearPart(Discriminants):
         if sizes.views:
             self.register_buffer("tell", torch.zeros(self.sizes.components, sizes.views))
             self.register_buffer("bias", torch.zeros(sizes.views))
-        self.pieces = sizes.pieces
         self.averaged = bool(sizes.strips)
-        self.strips = nn.ModuleList(
-            Discriminants(sizes.of_strip(count)) for _, count in self.pieces[1:]
+        self.strips = nn.ModuleDict(
+            {str(count): Discriminants(sizes.of_strip(count), count) for count in sizes.strips}
         )
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Images of shape (n, channels, height, width), in [0, 1], to (n, vectors, values)."""
         seen = seen_images(images)
-        components = self.reduced(self.piece(seen, 0))
+        components = self.reduced(self.pixels(seen, 1)[0])
         share = None
         if self.sizes.views:
             share = (components @ self.tell + self.bias).softmax(dim=1)
-        found = [self.vectors(components, share)]
-        for place, strip in enumerate(self.strips, start=1):
-            strip = cast(Discriminants, strip)
-            found.append(strip.vectors(strip.reduced(self.piece(seen, place)), share))
-        return torch.stack(found, dim=1)
+        found = [self.vectors(components, share)[None]]
+        for count, strips in self.each_count():
+            found.append(strips.vectors(strips.reduced(self.pixels(seen, count)), share))
+        return torch.cat(found).transpose(0, 1)
 
-    def piece(self, seen: torch.Tensor, place: int) -> torch.Tensor:
-        """The pixels, shape (n, pixels), of the whole or a strip of what `seen_images` gives."""
-        return strip_of(seen, *self.pieces[place], self.averaged).flatten(1)
+    def each_count(self) -> Iterator[tuple[int, Discriminants]]:
+        """The numbers of strips, and what sees those."""
+        for count, strips in self.strips.items():
+            yield int(count), cast(Discriminants, strips)
+
+    def pixels(self, seen: torch.Tensor, count: int) -> torch.Tensor:
+        """Those of so many strips of what `seen_images` gives, shape (strips, n, pixels)."""
+        return strips_of(seen, count, averaged=self.averaged).flatten(2)
 
 
 def seen_images(images: torch.Tensor) -> torch.Tensor:
@@ -194,28 +197,35 @@ def seen_images(images: torch.Tensor) -> torch.Tensor:
     return functional.avg_pool2d(seen, square) if square > 1 else seen
 
 
-def strip_of(seen: torch.Tensor, number: int, count: int, averaged: bool) -> torch.Tensor:
-    """One of so many horizontal strips of images, at half the resolution where it is large.
+def strips_of(seen: torch.Tensor, count: int, *, averaged: bool) -> torch.Tensor:
+    """Horizontal strips of images, from top to bottom, at half the resolution where they are large.
 
     Parameters
     ----------
     seen : Tensor, shape (n, channels, height, width)
         What `seen_images` gives; `count` divides the height.
-    number, count : int
-        Which strip, from the top, counted from 0; of how many.
+    count : int
+        How many strips.
     averaged : bool
-        Whether large strips, and those only that have two rows and columns, are averaged.
+        Whether large ones are averaged over squares; where a square would lie in two strips they
+        are not.
+
+    Returns
+    -------
+    Tensor, shape (count, n, channels, rows, columns)
 
     Examples
     --------
     >>> seen = torch.arange(4.0).repeat_interleave(4).reshape(1, 1, 4, 4)
-    >>> strip_of(seen, 3, 4, averaged=True).tolist()
+    >>> strips_of(seen, 4, averaged=True)[3].tolist()
     [[[[3.0, 3.0, 3.0, 3.0]]]]
-    >>> strip_of(seen, 1, 2, averaged=True).tolist()
+    >>> strips_of(seen, 2, averaged=True)[1].tolist()
     [[[[2.5, 2.5]]]]
     """
-    rows = seen.shape[2] // count
-    strip = seen[:, :, number * rows : (number + 1) * rows]
-    if averaged and count <= COARSE and min(strip.shape[2:]) >= 2:
-        strip = functional.avg_pool2d(strip, 2)
-    return strip
+    height, width = seen.shape[2:]
+    if averaged and count <= COARSE and width >= 2 and height // 2 % count == 0 < height // 2:
+        seen = functional.avg_pool2d(seen, 2)
+    # Not len(seen), which would be a constant where a network is traced to be exported.
+    number, channels, rows, columns = seen.shape
+    cut = seen.reshape(number, channels, count, rows // count, columns)
+    return cut.permute(2, 0, 1, 3, 4)
