@@ -38,6 +38,13 @@ EMBEDDER_RECIPES: Mapping[str, Recipe] = MappingProxyType(
         recipe.name: recipe
         for recipe in (
             Recipe(
+                "gei-analysis",
+                "discriminant analysis of a GEI and its strips, in seconds, and next to no network",
+                "gei-parts",
+                {"width": 1, "part_count": 1, "ema_decay": 0.0, "linear_weight": 1_000.0},
+                {"iterations": 1, "bodies": 1},
+            ),
+            Recipe(
                 "gaitset-small",
                 "GaitSet for two cores: half the channels and the resolution, fewer frames",
                 "gaitset",

@@ -24,6 +24,7 @@ from gaitkit.embedders.losses import (
 )
 from gaitkit.embedders.networks.parts import EmbeddingNet, crop_width, strips
 from gaitkit.embedders.options import EmbedderOptions
+from gaitkit.embedders.recipes import EMBEDDER_RECIPES
 from gaitkit.embedders.sampling import SetBatch
 from gaitkit.errors import OptionError, TrainingError
 from gaitkit.labels import Labels, SequenceKey
@@ -255,25 +256,38 @@ def fitted(**options: Any) -> GeiParts:
     )
 
 
+def rank_1(vectors: np.ndarray, geis: GeiSet) -> float:
+    """How often the nearest other image is one of the same person."""
+    names = geis.labels.subject
+    flat = vectors.reshape(len(vectors), -1).astype(np.float64)
+    distances = np.linalg.norm(flat[:, None] - flat[None], axis=2)
+    np.fill_diagonal(distances, np.inf)
+    return float((names[distances.argmin(axis=1)] == names).mean())
+
+
 def test_it_learns_who_is_who_and_not_how_bright_the_light_was() -> None:
     model = GeiParts(part_count=4, width=6, values=8, image_size=(16, 16), ema_decay=0.9)
     people, strangers = drawn_geis("abcdefghijkl"), drawn_geis("uvwxyz", seed=9)
-    names = strangers.labels.subject
-
-    def rank_1(vectors: np.ndarray) -> float:
-        flat = vectors.reshape(len(vectors), -1).astype(np.float64)
-        distances = np.linalg.norm(flat[:, None] - flat[None], axis=2)
-        np.fill_diagonal(distances, np.inf)
-        return float((names[distances.argmin(axis=1)] == names).mean())
-
-    before = rank_1(model.embed(strangers))
+    before = rank_1(model.embed(strangers), strangers)
     still = dict.fromkeys(("shear", "stretch", "shift", "erase"), 0.0)
     model.fit(people, iterations=100, people=6, batch_size=24, log_every=20, bodies=1, **still)
-    assert rank_1(model.embed(strangers)) > before + 0.1
+    assert rank_1(model.embed(strangers), strangers) > before + 0.1
     assert model.training is not None
     history = model.training.history
     softmax = history.names.index("E.softmax")
     assert history.losses[-1][softmax] < history.losses[0][softmax]
+
+
+def test_the_recipe_of_analysis_alone_names_strangers_without_a_network_to_speak_of() -> None:
+    recipe = EMBEDDER_RECIPES["gei-analysis"]
+    people, strangers = drawn_geis("abcdefghijkl"), drawn_geis("uvwxyz", seed=9)
+    model = GeiParts(**recipe.config, values=8, image_size=(16, 16), device="cpu")
+    model.fit(people, **recipe.training, people=6, batch_size=24)
+    found = model.embed(strangers)
+    lengths = np.linalg.norm(found, axis=2)
+    assert (lengths[:, 0] < 0.002 * lengths[:, 1:].sum(axis=1)).all()
+    pixels = strangers.images.reshape(len(strangers.images), -1)
+    assert rank_1(found, strangers) == 1.0 > rank_1(pixels, strangers)
 
 
 def test_an_embedding_depends_on_nothing_beside_it() -> None:
