@@ -81,10 +81,10 @@ class LinearSizes:
 
 
 class Discriminants(nn.Module):
-    """Discriminants of some pixels, by a matrix that depends on the view, as vectors of length 1.
+    """Discriminants of some pixels, by a matrix that depends on the view.
 
     ``c = (pixels - mean) @ components``; ``out = c @ shared + sum over v of share[v] *
-    (c[:changing] @ change[v]) - offset``, divided by its length.
+    (c[:changing] @ change[v]) - offset``.
 
     Of several strips of one size each has its own matrices, and everything a first axis.
 
@@ -131,11 +131,11 @@ class Discriminants(nn.Module):
             first = components[..., : self.sizes.changing]
             weighed = (share[:, :, None] * first[..., None, :]).flatten(-2)
             found = found + weighed @ self.change.flatten(-3, -2)
-        return functional.normalize(found, dim=-1)
+        return found
 
 
 class LinearPart(Discriminants):
-    """Discriminants of an image, and of each of its horizontal strips.
+    """Discriminants of an image, and of each of its horizontal strips, as vectors of length 1.
 
     How likely each view is, ``softmax(c @ tell + bias)``, is told from the whole image, for all of
     them. What the numbers are is computed once, from all training images
@@ -170,7 +170,7 @@ class LinearPart(Discriminants):
         found = [self.vectors(components, share)[None]]
         for count, strips in self.each_count():
             found.append(strips.vectors(strips.reduced(self.pixels(seen, count)), share))
-        return torch.cat(found).transpose(0, 1)
+        return functional.normalize(torch.cat(found), dim=2).transpose(0, 1)
 
     def each_count(self) -> Iterator[tuple[int, Discriminants]]:
         """The numbers of strips, and what sees those."""
