@@ -128,7 +128,8 @@ def test_frames_are_not_drawn(source: Path, tmp_path: Path) -> None:
     assert "Leave out `frames`; gaitset and gaitbase draw some" in str(caught.value.hint)
 
 
-@pytest.mark.parametrize("count", [1, 4])
+# An export takes ten seconds; one phase is made the same way.
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.by_hand), 4])
 def test_an_onnx_file_takes_phases(count: int) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     model = fitted(phases=count)
