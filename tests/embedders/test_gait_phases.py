@@ -128,8 +128,11 @@ def test_frames_are_not_drawn(source: Path, tmp_path: Path) -> None:
     assert "Leave out `frames`; gaitset and gaitbase draw some" in str(caught.value.hint)
 
 
-# An export takes ten seconds; one phase is made the same way.
-@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.by_hand), 4])
+ON_REQUEST = [pytest.mark.slow, pytest.mark.by_hand]
+"""An export takes ten seconds, and one phase is made the same way."""
+
+
+@pytest.mark.parametrize("count", [pytest.param(1, marks=ON_REQUEST), 4])
 def test_an_onnx_file_takes_phases(count: int) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     model = fitted(phases=count)
