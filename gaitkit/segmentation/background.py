@@ -59,8 +59,9 @@ _HALF, _CONTRAST, _ELSE = 0.5, 20.0, 12.0
 """Greys: how much a person must differ, and what of a difference no mixture of the two explains."""
 _RINGING = 0.25
 """Compression also leaves so much of an edge beside it with the sign turned round."""
-_BROAD = 9
-"""Pixels: what is faint on so broad a place is no trace of compression, but pale clothes."""
+_BROAD = (5, 9)
+"""Rows and columns: what is faint on so broad a place is no trace of compression and no gap between
+legs, which are narrow from left to right, but pale clothes: a shirt, a collar, its hem."""
 # How far a shadow reaches beside where it was seen, and how much of it must be there.
 _SHADE, _SHADED = 9, 0.05
 # A camera moves where its pictures are shifted by so much of their width against their median.
@@ -401,7 +402,7 @@ def _half_a_person(
         cv2.bitwise_not(core), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     faint = here & ~sure[place]
-    broad = cv2.morphologyEx(faint, cv2.MORPH_OPEN, np.ones((_BROAD, _BROAD), np.uint8))
+    broad = cv2.morphologyEx(faint, cv2.MORPH_OPEN, np.ones(_BROAD, np.uint8))
     rows, columns = np.nonzero((here > 0) & (core == 0) & (broad == 0) & (away <= _REACH))
     # Each pixel of the core has a label, and others have that of the nearest.
     inside = np.flatnonzero(core)

@@ -117,3 +117,13 @@ def test_a_stripe_that_is_no_mixture_of_clothes_and_wall_stays():
     picture[70:78, 60:100] = 138  # Brighter than the wall, where the shirt is darker.
     mask = foreground(picture, learn_background([room] * 5)) > 0
     assert mask[20:140, 60:100].mean() > 0.99
+
+
+@pytest.mark.parametrize("high", [7, 9])
+def test_a_pale_collar_between_dark_hair_and_a_dark_coat_stays(high):
+    room = still(200, (160, 160))
+    picture = room.copy()
+    picture[20:140, 60:100] = 40
+    picture[44 : 44 + high, 60:100] = 172
+    mask = foreground(cv2.GaussianBlur(picture, (0, 0), 0.7), learn_background([room] * 5)) > 0
+    assert mask[44 : 44 + high, 62:98].mean() > 0.95
