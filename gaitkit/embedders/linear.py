@@ -53,7 +53,7 @@ _MOST_COLUMNS = 2_000
 
 _SHRINKAGE = 0.05
 """Weight of the multiple of the identity in the within-person covariance. By folds of real people
-0.02 is as good, 0.1 half a point and 0.2 two points worse."""
+0.02 is as good, 0.1 half a point worse, and 0.2 another."""
 
 _VIEW_SHRINKAGE = 0.02
 _NEVER = -1e4
