@@ -102,7 +102,7 @@ def test_from_geis_to_people_who_are_found(
     assert ran.code == 0, ran.stderr
     with open_artifact(embedded, "embedding") as artifact, open_artifact(geis) as source:
         vectors = artifact.read("vectors")
-        assert (vectors.shape, vectors.dtype) == ((48, 5, 4), np.float32)
+        assert (vectors.shape, vectors.dtype) == ((48, 19, 4), np.float32)
         assert artifact.labels.keys() == source.labels.keys()
         assert {row.subject for row in artifact.trained_on} == {"001", "002", "003", "004"}
         np.testing.assert_array_equal(vectors, load(model, device="cpu").embed(geis))
