@@ -41,9 +41,8 @@ more are as good, half of them worse by a point."""
 COMPONENTS_OF_SEVERAL = 150
 """The same of several images that are seen at once; 100 are worse by a point."""
 
-_FORMER = {"components": 200, "changing": 150}
-_FORMER_OF_SEVERAL = {"components": 300, "changing": 150}
-"""Of models from before, which see the whole only."""
+_FORMER_COMPONENTS, _FORMER_OF_SEVERAL, _FORMER_CHANGING = 200, 300, 150
+"""Of models from before, which see the whole only, and of which fewer components change."""
 
 _MOST_NUMBERS = 400_000_000
 """Pixels of all examples together, about; of more examples, some are taken evenly."""
@@ -93,9 +92,9 @@ strips=(2, 4, 8))
     seen = seen_images(torch.zeros(1, channels, *image_size, device="meta"))
     _, height, width = shape = (channels, *seen.shape[2:])
     if not strips:
-        former = _FORMER if channels == 1 else _FORMER_OF_SEVERAL
-        components = min(former["components"], channels * height * width)
-        changing = min(former["changing"], components)
+        former = _FORMER_COMPONENTS if channels == 1 else _FORMER_OF_SEVERAL
+        components = min(former, channels * height * width)
+        changing = min(_FORMER_CHANGING, components)
     else:
         components = changing = COMPONENTS if channels == 1 else COMPONENTS_OF_SEVERAL
     if views:

@@ -24,9 +24,13 @@ from numpy.typing import NDArray
 
 from gaitkit._opencv import cv2
 
-__all__ = ["Background", "between", "foreground", "learn_background"]
+__all__ = ["VERSION", "Background", "between", "foreground", "learn_background"]
 
 Image = NDArray[np.uint8]
+
+VERSION = 3
+"""Of what `foreground` computes, on which every segmenter's masks depend: another version makes
+other masks."""
 
 _ROWS_AT_ONCE = 32
 # Of |x - median|: this quantile, and what it is of the noise.

@@ -24,7 +24,7 @@ from gaitkit.child import Child, ChildEndedError, limit_answer, serving
 from gaitkit.errors import DatasetError, OptionError
 from gaitkit.outputs import FileIdentity, file_identity
 from gaitkit.printable import printable
-from gaitkit.segmentation.background import Background, foreground
+from gaitkit.segmentation.background import VERSION, Background, foreground
 from gaitkit.segmentation.model_files import input_size_of
 from gaitkit.segmentation.options import SegmentOptions
 from gaitkit.segmentation.people import Box, people_in
@@ -89,7 +89,7 @@ class NetworkSegmenter(Segmenter):
         """The digest of its file, and what was said of its input and output."""
         told: dict[str, Any] = {
             "segmenter": cls.name,
-            "version": 3,
+            "version": VERSION,
             "model_sha256": _digest(Path(options.segmenter)),
             "input_range": _range(options),
         }

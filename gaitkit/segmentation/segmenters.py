@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gaitkit.arguments import canonical_name
 from gaitkit.errors import OptionError, did_you_mean
 from gaitkit.printable import quoted
-from gaitkit.segmentation.background import Background, foreground
+from gaitkit.segmentation.background import VERSION, Background, foreground
 from gaitkit.segmentation.options import SegmentOptions
 
 __all__ = [
@@ -93,8 +93,8 @@ class BackgroundSegmenter(Segmenter):
 
     @classmethod
     def described(cls, options: SegmentOptions) -> dict[str, Any]:
-        """Its version: another one makes other masks."""
-        return {"segmenter": cls.name, "version": 3}
+        """Its version."""
+        return {"segmenter": cls.name, "version": VERSION}
 
     def mask(self, picture: NDArray[np.uint8], background: Background) -> NDArray[np.uint8]:
         """The people in a picture, and whatever else came into it."""
