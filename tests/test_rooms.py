@@ -20,6 +20,7 @@ ROOMS = (
     "walkers",
     "training",
     "identification",
+    "analysis",
     "translators",
     "embedders",
     "reporting",

@@ -19,22 +19,21 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from gaitkit.analysis.discriminants import LinearPart
+from gaitkit.analysis.fitting import fit_linear
 from gaitkit.artifacts import Artifact
 from gaitkit.embedders.augmentation import Augmentation
 from gaitkit.embedders.config import EmbedderConfig
-from gaitkit.embedders.linear import fit_linear
 from gaitkit.embedders.losses import (
     batch_all_triplets,
     part_distances,
     softmax_over_people,
     softmax_over_views,
 )
-from gaitkit.embedders.networks.linear import LinearPart
 from gaitkit.embedders.networks.parts import (
     EmbeddingNet,
     PartMatrices,
     ViewMatrices,
-    with_channels,
 )
 from gaitkit.embedders.options import EmbedderOptions
 from gaitkit.embedders.registry import EMBEDDER
@@ -48,6 +47,7 @@ from gaitkit.training import store
 from gaitkit.training.callbacks import Callbacks
 from gaitkit.training.data import TrainingData
 from gaitkit.training.history import History
+from gaitkit.training.images import with_channels
 from gaitkit.training.model import Model
 from gaitkit.training.options import TrainingOptions
 from gaitkit.training.registry import ModelKind

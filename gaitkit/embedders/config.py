@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gaitkit.embedders.linear import STRIPS, linear_sizes
-from gaitkit.embedders.networks.linear import LinearSizes
+from gaitkit.analysis.discriminants import LinearSizes
+from gaitkit.analysis.fitting import MAX_VIEWS, STRIPS, linear_sizes, views_told
 from gaitkit.errors import OptionError
 from gaitkit.training.config import Config, choice, setting
 
@@ -14,14 +14,10 @@ if TYPE_CHECKING:
     from gaitkit.embedders.options import EmbedderOptions
     from gaitkit.training.data import TrainingData
 
-__all__ = ["LINEAR_WEIGHT", "MAX_PEOPLE", "MAX_VIEWS", "EmbedderConfig"]
+__all__ = ["LINEAR_WEIGHT", "MAX_PEOPLE", "EmbedderConfig"]
 
 MAX_PEOPLE = 50_000
 """Training people at most; GREW has 20,000."""
-
-MAX_VIEWS = 36
-"""Views that are told apart at most. Where there are more, they are degrees rather than places of
-cameras, and a network learns them as one."""
 
 LINEAR_WEIGHT = "weight of the parts by discriminant analysis, beside all others; 0: left out"
 
@@ -80,11 +76,10 @@ class EmbedderConfig(Config):
     @classmethod
     def of_data(cls, data: TrainingData, options: EmbedderOptions) -> dict[str, Any]:
         """The size of the images, and the numbers of people and of views, by name."""
-        views = len(data.labels.views())
         return {
             "image_size": data.image_size,
             "subjects": max(2, _told_apart(data, options)),
-            "views": views if 2 <= views <= MAX_VIEWS else 0,
+            "views": views_told(len(data.labels.views())),
         }
 
     def check_data(self, data: TrainingData, options: EmbedderOptions) -> None:

@@ -11,17 +11,15 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional
 
+from gaitkit.analysis.discriminants import UNKNOWN_VIEW
+
 __all__ = [
-    "UNKNOWN_VIEW",
     "Triplets",
     "batch_all_triplets",
     "part_distances",
     "softmax_over_people",
     "softmax_over_views",
 ]
-
-UNKNOWN_VIEW = -1
-"""Stands for the number of a view that is not known."""
 
 _TINY = 1e-12
 """Below the square root, whose slope at 0 is infinite."""

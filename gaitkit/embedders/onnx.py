@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from gaitkit.embedders.base import Embedder
-from gaitkit.embedders.networks.parts import with_channels
 from gaitkit.embedders.registry import EMBEDDER
+from gaitkit.training.images import with_channels
 from gaitkit.training.onnx import IMAGES, Graph, graph_bytes, write_onnx
 
 __all__ = ["export_onnx", "onnx_model"]

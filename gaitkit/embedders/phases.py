@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.embedders.networks.parts import seen_columns
+from gaitkit.training.images import seen_columns
 
 __all__ = ["leg_spread", "phase_images"]
 

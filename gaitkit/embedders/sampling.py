@@ -15,13 +15,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gaitkit.analysis.discriminants import UNKNOWN_VIEW
 from gaitkit.embedders.augmentation import Augmentation, augmented
-from gaitkit.embedders.losses import UNKNOWN_VIEW
-from gaitkit.embedders.networks.parts import with_channels
 from gaitkit.embedders.silhouette_sets import MeanFrame, SilhouetteSet
 from gaitkit.errors import TrainingError
 from gaitkit.labels import Labels
-from gaitkit.training.images import warp_draws
+from gaitkit.training.images import warp_draws, with_channels
 from gaitkit.training.sampling import Sampler, TensorBatch
 
 __all__ = ["DrawnRows", "GeiSampler", "PeopleSampler", "SetBatch", "SetSampler", "other_bodies"]

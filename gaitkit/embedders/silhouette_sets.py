@@ -23,12 +23,12 @@ from numpy.typing import ArrayLike, NDArray
 from gaitkit.arguments import as_path, check_name, names_told
 from gaitkit.artifacts import Artifact, TrainedOn, open_artifact
 from gaitkit.display import html_table
-from gaitkit.embedders.networks.parts import seen_columns
 from gaitkit.errors import DamagedArtifactError, MixtureError, OptionError
 from gaitkit.labels import Labels
 from gaitkit.memory import free_memory_bytes
 from gaitkit.silhouettes.masks import as_greys
 from gaitkit.training.geis import first_difference, label_columns, preprocessing_of
+from gaitkit.training.images import seen_columns
 
 __all__ = ["FramesInFile", "FramesInMemory", "MeanFrame", "SilhouetteSet", "evenly"]
 

@@ -14,14 +14,20 @@ import torch
 from torch.nn import functional
 
 __all__ = [
+    "crop_width",
     "from_network",
+    "seen_columns",
     "shift_images",
     "to_network",
     "warp_bodies",
     "warp_draws",
     "warp_grid",
     "warp_grid_of",
+    "with_channels",
 ]
+
+_ASPECT = 44 / 64
+"""Width of what is seen, as a share of the height: where a walker never is is cut off."""
 
 _HEIGHT_WAVES = 3
 _WIDTH_WAVES = 3
@@ -163,3 +169,34 @@ def warp_bodies(images: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
         images + 1.0, grid.to(images.dtype), mode="bilinear", align_corners=True
     )
     return taken - 1.0
+
+
+def crop_width(frames: torch.Tensor) -> torch.Tensor:
+    """Frames without the columns at both sides that are further out than a walker ever is.
+
+    Examples
+    --------
+    >>> crop_width(torch.zeros(1, 1, 64, 64)).shape
+    torch.Size([1, 1, 64, 44])
+    >>> crop_width(torch.zeros(1, 1, 8, 4)).shape
+    torch.Size([1, 1, 8, 4])
+    """
+    return frames[..., seen_columns(*frames.shape[-2:])]
+
+
+def with_channels(images: torch.Tensor) -> torch.Tensor:
+    """Images of shape (n, height, width), or (n, channels, height, width), as the latter.
+
+    Examples
+    --------
+    >>> with_channels(torch.zeros(2, 8, 4)).shape, with_channels(torch.zeros(2, 3, 8, 4)).shape
+    (torch.Size([2, 1, 8, 4]), torch.Size([2, 3, 8, 4]))
+    """
+    return images if images.ndim == 4 else images[:, None]
+
+
+def seen_columns(height: int, width: int) -> slice:
+    """Which columns of images of such a size are seen."""
+    wanted = min(width, max(4, round(height * _ASPECT)))
+    start = (width - wanted) // 2
+    return slice(start, start + wanted)

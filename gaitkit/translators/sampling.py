@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gaitkit.analysis.discriminants import UNKNOWN_VIEW
 from gaitkit.errors import TrainingError
 from gaitkit.labels import Labels, format_view
 from gaitkit.training.images import shift_images, to_network, warp_bodies, warp_grid
@@ -196,7 +197,7 @@ class TripleSampler(Sampler):
         kind = {name: index for index, name in enumerate(self.conditions)}
         condition = np.array([kind[name] for name in labels.condition], dtype=np.int64)
         views = np.array(self.views)
-        view = np.where(np.isnan(labels.view), -1, np.searchsorted(views, labels.view))
+        view = np.where(np.isnan(labels.view), UNKNOWN_VIEW, np.searchsorted(views, labels.view))
         # Sources in groups of which each is equally likely: the conditions, or only one group.
         group = condition if balanced else np.zeros(len(labels), dtype=np.int64)
         self.shown = subject >= 0
@@ -298,3 +299,29 @@ class TripleSampler(Sampler):
 
     def _gather(self, rows: torch.Tensor) -> torch.Tensor:
         return to_network(self.images[rows]).to(self._dtype)
+
+    def examples(self) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+        """The GEIs of all who are drawn, not varied; whose they are, and from where, as numbers.
+
+        Returns
+        -------
+        ndarray of uint8, shape (n, height, width)
+        ndarray of int64, shape (n,)
+            The place of each one's person in `subjects`.
+        ndarray of int64, shape (n,)
+            The place of the view in `views`, or `gaitkit.analysis.discriminants.UNKNOWN_VIEW`.
+        """
+        rows = torch.from_numpy(np.flatnonzero(self.shown)).to(self.images.device)
+        found = self.images[rows], self._subject[rows], self._view[rows]
+        images, subject, view = (column.cpu().numpy() for column in found)
+        return images, subject, view
+
+    def mean_targets(self) -> NDArray[np.float64]:
+        """Mean target GEI of each of the `subjects`, in [-1, 1], shape (people, pixels)."""
+        images = to_network(self.images[self._targets]).flatten(1).double().cpu().numpy()
+        subject = self._subject[self._targets].cpu().numpy()
+        sums = np.zeros((len(self.subjects), images.shape[1]))
+        np.add.at(sums, subject, images)
+        counts = np.bincount(subject, minlength=len(sums))
+        means: NDArray[np.float64] = sums / np.maximum(counts, 1)[:, None]
+        return means

@@ -10,10 +10,10 @@ import pytest
 import torch
 from small_sets import in_memory, keys, walk, walks, write_silhouettes
 
+from gaitkit.analysis.discriminants import LinearPart
+from gaitkit.analysis.fitting import fit_linear, linear_sizes
 from gaitkit.artifacts import open_artifact
 from gaitkit.embedders import GaitPhases, load, train_embedding
-from gaitkit.embedders.linear import fit_linear, linear_sizes
-from gaitkit.embedders.networks.linear import LinearPart
 from gaitkit.embedders.onnx import onnx_model
 from gaitkit.embedders.options import EmbedderOptions
 from gaitkit.embedders.phases import phase_images

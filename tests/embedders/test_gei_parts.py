@@ -22,7 +22,7 @@ from gaitkit.embedders.losses import (
     softmax_over_people,
     softmax_over_views,
 )
-from gaitkit.embedders.networks.parts import EmbeddingNet, crop_width, strips
+from gaitkit.embedders.networks.parts import EmbeddingNet, strips
 from gaitkit.embedders.options import EmbedderOptions
 from gaitkit.embedders.recipes import EMBEDDER_RECIPES
 from gaitkit.embedders.sampling import SetBatch
@@ -147,13 +147,6 @@ def test_who_only_embeds_makes_no_optimiser(tmp_path: Path) -> None:
         check=True,
     )
     assert ran.stdout.split() == ["False", "1"]
-
-
-def test_columns_at_both_sides_are_cut_off() -> None:
-    frames = torch.arange(64.0).expand(1, 1, 64, 64)
-    assert crop_width(frames)[0, 0, 0].tolist() == list(range(10, 54))
-    narrow = torch.zeros(1, 1, 64, 32)
-    assert crop_width(narrow).shape == narrow.shape
 
 
 def test_strips_are_mean_and_maximum_of_their_rows() -> None:

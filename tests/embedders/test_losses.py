@@ -10,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gaitkit.analysis.discriminants import UNKNOWN_VIEW
 from gaitkit.embedders.losses import (
-    UNKNOWN_VIEW,
     batch_all_triplets,
     part_distances,
     softmax_over_people,

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaitkit.training.images import shift_images, warp_bodies, warp_grid
+from gaitkit.training.images import crop_width, shift_images, warp_bodies, warp_grid
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -63,3 +63,10 @@ def test_a_row_is_stretched_about_its_middle() -> None:
     # Taken from twice as far out: only the middle column does, the others lie outside or between.
     slim = warp_bodies(image, torch.stack([across * 2, down], dim=-1)[None])
     assert slim[0, 0, 0].tolist() == pytest.approx([-1, -1, 1, -1, -1])
+
+
+def test_columns_at_both_sides_are_cut_off() -> None:
+    frames = torch.arange(64.0).expand(1, 1, 64, 64)
+    assert crop_width(frames)[0, 0, 0].tolist() == list(range(10, 54))
+    narrow = torch.zeros(1, 1, 64, 32)
+    assert crop_width(narrow).shape == narrow.shape

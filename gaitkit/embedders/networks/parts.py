@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 if TYPE_CHECKING:
-    from gaitkit.embedders.networks.linear import LinearPart
+    from gaitkit.analysis.discriminants import LinearPart
 
 from gaitkit.embedders.networks.pooling import set_maximum
 
@@ -25,15 +25,9 @@ __all__ = [
     "PartMatrices",
     "PartNeck",
     "ViewMatrices",
-    "crop_width",
     "part_matrices",
-    "seen_columns",
     "strips",
-    "with_channels",
 ]
-
-ASPECT = 44 / 64
-"""Width of what networks see, as a share of the height: where a walker never is is cut off."""
 
 
 class EmbeddingNet(nn.Module):
@@ -263,34 +257,3 @@ def strips(maps: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:
         parts = by_pixel.reshape(number, count, rows // count * columns, channels)
         found.append(parts.mean(dim=2) + parts.amax(dim=2))
     return torch.cat(found, dim=1)
-
-
-def crop_width(frames: torch.Tensor) -> torch.Tensor:
-    """Frames without the columns at both sides that are further out than `ASPECT` allows.
-
-    Examples
-    --------
-    >>> crop_width(torch.zeros(1, 1, 64, 64)).shape
-    torch.Size([1, 1, 64, 44])
-    >>> crop_width(torch.zeros(1, 1, 8, 4)).shape
-    torch.Size([1, 1, 8, 4])
-    """
-    return frames[..., seen_columns(*frames.shape[-2:])]
-
-
-def with_channels(images: torch.Tensor) -> torch.Tensor:
-    """Images of shape (n, height, width), or (n, channels, height, width), as the latter.
-
-    Examples
-    --------
-    >>> with_channels(torch.zeros(2, 8, 4)).shape, with_channels(torch.zeros(2, 3, 8, 4)).shape
-    (torch.Size([2, 1, 8, 4]), torch.Size([2, 3, 8, 4]))
-    """
-    return images if images.ndim == 4 else images[:, None]
-
-
-def seen_columns(height: int, width: int) -> slice:
-    """Which columns of images of such a size are seen."""
-    wanted = min(width, max(4, round(height * ASPECT)))
-    start = (width - wanted) // 2
-    return slice(start, start + wanted)

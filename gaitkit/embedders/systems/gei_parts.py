@@ -4,7 +4,7 @@ Our own, from what the field has used for sets of silhouettes since 2019: parts 
 and batch-all triplets (GaitSet: Chao et al., AAAI 2019), beside them residual blocks and a softmax
 over people behind a BNNeck (GaitBase: Fan et al., CVPR 2023). The blocks are as few as a GEI wants
 and a processor computes in minutes, and the matrices change with the view. The last parts are
-discriminant analysis of the image and its strips (`gaitkit.embedders.linear`), computed in seconds.
+discriminant analysis of the image and its strips (`gaitkit.analysis`), computed in seconds.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from gaitkit.embedders.geis import GeiEmbedder
 from gaitkit.embedders.networks.parts import (
     EmbeddingNet,
     PartNeck,
-    crop_width,
     part_matrices,
     strips,
 )
 from gaitkit.embedders.networks.residual import Residual
 from gaitkit.errors import OptionError
 from gaitkit.training.config import network_form, setting
+from gaitkit.training.images import crop_width
 from gaitkit.training.schedules import one_cycle
 
 __all__ = ["GeiParts", "GeiPartsConfig", "GeiPartsNet", "PartsOfRows"]

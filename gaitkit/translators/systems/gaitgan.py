@@ -9,22 +9,26 @@ Layers, losses and step sizes follow the paper and its public implementation. Ad
 is computed: each image is generated once in an iteration and not three times, which gives the same
 weights. What the paper does not have is off by default: the identity network E of GaitGANv2 (Yu et
 al., Pattern Recognition 87, 2019), and our own additions, which are the L1 distance, the contrast
-by pixels, R1, skips, the matte and the moving average.
+by pixels, R1, skips, the matte, the moving average, and the share of a translation in closed form
+(`gaitkit.translators.linear`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import torch
 from torch import nn
 
+from gaitkit.analysis.discriminants import LinearSizes
+from gaitkit.analysis.fitting import MAX_VIEWS, linear_sizes, views_told
 from gaitkit.errors import OptionError
 from gaitkit.translators.adversarial import AdversarialConfig, AdversarialTranslator
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.config import TranslatorConfig, choice, setting
 from gaitkit.translators.extras import PAIR_L1_WEIGHT
+from gaitkit.translators.linear import LinearTranslation, fit_translation
 from gaitkit.translators.networks.blocks import Critic, Generator
 from gaitkit.translators.networks.identity import (
     MAX_PEOPLE,
@@ -38,7 +42,14 @@ from gaitkit.translators.networks.losses import l1, relative_spread
 from gaitkit.translators.networks.starting_weights import init_normal, init_uniform
 from gaitkit.translators.sampling import Batch, TripleSampler
 
+if TYPE_CHECKING:
+    from gaitkit.training.geis import GeiSet
+    from gaitkit.translators.options import TranslatorOptions
+
 __all__ = ["GaitGAN", "GaitGANConfig"]
+
+_DIRECTIONS = 128
+"""At most; among so many people as there are to learn from, there is one less."""
 
 THREE_PASSES = 0.271
 """1 - 0.9³: the momentum at which one pass moves running statistics as far as three of 0.1 do."""
@@ -101,6 +112,43 @@ class GaitGANConfig(AdversarialConfig):
     norm_momentum: float = setting(
         THREE_PASSES, 0, 1, "momentum of the generator's running statistics"
     )
+    linear_share: float = setting(
+        0.0, 0, 1, "share of a translation in closed form in what is given; 0: none, 1: alone"
+    )
+    views: int = setting(0, 0, MAX_VIEWS, "views told apart for that; 0: none", by_data=True)
+    directions: int = setting(
+        _DIRECTIONS, 1, _DIRECTIONS, "directions in which people differ, for that", by_data=True
+    )
+
+    @classmethod
+    def of_data(cls, geis: GeiSet, options: TranslatorOptions) -> dict[str, Any]:
+        """The size of the GEIs, the number of their views, and at most one less than people."""
+        people = len(geis.labels.subjects())
+        return super().of_data(geis, options) | {
+            "views": views_told(len(geis.labels.views())),
+            "directions": min(max(1, people - 1), _DIRECTIONS),
+        }
+
+    def check_data(self, geis: GeiSet, options: TranslatorOptions) -> None:
+        """Refuse GEIs of another size, or from more views than are told apart.
+
+        Raises
+        ------
+        OptionError
+            The data would decide otherwise.
+        """
+        super().check_data(geis, options)
+        views = len(geis.labels.views())
+        if self.linear_share and views > self.views > 0:
+            raise OptionError(
+                f"The networks tell {self.views} views apart, these are {views}.",
+                hint="Leave `views` out: the training's data decide it.",
+            )
+
+    @property
+    def linear_sizes(self) -> LinearSizes:
+        """How large the matrices of the analysis are, in closed form."""
+        return linear_sizes(self.image_size, self.views, self.directions)
 
     @classmethod
     def paired_settings(cls) -> dict[str, Any]:
@@ -109,8 +157,9 @@ class GaitGANConfig(AdversarialConfig):
 
     @property
     def mode(self) -> str:
-        """``paired`` where the loss compares with a person's own target by pixels."""
-        return "paired" if self.l1_weight or self.contrast_weight else "faithful"
+        """``paired`` where something is learned from a person's own target, by pixels."""
+        own = self.l1_weight or self.contrast_weight or self.linear_share
+        return "paired" if own else "faithful"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -130,7 +179,7 @@ class GaitGAN(AdversarialTranslator[GaitGANConfig]):
 
     Networks: ``G`` (generator), ``D`` (real/fake) and ``A`` (identification), both left out
     without `adversarial_weight`; with `identity_weight` ``E`` (identity network); with `ema_decay`
-    ``G_average``, which then translates.
+    ``G_average``, which then translates; with `linear_share` ``L`` (translation in closed form).
 
     Examples
     --------
@@ -147,7 +196,7 @@ class GaitGAN(AdversarialTranslator[GaitGANConfig]):
 
     @classmethod
     def build_networks(cls, config: GaitGANConfig) -> dict[str, nn.Module]:
-        """Those of G, D, A, E and the average of G that the config asks for."""
+        """Those of G, D, A, E, L and the average of G that the config asks for."""
         networks: dict[str, nn.Module] = {
             "G": Generator(
                 config.width,
@@ -167,6 +216,8 @@ class GaitGAN(AdversarialTranslator[GaitGANConfig]):
                 people,
                 centres=config.centre_weight > 0,
             )
+        if config.linear_share > 0:
+            networks["L"] = LinearTranslation(config.linear_sizes, config.image_size)
         return cls.with_averages(config, networks)
 
     def init_weights(self, generator: torch.Generator) -> None:
@@ -189,10 +240,12 @@ class GaitGAN(AdversarialTranslator[GaitGANConfig]):
         return self.adam(rates, self.config.betas)
 
     def meet(self, sampler: TripleSampler, iterations: int) -> None:
-        """Refuse more people than E has rows for."""
+        """Refuse more people than E has rows for, and compute what no gradient teaches."""
         super().meet(sampler, iterations)
         if "E" in self.networks and self.config.identity_loss == "softmax":
             check_people(self.people, MAX_PEOPLE, "Use `identity_loss='contrastive'`.")
+        if "L" in self.networks:
+            fit_translation(cast(LinearTranslation, self.networks["L"]), sampler)
 
     def train_step(self, batch: Batch) -> dict[str, torch.Tensor]:
         """One step each of D, A and G.
@@ -265,7 +318,14 @@ class GaitGAN(AdversarialTranslator[GaitGANConfig]):
             torch.cat([batch.subject, batch.unrelated_subject]),
         )
 
+    def translating(self) -> tuple[str, ...]:
+        """G or its average, and L, where there is one."""
+        return super().translating() + (("L",) if "L" in self.networks else ())
+
     def translate_batch(self, images: torch.Tensor, aim: Aim | None = None) -> torch.Tensor:
-        """G, or its average where one is kept; it has one aim only."""
+        """G, or its average where one is kept, and L by its share; they have one aim only."""
         generated: torch.Tensor = self.used("G")(images)
-        return generated
+        share = self.config.linear_share
+        if not share:
+            return generated
+        return (1.0 - share) * generated + share * self.networks["L"](images)

@@ -19,17 +19,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gaitkit.embedders.losses import UNKNOWN_VIEW
-from gaitkit.embedders.networks.linear import (
+from gaitkit.analysis.discriminants import (
+    UNKNOWN_VIEW,
     Discriminants,
     LinearPart,
     LinearSizes,
     seen_images,
 )
-from gaitkit.embedders.networks.parts import with_channels
 from gaitkit.identification.features import fit_pca, row_blocks, with_signs
+from gaitkit.training.images import with_channels
 
-__all__ = ["STRIPS", "fit_linear", "linear_sizes"]
+__all__ = ["MAX_VIEWS", "STRIPS", "fit_linear", "linear_sizes", "views_told"]
+
+MAX_VIEWS = 36
+"""Views that are told apart at most. Where there are more, they are degrees rather than places of
+cameras, and are learned as one."""
 
 STRIPS = (2, 4, 8)
 """Into how many strips an image is cut, beside the whole, where they divide its height."""
@@ -59,6 +63,17 @@ _NEVER = -1e4
 """Score of a view from which there is no image."""
 
 Floats = NDArray[np.float64]
+
+
+def views_told(count: int) -> int:
+    """How many views are told apart where there are so many; 0 where none are.
+
+    Examples
+    --------
+    >>> views_told(1), views_told(11), views_told(360)
+    (0, 11, 0)
+    """
+    return count if 2 <= count <= MAX_VIEWS else 0
 
 
 def linear_sizes(
@@ -126,7 +141,7 @@ def fit_linear(
     subject : ndarray of int64, shape (n,)
         Who it is, any numbers.
     view : ndarray of int64, shape (n,)
-        Which of the part's views it is, or `gaitkit.embedders.losses.UNKNOWN_VIEW`.
+        Which of the part's views it is, or `gaitkit.analysis.discriminants.UNKNOWN_VIEW`.
     """
     most = max(1, _MOST_NUMBERS // _seen(images[:1]).numel())
     if len(images) > most:
@@ -134,7 +149,8 @@ def fit_linear(
         images, subject, view = images[some], subject[some], view[some]
     seen = torch.cat([_seen(images[rows]) for rows in row_blocks(len(images))])
     # The whole first: it tells the views for the strips.
-    components = _fit_components(part, ..., part.pixels(seen, 1)[0])
+    pixels = part.pixels(seen)
+    components = _fit_components(part, ..., pixels(1)[0])
     views = part.sizes.views
     share = np.zeros((len(components), views))
     if views:
@@ -148,8 +164,8 @@ def fit_linear(
         _set(part.bias, bias)
     _fit_directions(part, ..., components, share, subject)
     for count, strips in part.each_count():
-        for place, pixels in enumerate(part.pixels(seen, count)):
-            components = _fit_components(strips, place, pixels)
+        for place, own in enumerate(pixels(count)):
+            components = _fit_components(strips, place, own)
             _fit_directions(strips, place, components, share, subject)
 
 

@@ -8,9 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gaitkit.embedders.linear import _discriminants, _moments, fit_linear, linear_sizes
-from gaitkit.embedders.losses import UNKNOWN_VIEW
-from gaitkit.embedders.networks.linear import LinearPart, seen_images
+from gaitkit.analysis.discriminants import UNKNOWN_VIEW, LinearPart, seen_images
+from gaitkit.analysis.fitting import _discriminants, _moments, fit_linear, linear_sizes
 
 PEOPLE, VIEWS, TAKES = 6, 3, 4
 """Of the images that are drawn here, 16 pixels high and wide."""
@@ -188,7 +187,7 @@ def test_of_very_many_examples_some_are_taken_evenly(monkeypatch: pytest.MonkeyP
     people, views = np.arange(40) % 5, np.full(40, UNKNOWN_VIEW)
     half, few = (LinearPart(linear_sizes((16, 16), views=0, values=4)) for _ in range(2))
     fit_linear(half, images[::2], people[::2], views[::2])
-    monkeypatch.setattr("gaitkit.embedders.linear._MOST_NUMBERS", 20 * 16 * 11)
+    monkeypatch.setattr("gaitkit.analysis.fitting._MOST_NUMBERS", 20 * 16 * 11)
     fit_linear(few, images, people, views)
     for name, values in half.state_dict().items():
         assert torch.equal(few.state_dict()[name], values), name

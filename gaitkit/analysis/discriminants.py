@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -10,9 +10,20 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from gaitkit.embedders.networks.parts import crop_width
+from gaitkit.training.images import crop_width
 
-__all__ = ["Discriminants", "LinearPart", "LinearSizes", "seen_images", "strips_of"]
+__all__ = [
+    "UNKNOWN_VIEW",
+    "Discriminants",
+    "LinearPart",
+    "LinearSizes",
+    "halved",
+    "seen_images",
+    "strips_of",
+]
+
+UNKNOWN_VIEW = -1
+"""Stands for the number of a view that is not known."""
 
 SEEN_HEIGHT = 64
 """Larger images are averaged over squares, down to about this height."""
@@ -69,7 +80,7 @@ class LinearSizes:
         LinearSizes(shape=(1, 8, 44), components=120, changing=120, views=11, values=128, strips=())
         """
         seen = torch.zeros(1, *self.shape, device="meta")
-        shape = strips_of(seen, count, averaged=bool(self.strips)).shape[2:]
+        shape = strips_of(seen, halved(seen) if self.strips else None, count).shape[2:]
         components = min(self.components, shape.numel())
         return replace(
             self,
@@ -139,7 +150,7 @@ class LinearPart(Discriminants):
 
     How likely each view is, ``softmax(c @ tell + bias)``, is told from the whole image, for all of
     them. What the numbers are is computed once, from all training images
-    (`gaitkit.embedders.linear.fit_linear`); before that all vectors are 0.
+    (`gaitkit.analysis.fitting.fit_linear`); before that all vectors are 0.
 
     Parameters
     ----------
@@ -162,14 +173,14 @@ class LinearPart(Discriminants):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Images of shape (n, channels, height, width), in [0, 1], to (n, vectors, values)."""
-        seen = seen_images(images)
-        components = self.reduced(self.pixels(seen, 1)[0])
+        pixels = self.pixels(seen_images(images))
+        components = self.reduced(pixels(1)[0])
         share = None
         if self.sizes.views:
             share = (components @ self.tell + self.bias).softmax(dim=1)
         found = [self.vectors(components, share)[None]]
         for count, strips in self.each_count():
-            found.append(strips.vectors(strips.reduced(self.pixels(seen, count)), share))
+            found.append(strips.vectors(strips.reduced(pixels(count)), share))
         return functional.normalize(torch.cat(found), dim=2).transpose(0, 1)
 
     def each_count(self) -> Iterator[tuple[int, Discriminants]]:
@@ -177,9 +188,10 @@ class LinearPart(Discriminants):
         for count, strips in self.strips.items():
             yield int(count), cast(Discriminants, strips)
 
-    def pixels(self, seen: torch.Tensor, count: int) -> torch.Tensor:
-        """Those of so many strips of what `seen_images` gives, shape (strips, n, pixels)."""
-        return strips_of(seen, count, averaged=self.averaged).flatten(2)
+    def pixels(self, seen: torch.Tensor) -> Callable[[int], torch.Tensor]:
+        """Of what `seen_images` gives: the pixels of so many strips, shape (strips, n, pixels)."""
+        half = halved(seen) if self.averaged else None
+        return lambda count: strips_of(seen, half, count).flatten(2)
 
 
 def seen_images(images: torch.Tensor) -> torch.Tensor:
@@ -197,18 +209,22 @@ def seen_images(images: torch.Tensor) -> torch.Tensor:
     return functional.avg_pool2d(seen, square) if square > 1 else seen
 
 
-def strips_of(seen: torch.Tensor, count: int, *, averaged: bool) -> torch.Tensor:
+def halved(seen: torch.Tensor) -> torch.Tensor | None:
+    """Images at half their resolution; `None` of those that have one row or column only."""
+    return functional.avg_pool2d(seen, 2) if min(seen.shape[2:]) >= 2 else None
+
+
+def strips_of(seen: torch.Tensor, half: torch.Tensor | None, count: int) -> torch.Tensor:
     """Horizontal strips of images, from top to bottom, at half the resolution where they are large.
 
     Parameters
     ----------
     seen : Tensor, shape (n, channels, height, width)
         What `seen_images` gives; `count` divides the height.
+    half : Tensor, optional
+        What `halved` gives of them; not taken where a row of it would lie in two strips.
     count : int
         How many strips.
-    averaged : bool
-        Whether large ones are averaged over squares; where a square would lie in two strips they
-        are not.
 
     Returns
     -------
@@ -217,14 +233,13 @@ def strips_of(seen: torch.Tensor, count: int, *, averaged: bool) -> torch.Tensor
     Examples
     --------
     >>> seen = torch.arange(4.0).repeat_interleave(4).reshape(1, 1, 4, 4)
-    >>> strips_of(seen, 4, averaged=True)[3].tolist()
+    >>> strips_of(seen, halved(seen), 4)[3].tolist()
     [[[[3.0, 3.0, 3.0, 3.0]]]]
-    >>> strips_of(seen, 2, averaged=True)[1].tolist()
+    >>> strips_of(seen, halved(seen), 2)[1].tolist()
     [[[[2.5, 2.5]]]]
     """
-    height, width = seen.shape[2:]
-    if averaged and count <= COARSE and width >= 2 and height // 2 % count == 0 < height // 2:
-        seen = functional.avg_pool2d(seen, 2)
+    if half is not None and count <= COARSE and half.shape[2] % count == 0:
+        seen = half
     # Not len(seen), which would be a constant where a network is traced to be exported.
     number, channels, rows, columns = seen.shape
     cut = seen.reshape(number, channels, count, rows // count, columns)

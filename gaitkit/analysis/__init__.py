@@ -1,0 +1,1 @@
+"""Discriminant analysis that embedders and translators take a part of their answer from."""
