@@ -191,7 +191,8 @@ class Embedder(Model[ConfigT]):
         """E, and its average where the config asks for it."""
         network = cls.build_network(config)
         if config.has_linear:
-            network.add_linear(LinearPart(config.linear_sizes), config.linear_weight)
+            part, *of_mean = map(LinearPart, config.linear_sizes)
+            network.add_linear(part, config.linear_weight, *of_mean)
         networks: dict[str, nn.Module] = {"E": network}
         if config.ema_decay > 0:
             networks["E_average"] = average_of(network)
@@ -236,8 +237,7 @@ class Embedder(Model[ConfigT]):
     @property
     def parts(self) -> int:
         """Into how many parts its embeddings are divided: its strips, and the linear part's."""
-        linear = self.config.linear_sizes.vectors if self.config.has_linear else 0
-        return self.strips + linear
+        return self.strips + sum(sizes.vectors for sizes in self.config.linear_sizes)
 
     @property
     @abstractmethod
@@ -312,11 +312,17 @@ class Embedder(Model[ConfigT]):
                 if there >= least
                 else f"There are {there} people to learn from: train in fewer processes.",
             )
-        linear = cast(EmbeddingNet, self.networks["E"]).linear
-        if linear is not None:
-            fit_linear(linear, *sampler.examples())
+        analyses = cast(EmbeddingNet, self.networks["E"]).analyses
+        if not analyses:
+            return
+        images, *labels = sampler.examples()
+        for place, part in enumerate(analyses):
+            # The second one sees the mean of several images.
+            seen = images if place == 0 else np.rint(images.mean(axis=1)).astype(np.uint8)
+            fit_linear(part, seen, *labels)
             for network in self.networks.values():
-                cast(LinearPart, network.linear).load_state_dict(linear.state_dict())
+                own = cast(EmbeddingNet, network).analyses[place]
+                own.load_state_dict(part.state_dict())
 
     def check_course(self, history: History) -> None:
         """Stop a training in which all embeddings have become one.

@@ -125,10 +125,21 @@ class EmbedderConfig(Config):
         return True
 
     @property
-    def linear_sizes(self) -> LinearSizes:
-        """How large their matrices are."""
+    def linear_of_mean(self) -> bool:
+        """Whether there are such parts of the mean of several images as well."""
+        return False
+
+    @property
+    def linear_sizes(self) -> tuple[LinearSizes, ...]:
+        """How large their matrices are: of what is seen, and of its mean; of none there is none."""
+        if not self.has_linear:
+            return ()
         strips = STRIPS if self.linear_by_strips else ()
-        return linear_sizes(self.image_size, self.views_told, self.values, self.channels, strips)
+        channels = (self.channels, 1) if self.linear_of_mean else (self.channels,)
+        return tuple(
+            linear_sizes(self.image_size, self.views_told, self.values, count, strips)
+            for count in channels
+        )
 
     @property
     def views_told(self) -> int:

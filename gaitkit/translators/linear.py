@@ -123,7 +123,7 @@ def fit_translation(network: LinearTranslation, sampler: TripleSampler) -> None:
         covariance = products[strip] / len(images) - np.outer(mean, mean)
         together = sums[strip].T @ (targets[:, strip] - middle) / len(images)
         # There are fewer directions than people, and values for more: those are 0.
-        directions = max(1, np.count_nonzero(products[strip].diagonal()))
+        directions = max(1, int(np.count_nonzero(products[strip].diagonal())))
         ridge = max(RIDGE * float(np.trace(covariance)) / directions, 1e-12)
         matrix = np.linalg.solve(covariance + ridge * np.eye(length), together)
         network.matrix[strip] = torch.from_numpy(matrix)

@@ -17,6 +17,7 @@ from gaitkit.embedders import GaitPhases, load, train_embedding
 from gaitkit.embedders.onnx import onnx_model
 from gaitkit.embedders.options import EmbedderOptions
 from gaitkit.embedders.phases import phase_images
+from gaitkit.embedders.systems.gait_phases import GaitPhasesConfig
 from gaitkit.errors import OptionError, StoppedError
 from gaitkit.stages.embed import embed
 from gaitkit.training.callbacks import Callbacks
@@ -35,6 +36,8 @@ def test_the_first_convolution_and_the_linear_part_see_all_phases() -> None:
     # Four phases of 64×44 pixels: the whole at half the resolution, and the eight strips.
     assert state["linear.components"].shape == (4 * 32 * 22, 150)
     assert state["linear.strips.8.components"].shape == (8, 4 * 8 * 44, 150)
+    # And their mean, as in GEI parts.
+    assert state["linear_of_mean.components"].shape == (32 * 22, 120)
 
 
 def test_batches_are_the_phases_of_all_frames() -> None:
@@ -55,7 +58,7 @@ def test_embedded_together_or_alone_it_is_the_same_to_the_byte(tmp_path: Path) -
     sequences = [walk(row % 4, row, 1 + (17 * row) % 70) for row in range(len(rows))]
     model = fitted()
     together = model.embed(sequences)
-    assert together.shape == (len(rows), model.parts, 4) == (16, 23, 4)
+    assert together.shape == (len(rows), model.parts, 4) == (16, 38, 4)
     for row, one in enumerate(sequences):
         np.testing.assert_array_equal(model.embed([one])[0], together[row])
         shuffled = one[np.random.default_rng(row).permutation(len(one))]
@@ -64,19 +67,30 @@ def test_embedded_together_or_alone_it_is_the_same_to_the_byte(tmp_path: Path) -
     np.testing.assert_array_equal(model.embed(path), together)
     with open_artifact(path) as artifact:
         np.testing.assert_array_equal(model.embed_rows(artifact, slice(3, 9)), together[3:9])
-    assert model.embed([]).shape == (0, 23, 4)
+    assert model.embed([]).shape == (0, 38, 4)
 
 
-def test_the_parts_by_analysis_are_those_of_all_phases() -> None:
+def test_the_parts_by_analysis_are_those_of_all_phases_and_of_their_mean() -> None:
     data = in_memory()
     model = fitted()
     images = np.stack([phase_images(one[:, :, 5:27], 4) for one in walks(keys())])
-    part = LinearPart(linear_sizes((32, 32), views=2, values=4, channels=4))
     people = np.unique(data.labels.subject, return_inverse=True)[1]
-    fit_linear(part, images, people, (data.labels.view > 0).astype(np.int64))
+    view = (data.labels.view > 0).astype(np.int64)
+    several = LinearPart(linear_sizes((32, 32), views=2, values=4, channels=4))
+    fit_linear(several, images, people, view)
+    mean = images.mean(axis=1, keepdims=True)
+    one = LinearPart(linear_sizes((32, 32), views=2, values=4))
+    fit_linear(one, np.rint(mean[:, 0]).astype(np.uint8), people, view)
     found = model.embed(data)
-    expected = part(torch.from_numpy(images) / 255.0).numpy()
-    np.testing.assert_allclose(found[:, 8:], 8 / 15 * expected, atol=1e-4)
+    for parts, part, seen in ((slice(8, 23), several, images), (slice(23, 38), one, mean)):
+        expected = part(torch.from_numpy(seen).float() / 255.0).numpy()
+        np.testing.assert_allclose(found[:, parts], 8 / 15 * expected, atol=1e-4)
+
+
+def test_the_form_before_sees_the_phases_alone() -> None:
+    model = GaitPhases(GaitPhasesConfig(**SMALL, image_size=(32, 32), form=4), device="cpu")
+    assert model.parts == 23
+    assert "linear_of_mean.components" not in model.networks["E"].state_dict()
 
 
 def test_one_phase_is_the_gei() -> None:

@@ -97,7 +97,7 @@ def test_a_model_from_before_has_one_part_by_analysis_or_none(system: str) -> No
     # A file said nothing of a form then.
     before = config_class.of_file({"linear_weight": 0.4})
     assert before.form == 1
-    assert before.linear_sizes.vectors == 1
+    assert before.linear_sizes[0].vectors == 1
     with pytest.raises(OptionError, match="form that an earlier gaitkit gave them"):
         before.check_form()
     # Without such a part nothing has changed, and a training can go on.

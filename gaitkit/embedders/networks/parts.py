@@ -46,20 +46,33 @@ class EmbeddingNet(nn.Module):
     ----------
     linear : LinearPart or None
         What sees the mean of a set's frames, its GEI, or several of them; see `add_linear`.
+    linear_of_mean : LinearPart or None
+        What sees the mean of those several.
     """
 
     matrices: PartMatrices | ViewMatrices
     linear: LinearPart | None
+    linear_of_mean: LinearPart | None
 
     def __init__(self, neck: PartNeck | None = None) -> None:
         super().__init__()
         self.neck = neck
-        self.linear = None
+        self.linear = self.linear_of_mean = None
         self.linear_weight = 0.0
 
-    def add_linear(self, part: LinearPart, weight: float) -> None:
-        """Have last parts, that together are so much longer than all others together."""
-        self.linear, self.linear_weight = part, weight
+    def add_linear(
+        self, part: LinearPart, weight: float, of_mean: LinearPart | None = None
+    ) -> None:
+        """Have last parts, that together are so much longer than all others together.
+
+        Those of a mean come after them, and together are as long as they.
+        """
+        self.linear, self.linear_weight, self.linear_of_mean = part, weight, of_mean
+
+    @property
+    def analyses(self) -> tuple[LinearPart, ...]:
+        """What sees a GEI and does not learn."""
+        return tuple(part for part in (self.linear, self.linear_of_mean) if part is not None)
 
     @abstractmethod
     def maps(self, frames: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -122,9 +135,11 @@ class EmbeddingNet(nn.Module):
             return self.embedding_and_views(pooled)[0]
         *maxima, mean = pooled
         found = functional.normalize(self.embedding_and_views(tuple(maxima))[0], dim=2)
-        last = self.linear(mean)
-        length = self.linear_weight * found.shape[1] / last.shape[1]
-        return torch.cat([found, length * last], dim=1)
+        last = [self.linear(mean)]
+        if self.linear_of_mean is not None:
+            last.append(self.linear_of_mean(mean.mean(dim=1, keepdim=True)))
+        length = self.linear_weight * found.shape[1]
+        return torch.cat([found, *(length / part.shape[1] * part for part in last)], dim=1)
 
     def forward(self, sets: torch.Tensor) -> torch.Tensor:
         """The embedding of sets of equally many frames, shape (s, frames, height, width)."""

@@ -24,7 +24,7 @@ from gaitkit.embedders.sampling import GeiSampler
 from gaitkit.embedders.silhouette_sets import Frames, SilhouetteSet
 from gaitkit.embedders.silhouettes import SilhouetteConfig, SilhouetteEmbedder
 from gaitkit.embedders.systems.gei_parts import GeiPartsConfig, GeiPartsNet, PartsOfRows
-from gaitkit.training.config import setting
+from gaitkit.training.config import network_form, setting
 
 __all__ = ["GaitPhases", "GaitPhasesConfig", "GaitPhasesNet"]
 
@@ -33,6 +33,7 @@ __all__ = ["GaitPhases", "GaitPhasesConfig", "GaitPhasesNet"]
 class GaitPhasesConfig(GeiPartsConfig, SilhouetteConfig):
     """Settings of gait phases."""
 
+    form: int = network_form(5)
     phases: int = setting(4, 1, 16, "phases of a step, from legs together to farthest apart")
 
     @property
@@ -40,9 +41,16 @@ class GaitPhasesConfig(GeiPartsConfig, SilhouetteConfig):
         """The phases."""
         return self.phases
 
+    @property
+    def linear_of_mean(self) -> bool:
+        """Whether there are parts by analysis of the GEI beside those of its phases."""
+        return self.form >= 5 and self.phases > 1
+
 
 class GaitPhasesNet(GeiPartsNet):
     """The network of GEI parts, whose first convolution and linear part see all phases at once.
+
+    Beside them another linear part sees the GEI, the mean of the phases.
 
     Parameters
     ----------
@@ -66,7 +74,7 @@ class GaitPhases(PartsOfRows[GaitPhasesConfig], SilhouetteEmbedder[GaitPhasesCon
     ...     walks, list("aabbccdd"), iterations=2, batch_size=8, people=4
     ... )
     >>> model.embed(walks).shape
-    (8, 23, 4)
+    (8, 38, 4)
     """
 
     name: ClassVar[str] = "gait-phases"

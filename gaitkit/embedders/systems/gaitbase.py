@@ -19,7 +19,6 @@ from gaitkit.embedders.config import EmbedderConfig
 from gaitkit.embedders.networks.parts import (
     EmbeddingNet,
     PartNeck,
-    crop_width,
     part_matrices,
     strips,
 )
@@ -28,6 +27,7 @@ from gaitkit.embedders.networks.residual import Residual
 from gaitkit.embedders.sets import SetConfig, SetEmbedder
 from gaitkit.errors import OptionError
 from gaitkit.training.config import setting
+from gaitkit.training.images import crop_width
 
 __all__ = ["GaitBase", "GaitBaseConfig", "GaitBaseNet"]
 

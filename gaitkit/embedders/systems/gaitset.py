@@ -20,7 +20,6 @@ from gaitkit.embedders.config import EmbedderConfig
 from gaitkit.embedders.networks.parts import (
     EmbeddingNet,
     PartNeck,
-    crop_width,
     part_matrices,
     strips,
 )
@@ -29,6 +28,7 @@ from gaitkit.embedders.networks.recomputing import recomputed
 from gaitkit.embedders.sets import SetConfig, SetEmbedder
 from gaitkit.errors import OptionError
 from gaitkit.training.config import choice, setting
+from gaitkit.training.images import crop_width
 
 __all__ = ["GaitSet", "GaitSetConfig", "GaitSetNet"]
 

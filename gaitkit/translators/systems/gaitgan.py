@@ -328,4 +328,5 @@ class GaitGAN(AdversarialTranslator[GaitGANConfig]):
         share = self.config.linear_share
         if not share:
             return generated
-        return (1.0 - share) * generated + share * self.networks["L"](images)
+        linear: torch.Tensor = self.networks["L"](images)
+        return (1.0 - share) * generated + share * linear
