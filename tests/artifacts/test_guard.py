@@ -17,6 +17,11 @@ from gaitkit.artifacts.guard import GuardedArrays
 from gaitkit.errors import DamagedArtifactError, LibraryError
 
 
+@pytest.fixture(autouse=True)
+def children_are_forked() -> None:
+    """They start here as they do for users."""
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     arrays = {

@@ -13,6 +13,11 @@ from gaitkit.datasets.videos import is_silhouette_like, silhouette_frames
 from gaitkit.errors import DatasetError, LibraryError
 
 
+@pytest.fixture(autouse=True)
+def children_are_forked() -> None:
+    """They start here as they do for users."""
+
+
 def write_video(path, frames):
     height, width = frames[0].shape[:2]
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (width, height))

@@ -18,6 +18,11 @@ from gaitkit.segmentation.segmenters import describe_segmenter, open_segmenter
 FETCHED = os.environ.get("SELFIE_SEGMENTATION_TFLITE", "")
 
 
+@pytest.fixture(autouse=True)
+def children_are_forked() -> None:
+    """They start here as they do for users."""
+
+
 @pytest.fixture
 def reddish(tmp_path):
     """A network that takes red for a person: a convolution of one pixel, and a sigmoid."""
