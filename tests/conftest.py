@@ -116,6 +116,17 @@ def gaitkit(
     return run
 
 
+@pytest.fixture
+def without_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the curves out of reports: to draw them takes far longer than all else of a page."""
+    leave_out_curves(monkeypatch)
+
+
+def leave_out_curves(patch: pytest.MonkeyPatch) -> None:
+    """The same for fixtures that last longer."""
+    patch.setattr("gaitkit.reporting.page.document.curves", lambda entries: None)
+
+
 PREPROCESSING = {
     "silhouettes": {"alignment": "person", "height": 32, "width": 32},
     "gei": {"min_frames": 5},
