@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from forked_children import children_are_forked, nurseries
+from forked_children import children_are_forked, children_start_as_for_users
 from hypothesis import settings
 from made_up_people import people_images, people_labels
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from gaitkit.artifacts import TrainedOn, write_artifact
 from gaitkit.dropped import DroppedRow
 from gaitkit.labels import Labels, SequenceKey
 
-__all__ = ["children_are_forked", "nurseries"]
+__all__ = ["children_are_forked", "children_start_as_for_users"]
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Several processes with a thread for each core each would wait for one another.

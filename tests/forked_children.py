@@ -28,6 +28,7 @@ from gaitkit.child import Child, ctrl_c_later
 _NUMBER = Struct("<i")
 _SERVES = re.compile(r"from (gaitkit[\w.]*) import (serve\w*); \2\(\)")
 _MOST = 1 << 20
+_start_as_for_users = Child._start
 
 can_fork = sys.platform == "linux"
 
@@ -101,11 +102,10 @@ def _environment(more: Mapping[str, str]) -> dict[str, str]:
 
 def forking(nurseries: dict[str, Nursery]) -> Callable[..., Any]:
     """What takes the place of `Child._start`; nurseries are made as they are needed."""
-    started = Child._start
 
     def start(self: Child, code: str, environment: Mapping[str, str]) -> Any:
         if not _SERVES.fullmatch(code):  # Of a test that has its own.
-            return started(self, code, environment)
+            return _start_as_for_users(self, code, environment)
         if code not in nurseries:
             nurseries[code] = Nursery(code)
         return nurseries[code].fork(self._path, environment)
@@ -174,19 +174,19 @@ def _be_the_child(
     os._exit(0)
 
 
-@pytest.fixture(scope="session")
-def nurseries() -> Any:
-    """What children are forked from, by the code that they run."""
-    made: dict[str, Nursery] = {}
-    yield made
-    for nursery in made.values():
-        nursery.close()
-
-
-@pytest.fixture(autouse=True)
-def children_are_forked(nurseries: dict[str, Nursery]) -> Any:
-    """A module that tests how children start overrides this one."""
+@pytest.fixture(scope="session", autouse=True)
+def children_are_forked() -> Any:
+    """For all tests and what they share; a module that tests how children start asks otherwise."""
+    nurseries: dict[str, Nursery] = {}
     with pytest.MonkeyPatch.context() as patch:
         if can_fork:
             patch.setattr(Child, "_start", forking(nurseries))
         yield
+    for nursery in nurseries.values():
+        nursery.close()
+
+
+@pytest.fixture
+def children_start_as_for_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each a Python of its own."""
+    monkeypatch.setattr(Child, "_start", _start_as_for_users)

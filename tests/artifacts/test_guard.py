@@ -16,10 +16,7 @@ from gaitkit.artifacts.envelope import seal
 from gaitkit.artifacts.guard import GuardedArrays
 from gaitkit.errors import DamagedArtifactError, LibraryError
 
-
-@pytest.fixture(autouse=True)
-def children_are_forked() -> None:
-    """They start here as they do for users."""
+pytestmark = pytest.mark.usefixtures("children_start_as_for_users")
 
 
 @pytest.fixture

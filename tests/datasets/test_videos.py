@@ -12,10 +12,7 @@ from gaitkit.datasets.manifest import ManifestSource
 from gaitkit.datasets.videos import is_silhouette_like, silhouette_frames
 from gaitkit.errors import DatasetError, LibraryError
 
-
-@pytest.fixture(autouse=True)
-def children_are_forked() -> None:
-    """They start here as they do for users."""
+pytestmark = pytest.mark.usefixtures("children_start_as_for_users")
 
 
 def write_video(path, frames):

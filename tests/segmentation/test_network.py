@@ -18,9 +18,7 @@ from gaitkit.segmentation.segmenters import describe_segmenter, open_segmenter
 FETCHED = os.environ.get("SELFIE_SEGMENTATION_TFLITE", "")
 
 
-@pytest.fixture(autouse=True)
-def children_are_forked() -> None:
-    """They start here as they do for users."""
+pytestmark = pytest.mark.usefixtures("children_start_as_for_users")
 
 
 @pytest.fixture
