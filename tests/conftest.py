@@ -119,12 +119,7 @@ def gaitkit(
 @pytest.fixture
 def without_curves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the curves out of reports: to draw them takes far longer than all else of a page."""
-    leave_out_curves(monkeypatch)
-
-
-def leave_out_curves(patch: pytest.MonkeyPatch) -> None:
-    """The same for fixtures that last longer."""
-    patch.setattr("gaitkit.reporting.page.document.curves", lambda entries: None)
+    monkeypatch.setattr("gaitkit.reporting.page.document.curves", lambda entries: None)
 
 
 PREPROCESSING = {
