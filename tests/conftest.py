@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from forked_children import children_are_forked, children_start_as_for_users
 from hypothesis import settings
 from made_up_people import people_images, people_labels
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from gaitkit.artifacts import TrainedOn, write_artifact
 from gaitkit.dropped import DroppedRow
 from gaitkit.labels import Labels, SequenceKey
+
+__all__ = ["children_are_forked", "children_start_as_for_users"]
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Several processes with a thread for each core each would wait for one another.
@@ -111,6 +114,12 @@ def gaitkit(
 
     monkeypatch.setenv("COLUMNS", "100")
     return run
+
+
+@pytest.fixture
+def without_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the curves out of reports: to draw them takes far longer than all else of a page."""
+    monkeypatch.setattr("gaitkit.reporting.page.document.curves", lambda entries: None)
 
 
 PREPROCESSING = {

@@ -16,6 +16,8 @@ from gaitkit.artifacts.envelope import seal
 from gaitkit.artifacts.guard import GuardedArrays
 from gaitkit.errors import DamagedArtifactError, LibraryError
 
+pytestmark = pytest.mark.usefixtures("children_start_as_for_users")
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:

@@ -199,7 +199,7 @@ def test_a_finished_model_is_trained_on_without_repeating_its_options(
 @pytest.mark.slow
 def test_a_killed_training_continues_to_the_same_bytes(geis: Path, tmp_path: Path) -> None:
     def command(output: Path) -> list[object]:
-        words = ("train-embedding", geis, "-o", output, *SMALL, "--iterations", 40, "-q")
+        words = ("train-embedding", geis, "-o", output, *SMALL, "--iterations", 20, "-q")
         return [*words, "--checkpoint-every", 5]
 
     whole, broken = tmp_path / "whole.h5", tmp_path / "broken.h5"

@@ -32,11 +32,17 @@ def geis(tiny_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def model(gaitkit: Callable, geis: Path, tmp_path: Path) -> Path:
-    ran = gaitkit("train-gan", geis, "-o", tmp_path / "gaitgan.h5", *TRAIN)
-    assert ran.code == 0, ran.stderr
-    return tmp_path / "gaitgan.h5"
+@pytest.fixture(scope="module")
+def model(geis: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from click.testing import CliRunner
+
+    from gaitkit.cli.main import cli
+
+    path = tmp_path_factory.mktemp("model") / "gaitgan.h5"
+    arguments = ["train-gan", geis, "-o", path, *TRAIN]
+    ran = CliRunner().invoke(cli, [str(argument) for argument in arguments])
+    assert ran.exit_code == 0, ran.output
+    return path
 
 
 def test_the_model_says_whom_it_has_seen(model: Path, geis: Path) -> None:
@@ -126,6 +132,7 @@ def test_geis_made_otherwise_are_refused(
     assert not (tmp_path / "t.h5").exists()
 
 
+@pytest.mark.usefixtures("without_curves")
 def test_run_does_only_what_is_missing(gaitkit: Callable, tmp_path: Path) -> None:
     work = tmp_path / "work"
     tree = draw_tree(tmp_path / "tree", range(1, 5), ["nm-01", "nm-05", "bg-01", "cl-01"])
@@ -155,6 +162,7 @@ def test_run_does_only_what_is_missing(gaitkit: Callable, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_curves")
 def test_run_keeps_silhouettes_for_an_embedder_that_reads_them(
     gaitkit: Callable, tmp_path: Path
 ) -> None:
@@ -201,16 +209,25 @@ def test_a_killed_make_gei_continues_to_the_same_bytes(
     assert left == {"gei.h5"} or (finished and left == {"gei.h5", "gei.h5.parts"})
 
 
+LONGER = ["--width", 4, "--batch-size", 8, "--iterations", 40, "--device", "cpu"]
+LONGER += ["--threads", 1, "--protocol", "halves", "-q"]
+
+
+@pytest.fixture(scope="module")
+def whole(geis: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a training gives that nothing stops."""
+    path = tmp_path_factory.mktemp("whole") / "whole.h5"
+    assert run_command(["train-gan", geis, "-o", path, *LONGER]) == 0
+    return path
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGTERM])
 def test_a_stopped_training_continues_to_the_same_bytes(
-    geis: Path, tmp_path: Path, stop: signal.Signals
+    geis: Path, whole: Path, tmp_path: Path, stop: signal.Signals
 ) -> None:
-    options = ["--width", 4, "--batch-size", 8, "--iterations", 60, "--device", "cpu"]
-    options += ["--threads", 1, "--checkpoint-every", 5, "--protocol", "halves", "-q"]
-    whole, broken, said = (tmp_path / name for name in ("whole.h5", "broken.h5", "said.txt"))
-    assert run_command(["train-gan", geis, "-o", whole, *options]) == 0
-    arguments = ["train-gan", geis, "-o", broken, *options]
+    broken, said = tmp_path / "broken.h5", tmp_path / "said.txt"
+    arguments = ["train-gan", geis, "-o", broken, *LONGER, "--checkpoint-every", 5]
     running = start_command(arguments, said)
     checkpoint = tmp_path / "broken.h5.parts" / "checkpoint.h5"
     while not checkpoint.exists() and running.is_alive():

@@ -12,6 +12,8 @@ from gaitkit.datasets.manifest import ManifestSource
 from gaitkit.datasets.videos import is_silhouette_like, silhouette_frames
 from gaitkit.errors import DatasetError, LibraryError
 
+pytestmark = pytest.mark.usefixtures("children_start_as_for_users")
+
 
 def write_video(path, frames):
     height, width = frames[0].shape[:2]

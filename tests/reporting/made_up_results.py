@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,10 +33,11 @@ def write_files(
     *,
     dataset: str = "made-up",
     renamed: Mapping[str, str] | None = None,
+    evaluated: Sequence[str] = ("raw", "results"),
 ) -> Files:
     """Eight people by default, the last four of whom are tested, at eleven views.
 
-    `renamed` gives conditions other names.
+    `renamed` gives conditions other names; only those `evaluated` have results.
     """
     called = renamed or {}
     names = people or [f"p{number}" for number in range(8)]
@@ -78,6 +79,8 @@ def write_files(
         inputs=[InputRef("gei", digest)],
         **shared,
     )
-    evaluate(files.geis, protocol="halves", output=files.raw)
-    evaluate(files.translated, protocol="halves", output=files.results)
+    if "raw" in evaluated:
+        evaluate(files.geis, protocol="halves", output=files.raw)
+    if "results" in evaluated:
+        evaluate(files.translated, protocol="halves", output=files.results)
     return files

@@ -108,7 +108,7 @@ def test_names_out_of_files_stay_text(tmp_path: Path) -> None:
         ("plain", plain, "plain"),
     ):
         (tmp_path / folder).mkdir()
-        files = write_files(tmp_path / folder, people, dataset=dataset)
+        files = write_files(tmp_path / folder, people, dataset=dataset, evaluated=["results"])
         output = tmp_path / f"{folder}.html"
         write_report([files.results], output, geis=[files.translated])
         pages.append(Elements(output.read_text(encoding="utf-8")))
@@ -125,7 +125,7 @@ def test_names_out_of_files_stay_text(tmp_path: Path) -> None:
 
 def test_no_name_turns_the_direction_of_reading(tmp_path: Path) -> None:
     names = [f"{number}\u202e\x1b[31m" for number in range(8)]
-    files = write_files(tmp_path, names, dataset="walks\u202e")
+    files = write_files(tmp_path, names, dataset="walks\u202e", evaluated=["results"])
     output = tmp_path / "page.html"
     write_report([files.results], output, geis=[files.translated])
     text = output.read_text(encoding="utf-8")
@@ -141,7 +141,7 @@ def test_no_name_turns_the_direction_of_reading(tmp_path: Path) -> None:
 
 def test_a_hostile_condition_stays_text(tmp_path: Path) -> None:
     condition = "\"'<b>&"
-    files = write_files(tmp_path, renamed={"cl": condition})
+    files = write_files(tmp_path, renamed={"cl": condition}, evaluated=[])
     protocol = dataclasses.replace(
         get_protocol("halves"),
         name=f"mine{condition}",
@@ -224,6 +224,7 @@ def test_who_clicks_sees_every_walk_that_was_searched_or_named(page: str) -> Non
             assert picture.width == sheet["columns"] * sheet["width"]
 
 
+@pytest.mark.usefixtures("without_curves")
 def test_of_too_many_walks_the_page_says_that_there_are_no_pictures_to_choose(
     page: str, files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,6 +237,7 @@ def test_of_too_many_walks_the_page_says_that_there_are_no_pictures_to_choose(
     assert "and a probe to see it beside its nearest" not in text
 
 
+@pytest.mark.usefixtures("without_curves")
 def test_the_page_opens_with_a_sentence_two_pictures_and_a_caution(
     page: str, files: Files, tmp_path: Path
 ) -> None:
@@ -254,7 +256,7 @@ def test_the_page_opens_with_a_sentence_two_pictures_and_a_caution(
     assert "<img " not in head
 
 
-def test_results_are_called_what_one_calls_them(files: Files, tmp_path: Path) -> None:
+def test_results_are_called_what_one_calls_them(page: str, files: Files, tmp_path: Path) -> None:
     output = tmp_path / "report.html"
     both = [files.raw, files.results]
     write_report(both, output, labels=["as filmed", "<b>shown</b>"], date="2026-02-03")
@@ -266,14 +268,10 @@ def test_results_are_called_what_one_calls_them(files: Files, tmp_path: Path) ->
     for wrong in ({"labels": ["one"]}, {"labels": ["one", " "]}, {"date": "3.2.2026"}):
         with pytest.raises(OptionError):
             write_report(both, tmp_path / "none.html", **wrong)
-    assert "<time" not in page_of(files, tmp_path)
+    assert "<time" not in page
 
 
-def page_of(files: Files, folder: Path) -> str:
-    write_report([files.raw], folder / "plain.html")
-    return (folder / "plain.html").read_text(encoding="utf-8")
-
-
+@pytest.mark.usefixtures("without_curves")
 def test_a_mark_stands_only_where_the_paired_interval_leaves_out_0(
     page: str, files: Files, tmp_path: Path
 ) -> None:
@@ -301,7 +299,8 @@ def test_a_mark_stands_only_where_the_paired_interval_leaves_out_0(
 def test_results_that_cannot_stand_side_by_side(files: Files, tmp_path: Path) -> None:
     column = tmp_path / "column.h5"
     evaluate(files.geis, protocol="halves", probe_view=54.0, output=column)
-    other = write_files(tmp_path, [f"p{number}" for number in range(10)])
+    names = [f"p{number}" for number in range(10)]
+    other = write_files(tmp_path, names, evaluated=["results"])
     output = tmp_path / "report.html"
     for results, message in (
         ([files.raw, column], "other views"),
@@ -316,6 +315,7 @@ def test_results_that_cannot_stand_side_by_side(files: Files, tmp_path: Path) ->
     assert not output.exists()
 
 
+@pytest.mark.usefixtures("without_curves")
 def test_the_command_writes_whole_or_not_at_all(
     files: Files, gaitkit: Callable, tmp_path: Path
 ) -> None:

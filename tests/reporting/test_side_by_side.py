@@ -57,7 +57,10 @@ def page(files: Files) -> str:
     path = files.geis.with_name("page.html")
     results = [files.raw, *(results_of(files, name) for name in SYSTEMS)]
     geis = [*(files.geis.with_name(f"{name}.h5") for name in SYSTEMS), files.geis]
-    write_report(results, path, geis=geis, people=["p5"])
+    with pytest.MonkeyPatch.context() as patch:
+        # To draw them takes far longer than all else of the page.
+        patch.setattr("gaitkit.reporting.page.document.curves", lambda entries: None)
+        write_report(results, path, geis=geis, people=["p5"])
     return path.read_text(encoding="utf-8")
 
 
@@ -122,6 +125,7 @@ def test_results_are_named_after_their_translator(files: Files) -> None:
     ]
 
 
+@pytest.mark.usefixtures("without_curves")
 def test_measured_geis_alone_have_nothing_beside_them(files: Files, tmp_path: Path) -> None:
     write_report([files.raw], tmp_path / "page.html", geis=[files.geis])
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
@@ -129,6 +133,7 @@ def test_measured_geis_alone_have_nothing_beside_them(files: Files, tmp_path: Pa
     assert "<h2>People</h2>" in text
 
 
+@pytest.mark.usefixtures("without_curves")
 def test_two_artefacts_of_one_system_go_by_their_files_names(files: Files, tmp_path: Path) -> None:
     again = tmp_path / "again.h5"
     with open_artifact(files.geis.with_name("other.h5")) as other:

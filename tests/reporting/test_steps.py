@@ -384,6 +384,7 @@ def test_a_metric_is_printed_where_it_is_not_that_of_the_feature(raw, results, a
     assert line == f"gaitkit evaluate gei.h5 --protocol halves{asked} -o raw.h5"
 
 
+@pytest.mark.usefixtures("without_curves")
 def test_a_page_prints_them(files: Files, gaitkit: Callable, tmp_path: Path) -> None:
     output = tmp_path / "report.html"
     ran = gaitkit("report", files.raw, "-o", output, "--geis", files.geis)

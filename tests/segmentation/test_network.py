@@ -18,6 +18,9 @@ from gaitkit.segmentation.segmenters import describe_segmenter, open_segmenter
 FETCHED = os.environ.get("SELFIE_SEGMENTATION_TFLITE", "")
 
 
+pytestmark = pytest.mark.usefixtures("children_start_as_for_users")
+
+
 @pytest.fixture
 def reddish(tmp_path):
     """A network that takes red for a person: a convolution of one pixel, and a sigmoid."""

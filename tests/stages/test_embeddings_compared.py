@@ -156,6 +156,7 @@ def test_people_whom_the_embedder_has_seen_are_refused(write: Write) -> None:
     assert len(evaluate(write("other.h5", trained_on=other), protocol="halves")) == 1
 
 
+@pytest.mark.usefixtures("without_curves")
 def test_an_unknown_training_is_said_everywhere(
     write: Write, gaitkit: Callable, tmp_path: Path
 ) -> None:
@@ -261,6 +262,7 @@ def test_fused_results_survive_the_file_and_can_be_made_again(
     ) or "gaitkit evaluate gei.h5 embedded-2.h5 --fuse" in commands
 
 
+@pytest.mark.usefixtures("without_curves")
 def test_the_page_takes_pictures_from_the_images_behind(
     write: Write, write_images: Write, tmp_path: Path
 ) -> None:

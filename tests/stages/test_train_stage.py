@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from forked import ended, start
+from trained_once import once
 
 from gaitkit.artifacts import TrainedOn, open_artifact
 from gaitkit.errors import DeviceError, OptionError, OutputError, OutputExistsError, StoppedError
@@ -43,6 +44,9 @@ def train_small(geis: Path, output: Path, **changes: Any) -> str:
     return train(geis, output, **(how | changes))
 
 
+trained = once(train_small)
+
+
 def stop_after(steps: int) -> Callbacks:
     asked = iter(range(steps))
     return Callbacks(stop_requested=lambda: next(asked, None) is None)
@@ -52,7 +56,7 @@ def test_a_validated_model_keeps_its_best_and_its_last_weights(
     tmp_path: Path, write_geis: Write
 ) -> None:
     geis, output = write_geis(), tmp_path / "model.h5"
-    train_small(geis, output, options=VALIDATED)
+    trained(geis, output, options=VALIDATED)
     history = load_history(output)
     with open_artifact(output, "translator") as model:
         held_out = model.parameters["training"]["held_out"]
@@ -77,7 +81,7 @@ def test_a_validated_model_keeps_its_best_and_its_last_weights(
 
 def test_translations_say_which_weights_they_are_from(tmp_path: Path, write_geis: Write) -> None:
     geis, model = write_geis(), tmp_path / "model.h5"
-    train_small(geis, model, options=VALIDATED)
+    trained(geis, model, options=VALIDATED)
     for weights in ("best", "last", None):
         output = tmp_path / f"{weights}.h5"
         translate(geis, model, output, device="cpu", weights=weights)
@@ -93,7 +97,7 @@ def test_the_best_weights_of_a_model_without_validation_are_refused(
     tmp_path: Path, write_geis: Write
 ) -> None:
     output = tmp_path / "model.h5"
-    train_small(write_geis(), output)
+    trained(write_geis(), output)
     with pytest.raises(OptionError, match="has no best weights"):
         load(output, device="cpu", weights="best")
     with pytest.raises(OptionError, match="weights must be best or last, got 'first'"):
@@ -111,7 +115,7 @@ def test_a_refit_is_a_plain_training_of_the_best_length(tmp_path: Path, write_ge
         assert model.trained_on == [TrainedOn("drawn", name, "training") for name in SUBJECTS]
         assert model.parameters["training"]["iterations"] == steps
     assert train_small(geis, plain, options=replace(OPTIONS, iterations=steps)) == digest
-    train_small(geis, tmp_path / "validated.h5", options=VALIDATED)
+    trained(geis, tmp_path / "validated.h5", options=VALIDATED)
     told = training_summary(tmp_path / "validated.h5", TRANSLATOR)["validation"]
     assert (told["best_step"], told["best_score"]) == (steps, refit["best_score"])
     assert told["subjects"] == refit["held_out"]
@@ -139,7 +143,7 @@ def test_a_refit_stopped_in_either_phase_continues_to_the_same_bytes(
     tmp_path: Path, write_geis: Write
 ) -> None:
     geis, whole, output = write_geis(), tmp_path / "whole.h5", tmp_path / "model.h5"
-    train_small(geis, whole, options=VALIDATED, refit=True)
+    trained(geis, whole, options=VALIDATED, refit=True)
     for steps in (1, 4, 2):
         with pytest.raises(StoppedError):
             train_small(geis, output, options=VALIDATED, refit=True, callbacks=stop_after(steps))
@@ -162,8 +166,8 @@ def test_a_finished_model_is_trained_on_to_the_same_bytes(
     tmp_path: Path, write_geis: Write, first: int
 ) -> None:
     geis, whole, output = write_geis(), tmp_path / "whole.h5", tmp_path / "model.h5"
-    train_small(geis, whole, options=replace(OPTIONS, iterations=9))
-    train_small(geis, output, options=replace(OPTIONS, iterations=first))
+    trained(geis, whole, options=replace(OPTIONS, iterations=9))
+    trained(geis, output, options=replace(OPTIONS, iterations=first))
     finished = output.read_bytes()
     more = {"options": replace(OPTIONS, iterations=9), "resume": True}
     with pytest.raises(StoppedError):
@@ -214,7 +218,7 @@ def test_a_training_on_that_is_done_is_known_by_what_it_left(
     tmp_path: Path, write_geis: Write
 ) -> None:
     geis, output = write_geis(), tmp_path / "model.h5"
-    train_small(geis, output)
+    trained(geis, output)
     more = {"options": replace(OPTIONS, iterations=9), "resume": True}
     with pytest.raises(StoppedError):
         train_small(geis, output, callbacks=stop_after(1), **more)
@@ -239,7 +243,7 @@ def test_a_folder_of_the_users_own_is_no_place_for_checkpoints(
 
 def test_a_validated_model_is_trained_on_with_its_best(tmp_path: Path, write_geis: Write) -> None:
     geis, output = write_geis(), tmp_path / "model.h5"
-    train_small(geis, output, options=VALIDATED)
+    trained(geis, output, options=VALIDATED)
     before = load_history(output).validation_scores
     train_small(geis, output, options=replace(VALIDATED, iterations=8), resume=True)
     after = load_history(output)
@@ -251,7 +255,7 @@ def test_a_validated_model_is_trained_on_with_its_best(tmp_path: Path, write_gei
 
 def test_training_on_in_another_way_is_refused_by_name(tmp_path: Path, write_geis: Write) -> None:
     geis, output = write_geis(), tmp_path / "model.h5"
-    train_small(geis, output)
+    trained(geis, output)
     before = output.read_bytes()
     changes: list[tuple[dict[str, Any], str]] = [
         ({"config": {"width": 3}}, r"translator\.config\.width was 2, now it is 3"),
@@ -272,7 +276,7 @@ def test_training_on_in_another_way_is_refused_by_name(tmp_path: Path, write_gei
 
 def test_a_file_says_how_it_was_trained(tmp_path: Path, write_geis: Write) -> None:
     output = tmp_path / "model.h5"
-    train_small(write_geis(), output)
+    trained(write_geis(), output)
     recorded = recorded_training(output, "translator")
     assert (recorded.name, recorded.subjects) == ("gaitgan", list(SUBJECTS))
     assert TranslatorOptions(**recorded.options) == OPTIONS
@@ -286,7 +290,7 @@ def test_a_lost_device_leaves_the_last_checkpoint(
     tmp_path: Path, write_geis: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     geis, whole, output = write_geis(), tmp_path / "whole.h5", tmp_path / "model.h5"
-    train_small(geis, whole)
+    trained(geis, whole)
     step = GaitGAN.train_step
 
     def fail(self: GaitGAN, batch: Any) -> Any:
@@ -320,7 +324,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(
     tmp_path: Path, write_geis: Write, left: int
 ) -> None:
     geis, whole, output = write_geis(), tmp_path / "whole.h5", tmp_path / "model.h5"
-    train_small(geis, whole)
+    trained(geis, whole)
     with pytest.raises(StoppedError):
         train_small(geis, output, callbacks=stop_after(2))
     checkpoint = tmp_path / "model.h5.parts" / "checkpoint.h5"

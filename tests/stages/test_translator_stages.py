@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from forked import ended, start
+from trained_once import once
 
 from gaitkit.artifacts import TrainedOn, open_artifact, write_artifact
 from gaitkit.errors import (
@@ -46,6 +47,9 @@ def train_small(geis: Path, output: Path, **changes: Any) -> str:
         "threads": 1,
     }
     return train(geis, output, **(how | changes))
+
+
+trained = once(train_small)
 
 
 def stop_after(steps: int) -> Callbacks:
@@ -95,7 +99,7 @@ def test_a_stopped_training_continues_to_the_same_bytes(
     tmp_path: Path, write_geis: Write, steps: int
 ) -> None:
     geis, output = write_geis(), tmp_path / "model.h5"
-    train_small(geis, tmp_path / "whole.h5")
+    trained(geis, tmp_path / "whole.h5")
     with pytest.raises(StoppedError, match=rf"Stopped after {steps} of 6 iterations"):
         train_small(geis, output, callbacks=stop_after(steps))
     assert not output.exists()
@@ -129,7 +133,7 @@ def test_restart_discards_the_checkpoint(tmp_path: Path, write_geis: Write) -> N
     with pytest.raises(StoppedError):
         train_small(geis, output, callbacks=stop_after(2), config={"width": 3})
     train_small(geis, output, restart=True)
-    train_small(geis, tmp_path / "whole.h5")
+    trained(geis, tmp_path / "whole.h5")
     assert output.read_bytes() == (tmp_path / "whole.h5").read_bytes()
 
 
@@ -169,7 +173,7 @@ def test_translate_writes_geis_with_all_that_is_known_of_them(
     tmp_path: Path, write_geis: Write
 ) -> None:
     geis, model, output = write_geis(), tmp_path / "model.h5", tmp_path / "translated.h5"
-    train_small(geis, model)
+    trained(geis, model)
     digest = translate(geis, model, output, device="cpu")
     with open_artifact(output, "gei") as made, open_artifact(geis) as source:
         assert made.content_sha256 == digest == made.recompute_content_sha256()
@@ -180,22 +184,22 @@ def test_translate_writes_geis_with_all_that_is_known_of_them(
         assert made.dropped == source.dropped
         for name in ("frames_used", "mirrored"):
             assert np.array_equal(made.read(name), source.read(name))
-        with open_artifact(model) as trained:
-            assert made.inputs == (source.ref(), trained.ref())
+        with open_artifact(model) as used:
+            assert made.inputs == (source.ref(), used.ref())
             assert made.parameters["translator"] == {
                 "name": "gaitgan",
                 "mode": "faithful",
-                "content_sha256": trained.content_sha256,
+                "content_sha256": used.content_sha256,
                 "weights": "last",
             }
-            assert set(made.trained_on) == {*source.trained_on, *trained.trained_on}
+            assert set(made.trained_on) == {*source.trained_on, *used.trained_on}
         assert {name: made.parameters[name] for name in source.parameters} == source.parameters
     assert not (tmp_path / "translated.h5.parts").exists()
 
 
 def test_geis_of_90_degrees_are_translated_too(tmp_path: Path, write_geis: Write) -> None:
     geis, model, output = write_geis(), tmp_path / "model.h5", tmp_path / "translated.h5"
-    train_small(geis, model)
+    trained(geis, model)
     translate(geis, model, output, device="cpu")
     with open_artifact(output) as made, open_artifact(geis) as source:
         side = source.labels.view == 90.0
@@ -207,7 +211,7 @@ def test_a_stopped_translation_continues_from_its_pieces(
     tmp_path: Path, write_geis: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     geis, model, output = write_geis(), tmp_path / "model.h5", tmp_path / "translated.h5"
-    train_small(geis, model)
+    trained(geis, model)
     monkeypatch.setattr("gaitkit.stages.translate._GEIS_PER_PIECE", 8)
     translate(geis, model, tmp_path / "whole.h5", device="cpu")
 
@@ -262,7 +266,7 @@ def test_geis_made_in_another_way_are_refused(
     tmp_path: Path, write_geis: Write, changes: dict[str, Any], message: str
 ) -> None:
     model, output = tmp_path / "model.h5", tmp_path / "translated.h5"
-    train_small(write_geis(), model)
+    trained(write_geis(), model)
     with pytest.raises(MixtureError, match=message):
         translate(write_geis("other.h5", **changes), model, output, device="cpu")
     assert not output.exists()
@@ -273,7 +277,7 @@ def test_translated_geis_are_neither_translated_nor_trained_on(
     tmp_path: Path, write_geis: Write
 ) -> None:
     geis, model, output = write_geis(), tmp_path / "model.h5", tmp_path / "translated.h5"
-    train_small(geis, model)
+    trained(geis, model)
     translate(geis, model, output, device="cpu")
     with pytest.raises(MixtureError, match="holds translated GEIs"):
         translate(output, model, tmp_path / "twice.h5", device="cpu")
@@ -283,7 +287,7 @@ def test_translated_geis_are_neither_translated_nor_trained_on(
 
 def test_files_of_another_kind_are_refused(tmp_path: Path, write_geis: Write) -> None:
     geis, model = write_geis(), tmp_path / "model.h5"
-    train_small(geis, model)
+    trained(geis, model)
     with pytest.raises(WrongKindError):
         translate(geis, geis, tmp_path / "a.h5", device="cpu")
     with pytest.raises(WrongKindError):
@@ -319,7 +323,7 @@ def test_a_hostile_model_is_refused(
     tmp_path: Path, write_geis: Write, changes: dict[str, Any], message: str
 ) -> None:
     model = tmp_path / "model.h5"
-    train_small(write_geis(), model)
+    trained(write_geis(), model)
     with pytest.raises(DamagedArtifactError, match=message):
         load(rewrite(model, tmp_path / "hostile.h5", **changes), device="cpu")
 
@@ -358,7 +362,7 @@ def train_with_checkpoints(geis: Path, output: Path) -> None:
         output,
         subjects=("001", "002", "003"),
         config={"width": 2},
-        options=TrainingOptions(iterations=120, batch_size=4, log_every=10),
+        options=TrainingOptions(iterations=80, batch_size=4, log_every=10),
         device="cpu",
         threads=1,
         callbacks=Callbacks(checkpoint_every=7),

@@ -319,11 +319,13 @@ def test_train_gan_under_torchrun(geis: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_killed_under_torchrun_it_goes_on_bit_for_bit(geis: Path, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole.h5", tmp_path / "killed.h5"
-    options = ("--iterations", 60, "--checkpoint-every", 1)
+    options, often = ("--iterations", 24), ("--checkpoint-every", 1)
     assert run_launched(train_gan(geis, whole, *options), tmp_path)[0] == [0, 0]
     checkpoint = tmp_path / "killed.h5.parts" / "checkpoint.h5"
     running = subprocess.Popen(
-        torchrun(geis, killed, *options), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        torchrun(geis, killed, *options, *often),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     wait_for(checkpoint)
     for process in [*_children(running.pid), running.pid]:
