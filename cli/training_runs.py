@@ -90,7 +90,7 @@ def _told(summary: dict[str, Any]) -> list[str]:
     people = len(summary["subjects"])
     validation, refit = summary["validation"], summary["refit"]
     learned = people - (len(validation["subjects"]) if validation else 0)
-    lines = [f": {summary['iterations']:,} iterations on {learned:,} people."]
+    lines = [f": {console.counted(summary['iterations'], 'iteration')} on {learned:,} people."]
     panels: dict[str, list[str]] = {}
     for name, value in summary["last"].items():
         panel = panel_of(name)

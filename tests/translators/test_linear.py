@@ -14,6 +14,7 @@ from gaitkit.labels import Labels, SequenceKey
 from gaitkit.training.images import to_network
 from gaitkit.translators import GaitGAN, GeiSet, load
 from gaitkit.translators.linear import RIDGE, STRIPS, LinearTranslation, fit_translation, pieces_of
+from gaitkit.translators.recipes import RECIPES
 from gaitkit.translators.sampling import TripleSampler
 
 SIZE = 16
@@ -173,3 +174,14 @@ def test_more_views_than_it_tells_apart_are_refused() -> None:
     views = [float(row % 3) * 45 for row in range(len(keys))]
     with pytest.raises(OptionError, match="tell 2 views apart, these are 3"):
         model.fit(images, [key.subject for key in keys], views=views, iterations=1)
+
+
+def test_a_generator_without_a_share_may_have_learned_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    alone = GaitGAN(**RECIPES["linear"].config)
+    alone.warn_at_end({"spread.G": 0.0})
+    assert not caplog.records
+    half = GaitGAN(**{**RECIPES["linear"].config, "linear_share": 0.5})
+    half.warn_at_end({"spread.G": 0.0})
+    assert "train for more iterations" in caplog.text

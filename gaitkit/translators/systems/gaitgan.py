@@ -15,6 +15,7 @@ by pixels, R1, skips, the matte, the moving average, and the share of a translat
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -44,6 +45,7 @@ from gaitkit.translators.sampling import Batch, TripleSampler
 
 if TYPE_CHECKING:
     from gaitkit.training.geis import GeiSet
+    from gaitkit.training.history import History
     from gaitkit.translators.options import TranslatorOptions
 
 __all__ = ["GaitGAN", "GaitGANConfig"]
@@ -317,6 +319,16 @@ class GaitGAN(AdversarialTranslator[GaitGANConfig]):
             batch.subject,
             torch.cat([batch.subject, batch.unrelated_subject]),
         )
+
+    def check_course(self, history: History) -> None:
+        """Nothing where the generator has no share."""
+        if self.config.linear_share < 1:
+            super().check_course(history)
+
+    def warn_at_end(self, values: Mapping[str, float]) -> None:
+        """Nothing where the generator has no share."""
+        if self.config.linear_share < 1:
+            super().warn_at_end(values)
 
     def translating(self) -> tuple[str, ...]:
         """G or its average, and L, where there is one."""
