@@ -427,14 +427,14 @@ def _half_a_person(
     body /= _summed(core & 1, _AROUND).ravel()[at, None]
     wall = expected[place][rows, columns].astype(np.float32)
     whole, difference = body - wall, seen[place][rows, columns] - wall
-    contrast = np.square(whole).sum(axis=1)
+    contrast = _dots(whole, whole)
     share = np.array([1, _COLOUR_SHARE, _COLOUR_SHARE], np.float32)
     whole, difference = whole * share, difference * share
-    part = (whole * difference).sum(axis=1) / np.maximum(np.square(whole).sum(axis=1), 1.0)
+    part = _dots(whole, difference) / np.maximum(_dots(whole, whole), 1.0)
     rest = difference - np.clip(part, -_RINGING, 1)[:, None] * whole
     usual = _LOW * noise[place][rows, columns]
     least, other = np.maximum(_CONTRAST, usual), np.maximum(_ELSE, usual)
-    out = (part < _HALF) & (contrast > least**2) & (np.square(rest).sum(axis=1) < other**2)
+    out = (part < _HALF) & (contrast > least**2) & (_dots(rest, rest) < other**2)
     persons = (core > 0).astype(np.float32)
     persons[rows, columns] = np.where(out, 0, np.clip(part, 0, 1))
     smeared = cv2.GaussianBlur(persons, (0, 0), _SMEAR)[rows, columns]
@@ -446,6 +446,11 @@ def _half_a_person(
     kept = mask.copy()
     kept[place][rows[out], columns[out]] = 0
     return _filled(kept, here.shape[0])
+
+
+def _dots(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The scalar products of the rows of two arrays."""
+    return np.asarray(np.einsum("ij,ij->i", one, other), np.float32)
 
 
 def _grown(mask: NDArray[np.uint8], least: int, size: int) -> NDArray[np.uint8]:
