@@ -66,8 +66,8 @@ _COLOUR_SHARE = 0.5
 _RINGING = 0.25
 """Compression also leaves so much of an edge beside it with the sign turned round."""
 _SMEAR, _MORE, _PALE, _PALE_AROUND = 2.5, 0.14, 3, 9
-"""What a person smears, as a Gaussian of so many pixels; what is by so much more of a person than that,
-on a square so large, is pale clothes, and so is what lies in the larger square around each of it."""
+"""What a person smears, as a Gaussian of so many pixels; what is by so much more of a person than
+that, on a square so large, is pale clothes, and so is what lies in the larger square around it."""
 _BROAD = (5, 9)
 """Rows and columns: what is faint on so broad a place is no trace of compression and no gap between
 legs, which are narrow from left to right, but pale clothes: a shirt, a collar, its hem."""
