@@ -28,7 +28,7 @@ __all__ = ["VERSION", "Background", "between", "foreground", "learn_background"]
 
 Image = NDArray[np.uint8]
 
-VERSION = 3
+VERSION = 4
 """Of what `foreground` computes, on which every segmenter's masks depend: another version makes
 other masks."""
 
@@ -61,8 +61,13 @@ _CORE, _SMALL_CORE, _SMALL = 5, 3, 64
 """So many pixels of an edge are blurred; people less high than the last have thin legs."""
 _HALF, _CONTRAST, _ELSE = 0.5, 20.0, 12.0
 """Greys: how much a person must differ, and what of a difference no mixture of the two explains."""
+_COLOUR_SHARE = 0.5
+"""Differences of colour count so much: a coarser grid and older pictures are left in them."""
 _RINGING = 0.25
 """Compression also leaves so much of an edge beside it with the sign turned round."""
+_SMEAR, _MORE, _PALE, _PALE_AROUND = 2.5, 0.14, 3, 9
+"""What a person smears, as a Gaussian of so many pixels; what is by so much more of a person than
+that, on a square so large, is pale clothes, and so is what lies in the larger square around it."""
 _BROAD = (5, 9)
 """Rows and columns: what is faint on so broad a place is no trace of compression and no gap between
 legs, which are narrow from left to right, but pale clothes: a shirt, a collar, its hem."""
@@ -197,7 +202,7 @@ def foreground(picture: Image, background: Background) -> NDArray[np.uint8]:
         return np.asarray(candidates, np.uint8)
     high = np.clip(_HIGH * background.noise, _HIGHEST, 2 * _RESTLESS).astype(np.uint8)
     sure = cv2.compare(score, high, cv2.CMP_GT)
-    mask, dim = np.zeros(candidates.shape, np.uint8), np.zeros(candidates.shape, np.uint8)
+    mask, dim, shade = (np.zeros(candidates.shape, np.uint8) for _ in range(3))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(candidates, connectivity=8)
     seeds = np.bincount(labels[sure > 0], minlength=count)
     least = max(12, round(_SPECK * mask.size))
@@ -207,12 +212,13 @@ def foreground(picture: Image, background: Background) -> NDArray[np.uint8]:
             continue
         within = slice(top, top + rows), slice(left, left + columns)
         here = np.asarray(labels[within] == number, np.uint8) * np.uint8(255)
-        here, shadow = _without_shadow(here, seen[within], expected[within])
+        here, darker, thrown = _without_shadow(here, seen[within], expected[within])
         mask[within] = np.maximum(mask[within], here)
-        dim[within] = np.maximum(dim[within], shadow)
-    expected = _shaded(expected, seen, dim & ~mask)
-    body = np.asarray(sure, np.uint8) & ~dim
-    mask = _half_a_person(mask, body, expected, seen, background.noise)
+        dim[within] = np.maximum(dim[within], darker)
+        shade[within] = np.maximum(shade[within], thrown)
+    certain = np.asarray(sure, np.uint8)
+    expected = _shaded(expected, seen, shade & ~(mask & certain))
+    mask = _half_a_person(mask, certain & ~dim, expected, seen, background.noise)
     return np.asarray(cv2.medianBlur(mask, 3), np.uint8)
 
 
@@ -278,10 +284,11 @@ def _without_shadow(
     mask: NDArray[np.uint8],
     seen: Image,
     expected: Image,
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
     """A component without what only darkens the background, unless it lies within the body.
 
-    Also where it darkens the background, be that taken out or not.
+    Also where it darkens the background, be that taken out or not, and where of this a shadow is
+    seen: what is taken out, and what lies at the feet.
     """
     rows = mask.shape[0]
     ratio = (seen[..., 0].astype(np.float32) + 1) / (expected[..., 0].astype(np.float32) + 1)
@@ -292,7 +299,7 @@ def _without_shadow(
     like = (ratio > _HARD) & (ratio < _NO_SHADOW) & (colour < most) & (mask > 0)
     dim = np.asarray(like, np.uint8) * np.uint8(255)
     if not like.any():
-        return _filled(mask, rows), dim
+        return _filled(mask, rows), dim, dim
     person = np.asarray((mask > 0) & ~like, np.uint8) * np.uint8(255)
     person = np.asarray(
         cv2.morphologyEx(person, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)), np.uint8
@@ -302,7 +309,8 @@ def _without_shadow(
         # Nearly all of it is of the background's colour: clothes of that colour, or a shadow
         # alone, which is faint and lies.
         shadow = float(ratio[mask > 0].mean()) > _SOFT or mask.shape[1] > 1.3 * rows
-        return (np.zeros_like(mask) if shadow else _filled(mask, rows)), dim
+        kept = np.zeros_like(mask) if shadow else _filled(mask, rows)
+        return kept, dim, dim & ~kept
     top, bottom = int(there[0]), int(there[-1])
     high = bottom - top + 1
     reach = max(3, round(_CLOSED * high) | 1)
@@ -314,7 +322,8 @@ def _without_shadow(
     feet = top + _FEET * high
     shadow = like & ~within & ((ratio > _SOFT) | (level > feet))
     kept = np.where(shadow, 0, mask).astype(np.uint8)
-    return _filled(kept, high), dim
+    kept = _filled(kept, high)
+    return kept, dim, dim & ~np.where(level > feet, 0, kept).astype(np.uint8)
 
 
 def _hull(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -393,7 +402,7 @@ def _half_a_person(
     Around a person a picture mixes the two: optics and a coarser grid of colour at the edge, and
     compression all over the blocks that the edge lies in. Of what it is mixed is known: the nearest
     that surely is of the person, and the background. What is no mixture of these is something else,
-    and stays.
+    and stays; so does what is more of a person than a person so near could smear.
     """
     place = _around(mask, 1)
     here = mask[place]
@@ -418,12 +427,33 @@ def _half_a_person(
     body /= _summed(core & 1, _AROUND).ravel()[at, None]
     wall = expected[place][rows, columns].astype(np.float32)
     whole, difference = body - wall, seen[place][rows, columns] - wall
-    contrast = np.square(whole).sum(axis=1)
-    part = (whole * difference).sum(axis=1) / np.maximum(contrast, 1.0)
+    contrast = _dots(whole, whole)
+    share = np.array([1, _COLOUR_SHARE, _COLOUR_SHARE], np.float32)
+    whole, difference = whole * share, difference * share
+    part = _dots(whole, difference) / np.maximum(_dots(whole, whole), 1.0)
     rest = difference - np.clip(part, -_RINGING, 1)[:, None] * whole
-    noise = noise[place][rows, columns]
-    least, other = np.maximum(_CONTRAST, _HIGH * noise), np.maximum(_ELSE, _LOW * noise)
-    out = (part < _HALF) & (contrast > least**2) & (np.square(rest).sum(axis=1) < other**2)
+    usual = _LOW * noise[place][rows, columns]
+    least, other = np.maximum(_CONTRAST, usual), np.maximum(_ELSE, usual)
+    out = (part < _HALF) & (contrast > least**2) & (_dots(rest, rest) < other**2)
+    persons = (core > 0).astype(np.float32)
+    persons[rows, columns] = np.where(out, 0, np.clip(part, 0, 1))
+    smeared = cv2.GaussianBlur(persons, (0, 0), _SMEAR)[rows, columns]
+    more = out & (part > smeared + _MORE)
+    pale = np.zeros_like(here)
+    pale[rows[more], columns[more]] = 255
+    pale = _grown(pale, _PALE, _PALE_AROUND)
+    out &= pale[rows, columns] == 0
     kept = mask.copy()
     kept[place][rows[out], columns[out]] = 0
     return _filled(kept, here.shape[0])
+
+
+def _dots(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The scalar products of the rows of two arrays."""
+    return np.asarray(np.einsum("ij,ij->i", one, other), np.float32)
+
+
+def _grown(mask: NDArray[np.uint8], least: int, size: int) -> NDArray[np.uint8]:
+    """What lies in a square around where a mask is as broad as a smaller square."""
+    broad = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((least, least), np.uint8))
+    return np.asarray(cv2.dilate(broad, np.ones((size, size), np.uint8)), np.uint8)

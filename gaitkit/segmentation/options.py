@@ -54,7 +54,7 @@ class SegmentOptions:
     Examples
     --------
     >>> SegmentOptions(from_s=2).as_parameters()
-    {'segmenter': 'background', 'version': 3}
+    {'segmenter': 'background', 'version': 4}
     >>> SegmentOptions(rotate=45)
     Traceback (most recent call last):
         ...

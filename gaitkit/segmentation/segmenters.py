@@ -160,6 +160,6 @@ def describe_segmenter(options: SegmentOptions) -> dict[str, Any]:
     Examples
     --------
     >>> describe_segmenter(SegmentOptions())
-    {'segmenter': 'background', 'version': 3}
+    {'segmenter': 'background', 'version': 4}
     """
     return segmenter_class(options.segmenter).described(options)

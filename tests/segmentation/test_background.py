@@ -127,3 +127,30 @@ def test_a_pale_collar_between_dark_hair_and_a_dark_coat_stays(high):
     picture[44 : 44 + high, 60:100] = 172
     mask = foreground(cv2.GaussianBlur(picture, (0, 0), 0.7), learn_background([room] * 5)) > 0
     assert mask[44 : 44 + high, 62:98].mean() > 0.95
+
+
+@pytest.mark.parametrize("wide", [6, 8])
+def test_a_pale_forearm_below_a_sleeve_stays(wide):
+    """It lies as near to the sleeve as smears do, but farther away it is no fainter."""
+    room, arm = still(60, (160, 160)), np.zeros((160, 160), bool)
+    picture = room.copy()
+    picture[20:140, 40:80] = picture[40:60, 84 : 84 + wide + 2] = 120
+    arm[60:76, 85 : 85 + wide] = True
+    picture[arm] = 79
+    mask = foreground(cv2.GaussianBlur(picture, (0, 0), 0.7), learn_background([room] * 5)) > 0
+    assert mask[arm].mean() > 0.9
+    assert not mask[80:, 84:].any()
+
+
+@pytest.mark.parametrize("noise", [3, 5])
+def test_colour_that_trails_behind_somebody_is_no_part_of_them(noise):
+    """Also where light has changed, so that the background looks restless."""
+    room, truth, trail = np.full((160, 160, 3), 128, np.uint8), *np.zeros((2, 160, 160), bool)
+    truth[20:140, 60:100], trail[20:140, 56:60] = True, True
+    room[..., 0] = 120
+    picture = room.copy()
+    picture[truth], picture[trail] = (143, 142, 118), (120, 134, 125)
+    background = Background(room, np.full((160, 160), noise, np.float32))
+    mask = foreground(cv2.cvtColor(picture, cv2.COLOR_YCrCb2BGR), background) > 0
+    assert mask[truth].mean() > 0.99
+    assert mask[trail].mean() < 0.1

@@ -59,7 +59,7 @@ def test_masks_are_those_of_the_one_who_walked_from_the_first_frame_on(masks, tr
 
 def test_a_masks_artefact_says_when_and_where(masks):
     with open_artifact(masks, "masks") as artifact:
-        assert artifact.parameters == {"segmentation": {"segmenter": "background", "version": 3}}
+        assert artifact.parameters == {"segmentation": {"segmenter": "background", "version": 4}}
         assert artifact.read("frame").tolist() == list(range(60))
         np.testing.assert_allclose(artifact.read("time_s"), np.arange(60) / 25)
         assert artifact.read("direction").tolist() == [1]
