@@ -42,7 +42,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                     "contrast_temperature": 0.05,
                     "identity_weight": 1.0,
                     "ema_decay": 0.995,
-                    "linear_share": 0.6,
+                    "linear_share": 0.7,
                 },
                 training={"balanced": True, "shift": 2, "warp": 1.0},
             ),
