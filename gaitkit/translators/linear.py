@@ -26,7 +26,7 @@ STRIPS = 8
 
 RIDGE = 10.0
 """Weight of the multiple of the identity, in means of the values' variances. By folds of real
-people 3 is as good, 1 worse by a point, and 0.1 by three; of 14 walkers to learn from, 3 is worse."""
+people 3 is as good, 1 worse by a point, 0.1 by three; of 14 walkers to learn from, 3 is worse."""
 
 _ROWS = 4096
 """Images whose vectors are computed at once."""
