@@ -522,7 +522,8 @@ class _Course:
             options["validation_subjects"] = len(record.refit.get("held_out", ()))
         return (
             record.name == plan.system
-            and record.config == as_json(self.config.as_parameters())
+            and as_json(self.config.told_in_full(record.config or {}))
+            == as_json(self.config.as_parameters())
             and options == as_json(self.options.as_parameters())
             and record.subjects == as_json(self.data.labels.subjects())
             and (record.refit is not None) == plan.refit

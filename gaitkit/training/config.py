@@ -217,6 +217,17 @@ class Config:
         first = {FORM: 1} if FORM in {item.name for item in fields(cls)} else {}
         return cls.from_parameters({**first, **parameters})
 
+    @classmethod
+    def told_in_full(cls, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """What a model's file says of its settings, and those that there were not yet.
+
+        They have the values that leave everything as it was. What makes no sense is given as it is.
+        """
+        try:
+            return cls.of_file(parameters).as_parameters()
+        except OptionError:
+            return dict(parameters)
+
     def with_settings(self, parameters: Mapping[str, Any]) -> Self:
         """These settings with some of them changed; raises as `from_parameters` does."""
         known = {item.name: item for item in fields(self)}

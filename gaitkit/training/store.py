@@ -400,11 +400,17 @@ def continue_from(training: Training, source: Path, refit: Refit | None) -> None
     """
     with open_training(source, training.model.kind) as artifact:
         wanted = _computation(record_of(training, refit).as_parameters())
-        found = _computation(artifact.parameters)
+        kind = training.model.kind.name
+        record = TrainingRecord.from_parameters(artifact.parameters, kind)
+        told = dict(artifact.parameters)
+        if record.name == training.model.name and record.config is not None:
+            config = training.model.config.told_in_full(record.config)
+            told[kind] = {"name": record.name, "config": config}
+        found = _computation(told)
         wanted["input"] = ", ".join(filter(None, training.data.digests()))
         found["input"] = ", ".join(given.content_sha256 for given in artifact.inputs)
         different = [name for name in wanted | found if wanted.get(name) != found.get(name)]
-        if f"{training.model.kind.name}.config.{FORM}" in different:
+        if f"{kind}.config.{FORM}" in different:
             raise OptionError(f"{source}: {FORMER}", hint=FORMER_HINT)
         if different:
             # An option before what follows from it.

@@ -20,7 +20,7 @@ from gaitkit.errors import DeviceError, OptionError, OutputError, OutputExistsEr
 from gaitkit.training.loop import Callbacks
 from gaitkit.training.record import recorded_training
 from gaitkit.training.store import load_history, training_summary
-from gaitkit.translators import GaitGAN, load, train, translate
+from gaitkit.translators import GaitGAN, GaitGANConfig, load, train, translate
 from gaitkit.translators.options import TranslatorOptions
 from gaitkit.translators.registry import TRANSLATOR
 
@@ -212,6 +212,30 @@ def test_a_finished_training_is_known_as_finished(
         with pytest.raises(OutputExistsError):
             train_small(geis, output, **{**how, **change})
     assert output.stat().st_ino == before.st_ino
+
+
+def test_files_from_before_a_setting_was_there_are_gone_on_from(
+    tmp_path: Path, write_geis: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    geis = write_geis()
+    later = {"linear_share", "views", "directions"}
+    with monkeypatch.context() as before:
+        known = GaitGANConfig.as_parameters
+        before.setattr(
+            GaitGANConfig,
+            "as_parameters",
+            lambda self: {name: value for name, value in known(self).items() if name not in later},
+        )
+        finished = train_small(geis, tmp_path / "model.h5")
+        with pytest.raises(StoppedError):
+            train_small(geis, tmp_path / "stopped.h5", callbacks=stop_after(2))
+    with open_artifact(tmp_path / "model.h5") as artifact:
+        assert not later & set(artifact.parameters["translator"]["config"])
+    # What was finished is left as it is; what was stopped ends as a training of today does.
+    assert train_small(geis, tmp_path / "model.h5") == finished
+    train_small(geis, tmp_path / "stopped.h5")
+    train_small(geis, tmp_path / "today.h5")
+    assert (tmp_path / "stopped.h5").read_bytes() == (tmp_path / "today.h5").read_bytes()
 
 
 def test_a_training_on_that_is_done_is_known_by_what_it_left(

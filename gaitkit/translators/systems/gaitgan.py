@@ -165,6 +165,10 @@ class GaitGANConfig(AdversarialConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.linear_share:
+            # What only that asks for; whatever the data are, there is nothing of it.
+            object.__setattr__(self, "views", 0)
+            object.__setattr__(self, "directions", _DIRECTIONS)
         weights = [item.name for item in fields(self) if item.name.endswith("_weight")]
         weights = [name for name in weights if name not in ("r1_weight", "centre_weight")]
         if not any(vars(self)[name] for name in weights):
