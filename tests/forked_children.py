@@ -18,6 +18,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from struct import Struct
 from typing import Any
 
@@ -57,7 +58,9 @@ class Forked:
         try:
             self.wait(0.0)
         except subprocess.TimeoutExpired:
-            os.kill(self.pid, signal.SIGKILL)
+            # It may have ended just now, and the nursery have waited for it.
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
 
 
 class Nursery:
