@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 from click.shell_completion import CompletionItem
@@ -42,8 +42,23 @@ __all__ = [
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+
+class _InputFile(click.Path):
+    """One file that is there. Of a folder it is said what makes one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        if Path(value).is_dir():
+            self.fail(
+                f"{quoted(str(value))} is a folder, and one file is read here. Of a folder of "
+                "frames or videos gaitkit make-gei FOLDER -o gei.h5 makes one.",
+                param,
+                ctx,
+            )
+        return cast(Path, super().convert(value, param, ctx))
+
+
 FILE = click.Path(dir_okay=False, path_type=Path)
-INPUT_FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+INPUT_FILE = _InputFile(exists=True, dir_okay=False, readable=True, path_type=Path)
 INPUT = click.Path(exists=True, readable=True, path_type=Path)
 
 

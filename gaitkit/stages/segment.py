@@ -121,6 +121,11 @@ def segment(
     VideoReading(options, subject, view).checked()
     if not path.is_file():
         raise DatasetError(f"There is no video {printable(str(path), 200)}.")
+    if path.suffix.lower() in (".h5", ".hdf5"):
+        raise DatasetError(
+            f"{printable(str(path), 200)} is an HDF5 file; expected a video of people.",
+            hint="gaitkit inspect tells what an artefact is and which command reads it.",
+        )
     stem = clean_text(path.stem)[:MAX_NAME]
     dataset = stem if name is None else check_name(name, "`name`")
     key = SequenceKey(stem if subject is None else clean_text(subject), "nm", 1, view)

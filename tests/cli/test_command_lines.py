@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -92,3 +94,17 @@ def test_a_step_becomes_the_command_that_does_it(
 def test_a_stage_without_a_command_is_a_bug() -> None:
     with pytest.raises(LookupError, match="no command 'dream'"):
         command_line("dream", {})
+
+
+@pytest.mark.parametrize(
+    "words", ["inspect", "evaluate", "show -o sheet.png", "segment -o masks.h5", "report -o a.html"]
+)
+def test_a_folder_where_one_file_is_read(
+    gaitkit: Callable[..., Any], tmp_path: Path, words: str
+) -> None:
+    name, *options = words.split()
+    ran = gaitkit(name, tmp_path, *options)
+    told = " ".join(ran.stderr.split())
+    assert ran.code == 2
+    assert "is a folder, and one file is read here" in told
+    assert "gaitkit make-gei FOLDER -o gei.h5 makes one" in told

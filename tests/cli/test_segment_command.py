@@ -51,3 +51,10 @@ def test_a_preview_of_another_kind_is_refused_before_any_work(gaitkit, video, tm
     assert ran.code == 2
     assert ".mp4 or .avi" in ran.stderr
     assert not (tmp_path / "m.h5").exists()
+
+
+def test_an_artefact_is_no_video(gaitkit, write_geis, tmp_path):
+    ran = gaitkit("segment", write_geis(), "-o", tmp_path / "masks.h5")
+    assert ran.code == 1
+    assert "is an HDF5 file; expected a video of people" in " ".join(ran.stderr.split())
+    assert "gaitkit inspect tells what an artefact is" in " ".join(ran.stderr.split())
