@@ -14,6 +14,7 @@ from gaitkit.labels import Labels, SequenceKey
 from gaitkit.training.images import to_network
 from gaitkit.translators import GaitGAN, GeiSet, load
 from gaitkit.translators.linear import RIDGE, STRIPS, LinearTranslation, fit_translation, pieces_of
+from gaitkit.translators.onnx import onnx_model
 from gaitkit.translators.recipes import RECIPES
 from gaitkit.translators.sampling import TripleSampler
 
@@ -185,3 +186,13 @@ def test_a_generator_without_a_share_may_have_learned_nothing(
     half = GaitGAN(**{**RECIPES["linear"].config, "linear_share": 0.5})
     half.warn_at_end({"spread.G": 0.0})
     assert "train for more iterations" in caplog.text
+
+
+@pytest.mark.slow
+def test_an_onnx_file_gives_the_same() -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    images = drawn(people=3, seed=2)[0]
+    model = trained(0.7)
+    session = onnxruntime.InferenceSession(onnx_model(model, {}))
+    (found,) = session.run(None, {"geis": images.astype(np.float32)})
+    np.testing.assert_allclose(found, model.translate(images), atol=2e-2)
