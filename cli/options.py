@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -47,7 +48,8 @@ class _InputFile(click.Path):
     """One file that is there. Of a folder it is said what makes one."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        if Path(value).is_dir():
+        # Not Path.is_dir, which raises where a name is too long.
+        if os.path.isdir(value):
             self.fail(
                 f"{quoted(str(value))} is a folder, and one file is read here. Of a folder of "
                 "frames or videos gaitkit make-gei FOLDER -o gei.h5 makes one.",
