@@ -26,10 +26,11 @@ from gaitkit.analysis.discriminants import (
     LinearSizes,
     seen_images,
 )
+from gaitkit.errors import OptionError
 from gaitkit.identification.features import fit_pca, row_blocks, with_signs
 from gaitkit.training.images import with_channels
 
-__all__ = ["MAX_VIEWS", "STRIPS", "fit_linear", "linear_sizes", "views_told"]
+__all__ = ["MAX_VIEWS", "STRIPS", "fit_linear", "linear_sizes", "refuse_more_views", "views_told"]
 
 MAX_VIEWS = 36
 """Views that are told apart at most. Where there are more, they are degrees rather than places of
@@ -74,6 +75,21 @@ def views_told(count: int) -> int:
     (0, 11, 0)
     """
     return count if 2 <= count <= MAX_VIEWS else 0
+
+
+def refuse_more_views(there: int, told: int) -> None:
+    """Refuse views of training people that networks built for fewer cannot tell apart.
+
+    Raises
+    ------
+    OptionError
+        There are more than are told apart; where none are, any number will do.
+    """
+    if there > told > 0:
+        raise OptionError(
+            f"The networks tell {told} views apart, these are {there}.",
+            hint="Leave `views` out: the training's data decide it.",
+        )
 
 
 def linear_sizes(

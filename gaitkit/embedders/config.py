@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gaitkit.analysis.discriminants import LinearSizes
-from gaitkit.analysis.fitting import MAX_VIEWS, STRIPS, linear_sizes, views_told
+from gaitkit.analysis.fitting import (
+    MAX_VIEWS,
+    STRIPS,
+    linear_sizes,
+    refuse_more_views,
+    views_told,
+)
 from gaitkit.errors import OptionError
 from gaitkit.training.config import Config, choice, setting
 
@@ -102,12 +108,7 @@ class EmbedderConfig(Config):
                 f"The networks tell {self.subjects} people apart, these are {people}.",
                 hint="Leave `subjects` out: the training's data decide it.",
             )
-        views = len(data.labels.views())
-        if views > self.views_told > 0:
-            raise OptionError(
-                f"The networks tell {self.views} views apart, these are {views}.",
-                hint="Leave `views` out: the training's data decide it.",
-            )
+        refuse_more_views(len(data.labels.views()), self.views_told)
 
     @property
     def channels(self) -> int:

@@ -23,7 +23,7 @@ import torch
 from torch import nn
 
 from gaitkit.analysis.discriminants import LinearSizes
-from gaitkit.analysis.fitting import MAX_VIEWS, linear_sizes, views_told
+from gaitkit.analysis.fitting import MAX_VIEWS, linear_sizes, refuse_more_views, views_told
 from gaitkit.errors import OptionError
 from gaitkit.translators.adversarial import AdversarialConfig, AdversarialTranslator
 from gaitkit.translators.aim import Aim
@@ -140,12 +140,7 @@ class GaitGANConfig(AdversarialConfig):
             The data would decide otherwise.
         """
         super().check_data(geis, options)
-        views = len(geis.labels.views())
-        if self.linear_share and views > self.views > 0:
-            raise OptionError(
-                f"The networks tell {self.views} views apart, these are {views}.",
-                hint="Leave `views` out: the training's data decide it.",
-            )
+        refuse_more_views(len(geis.labels.views()), self.views)
 
     @property
     def linear_sizes(self) -> LinearSizes:
