@@ -44,11 +44,10 @@ def drawn(people: int, seed: int = 0, takes: int = 4) -> tuple[np.ndarray, list[
     return images.astype(np.uint8), keys
 
 
-def fitted(images: np.ndarray, keys: list[SequenceKey]) -> tuple[LinearTranslation, TripleSampler]:
-    sampler = TripleSampler(images, Labels.from_keys(keys))
+def fitted(images: np.ndarray, keys: list[SequenceKey]) -> LinearTranslation:
     network = LinearTranslation(linear_sizes((SIZE, SIZE), len(VIEWS), 8), (SIZE, SIZE))
-    fit_translation(network, sampler)
-    return network, sampler
+    fit_translation(network, TripleSampler(images, Labels.from_keys(keys)))
+    return network
 
 
 def greys(network: LinearTranslation, images: np.ndarray) -> np.ndarray:
@@ -75,7 +74,7 @@ def test_it_is_ridge_regression_to_each_persons_mean_target() -> None:
     images, keys = drawn(people=5)
     # Somebody is there more often than the others, and with one target only.
     keys, images = keys[3:], images[3:]
-    network, _ = fitted(images, keys)
+    network = fitted(images, keys)
     strip = 5
     with torch.no_grad():
         seen = network.vectors(to_network(torch.from_numpy(images)))[strip].double().numpy()
@@ -97,7 +96,7 @@ def test_it_is_ridge_regression_to_each_persons_mean_target() -> None:
 
 
 def test_people_it_has_never_seen_look_more_like_themselves_than_like_others() -> None:
-    network, _ = fitted(*drawn(people=20))
+    network = fitted(*drawn(people=20))
     images, keys = drawn(people=6, seed=1)
     people = np.array([int(key.subject.split("-")[1]) for key in keys])
     from_front = np.array([key.view == 0.0 for key in keys])
@@ -112,25 +111,27 @@ def test_people_it_has_never_seen_look_more_like_themselves_than_like_others() -
 
 def test_people_without_a_target_are_left_out() -> None:
     images, keys = drawn(people=5)
-    without = [key.subject != "0-2" or key.view != 90.0 for key in keys]
-    kept = [key.subject != "0-2" for key in keys]
-    some, _ = fitted(images[without], [key for key, k in zip(keys, without, strict=True) if k])
-    four, _ = fitted(images[kept], [key for key, k in zip(keys, kept, strict=True) if k])
+    without = [row for row, key in enumerate(keys) if key.subject != "0-2" or key.view != 90.0]
+    others = [row for row, key in enumerate(keys) if key.subject != "0-2"]
+    some, four = (fitted(images[rows], [keys[row] for row in rows]) for rows in (without, others))
     torch.testing.assert_close(some.state_dict(), four.state_dict())
 
 
 def test_many_images_are_computed_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    at_once, _ = fitted(*drawn(people=5))
+    at_once = fitted(*drawn(people=5))
     monkeypatch.setattr("gaitkit.translators.linear._ROWS", 7)
-    by_sevens, _ = fitted(*drawn(people=5))
+    by_sevens = fitted(*drawn(people=5))
     torch.testing.assert_close(by_sevens.state_dict(), at_once.state_dict(), atol=1e-5, rtol=1e-5)
 
 
 def geis(people: int = 5) -> GeiSet:
     images, keys = drawn(people)
-    columns = [getattr(key, name) for key in keys for name in ("subject", "view", "take")]
     return GeiSet.from_arrays(
-        images, columns[::3], views=columns[1::3], takes=columns[2::3], dataset="drawn"
+        images,
+        [key.subject for key in keys],
+        views=[key.view for key in keys],
+        takes=[key.take for key in keys],
+        dataset="drawn",
     )
 
 
@@ -146,7 +147,7 @@ def test_gaitgan_gives_so_much_of_it() -> None:
     # The networks are trained as they are without it.
     for name, weight in network.networks["G"].state_dict().items():
         torch.testing.assert_close(both.networks["G"].state_dict()[name], weight)
-    expected, _ = fitted(*drawn(people=5))
+    expected = fitted(*drawn(people=5))
     np.testing.assert_allclose(
         alone.translate(images), greys(expected, images).clip(0, 255), atol=2e-3
     )
