@@ -104,14 +104,10 @@ def test_a_model_from_before_has_one_part_by_analysis_or_none(system: str) -> No
     config_class.of_file({}).check_form()
 
 
-BY_HAND = [pytest.mark.slow, pytest.mark.by_hand]
-
-
-# An export takes ten seconds. The part by analysis is the same for both systems, and with it the
-# graph holds all that it holds without.
+# An export takes ten seconds, and the part by analysis is the same for both.
 @pytest.mark.parametrize(
     ("system", "changes"),
-    [("gaitset", LINEAR), pytest.param("gaitset", {}, marks=BY_HAND), ("gaitbase", {})],
+    [("gaitset", LINEAR), ("gaitset", {}), ("gaitbase", {})],
     ids=["gaitset-linear", "gaitset", "gaitbase"],
 )
 def test_an_onnx_file_embeds_as_the_model_does(system: str, changes: dict[str, float]) -> None:

@@ -100,6 +100,7 @@ def test_hundreds_of_mutants_are_loaded_or_refused(
 ) -> None:
     count = {"bytes": 45, "arrays": 34, "parameters": 21}[family]
     seeds = range(part * count, (part + 1) * count)
+    assert "loaded" not in run(model, tmp_path / "mutant.h5", family, seeds, sealed=False)
     outcomes = run(model, tmp_path / "mutant.h5", family, seeds, sealed=True)
     assert outcomes.total() == count
     assert outcomes["loaded"] < count

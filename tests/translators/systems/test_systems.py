@@ -84,9 +84,8 @@ def test_stopped_and_continued_it_gives_the_same_bytes(
         "threads": 1,
     }
     train(geis, tmp_path / "whole.h5", **how)
-    # Steps of several kinds come before and after each stop. DG-Net has a thousand arrays to write
-    # and to read at each of them: one is enough for it.
-    for stop in (7,) if system == "dgnet" else (3, 7):
+    # Steps of several kinds come before and after each stop.
+    for stop in (3, 7):
         seen = iter(range(1, 100))
         calls = Callbacks(stop_requested=lambda seen=seen, stop=stop: next(seen) > stop)
         with pytest.raises(StoppedError):
