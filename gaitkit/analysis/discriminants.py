@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from gaitkit.training.images import crop_width
+from gaitkit.training.images import crop_width, seen_columns
 
 __all__ = [
     "UNKNOWN_VIEW",
@@ -19,6 +19,7 @@ __all__ = [
     "LinearSizes",
     "halved",
     "seen_images",
+    "seen_size",
     "strips_of",
 ]
 
@@ -79,12 +80,13 @@ class LinearSizes:
         >>> LinearSizes((1, 64, 44), 120, 120, views=11, values=128, strips=(8,)).of_strip(8)
         LinearSizes(shape=(1, 8, 44), components=120, changing=120, views=11, values=128, strips=())
         """
-        seen = torch.zeros(1, *self.shape, device="meta")
-        shape = strips_of(seen, halved(seen) if self.strips else None, count).shape[2:]
-        components = min(self.components, shape.numel())
+        channels, height, width = self.shape
+        if self.strips and _is_coarse(height, width, count):
+            height, width = height // 2, width // 2
+        components = min(self.components, channels * (height // count) * width)
         return replace(
             self,
-            shape=(shape[0], shape[1], shape[2]),
+            shape=(channels, height // count, width),
             components=components,
             changing=min(self.changing, components),
             strips=(),
@@ -194,6 +196,24 @@ class LinearPart(Discriminants):
         return lambda count: strips_of(seen, half, count).flatten(2)
 
 
+def seen_size(height: int, width: int) -> tuple[int, int]:
+    """Height and width of what `seen_images` gives of images of a height and width.
+
+    Examples
+    --------
+    >>> seen_size(128, 128)
+    (64, 44)
+    """
+    columns = seen_columns(height, width)
+    square = _square(height)
+    return height // square, (columns.stop - columns.start) // square
+
+
+def _square(height: int) -> int:
+    """The side of the squares that images of a height are averaged over."""
+    return max(1, height // SEEN_HEIGHT)
+
+
 def seen_images(images: torch.Tensor) -> torch.Tensor:
     """What a `LinearPart` sees of images of shape (n, channels, height, width).
 
@@ -205,13 +225,18 @@ def seen_images(images: torch.Tensor) -> torch.Tensor:
     torch.Size([2, 4, 64, 44])
     """
     seen = crop_width(images)
-    square = max(1, images.shape[2] // SEEN_HEIGHT)
+    square = _square(images.shape[2])
     return functional.avg_pool2d(seen, square) if square > 1 else seen
 
 
 def halved(seen: torch.Tensor) -> torch.Tensor | None:
     """Images at half their resolution; `None` of those that have one row or column only."""
     return functional.avg_pool2d(seen, 2) if min(seen.shape[2:]) >= 2 else None
+
+
+def _is_coarse(height: int, width: int, count: int) -> bool:
+    """Whether so many strips of what is seen are taken from it at half its resolution."""
+    return count <= COARSE and min(height, width) >= 2 and height // 2 % count == 0
 
 
 def strips_of(seen: torch.Tensor, half: torch.Tensor | None, count: int) -> torch.Tensor:
@@ -222,7 +247,8 @@ def strips_of(seen: torch.Tensor, half: torch.Tensor | None, count: int) -> torc
     seen : Tensor, shape (n, channels, height, width)
         What `seen_images` gives; `count` divides the height.
     half : Tensor, optional
-        What `halved` gives of them; not taken where a row of it would lie in two strips.
+        What `halved` gives of them; not taken where a row of it would lie in two strips, nor of
+        more than `COARSE` strips.
     count : int
         How many strips.
 
@@ -238,7 +264,7 @@ def strips_of(seen: torch.Tensor, half: torch.Tensor | None, count: int) -> torc
     >>> strips_of(seen, halved(seen), 2)[1].tolist()
     [[[[2.5, 2.5]]]]
     """
-    if half is not None and count <= COARSE and half.shape[2] % count == 0:
+    if half is not None and _is_coarse(seen.shape[2], seen.shape[3], count):
         seen = half
     # Not len(seen), which would be a constant where a network is traced to be exported.
     number, channels, rows, columns = seen.shape

@@ -25,6 +25,7 @@ from gaitkit.analysis.discriminants import (
     LinearPart,
     LinearSizes,
     seen_images,
+    seen_size,
 )
 from gaitkit.errors import OptionError
 from gaitkit.identification.features import fit_pca, row_blocks, with_signs
@@ -120,8 +121,8 @@ strips=(2, 4, 8))
     >>> linear_sizes((20, 20), views=36, values=128).changing, linear_sizes((20, 20), 0, 8).strips
     (52, (2, 4))
     """
-    seen = seen_images(torch.zeros(1, channels, *image_size, device="meta"))
-    _, height, width = shape = (channels, *seen.shape[2:])
+    height, width = seen_size(*image_size)
+    shape = (channels, height, width)
     if not strips:
         former = _FORMER_COMPONENTS if channels == 1 else _FORMER_OF_SEVERAL
         components = min(former, channels * height * width)

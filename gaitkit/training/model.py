@@ -664,5 +664,8 @@ def lay_out(network: nn.Module, device: str) -> None:
     """
     if device == "cuda" and any(isinstance(part, nn.InstanceNorm2d) for part in network.modules()):
         return
-    # The type stubs of torch 2.13 do not know this overload.
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for part in network.modules():
+        # Other arrays of four axes have no channels: they would be copied back at every use.
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
+            # The type stubs of torch 2.13 do not know this overload.
+            part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

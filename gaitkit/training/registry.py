@@ -12,6 +12,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,7 @@ def _literals(module: str, class_name: str) -> dict[str, Any]:
     return values
 
 
+@cache
 def _source(module: str) -> ast.Module | None:
     try:
         found = importlib.util.find_spec(module)

@@ -8,7 +8,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gaitkit.analysis.discriminants import UNKNOWN_VIEW, LinearPart, seen_images
+from gaitkit.analysis.discriminants import (
+    UNKNOWN_VIEW,
+    LinearPart,
+    LinearSizes,
+    halved,
+    seen_images,
+    seen_size,
+    strips_of,
+)
 from gaitkit.analysis.fitting import _discriminants, _moments, fit_linear, linear_sizes
 
 PEOPLE, VIEWS, TAKES = 6, 3, 4
@@ -180,6 +188,24 @@ def test_large_images_are_averaged_over_squares() -> None:
     image[..., :2, 20:22] = 1.0
     assert seen_images(image).shape == (1, 1, 64, 44)
     assert seen_images(image)[0, 0, 0, 0] == 1.0
+
+
+@given(
+    size=st.tuples(st.integers(4, 200), st.integers(4, 200)),
+    channels=st.integers(1, 3),
+    count=st.sampled_from((1, 2, 4, 8)),
+)
+@settings(max_examples=60)
+def test_sizes_told_beforehand_are_those_of_what_is_seen(
+    size: tuple[int, int], channels: int, count: int
+) -> None:
+    seen = seen_images(torch.zeros(2, channels, *size))
+    height, width = seen_size(*size)
+    assert seen.shape == (2, channels, height, width)
+    if height % count == 0:
+        sizes = LinearSizes((channels, height, width), 120, 0, 0, 8, strips=(count,))
+        strips = strips_of(seen, halved(seen), count)
+        assert strips.shape == (count, 2, *sizes.of_strip(count).shape)
 
 
 def test_of_very_many_examples_some_are_taken_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
