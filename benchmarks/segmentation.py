@@ -22,6 +22,7 @@ from gaitkit import gait_energy_image
 from gaitkit._opencv import cv2
 from gaitkit.artifacts import open_artifact
 from gaitkit.identification import identify_vectors
+from gaitkit.identification.figures.bootstrap import draw_people, interval
 from gaitkit.stages.make_gei import make_gei
 from gaitkit.walkers import WalkerOptions, render_sequence
 
@@ -71,24 +72,38 @@ def recognition(folder: Path, people: int, seed: int) -> None:
     print("rank-1, two nm walks enrolled      true masks   segmented   segmented among true masks")
     for condition, take in WALKS[2:]:
         told = [
-            _rank1(gallery, probes, people, (condition, take))
+            _found(gallery, probes, people, (condition, take))
             for gallery, probes in ((true, true), (made, made), (true, made))
         ]
-        print(f"  {condition}-{take:02d}" + " " * 24 + "".join(f"{one:10.1f} %" for one in told))
+        rates = "".join(f"{100 * one.mean():10.1f} %" for one in told)
+        print(f"  {condition}-{take:02d}" + " " * 24 + rates)
+        print(f"    segmented beside true masks: {_apart(*told[:2])}")
 
 
-def _rank1(
+def _found(
     gallery: dict[tuple[int, str, int], NDArray[np.uint8]],
     probes: dict[tuple[int, str, int], NDArray[np.uint8]],
     people: int,
     walk: tuple[str, int],
-) -> float:
+) -> NDArray[np.float64]:
+    """1 for each person whose walk is given their name, 0 for the others."""
     rows = [(person, *enrolled) for person in range(people) for enrolled in WALKS[:2]]
     known = np.stack([gallery[row].astype(np.float64) for row in rows])
     searched = np.stack([probes[person, *walk].astype(np.float64) for person in range(people)])
     found = identify_vectors(searched, known, [str(person) for person, *_ in rows], threads=1)
-    right = sum(name == str(person) for person, name in enumerate(found.names))
-    return 100 * right / people
+    names = [str(person) for person in range(people)]
+    return (np.array(found.names) == names).astype(np.float64)
+
+
+def _apart(true: NDArray[np.float64], made: NDArray[np.float64]) -> str:
+    """What is lost and won, and the difference with its interval, paired over people."""
+    change = made - true
+    drawn = draw_people(len(change)) @ change / len(change)
+    told = interval(100 * change.mean(), 100 * drawn, len(change))
+    return (
+        f"{(change < 0).sum()} lost, {(change > 0).sum()} won, "
+        f"{told.estimate:+.1f} points [{told.low:+.1f}, {told.high:+.1f}]"
+    )
 
 
 def memory(folder: Path, minutes: list[float], rate: float) -> None:

@@ -27,7 +27,6 @@ from gaitkit.printable import harmless, harmless_in_json, one_line
 __all__ = [
     "Bar",
     "StepBar",
-    "counted",
     "in_options",
     "print_json",
     "print_line",
@@ -113,11 +112,6 @@ def in_options(text: str) -> str:
     group = context.find_root().command
     running = context.command
     return parameters.in_options(text, running, group) if isinstance(group, click.Group) else text
-
-
-def counted(number: int, noun: str) -> str:
-    """So many of something, as a sentence has it: ``1 part``, ``1,200 parts``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def print_line(text: str = "") -> None:

@@ -9,7 +9,7 @@ import click
 
 from gaitkit.cli import console, options
 from gaitkit.cli.frames import segmentation_of
-from gaitkit.printable import LETTERS, printable
+from gaitkit.printable import LETTERS, counted, printable
 
 _CONSENT = (
     "The way somebody walks is personal: enrol only who has agreed to it, and tell them that "
@@ -76,7 +76,7 @@ def command(gallery: Path, new: tuple[Path, ...], as_json: bool, **how: Any) -> 
         console.say(_CONSENT)
     if done["removed"]:
         names = ", ".join(printable(name, LETTERS) for name in how["remove"][:5])
-        console.say(f"Removed {console.counted(done['removed'], 'sequence')} of {names}.")
+        console.say(f"Removed {counted(done['removed'], 'sequence')} of {names}.")
     if not done["added"]:
         if done["removed"]:
             console.say(_holds(gallery, done))
@@ -85,7 +85,7 @@ def command(gallery: Path, new: tuple[Path, ...], as_json: bool, **how: Any) -> 
     names = ", ".join(called) + (", …" if len(done["new_subjects"]) > 5 else "")
     start = f"Made {gallery} of" if done["made"] else "Added"
     console.say(
-        f"{start} {console.counted(done['added'], 'sequence')}"
+        f"{start} {counted(done['added'], 'sequence')}"
         + ("" if done["made"] else f" to {gallery}")
         + (f", new people: {names}" if names else "")
         + f". {_holds(None, done)}"

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from gaitkit.cli import console, options
+from gaitkit.printable import counted
 
 _MOST_NAMED = 20
 
@@ -114,9 +115,9 @@ def _compared(summary: dict[str, Any]) -> str:
 def _embedding_lines(told: dict[str, Any]) -> list[tuple[str, str]]:
     model = told["model"] or "no digest of a model"
     weights = f", {told['weights']} weights" if told["weights"] else ""
-    parts = console.counted(told["parts"], "part")
+    parts = counted(told["parts"], "part")
     return [
-        ("vectors", f"{parts} × {console.counted(told['values'], 'value')}"),
+        ("vectors", f"{parts} × {counted(told['values'], 'value')}"),
         ("embedder", f"{told['embedder'] or 'not named'}: {model}{weights}"),
         ("metric", told["metric"]),
         *([("trained on", "nobody knows whom")] if told["trained_on"] == "unknown" else []),

@@ -11,6 +11,7 @@ import click
 from gaitkit.cli import options, training_options
 from gaitkit.cli.training_runs import train_and_tell
 from gaitkit.cli.translator_options import translator_choice, translator_options
+from gaitkit.printable import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,7 +88,7 @@ def _sheets(
             [list(sources), list(generated), list(targets)],
             rows=["source", "generated", "true"],
             columns=[""] * len(sources),
-            title=f"after {step:,} iterations",
+            title=f"after {counted(step, 'iteration')}",
         )
         save_png(folder / f"step-{step:06d}.png", sheet)
 

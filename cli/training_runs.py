@@ -11,6 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from gaitkit.cli import console
+from gaitkit.printable import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,7 +91,7 @@ def _told(summary: dict[str, Any]) -> list[str]:
     people = len(summary["subjects"])
     validation, refit = summary["validation"], summary["refit"]
     learned = people - (len(validation["subjects"]) if validation else 0)
-    lines = [f": {console.counted(summary['iterations'], 'iteration')} on {learned:,} people."]
+    lines = [f": {counted(summary['iterations'], 'iteration')} on {learned:,} people."]
     panels: dict[str, list[str]] = {}
     for name, value in summary["last"].items():
         panel = panel_of(name)
@@ -111,14 +112,14 @@ def _told(summary: dict[str, Any]) -> list[str]:
         )
         lines.append(
             f"  validation      rank-1 {_rate(validation['best_score'])} % after "
-            f"{validation['best_step']:,} iterations, best ({rates}); "
+            f"{counted(validation['best_step'], 'iteration')}, best ({rates}); "
             f"{_rate(validation['last_score'])} % at the end; held out: "
             f"{', '.join(validation['subjects'])}"
         )
     if refit:
         lines.append(
-            f"  refit           for the {refit['best_step']:,} iterations that gave rank-1 "
-            f"{_rate(refit['best_score'])} % on {', '.join(refit['held_out'])}"
+            f"  refit           for the {counted(refit['best_step'], 'iteration')} that gave "
+            f"rank-1 {_rate(refit['best_score'])} % on {', '.join(refit['held_out'])}"
         )
     return [line.replace("\u00a0", " ") for line in lines]
 

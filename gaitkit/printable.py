@@ -25,6 +25,7 @@ from typing import Any
 __all__ = [
     "LETTERS",
     "UNPRINTABLE",
+    "counted",
     "cut_inside",
     "fitted",
     "harmless",
@@ -168,6 +169,17 @@ def harmless_in_json(text: str, *, astral: str = "pair") -> str:
         return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"
 
     return _COMPOSED.sub(escaped, text)
+
+
+def counted(number: int, noun: str) -> str:
+    """So many of something, as a sentence has it.
+
+    Examples
+    --------
+    >>> counted(1, "part"), counted(1200, "part")
+    ('1 part', '1,200 parts')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def cut_inside(text: str, letters: int) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gaitkit.errors import OptionError, ProtocolError
 from gaitkit.labels import Labels, format_view, sequence_name
+from gaitkit.printable import counted
 from gaitkit.protocols.builtin import PROTOCOLS, fitted, looks_like, of_these_walks
 from gaitkit.protocols.files import get_protocol
 from gaitkit.protocols.model import ANY, Protocol, SubjectRange, Walks, sequence_text
@@ -490,11 +491,13 @@ def describe_labels(labels: Labels) -> str:
         walks.append(_takes_text(condition, takes))
     views = [format_view(view) for view in labels.views()]
     unknown = int(np.isnan(labels.view).sum())
-    parts = [f"{_count(len(subjects), 'subject')} ({_listed(subjects, ends=True)})"]
+    parts = [f"{counted(len(subjects), 'subject')} ({_listed(subjects, ends=True)})"]
     parts.append(f"the walks {', '.join(walks)}" if walks else "no walks")
-    parts.append(f"{_count(len(views), 'view')} ({', '.join(views)})" if views else "no known view")
+    parts.append(
+        f"{counted(len(views), 'view')} ({', '.join(views)})" if views else "no known view"
+    )
     if unknown:
-        parts.append(f"{_count(unknown, 'sequence')} of unknown view")
+        parts.append(f"{counted(unknown, 'sequence')} of unknown view")
     return "; ".join(parts)
 
 
@@ -503,10 +506,6 @@ def _takes_text(condition: str, takes: list[int]) -> str:
     if len(takes) > 2 and takes == list(range(first, last + 1)):
         return f"{sequence_name(condition, first)} to {sequence_name(condition, last)}"
     return ", ".join(sequence_name(condition, take) for take in takes)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def _listed(names: Sequence[str], *, ends: bool = False) -> str:

@@ -19,6 +19,7 @@ from gaitkit.artifacts import InputRef, PartsFolder, open_artifact
 from gaitkit.artifacts.schema import as_json
 from gaitkit.errors import ArtifactError, OptionError, ProtocolError, StoppedError, TrainingError
 from gaitkit.outputs import Output, behind_links
+from gaitkit.printable import counted
 from gaitkit.protocols import Protocol, default_protocol, get_protocol, split_subjects
 from gaitkit.protocols.splitting import advised
 from gaitkit.training.record import Refit, TrainingRecord, recorded_training
@@ -544,7 +545,7 @@ class _Course:
             if training.run(self._calls(callbacks)):
                 return training
         raise StoppedError(
-            f"Stopped after {training.step:,} of {self.options.iterations:,} iterations"
+            f"Stopped after {training.step:,} of {counted(self.options.iterations, 'iteration')}"
             f"{'' if self.refit is None else ' of the refit'}; the checkpoint is "
             f"{self.checkpoint}.",
             hint="Give the same command again to continue.",
@@ -651,9 +652,9 @@ def _refitted(course: _Course, callbacks: Callbacks) -> _Course:
     if best is None:
         raise TrainingError("The validated training has no score.")
     _log.info(
-        "refit: all %d training people, %d iterations (%.1f %% on those held out)",
+        "refit: all %d training people, %s (%.1f %% on those held out)",
         len(course.data.labels.subjects()),
-        best.step,
+        counted(best.step, "iteration"),
         best.score,
     )
     options, runtime = course.options, training.model.runtime

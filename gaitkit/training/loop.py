@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gaitkit.display import html_table
 from gaitkit.errors import DamagedArtifactError, OptionError
+from gaitkit.printable import counted
 from gaitkit.training.callbacks import Callbacks
 from gaitkit.training.capture import Steps
 from gaitkit.training.health import check_finite, device_failures_told
@@ -237,7 +238,8 @@ class Training:
         )
         return (
             f"Training of {type(self.model).__name__}: {self.step:,} of "
-            f"{self.options.iterations:,} iterations on {len(self.sampler.subjects):,} people{best}"
+            f"{counted(self.options.iterations, 'iteration')} on "
+            f"{len(self.sampler.subjects):,} people{best}"
         )
 
     def _repr_html_(self) -> str:

@@ -26,6 +26,7 @@ from gaitkit.arguments import as_path, whole_number
 from gaitkit.display import html_table
 from gaitkit.errors import OptionError, WrongKindError, did_you_mean
 from gaitkit.parallel import Progress
+from gaitkit.printable import counted
 from gaitkit.training import state, store
 from gaitkit.training.callbacks import Callbacks, with_progress
 from gaitkit.training.config import Config
@@ -550,9 +551,9 @@ class Model(ABC, Generic[ConfigT]):
         self._suit(data, chosen)
         if self.steps_done >= chosen.iterations:
             _log.warning(
-                "the model has been trained for %d iterations; `iterations` counts from the "
+                "the model has been trained for %s; `iterations` counts from the "
                 "beginning, and %d are no more",
-                self.steps_done,
+                counted(self.steps_done, "iteration"),
                 chosen.iterations,
             )
         training = Training(self, data, chosen)
@@ -622,7 +623,7 @@ class Model(ABC, Generic[ConfigT]):
         changed = ", ".join(f"{name} {value}" for name, value in self.config.changed().items())
         counts = self.parameter_counts().items()
         return [
-            ("trained for", f"{self.steps_done:,} iterations"),
+            ("trained for", counted(self.steps_done, "iteration")),
             ("settings", _cut(changed) or "as published"),
             ("learned values", _cut(", ".join(f"{name} {count:,}" for name, count in counts))),
         ]

@@ -34,6 +34,7 @@ from gaitkit.errors import (
     WrongKindError,
 )
 from gaitkit.outputs import Output
+from gaitkit.printable import counted
 from gaitkit.training.config import FORM, FORMER, FORMER_HINT
 from gaitkit.training.history import History
 from gaitkit.training.record import Refit, TrainingRecord, told_record
@@ -365,7 +366,8 @@ def refuse_resuming(output: Path, kind: ModelKind, iterations: int, *, refit: bo
         )
     if not isinstance(done, int) or iterations <= done:
         raise OptionError(
-            f"{output} has been trained for {done} iterations, and {iterations} were asked for.",
+            f"{output} has been trained for {counted(done, 'iteration')}, and "
+            f"{iterations:,} were asked for.",
             hint="Give the number to reach in all: `iterations=MORE`.",
         )
 
