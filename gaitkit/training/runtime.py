@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import platform
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -42,6 +43,11 @@ _MMAP_THRESHOLD = -3
 
 _LARGEST_MMAP_THRESHOLD = 32 * 2**20
 """What glibc allows, and where its own adjustment of the threshold ends."""
+
+_keepers: set[object] = set()
+"""Whoever keeps freed memory now: the last one gives it back."""
+
+_keepers_change = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -164,19 +170,20 @@ class Runtime:
     def active(self, *, training: bool = False) -> Iterator[None]:
         """Set threads and the arithmetic of float32, and put the former ones back at the end.
 
+        On the processor freed memory is kept meanwhile (`freed_memory_kept`).
+
         Parameters
         ----------
         training : bool
             Whether to use tf32 if chosen, or beside bf16, and the fastest of cuDNN's algorithms by
-            trial; on the processor, to keep freed memory. Without it everything is plain float32,
-            as translations always are.
+            trial. Without it everything is plain float32, as translations always are.
         """
         threads, benchmark = torch.get_num_threads(), torch.backends.cudnn.benchmark
         if self.device == "cpu":
             torch.set_num_threads(self.threads)
         else:
             torch.backends.cudnn.benchmark = training
-        memory = freed_memory_kept if training and self.device == "cpu" else nullcontext
+        memory = freed_memory_kept if self.device == "cpu" else nullcontext
         try:
             with memory(), _float32_arithmetic(self, tf32=training and self._rounds()):
                 yield
@@ -279,18 +286,25 @@ def freed_memory_kept() -> Iterator[None]:
     """Keep freed memory for the next allocation; at the end the system has it back.
 
     glibc gives the free end of the heap back as soon as it is larger than a threshold, and every
-    step of a training fetches the same pages again, each one zeroed by the kernel: a twentieth to
-    a sixth of the time. Of other allocators (macOS, Windows, musl) nothing is changed.
+    step of a training and every batch fetches the same pages again, each one zeroed by the kernel:
+    a twentieth to a sixth of the time. Of other allocators (macOS, Windows, musl) nothing is
+    changed. Where a training is validated, what is kept by the one is kept for the other.
     """
     if platform.libc_ver()[0] != "glibc":
         yield
         return
     libc = ctypes.CDLL(None)
-    libc.mallopt(_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
-    libc.mallopt(_TRIM_THRESHOLD, -1)
+    keeper = object()
+    with _keepers_change:
+        libc.mallopt(_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
+        libc.mallopt(_TRIM_THRESHOLD, -1)
+        _keepers.add(keeper)
     try:
         yield
     finally:
-        # There is no asking what they were; the thresholds stay where glibc's own adjustment ends.
-        libc.mallopt(_TRIM_THRESHOLD, 2 * _LARGEST_MMAP_THRESHOLD)
-        libc.malloc_trim(0)
+        with _keepers_change:
+            _keepers.remove(keeper)
+            if not _keepers:
+                # There is no asking what they were; they stay where glibc's own adjustment ends.
+                libc.mallopt(_TRIM_THRESHOLD, 2 * _LARGEST_MMAP_THRESHOLD)
+                libc.malloc_trim(0)

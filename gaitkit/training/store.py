@@ -364,7 +364,12 @@ def refuse_resuming(output: Path, kind: ModelKind, iterations: int, *, refit: bo
             "A refit cannot be resumed: validation has chosen its number of iterations.",
             hint="Train anew with more `iterations`, `refit=True` and another output.",
         )
-    if not isinstance(done, int) or iterations <= done:
+    if not isinstance(done, int):
+        raise OptionError(
+            f"{output} does not tell for how many iterations it has been trained.",
+            hint="Train anew, with another output.",
+        )
+    if iterations <= done:
         raise OptionError(
             f"{output} has been trained for {counted(done, 'iteration')}, and "
             f"{iterations:,} were asked for.",

@@ -158,6 +158,27 @@ def test_a_step_gets_the_pages_of_the_step_before() -> None:
     assert after < within - 100  # MiB of the 128 of a step
 
 
+@pytest.mark.skipif(
+    runtime.platform.libc_ver()[0] != "glibc", reason="other allocators are left alone"
+)
+def test_memory_is_kept_until_the_last_one_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+
+    class Libc:
+        def mallopt(self, what: int, value: int) -> None:
+            asked.append(("trim threshold" if what == -1 else "mmap threshold", value))
+
+        def malloc_trim(self, pad: int) -> None:
+            asked.append(("trim", pad))
+
+    monkeypatch.setattr(runtime.ctypes, "CDLL", lambda name: Libc())
+    with runtime.freed_memory_kept():
+        with runtime.freed_memory_kept():
+            assert asked == [("mmap threshold", 2**25), ("trim threshold", -1)] * 2
+        assert asked[4:] == []
+    assert asked[4:] == [("trim threshold", 2**26), ("trim", 0)]
+
+
 def test_other_allocators_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime.platform, "libc_ver", lambda: ("", ""))
     monkeypatch.setattr(runtime.ctypes, "CDLL", lambda name: pytest.fail("asked libc"))
