@@ -188,7 +188,12 @@ def telling_dropped(
         if os.path.realpath(report) == os.path.realpath(output):
             raise OptionError("The report and the `output` are the same file.")
         # The same command once more is to find everything done.
-        free_to_write(report, overwrite=overwrite or output.exists(), inputs=inputs)
+        free_to_write(
+            report,
+            overwrite=overwrite or output.exists(),
+            inputs=inputs,
+            for_people="a table in CSV, dropped.csv",
+        )
 
     def write(dropped: list[DroppedRow]) -> None:
         if report is not None:

@@ -39,7 +39,12 @@ def command(frames: Path, output: Path | None, layout: str | None, overwrite: bo
         made = manifest_of(source)
         console.print_text(made.text.rstrip("\n"))
     else:
-        with Output(output, overwrite=overwrite, inputs=[frames]) as claim:
+        with Output(
+            output,
+            overwrite=overwrite,
+            inputs=[frames],
+            for_people="a table in CSV, people.csv",
+        ) as claim:
             source.pass_over(claim.path)
             made = manifest_of(source, claim.path.parent)
             content = made.text.encode()

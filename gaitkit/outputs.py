@@ -50,6 +50,7 @@ EXPANDED_SUFFIX = ".expanded"
 """What the name of an output ends in where its input lies expanded, while it is made."""
 
 _NAME_BYTES = 255
+_ARTEFACTS = (".h5", ".hdf5")
 _UNFINISHED = re.compile(r"[^/\\]+\.[0-9a-f]{8}\.(partial|former)")
 _FORMER = ".former"
 _COMPARED = 1 << 20
@@ -167,6 +168,10 @@ class Output:
         What it is made from, which it must not replace.
     private : bool
         Whether a new file is for its owner's eyes only.
+    for_people : str, optional
+        What the file is and how it is usually called, such as ``a page, page.html``, where it is no
+        artefact: an artefact's name is refused then. What took days to make stands there as often
+        as not, and `overwrite` is said of the page.
 
     Attributes
     ----------
@@ -178,7 +183,8 @@ class Output:
     Raises
     ------
     OutputError
-        The file cannot be written, is no regular file, or is one of the inputs.
+        The file cannot be written, is no regular file, is one of the inputs, or has an artefact's
+        name without being one.
     OutputBusyError
         Another command is writing it.
 
@@ -200,6 +206,7 @@ class Output:
         overwrite: bool = False,
         inputs: Iterable[Path | str] = (),
         private: bool = False,
+        for_people: str | None = None,
     ) -> None:
         given = as_path(path, "output")
         self._given, self._inputs = given, [Path(item) for item in inputs]
@@ -210,6 +217,8 @@ class Output:
             _refuse_long_name(given.name)
             self.path = behind_links(given)
             self._check(given, self._inputs)
+            if for_people is not None:
+                _refuse_artefacts_name(self.path, given, *for_people.split(", "))
         self._lock = NameLock(beside(self.path, LOCK_SUFFIX, prefix="."), self.path)
 
     def _check(self, given: Path, inputs: list[Path]) -> None:
@@ -528,7 +537,13 @@ def _files_in(folder: Path) -> Iterator[tuple[str, Path]]:
             yield path.relative_to(folder).as_posix(), path
 
 
-def free_to_write(path: Path | str, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
+def free_to_write(
+    path: Path | str,
+    *,
+    overwrite: bool,
+    inputs: Iterable[Path] = (),
+    for_people: str | None = None,
+) -> None:
     """Check, before any work is done, that an output can be written.
 
     Parameters
@@ -539,6 +554,8 @@ def free_to_write(path: Path | str, *, overwrite: bool, inputs: Iterable[Path] =
         Whether it may exist.
     inputs : iterable of Path
         What it is made from, which it must not replace.
+    for_people : str, optional
+        As for `Output`.
 
     Raises
     ------
@@ -547,7 +564,7 @@ def free_to_write(path: Path | str, *, overwrite: bool, inputs: Iterable[Path] =
     OutputError
         Its folder is missing or not writable, it is no regular file, or it is one of the inputs.
     """
-    Output(path, overwrite=overwrite, inputs=inputs).refuse_existing()
+    Output(path, overwrite=overwrite, inputs=inputs, for_people=for_people).refuse_existing()
 
 
 @contextmanager
@@ -587,6 +604,14 @@ def write_whole(path: Path, content: bytes) -> None:
     finally:
         with suppress(OSError):
             aside.unlink(missing_ok=True)
+
+
+def _refuse_artefacts_name(path: Path, given: Path, what: str, usual: str) -> None:
+    if path.suffix.lower() in _ARTEFACTS:
+        raise OutputError(
+            f"{given} is an artefact's name, and what is written is {what}.",
+            hint=f"Give the output another name, such as {usual}.",
+        )
 
 
 def _refuse_long_name(name: str) -> None:

@@ -48,7 +48,14 @@ def seal(file: FileIO | Path) -> None:
 
 def _make(path: Path, expected: Sequence[str]) -> str:
     kind = expected[0] if expected else "gei"
-    return f"Make {KINDS[kind][0]} with: {command_for(kind, path.name)}"
+    command = command_for(kind, path.name)
+    if path.suffix.lower() not in ("", ".h5", ".hdf5"):
+        # A video, an archive or a table: nothing should be written there, and GEIs are made of it.
+        written = path.with_suffix(".h5").name
+        command = command_for(kind, written)
+        if kind == "gei":
+            command = f"gaitkit make-gei {path.name} -o {written}"
+    return f"Make {KINDS[kind][0]} with: {command}"
 
 
 def _again(path: Path, expected: Sequence[str]) -> str:

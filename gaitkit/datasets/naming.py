@@ -68,6 +68,7 @@ _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx", ".ds_store", 
 _SEQUENCE = re.compile(r"(?P<text>.*?)[-_ .]*(?P<number>[0-9]{1,18})", re.DOTALL)
 _VIEW = re.compile(r"[+-]?[0-9]{1,6}(\.[0-9]{1,6})?")
 _GEI = re.compile(r"(?P<subject>[^-]+)-(?P<sequence>[^-]+(-[0-9]+)?)-(?P<view>-?[0-9.]+)")
+_HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _DIGITS = re.compile(r"([0-9]+)")
 _DIGITS_ALIKE = str.maketrans("123456789", "000000000")
 
@@ -75,6 +76,8 @@ _DIGITS_ALIKE = str.maketrans("123456789", "000000000")
 def clean_text(name: str) -> str:
     """A name as text that can be stored: composed (NFC), undecodable bytes replaced."""
     if not name.isascii():
+        # Halves of characters that stand for no byte are none of a folder's, but of JSON or NumPy.
+        name = _HALVES.sub("\ufffd", name)
         name = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return unicodedata.normalize("NFC", name)
 

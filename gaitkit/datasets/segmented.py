@@ -193,7 +193,10 @@ class SegmentedVideo:
 
 def _nothing_left(path: Path, chosen: SegmentOptions, film: Film) -> DatasetError:
     """The error where a video ends before the part that is asked for."""
-    long = f": it is {film.frames / film.rate:.1f} s long" if film.frames else ""
+    seconds = film.frames / film.rate
+    long = f": it is {seconds:.1f} s long" if seconds >= 1 else f": it is {seconds:.3g} s long"
+    if not film.frames:
+        long = ""
     return DatasetError(
         f"The video {path} has no frame from `from_s={chosen.from_s:g}` on.",
         hint=f"Begin earlier{long}.",

@@ -227,8 +227,8 @@ def _floats(path: Path, name: str, table: NDArray[Any]) -> NDArray[np.float32]:
     )
     if bad:
         raise DatasetError(
-            f"{path}: {quoted(name)} contains NaN or infinity in {bad} of {len(found)} rows; "
-            "distances to them mean nothing.",
+            f"{path}: {quoted(name)} contains NaN or infinity in {bad} of {len(found)} rows, or "
+            "more than float32 holds; distances to them mean nothing.",
             hint="Compute these vectors again, or leave the sequences out.",
         )
     return found

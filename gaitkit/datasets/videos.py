@@ -81,7 +81,10 @@ _SEGMENT = (
     "Masks are a white person on black. A video of people is segmented with: gaitkit segment VIDEO "
     "-o masks.h5. Keep the two apart: what is read together is of one kind."
 )
-_CONVERT = "Convert it: ffmpeg -i VIDEO -c:v png frames/%06d.png, and list the folder."
+_CONVERT = (
+    "If it plays elsewhere, convert it: ffmpeg -i VIDEO -c:v ffv1 NEW.mkv. If not, it was cut "
+    "short or is no video: copy it again."
+)
 
 
 def is_silhouette_like(frame: NDArray[np.uint8]) -> bool:
@@ -156,6 +159,11 @@ def _decoder(start: str, path: Path) -> Child:
     """The process that decodes a video, from the code that it starts with."""
     if is_special(path):
         raise DatasetError(f"{path} is no file, but a pipe, a socket or a device.")
+    with suppress(OSError):  # The decoder says what cannot be opened.
+        if path.stat().st_size == 0:
+            raise DatasetError(
+                f"The video {path} is empty: it has no byte.", hint="Copy or record it again."
+            )
     return Child(
         start,
         str(path.resolve()),
@@ -398,6 +406,11 @@ def serve_pictures() -> None:
 
 
 def _opened(path: str) -> Any:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        # OpenCV crashes on a name that is no UTF-8. By its number the open file has one that is.
+        path = f"/dev/fd/{os.open(path, os.O_RDONLY)}"
     # Each thread holds frames of its own: a machine of many cores would want much memory.
     threads = min(_THREADS, cv2.getNumberOfCPUs())
     video = cv2.VideoCapture(path, cv2.CAP_ANY, [cv2.CAP_PROP_N_THREADS, threads])

@@ -165,7 +165,13 @@ def evaluate(
     truth = None if truth is None else artifact_path(truth, "`truth`")
     read = [*paths, *([] if truth is None else [truth])]
     claim = None if output is None else Output(output, overwrite=overwrite, inputs=read)
-    sheet = None if answers is None else Output(answers, overwrite=overwrite, inputs=read)
+    sheet = (
+        None
+        if answers is None
+        else Output(
+            answers, overwrite=overwrite, inputs=read, for_people="a table in CSV, answers.csv"
+        )
+    )
     seed = whole_number(seed, "seed", 0)
     threads = None if threads is None else whole_number(threads, "threads", 0)
     for role, view in (("probe_view", probe_view), ("gallery_view", gallery_view)):

@@ -401,8 +401,12 @@ def _check(item: Field[Any], value: Any) -> None:
         inside = math.isfinite(cast(float, number)) and low <= number <= high
         if not inside or (low_open and number == low) or (high_open and number == high):
             left, right = "(" if low_open else "[", ")" if high_open else "]"
+            # The images decide it, and whoever trains cannot set it.
             raise OptionError(
-                f"{item.name} must be in {left}{low:g}, {high:g}{right}, got {_show(value)}"
+                f"{item.name} must be in {left}{low:g}, {high:g}{right}, got {_show(value)}",
+                hint="Make the images again with `size=(64, 64)`, or others within that."
+                if item.name == "image_size"
+                else None,
             )
 
 

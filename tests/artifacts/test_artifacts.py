@@ -194,6 +194,14 @@ def test_a_file_of_another_program_is_foreign(tmp_path: Path) -> None:
     with pytest.raises(ForeignFileError, match="an HDF5 file that gaitkit did not write"):
         open_artifact(path)
     path.write_bytes(b"PK\x03\x04")
+    (tmp_path / "walk.mp4").write_bytes(b"a video")
+    for kind, hint in {
+        "gei": "Make gait energy images with: gaitkit make-gei walk.mp4 -o walk.h5",
+        "identification": "Make identification results with: gaitkit evaluate gei.h5 -o walk.h5",
+    }.items():
+        with pytest.raises(ForeignFileError) as caught:
+            open_artifact(tmp_path / "walk.mp4", kind)
+        assert caught.value.hint == hint
     with pytest.raises(ForeignFileError, match="a file that gaitkit did not write"):
         open_artifact(path)
     with pytest.raises(ArtifactError, match="does not exist"):

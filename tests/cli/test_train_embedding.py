@@ -285,7 +285,12 @@ def test_what_cannot_be_learned_from_is_refused(
     assert "Give --batch-size 4" in told
     assert "Did you mean 'margin'?" in refused(geis, "--set", "margn=1")
     assert "not both" in refused(geis, "--set", "width=3")
-    assert "sides that are multiples of 4" in refused(write(tmp_path / "odd.h5", size=18))
+    told = refused(write(tmp_path / "odd.h5", size=18))
+    assert "sides that are multiples of 4" in told
+    assert "again with --size 64 64, or other multiples" in told
+    told = refused(write(tmp_path / "small.h5", size=8))
+    assert "image_size must be in [16, 512], got (8, 8)" in told
+    assert "again with --size 64 64, or others" in told
     lonely = write(tmp_path / "one.h5", people=2)
     assert "Found 1 people" in refused(lonely)
     ran = gaitkit("train-embedding", geis, "-o", tmp_path / "m.h5", "--model", "nobody")

@@ -98,6 +98,11 @@ def test_undecodable_bytes_become_text_that_can_be_stored():
     assert clean_text("caf\udce9").encode() == "caf\ufffd".encode()
 
 
+@pytest.mark.parametrize("half", [0xD800, 0xDC7F, 0xDD00, 0xDFFF])
+def test_half_a_character_that_stands_for_no_byte_is_replaced_as_well(half):
+    assert clean_text(f"a{chr(half)}b") == "a\ufffdb"
+
+
 def test_frames_are_counted_not_spelt():
     names = ["f-10.png", "f-9.png", "f-1.png", "a.png", "7.png"]
     assert sorted(names, key=natural_order) == ["7.png", "a.png", "f-1.png", "f-9.png", "f-10.png"]

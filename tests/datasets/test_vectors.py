@@ -79,6 +79,11 @@ def test_numbers_as_labels_and_bytes_as_text(tmp_path: Path) -> None:
     assert list(map(str, found.labels.keys())) == ["75/nm-01/090", "76/bg-02/180"]
 
 
+def test_half_a_character_in_a_name_is_replaced(tmp_path: Path) -> None:
+    keys = OURS | {"subject": np.array(["a\ud800", "b"])}
+    assert read_vectors(save(tmp_path, vectors=TABLE, **keys)).labels.subjects() == ["a\ufffd", "b"]
+
+
 def with_nan() -> np.ndarray:
     bad = TABLE.copy()
     bad[1, 2, 3] = np.nan
@@ -89,7 +94,7 @@ def with_nan() -> np.ndarray:
     ("arrays", "message"),
     [
         ({"vectors": with_nan(), **OURS}, "NaN or infinity in 1 of 2 rows"),
-        ({"vectors": TABLE.astype("f8") * 1e300, **OURS}, "NaN or infinity in 2 of 2 rows"),
+        ({"vectors": TABLE.astype("f8") * 1e300, **OURS}, "in 2 of 2 rows, or more than float32"),
         ({"vectors": TABLE}, "lacks subject or labels and condition or types"),
         ({"vectors": TABLE, "subject": OURS["subject"]}, "lacks condition or types"),
         ({"vectors": TABLE[:1], **OURS}, "'subject' has the shape .2,., and there are 1 vectors"),

@@ -9,15 +9,15 @@ import pytest
 from gaitkit._opencv import cv2
 from gaitkit.datasets import videos
 from gaitkit.datasets.manifest import ManifestSource
-from gaitkit.datasets.videos import is_silhouette_like, silhouette_frames
+from gaitkit.datasets.videos import Film, is_silhouette_like, silhouette_frames
 from gaitkit.errors import DatasetError, LibraryError
 
 pytestmark = pytest.mark.usefixtures("children_start_as_for_users")
 
 
-def write_video(path, frames):
+def write_video(path, frames, coded="MJPG"):
     height, width = frames[0].shape[:2]
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (width, height))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*coded), 25, (width, height))
     for frame in frames:
         writer.write(frame)
     writer.release()
@@ -39,6 +39,16 @@ def test_masks_come_out_as_grey_frames(tmp_path):
         np.testing.assert_array_equal(frame > 127, mask(x)[..., 0] > 127)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere all names are text")
+@pytest.mark.parametrize("suffix", [".avi", ".mp4"])
+def test_a_name_that_is_no_text_is_no_reason_to_crash(tmp_path, suffix):
+    written = write_video(tmp_path / "walk.avi", [mask(10), mask(20)])
+    path = written.rename(tmp_path / f"caf\udce9{suffix}")
+    assert [name for name, _ in silhouette_frames(path)] == ["caf\ufffd-000001", "caf\ufffd-000002"]
+    with Film(path) as film:
+        assert [picture.number for picture in film] == [0, 1]
+
+
 def test_a_manifest_may_list_videos(tmp_path, contents):
     write_video(tmp_path / "walk.avi", [mask(10)])
     (tmp_path / "people.csv").write_text("path,subject,view\nwalk.avi,anna,90")
@@ -57,8 +67,24 @@ def test_an_ordinary_video_is_refused(tmp_path):
 
 def test_a_file_that_is_no_video(tmp_path, capfd):
     (tmp_path / "walk.avi").write_bytes(b"text")
-    with pytest.raises(DatasetError, match="Not one frame"):
+    with pytest.raises(DatasetError, match="Not one frame") as caught:
         list(silhouette_frames(tmp_path / "walk.avi"))
+    # Frames of a video of people could not be listed instead: they would be photos.
+    assert caught.value.hint == (
+        "If it plays elsewhere, convert it: ffmpeg -i VIDEO -c:v ffv1 NEW.mkv. If not, it was cut "
+        "short or is no video: copy it again."
+    )
+
+
+def test_an_empty_file_is_told_as_one(tmp_path):
+    (tmp_path / "walk.mp4").touch()
+    with pytest.raises(DatasetError, match=r"walk\.mp4 is empty"):
+        list(silhouette_frames(tmp_path / "walk.mp4"))
+
+
+def test_what_the_advice_converts_to_is_read(tmp_path):
+    path = write_video(tmp_path / "walk.mkv", [mask(10), mask(20)], coded="FFV1")
+    assert [(grey > 127).sum() for _, grey in silhouette_frames(path)] == [80 * 30] * 2
 
 
 @pytest.mark.parametrize(

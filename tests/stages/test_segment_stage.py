@@ -116,6 +116,13 @@ def test_a_part_after_the_end_is_told(video):
     assert caught.value.hint == "Begin earlier: it is 2.4 s long."
 
 
+def test_a_very_short_video_is_not_said_to_have_no_length(tmp_path, truth):
+    path = written(tmp_path / "fast.mp4", filmed([truth[:1]]))
+    with pytest.raises(DatasetError) as caught:
+        list(SegmentedVideo(path, SegmentOptions(from_s=9)))
+    assert caught.value.hint == "Begin earlier: it is 0.04 s long."
+
+
 def test_where_the_rate_of_a_video_changes_one_walk_is_one_pass(tmp_path, truth):
     """The second half has every second frame, shown for twice as long."""
     pictures = filmed([truth])

@@ -61,7 +61,7 @@ class GeiPartsConfig(EmbedderConfig):
         if height % 4 or width % 4:
             raise OptionError(
                 f"GEIs must have sides that are multiples of 4, got {height}×{width}",
-                hint="Make the GEIs again with another `size`, such as (64, 64).",
+                hint="Make the GEIs again with `size=(64, 64)`, or other multiples of 4.",
             )
         if (height // 4) % self.part_count:
             raise OptionError(

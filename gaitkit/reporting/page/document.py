@@ -99,7 +99,12 @@ def write_report(
     OutputError
         The page exists or cannot be written.
     """
-    claim = Output(output, overwrite=overwrite, inputs=[*results, *geis, *models])
+    claim = Output(
+        output,
+        overwrite=overwrite,
+        inputs=[*results, *geis, *models],
+        for_people="a page, report.html",
+    )
     if people and not geis:
         raise OptionError("There are no images of `people`.", hint="Give their GEIs: `geis`.")
     day = None if date is None else _day(date)
