@@ -192,7 +192,7 @@ def telling_dropped(
             report,
             overwrite=overwrite or output.exists(),
             inputs=inputs,
-            for_people="a table in CSV, dropped.csv",
+            other_than_artefact=("a table in CSV", "dropped.csv"),
         )
 
     def write(dropped: list[DroppedRow]) -> None:

@@ -43,7 +43,7 @@ def command(frames: Path, output: Path | None, layout: str | None, overwrite: bo
             output,
             overwrite=overwrite,
             inputs=[frames],
-            for_people="a table in CSV, people.csv",
+            other_than_artefact=("a table in CSV", "people.csv"),
         ) as claim:
             source.pass_over(claim.path)
             made = manifest_of(source, claim.path.parent)

@@ -60,7 +60,9 @@ def command(
     from gaitkit.reporting.translation_grid import translation_grid
 
     read = [artifact] if model is None else [artifact, model]
-    claim = Output(output, overwrite=overwrite, inputs=read, for_people="a picture, sheet.png")
+    claim = Output(
+        output, overwrite=overwrite, inputs=read, other_than_artefact=("a picture", "sheet.png")
+    )
     # A translator translates GEIs and nothing else.
     kinds = None if model is None else "gei"
     wrote = console.writing(output)

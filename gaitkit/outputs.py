@@ -168,10 +168,10 @@ class Output:
         What it is made from, which it must not replace.
     private : bool
         Whether a new file is for its owner's eyes only.
-    for_people : str, optional
-        What the file is and how it is usually called, such as ``a page, page.html``, where it is no
-        artefact: an artefact's name is refused then. What took days to make stands there as often
-        as not, and `overwrite` is said of the page.
+    other_than_artefact : tuple of str, optional
+        What the file is and how it is usually called, such as ``("a page", "report.html")``, where
+        it is no artefact: an artefact's name is refused then. What took days to make stands there
+        as often as not, and `overwrite` is said of the page.
 
     Attributes
     ----------
@@ -206,7 +206,7 @@ class Output:
         overwrite: bool = False,
         inputs: Iterable[Path | str] = (),
         private: bool = False,
-        for_people: str | None = None,
+        other_than_artefact: tuple[str, str] | None = None,
     ) -> None:
         given = as_path(path, "output")
         self._given, self._inputs = given, [Path(item) for item in inputs]
@@ -217,8 +217,8 @@ class Output:
             _refuse_long_name(given.name)
             self.path = behind_links(given)
             self._check(given, self._inputs)
-            if for_people is not None:
-                _refuse_artefacts_name(self.path, given, *for_people.split(", "))
+            if other_than_artefact is not None:
+                _refuse_artefacts_name(self.path, given, *other_than_artefact)
         self._lock = NameLock(beside(self.path, LOCK_SUFFIX, prefix="."), self.path)
 
     def _check(self, given: Path, inputs: list[Path]) -> None:
@@ -542,7 +542,7 @@ def free_to_write(
     *,
     overwrite: bool,
     inputs: Iterable[Path] = (),
-    for_people: str | None = None,
+    other_than_artefact: tuple[str, str] | None = None,
 ) -> None:
     """Check, before any work is done, that an output can be written.
 
@@ -554,7 +554,7 @@ def free_to_write(
         Whether it may exist.
     inputs : iterable of Path
         What it is made from, which it must not replace.
-    for_people : str, optional
+    other_than_artefact : tuple of str, optional
         As for `Output`.
 
     Raises
@@ -564,7 +564,9 @@ def free_to_write(
     OutputError
         Its folder is missing or not writable, it is no regular file, or it is one of the inputs.
     """
-    Output(path, overwrite=overwrite, inputs=inputs, for_people=for_people).refuse_existing()
+    Output(
+        path, overwrite=overwrite, inputs=inputs, other_than_artefact=other_than_artefact
+    ).refuse_existing()
 
 
 @contextmanager

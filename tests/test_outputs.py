@@ -71,15 +71,15 @@ def test_a_page_never_takes_the_place_of_an_artefact(tmp_path: Path) -> None:
     model.write_bytes(b"days of work")
     for path in (model, tmp_path / "new.HDF5"):
         with pytest.raises(OutputError) as caught:
-            Output(path, overwrite=True, for_people="a page, report.html")
+            Output(path, overwrite=True, other_than_artefact=("a page", "report.html"))
         assert caught.value.message == (
             f"{path} is an artefact's name, and what is written is a page."
         )
         assert caught.value.hint == "Give the output another name, such as report.html."
     with pytest.raises(OutputError, match="an artefact's name"):
-        free_to_write(model, overwrite=True, for_people="a table, table.csv")
+        free_to_write(model, overwrite=True, other_than_artefact=("a table", "table.csv"))
     assert model.read_bytes() == b"days of work"
-    Output(tmp_path / "report.html", for_people="a page, report.html")
+    Output(tmp_path / "report.html", other_than_artefact=("a page", "report.html"))
 
 
 def test_a_file_that_came_to_be_in_the_meantime_is_kept(tmp_path: Path) -> None:

@@ -169,7 +169,10 @@ def evaluate(
         None
         if answers is None
         else Output(
-            answers, overwrite=overwrite, inputs=read, for_people="a table in CSV, answers.csv"
+            answers,
+            overwrite=overwrite,
+            inputs=read,
+            other_than_artefact=("a table in CSV", "answers.csv"),
         )
     )
     seed = whole_number(seed, "seed", 0)

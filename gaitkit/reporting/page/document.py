@@ -103,7 +103,7 @@ def write_report(
         output,
         overwrite=overwrite,
         inputs=[*results, *geis, *models],
-        for_people="a page, report.html",
+        other_than_artefact=("a page", "report.html"),
     )
     if people and not geis:
         raise OptionError("There are no images of `people`.", hint="Give their GEIs: `geis`.")
