@@ -573,7 +573,7 @@ def check_search_options(k: int, rounding: str, rank_by: str = "people") -> None
 
 
 def apply_protocol(labels: Labels, protocol: Protocol | str | Path | None) -> Split:
-    """The rows that train, are enrolled and are searched; empty probe sets are remarked.
+    """The rows that train, are enrolled and are searched; what is odd about them is remarked.
 
     Parameters
     ----------
@@ -603,6 +603,12 @@ def apply_protocol(labels: Labels, protocol: Protocol | str | Path | None) -> Sp
             _log.warning("%s", _without_second(split, labels, count))
         elif count:
             _log.warning("%d probes of %s have no mate in the gallery: skipped", count, name)
+    themselves = 0 if split.protocol.leave_one_out else int((split.gallery & split.probe).sum())
+    if themselves:
+        _log.warning(
+            "%d probes are in the gallery themselves: each finds itself where views are equal",
+            themselves,
+        )
     empty = [name for name, rows in split.probes.items() if not rows.any()]
     if empty and split.probe.any():
         _log.warning("no probes of %s: their tables stay empty", ", ".join(empty))

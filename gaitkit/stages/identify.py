@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ from gaitkit.identification.own_distances import own_distances
 from gaitkit.stages.enroll import refuse_mixture
 from gaitkit.stages.evaluate import COMPARED, artifact_path
 
-__all__ = ["Answer", "Candidate", "Identification", "identify"]
+__all__ = ["Answer", "Candidate", "Identification", "identify", "refuse_search"]
 
 _log = logging.getLogger(__name__)
 
@@ -178,15 +179,7 @@ def identify(
             )
         if fpir is not None and told is None:
             threshold = own_threshold(among_itself, fpir, str(gallery))
-        if not people:
-            raise ProtocolError(
-                f"{gallery} holds nobody.", hint="Enrol people first, with gaitkit enroll."
-            )
-        if len(people) == 1 and threshold is None:
-            raise ProtocolError(
-                f"{gallery} holds {people[0]} only: there is nobody to choose between.",
-                hint="Enrol more people with gaitkit enroll, or give a `threshold`.",
-            )
+        _refuse_few(gallery, people, threshold)
         _warn_of_themselves(searched, known)
         vectors = _Rows(searched, projection)
         rows, distances = nearest_people(
@@ -206,6 +199,48 @@ def identify(
     return Identification(
         answers, feature, chosen.name, threshold, len(people), embedder, among_itself
     )
+
+
+def refuse_search(
+    known: Artifact,
+    *,
+    top: int,
+    metric: Metric | str | None,
+    threshold: float | None,
+    fpir: float | None,
+) -> None:
+    """Refuse what `identify` would refuse of a gallery, before minutes go into what is searched.
+
+    Parameters
+    ----------
+    known : Artifact
+        The gallery.
+    top, metric, threshold, fpir
+        As for `identify`.
+
+    Raises
+    ------
+    OptionError, ProtocolError
+        As for `identify`.
+    """
+    given = None if metric is None else get_metric(metric)
+    _check_options(given, top, None, threshold, fpir, None)
+    compared = _feature_of(own_feature(known), known)
+    check_threshold(get_metric(own_metric(known, compared)) if given is None else given, threshold)
+    _refuse_few(known.path, known.labels.subjects(), threshold if fpir is None else fpir)
+
+
+def _refuse_few(gallery: Path, people: Sequence[str], threshold: float | None) -> None:
+    """Refuse a gallery of nobody, and without any threshold one of a single person."""
+    if not people:
+        raise ProtocolError(
+            f"{gallery} holds nobody.", hint="Enrol people first, with gaitkit enroll."
+        )
+    if len(people) == 1 and threshold is None:
+        raise ProtocolError(
+            f"{gallery} holds {people[0]} only: there is nobody to choose between.",
+            hint="Enrol more people with gaitkit enroll, or give a `threshold`.",
+        )
 
 
 def _is_explained(known: Artifact, explained: bool | None, *, needed: bool) -> bool:

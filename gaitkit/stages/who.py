@@ -19,7 +19,7 @@ from gaitkit.stages.alike import Making, how_made, input_of, made_alike, segment
 from gaitkit.stages.annotate import annotate_masks, annotate_people, masks_of
 from gaitkit.stages.drawn import free_video
 from gaitkit.stages.evaluate import COMPARED, artifact_path
-from gaitkit.stages.identify import identify
+from gaitkit.stages.identify import identify, refuse_search
 
 __all__ = ["Found", "who"]
 
@@ -120,6 +120,7 @@ def who(
     options = segment_options(segmenter)
     with TemporaryDirectory(prefix="gaitkit-who-") as scratch:
         with open_artifact(gallery, COMPARED) as known:
+            refuse_search(known, top=top, metric=metric, threshold=threshold, fpir=fpir)
             given = input_of(source, name="searched", segmenter=options)
             masks = None
             if annotate is not None:

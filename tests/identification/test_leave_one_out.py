@@ -13,7 +13,7 @@ from gaitkit.identification.evaluation import apply_protocol, evaluate_vectors
 from gaitkit.identification.matching import search
 from gaitkit.identification.metrics import get_metric
 from gaitkit.labels import Labels, SequenceKey
-from gaitkit.protocols import PROTOCOLS, default_protocol, resolve
+from gaitkit.protocols import PROTOCOLS, ProbeSet, Protocol, Walks, default_protocol, resolve
 
 MANHATTAN = get_metric("manhattan")
 
@@ -97,6 +97,17 @@ def test_who_has_one_walk_is_enrolled_and_not_searched(caplog):
     assert "1 person has one walk only and so no mate (cid)" in caplog.text
     result = evaluate_vectors(drawn(labels), labels)
     assert any("(cid)" in remark for remark in result.remarks())
+
+
+def test_who_is_searched_among_what_is_searched_is_told(caplog):
+    walks = (Walks("nm", (1, 2)),)
+    once = Protocol("twice", "", (), "rest", walks, (ProbeSet("nm", (Walks("nm", (2,)),)),))
+    split = apply_protocol(own_people({"ann": 3, "bob": 2}), once)
+    assert (split.gallery & split.probe).sum() == 2
+    assert "2 probes are in the gallery themselves: each finds itself" in caplog.text
+    caplog.clear()
+    apply_protocol(own_people({"ann": 2, "bob": 2}), "leave-one-out")
+    assert "themselves" not in caplog.text
 
 
 def test_a_walk_that_several_cameras_saw_is_one_walk():

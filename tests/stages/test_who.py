@@ -184,6 +184,20 @@ def test_what_has_no_name_or_too_many(gallery, people, tmp_path):
         who(tmp_path / "text.mp4", gallery)
 
 
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"fpir": float("nan")}, "above 0 and below 1; got nan"),
+        ({"threshold": -1.0}, "0 or more; got -1"),
+        ({"threshold": 5.0, "fpir": 0.2}, "not both"),
+        ({"top": 0}, "At least one person"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused_before_the_video_is_read(gallery, tmp_path, how, said):
+    with pytest.raises(OptionError, match=said):
+        who(tmp_path / "there-is-none.mp4", gallery, **how)
+
+
 def test_geis_that_were_made_otherwise_are_refused(gallery, people, tmp_path):
     make_gei(people / "colleagues", tmp_path / "gei.h5")
     with pytest.raises(MixtureError, match="gei.mirror is track in the one and none in the other"):
