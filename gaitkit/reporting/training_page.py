@@ -48,7 +48,8 @@ def training_page(path: str | Path) -> NDArray[np.uint8]:
     if not panels:
         raise ArtifactError(
             f"{path} has no history to show: its training was shorter than one row of it.",
-            hint="Train for more `iterations`: a row of it stands for 100, unless said otherwise.",
+            hint="Train for more `iterations`: a row of it stands for 100, unless said otherwise. "
+            "What is computed in closed form, by the recipes linear and gei-analysis, has none.",
         )
     page = curve_panels(panels, f"Training history: {path.name}")
     if history.sources is None or history.targets is None:
