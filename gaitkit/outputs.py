@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 __all__ = [
+    "ARTEFACT_SUFFIXES",
     "EXPANDED_SUFFIX",
     "FileIdentity",
     "FolderOutput",
@@ -49,8 +50,10 @@ _log = logging.getLogger(__name__)
 EXPANDED_SUFFIX = ".expanded"
 """What the name of an output ends in where its input lies expanded, while it is made."""
 
+ARTEFACT_SUFFIXES = (".h5", ".hdf5")
+"""What the names of artefacts end in, in small letters."""
+
 _NAME_BYTES = 255
-_ARTEFACTS = (".h5", ".hdf5")
 _UNFINISHED = re.compile(r"[^/\\]+\.[0-9a-f]{8}\.(partial|former)")
 _FORMER = ".former"
 _COMPARED = 1 << 20
@@ -609,7 +612,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def _refuse_artefacts_name(path: Path, given: Path, what: str, usual: str) -> None:
-    if path.suffix.lower() in _ARTEFACTS:
+    if path.suffix.lower() in ARTEFACT_SUFFIXES:
         raise OutputError(
             f"{given} is an artefact's name, and what is written is {what}.",
             hint=f"Give the output another name, such as {usual}.",

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from gaitkit.artifacts.schema import KINDS, command_for
 from gaitkit.errors import ArtifactError, DamagedArtifactError, ForeignFileError
+from gaitkit.outputs import ARTEFACT_SUFFIXES
 
 __all__ = ["BLOCK_BYTES", "seal", "verify"]
 
@@ -49,12 +50,11 @@ def seal(file: FileIO | Path) -> None:
 def _make(path: Path, expected: Sequence[str]) -> str:
     kind = expected[0] if expected else "gei"
     command = command_for(kind, path.name)
-    if path.suffix.lower() not in ("", ".h5", ".hdf5"):
+    if path.suffix.lower() not in ("", *ARTEFACT_SUFFIXES):
         # A video, an archive or a table: nothing should be written there, and GEIs are made of it.
         written = path.with_suffix(".h5").name
-        command = command_for(kind, written)
-        if kind == "gei":
-            command = f"gaitkit make-gei {path.name} -o {written}"
+        made_of_it = f"gaitkit make-gei {path.name} -o {written}"
+        command = made_of_it if kind == "gei" else command_for(kind, written)
     return f"Make {KINDS[kind][0]} with: {command}"
 
 

@@ -24,6 +24,7 @@ from gaitkit.datasets.naming import (
     suffix_of,
 )
 from gaitkit.errors import LayoutError
+from gaitkit.outputs import ARTEFACT_SUFFIXES
 from gaitkit.printable import printable
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ __all__ = [
     "is_gei_name",
     "misplaced",
     "misplaced_in_archive",
+    "refuse_artefact",
     "require_readable",
     "view_is_no_number",
 ]
@@ -241,6 +243,21 @@ def is_gei_name(parts: tuple[str, ...]) -> bool:
     return len(parts) > 2 and "-".join(parts[-3:-1]) == before and parse_view(view) is not None
 
 
+def refuse_artefact(path: Path, expected: str) -> None:
+    """Refuse what is an artefact by its name, where something else is read.
+
+    Raises
+    ------
+    LayoutError
+        It is.
+    """
+    if path.suffix.lower() in ARTEFACT_SUFFIXES:
+        raise LayoutError(
+            f"{printable(str(path), 200)} is an HDF5 file; expected {expected}.",
+            hint="gaitkit inspect tells what an artefact is and which command reads it.",
+        )
+
+
 def require_readable(path: Path) -> None:
     """Refuse a path at which there is neither a folder nor what may be an archive.
 
@@ -266,11 +283,7 @@ def require_readable(path: Path) -> None:
         raise LayoutError(
             f"{path} is a single file of arrays; expected a folder {ARRAYS} or an archive of one."
         )
-    if suffix in (".h5", ".hdf5"):
-        raise LayoutError(
-            f"{path} is an HDF5 file; expected frames: a folder {PATTERN} or an archive of one.",
-            hint="gaitkit inspect tells what an artefact is and which command reads it.",
-        )
+    refuse_artefact(path, f"frames: a folder {PATTERN} or an archive of one")
     if suffix in IMAGE_SUFFIXES:
         raise LayoutError(
             f"{path} is a single image; expected a folder {PATTERN} or an archive of one."

@@ -193,10 +193,10 @@ class SegmentedVideo:
 
 def _nothing_left(path: Path, chosen: SegmentOptions, film: Film) -> DatasetError:
     """The error where a video ends before the part that is asked for."""
-    seconds = film.frames / film.rate
-    long = f": it is {seconds:.1f} s long" if seconds >= 1 else f": it is {seconds:.3g} s long"
-    if not film.frames:
-        long = ""
+    long = ""
+    if film.frames:
+        seconds = film.frames / film.rate
+        long = f": it is {seconds:{'.1f' if seconds >= 1 else '.3g'}} s long"
     return DatasetError(
         f"The video {path} has no frame from `from_s={chosen.from_s:g}` on.",
         hint=f"Begin earlier{long}.",

@@ -14,7 +14,7 @@ from gaitkit.analysis.fitting import (
     views_told,
 )
 from gaitkit.errors import OptionError
-from gaitkit.training.config import Config, choice, setting
+from gaitkit.training.config import IMAGE_SIZE_HINT, Config, choice, setting
 
 if TYPE_CHECKING:
     from gaitkit.embedders.options import EmbedderOptions
@@ -44,7 +44,12 @@ class EmbedderConfig(Config):
     """
 
     image_size: tuple[int, int] = setting(
-        (64, 64), 16, MAX_IMAGE_SIDE, "height and width of the images, pixels", by_data=True
+        (64, 64),
+        16,
+        MAX_IMAGE_SIDE,
+        "height and width of the images, pixels",
+        by_data=True,
+        hint=IMAGE_SIZE_HINT,
     )
     subjects: int = setting(2, 2, MAX_PEOPLE, "training people", by_data=True)
     views: int = setting(0, 0, MAX_VIEWS, "views that are told apart; 0: none", by_data=True)

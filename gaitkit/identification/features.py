@@ -28,7 +28,7 @@ from gaitkit.artifacts import Artifact
 from gaitkit.artifacts.embeddings import VECTORS, EmbedderInfo
 from gaitkit.errors import ArtifactError, DamagedArtifactError, OptionError, ProtocolError
 from gaitkit.identification.crossview import mean_rank1
-from gaitkit.identification.metrics import DEFAULT_METRIC, METRICS
+from gaitkit.identification.metrics import DEFAULT_METRIC, METRICS, Metric, get_metric
 from gaitkit.labels import Labels
 from gaitkit.protocols import Split
 
@@ -47,8 +47,8 @@ __all__ = [
     "fit_pca",
     "get_feature",
     "main_column",
+    "metric_of",
     "own_feature",
-    "own_metric",
     "parts_of",
     "pixels",
     "row_blocks",
@@ -462,14 +462,16 @@ def own_feature(artifact: Artifact) -> str:
     return VECTORS if artifact.kind == "embedding" else "pixels"
 
 
-def own_metric(artifact: Artifact, feature: Feature) -> str:
-    """The metric by which an artefact's feature is compared where nobody asks for another.
+def metric_of(artifact: Artifact, feature: Feature, asked: Metric | None) -> Metric:
+    """The metric that is asked for, or else the one by which an artefact's feature is compared.
 
     Raises
     ------
     OptionError
         The embedder names one that there is not.
     """
+    if asked is not None:
+        return asked
     embedder = EmbedderInfo.of(artifact.parameters) if artifact.kind == "embedding" else None
     name = usual_metric(feature, embedder)
     if name not in METRICS:
@@ -477,7 +479,7 @@ def own_metric(artifact: Artifact, feature: Feature) -> str:
             f"{artifact.path} is to be compared by the metric {name!r:.60}, which there is not.",
             hint=f"Choose a `metric`: one of {', '.join(METRICS)}.",
         )
-    return name
+    return get_metric(name)
 
 
 def usual_metric(feature: Feature, embedder: EmbedderInfo | None = None) -> str:

@@ -87,7 +87,9 @@ def embed(
             seen = artifact.trained_on
             chosen = choose_weights(artifact, weights)
         with open_artifact(source, ("gei", "silhouettes")) as opened:
-            refuse_other_input(source, opened.kind, embedder.name)
+            # The loaded class says what it reads; to have it read from the source takes longer.
+            if opened.kind != embedder.reads:
+                refuse_other_input(source, opened.kind, embedder.name)
             refuse_other_preprocessing(
                 source,
                 preprocessing_of(opened.parameters, translated=True),

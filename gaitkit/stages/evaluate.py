@@ -31,8 +31,8 @@ from gaitkit.identification.features import (
     Feature,
     feature_vectors,
     get_feature,
+    metric_of,
     own_feature,
-    own_metric,
     parts_of,
     vector_columns,
 )
@@ -165,16 +165,10 @@ def evaluate(
     truth = None if truth is None else artifact_path(truth, "`truth`")
     read = [*paths, *([] if truth is None else [truth])]
     claim = None if output is None else Output(output, overwrite=overwrite, inputs=read)
-    sheet = (
-        None
-        if answers is None
-        else Output(
-            answers,
-            overwrite=overwrite,
-            inputs=read,
-            other_than_artefact=("a table in CSV", "answers.csv"),
-        )
-    )
+    sheet = None
+    if answers is not None:
+        table = ("a table in CSV", "answers.csv")
+        sheet = Output(answers, overwrite=overwrite, inputs=read, other_than_artefact=table)
     seed = whole_number(seed, "seed", 0)
     threads = None if threads is None else whole_number(threads, "threads", 0)
     for role, view in (("probe_view", probe_view), ("gallery_view", gallery_view)):
@@ -305,8 +299,7 @@ def _feature_of(artifact: Artifact, name: Feature | str | None) -> Feature:
 
 
 def _metric_of(artifact: Artifact, feature: Feature, chosen: Metric | None) -> Metric:
-    metric = get_metric(own_metric(artifact, feature)) if chosen is None else chosen
-    return metric.for_parts(parts_of(artifact, feature))
+    return metric_of(artifact, feature, chosen).for_parts(parts_of(artifact, feature))
 
 
 def _distinct(names: Iterable[Chosen | str] | Chosen | str, what: str) -> list[Chosen | str]:

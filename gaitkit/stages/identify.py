@@ -22,8 +22,8 @@ from gaitkit.identification.features import (
     check_finite,
     get_feature,
     main_column,
+    metric_of,
     own_feature,
-    own_metric,
     parts_of,
     vector_columns,
 )
@@ -154,7 +154,7 @@ def identify(
         refuse_mixture(known, searched, any_segmenter=any_segmenter)
         feature = own_feature(known) if feature is None else feature
         compared = _feature_of(feature, known)
-        chosen = get_metric(own_metric(known, compared)) if given is None else given
+        chosen = metric_of(known, compared, given)
         check_threshold(chosen, threshold)
         people = known.labels.subjects()
         told = None
@@ -226,7 +226,7 @@ def refuse_search(
     given = None if metric is None else get_metric(metric)
     _check_options(given, top, None, threshold, fpir, None)
     compared = _feature_of(own_feature(known), known)
-    check_threshold(get_metric(own_metric(known, compared)) if given is None else given, threshold)
+    check_threshold(metric_of(known, compared, given), threshold)
     _refuse_few(known.path, known.labels.subjects(), threshold if fpir is None else fpir)
 
 

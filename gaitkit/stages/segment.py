@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gaitkit._opencv import cv2
 from gaitkit.arguments import MAX_NAME, as_path, check_name
 from gaitkit.artifacts import Artifact, ArtifactWriter, InputRef, Provenance, open_artifact
+from gaitkit.datasets.glimpse import refuse_artefact
 from gaitkit.datasets.naming import clean_text
 from gaitkit.datasets.segmented import (
     WORK_PIXELS,
@@ -121,11 +122,7 @@ def segment(
     VideoReading(options, subject, view).checked()
     if not path.is_file():
         raise DatasetError(f"There is no video {printable(str(path), 200)}.")
-    if path.suffix.lower() in (".h5", ".hdf5"):
-        raise DatasetError(
-            f"{printable(str(path), 200)} is an HDF5 file; expected a video of people.",
-            hint="gaitkit inspect tells what an artefact is and which command reads it.",
-        )
+    refuse_artefact(path, "a video of people")
     stem = clean_text(path.stem)[:MAX_NAME]
     dataset = stem if name is None else check_name(name, "`name`")
     key = SequenceKey(stem if subject is None else clean_text(subject), "nm", 1, view)

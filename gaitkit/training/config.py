@@ -28,6 +28,9 @@ __all__ = [
 FORM = "form"
 """The setting that `network_form` makes."""
 
+IMAGE_SIZE_HINT = "Make the images again with `size=(64, 64)`, or others within that."
+"""Where the images' size, which nobody sets, is out of a setting's bounds."""
+
 FORMER = (
     "The networks have the form that an earlier gaitkit gave them: they are applied as before, but "
     "no longer trained."
@@ -47,6 +50,7 @@ def setting(
     *,
     open_ends: tuple[bool, bool] = (False, False),
     by_data: bool = False,
+    hint: str | None = None,
 ) -> Any:
     """A dataclass field that holds a number (or a tuple of numbers) within bounds.
 
@@ -62,9 +66,11 @@ def setting(
         Whether `low` and `high` themselves are forbidden.
     by_data : bool
         Whether the training's data decide it, and nobody sets it.
+    hint : str, optional
+        What to do where it is out of bounds, if that is not to set another.
     """
-    bounds = {"low": low, "high": high, "open_ends": open_ends, "help": help, "by_data": by_data}
-    return field(default=default, metadata=bounds)
+    bounds = {"low": low, "high": high, "open_ends": open_ends, "hint": hint}
+    return field(default=default, metadata={**bounds, "help": help, "by_data": by_data})
 
 
 def listing(default: tuple[Any, ...], longest: int, low: float, high: float, help: str) -> Any:
@@ -401,12 +407,9 @@ def _check(item: Field[Any], value: Any) -> None:
         inside = math.isfinite(cast(float, number)) and low <= number <= high
         if not inside or (low_open and number == low) or (high_open and number == high):
             left, right = "(" if low_open else "[", ")" if high_open else "]"
-            # The images decide it, and whoever trains cannot set it.
             raise OptionError(
                 f"{item.name} must be in {left}{low:g}, {high:g}{right}, got {_show(value)}",
-                hint="Make the images again with `size=(64, 64)`, or others within that."
-                if item.name == "image_size"
-                else None,
+                hint=item.metadata["hint"],
             )
 
 

@@ -6,7 +6,15 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from gaitkit.errors import OptionError
-from gaitkit.training.config import Config, choice, listing, network_form, setting, word
+from gaitkit.training.config import (
+    IMAGE_SIZE_HINT,
+    Config,
+    choice,
+    listing,
+    network_form,
+    setting,
+    word,
+)
 
 if TYPE_CHECKING:
     from gaitkit.training.geis import GeiSet
@@ -65,6 +73,7 @@ class TranslatorConfig(Config):
         MAX_IMAGE_SIDE,
         "height and width of the GEIs, pixels, multiples of 16",
         by_data=True,
+        hint=IMAGE_SIZE_HINT,
     )
 
     def __post_init__(self) -> None:

@@ -15,11 +15,11 @@ import pytest
 from forked import ended, start
 from trained_once import once
 
-from gaitkit.artifacts import TrainedOn, open_artifact
+from gaitkit.artifacts import TrainedOn, open_artifact, write_artifact
 from gaitkit.errors import DeviceError, OptionError, OutputError, OutputExistsError, StoppedError
 from gaitkit.training.loop import Callbacks
 from gaitkit.training.record import recorded_training
-from gaitkit.training.store import load_history, training_summary
+from gaitkit.training.store import load_history, refuse_resuming, training_summary
 from gaitkit.translators import GaitGAN, GaitGANConfig, load, train, translate
 from gaitkit.translators.options import TranslatorOptions
 from gaitkit.translators.registry import TRANSLATOR
@@ -275,6 +275,22 @@ def test_a_validated_model_is_trained_on_with_its_best(tmp_path: Path, write_gei
     assert after.validation_scores[:3] == before
     with open_artifact(output) as model:
         assert float(model.read("best/score")) == max(after.validation_scores)
+
+
+@pytest.mark.parametrize("training", [{}, {"training": {"iterations": "six"}}])
+def test_a_model_that_does_not_say_how_long_it_learned_is_not_trained_on(
+    tmp_path: Path, training: dict[str, Any]
+) -> None:
+    model = tmp_path / "model.h5"
+    write_artifact(
+        model,
+        kind="translator",
+        arrays={"step": np.array(6)},
+        parameters={"translator": {"name": "gaitgan"}, **training},
+        dataset="made-up",
+    )
+    with pytest.raises(OptionError, match="does not tell for how many iterations"):
+        refuse_resuming(model, TRANSLATOR, 9, refit=False)
 
 
 def test_training_on_in_another_way_is_refused_by_name(tmp_path: Path, write_geis: Write) -> None:
