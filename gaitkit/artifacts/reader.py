@@ -37,7 +37,7 @@ from gaitkit.errors import (
     did_you_mean,
 )
 from gaitkit.labels import Labels
-from gaitkit.printable import quoted
+from gaitkit.printable import counted, quoted
 
 __all__ = ["Artifact", "open_artifact"]
 
@@ -267,7 +267,8 @@ class Artifact:
             raise self._malformed("its key columns are not columns of text and numbers")
         if self.kind == "embedding" and len(columns[0]) != self.shape(VECTORS)[0]:
             raise self._malformed(
-                f"it has {self.shape(VECTORS)[0]} vectors and {len(columns[0])} sequences"
+                f"it has {counted(self.shape(VECTORS)[0], 'vector')} and "
+                f"{counted(len(columns[0]), 'sequence')}"
             )
         try:
             return Labels(*columns)

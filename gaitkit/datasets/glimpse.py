@@ -25,7 +25,7 @@ from gaitkit.datasets.naming import (
 )
 from gaitkit.errors import LayoutError
 from gaitkit.outputs import ARTEFACT_SUFFIXES
-from gaitkit.printable import printable
+from gaitkit.printable import counted, printable
 
 if TYPE_CHECKING:
     from gaitkit.datasets.sampling import Sampled
@@ -439,7 +439,7 @@ def _without_images(text: str, start: str, seen: Glimpse) -> LayoutError:
     if seen.unread is not None:
         return _unread(start, _join(text, *seen.unread))
     if seen.files:
-        found = f"there is no image in it, only {seen.files:,} other files"
+        found = f"there is no image in it, only {counted(seen.files, 'other file')}"
         return LayoutError(f"{start}; {found}", hint=_other_layouts())
     if seen.no_file is not None:
         where = printable(_join(text, *seen.no_file), 200)

@@ -48,7 +48,7 @@ from gaitkit.datasets.sources import (
 from gaitkit.documents import parse_csv, read_text
 from gaitkit.errors import DatasetError, LayoutError
 from gaitkit.labels import SequenceKey, is_direction
-from gaitkit.printable import LETTERS, printable, quoted
+from gaitkit.printable import LETTERS, counted, printable, quoted
 
 if TYPE_CHECKING:
     from gaitkit.datasets.glimpse import Place
@@ -209,7 +209,8 @@ def _values(header: list[str], cells: list[str], line: int, label: str) -> dict[
         cells.pop()
     if len(cells) > len(header):
         raise DatasetError(
-            f"line {line} of {label} has {len(cells)} values for {len(header)} columns",
+            f"line {line} of {label} has {counted(len(cells), 'value')} for "
+            f"{counted(len(header), 'column')}",
             hint="A value with a comma in it needs quotation marks around it.",
         )
     return {

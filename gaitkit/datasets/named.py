@@ -62,7 +62,7 @@ from gaitkit.documents import MAX_BYTES
 from gaitkit.errors import DatasetError, LayoutError
 from gaitkit.labels import SequenceKey, is_direction
 from gaitkit.outputs import FileIdentity, file_identity, is_beside
-from gaitkit.printable import printable
+from gaitkit.printable import counted, printable
 
 if TYPE_CHECKING:
     from gaitkit.datasets.archives.streams import Checkpoint
@@ -366,7 +366,10 @@ class NamedLayout(Layout):
     def _line(self, sequences: list[Located], unopened: int) -> str:
         keys = (sequence.key for sequence in sequences)
         if unopened > 1:
-            return f"{self.title}, {unopened:,} archives that are looked into one after another"
+            return (
+                f"{self.title}, {counted(unopened, 'archive that is', 'archives that are')} looked "
+                "into one after another"
+            )
         return told_keys(
             self.title, keys, noun=self.noun, name_of=self.name_of, person=self.person_of
         )

@@ -30,7 +30,7 @@ from gaitkit.dropped import DroppedRow
 from gaitkit.errors import DatasetError, OptionError
 from gaitkit.labels import SequenceKey, is_direction
 from gaitkit.parallel import Progress
-from gaitkit.printable import printable
+from gaitkit.printable import counted, printable
 from gaitkit.segmentation.background import Background, between, learn_background
 from gaitkit.segmentation.options import SegmentOptions
 from gaitkit.segmentation.passes import Dropped, Follower, Pass
@@ -325,7 +325,7 @@ def passes_of_one(
         if other is None:
             kept.append(one)
         else:
-            told = f"{len(one)} frames, while another of {len(other)} frames goes on"
+            told = f"{counted(len(one), 'frame')}, while another of {len(other)} goes on"
             dropped.append(Dropped(one.start_s, one.end_s, "beside-another", told))
     return sorted(kept, key=lambda item: item.start_s), dropped
 

@@ -15,7 +15,7 @@ from gaitkit.datasets.videos import Film
 from gaitkit.errors import OptionError
 from gaitkit.identification.gallery import Answer
 from gaitkit.outputs import Output
-from gaitkit.printable import printable
+from gaitkit.printable import counted, printable
 from gaitkit.reporting.annotation import Mark, annotated, colours_of
 from gaitkit.segmentation.options import SegmentOptions
 from gaitkit.stages.drawn import write_drawn
@@ -164,8 +164,8 @@ def annotate_masks(
     """
     if len(answers) != 1:
         raise OptionError(
-            f"{printable(str(video), 120)} shows {len(answers)} walks, and masks do not say who is "
-            "where."
+            f"{printable(str(video), 120)} shows {counted(len(answers), 'walk')}, and masks do not "
+            "say who is where."
         )
     (answer,) = answers
     colours = colours_of([answer.name])

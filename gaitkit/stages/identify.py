@@ -38,6 +38,7 @@ from gaitkit.identification.gallery import (
 )
 from gaitkit.identification.metrics import Metric, get_metric
 from gaitkit.identification.own_distances import own_distances
+from gaitkit.printable import counted
 from gaitkit.stages.enroll import refuse_mixture
 from gaitkit.stages.evaluate import COMPARED, artifact_path
 
@@ -59,8 +60,8 @@ class _Rows:
         columns = int(np.prod(size))
         if projection is not None and len(projection.mean) != columns:
             raise ProtocolError(
-                f"The feature was fitted on {len(projection.mean)} values; {artifact.path} has "
-                f"{columns}."
+                f"The feature was fitted on {counted(len(projection.mean), 'value')}; "
+                f"{artifact.path} has {columns}."
             )
         self.shape = (count, columns if projection is None else projection.matrix.shape[1])
         self.dtype = artifact.dtype(self._column) if projection is None else np.dtype(np.float64)
@@ -195,9 +196,10 @@ def identify(
             _answer(probe, searched, known, rows[probe], distances[probe], threshold)
             for probe in range(len(searched.labels))
         )
+        dropped = tuple(row for row in searched.dropped if not row.frame)
         embedder = EmbedderInfo.of(known.parameters) if known.kind == "embedding" else None
     return Identification(
-        answers, feature, chosen.name, threshold, len(people), embedder, among_itself
+        answers, feature, chosen.name, threshold, len(people), embedder, among_itself, dropped
     )
 
 

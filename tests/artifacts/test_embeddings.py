@@ -86,7 +86,7 @@ def test_every_vector_has_its_key(tmp_path: Path) -> None:
     )
     with (
         open_artifact(tmp_path / "a.h5") as artifact,
-        pytest.raises(DamagedArtifactError, match="it has 2 vectors and 1 sequences"),
+        pytest.raises(DamagedArtifactError, match="it has 2 vectors and 1 sequence"),
     ):
         len(artifact.labels)
 

@@ -292,7 +292,7 @@ def test_what_cannot_be_learned_from_is_refused(
     assert "image_size must be in [16, 512], got (8, 8)" in told
     assert "again with --size 64 64, or others" in told
     lonely = write(tmp_path / "one.h5", people=2)
-    assert "Found 1 people" in refused(lonely)
+    assert "Found 1 person" in refused(lonely)
     ran = gaitkit("train-embedding", geis, "-o", tmp_path / "m.h5", "--model", "nobody")
     assert (ran.code, "'gei-parts'" in ran.stderr) == (2, True)
 
