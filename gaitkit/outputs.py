@@ -613,8 +613,9 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def _refuse_artefacts_name(path: Path, given: Path, what: str, usual: str) -> None:
     if path.suffix.lower() in ARTEFACT_SUFFIXES:
+        leads = "is" if given.suffix.lower() in ARTEFACT_SUFFIXES else "leads to"
         raise OutputError(
-            f"{given} is an artefact's name, and what is written is {what}.",
+            f"{given} {leads} an artefact's name, and what is written is {what}.",
             hint=f"Give the output another name, such as {usual}.",
         )
 

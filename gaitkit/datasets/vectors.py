@@ -219,11 +219,12 @@ def _floats(path: Path, name: str, table: NDArray[Any]) -> NDArray[np.float32]:
             f"it is {table.dtype} of shape {table.shape}.",
             hint=_SAVE,
         )
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         found = table.astype(np.float32, copy=False)
+    rest, blocks = tuple(range(1, table.ndim)), min(len(found), 1 + found.nbytes // _BLOCK_BYTES)
     bad = sum(
-        int(np.count_nonzero(~np.isfinite(rows).reshape(len(rows), -1).all(axis=1)))
-        for rows in np.array_split(found, min(len(found), 1 + found.nbytes // _BLOCK_BYTES))
+        int(np.count_nonzero(~np.isfinite(rows).all(axis=rest)))
+        for rows in np.array_split(found, blocks)
     )
     if bad:
         raise DatasetError(
@@ -231,6 +232,18 @@ def _floats(path: Path, name: str, table: NDArray[Any]) -> NDArray[np.float32]:
             f"{counted(len(found), 'row')}, or more than float32 holds; distances to them mean "
             "nothing.",
             hint="Compute these vectors again, or leave the sequences out.",
+        )
+    lost = sum(
+        int(np.count_nonzero(given.any(axis=rest) & ~kept.any(axis=rest)))
+        for given, kept in zip(
+            np.array_split(table, blocks), np.array_split(found, blocks), strict=True
+        )
+    )
+    if lost:
+        raise DatasetError(
+            f"{path}: {quoted(name)} holds nothing but values that are 0 in float32 in {lost} of "
+            f"{counted(len(found), 'row')}.",
+            hint="Multiply all vectors by one number, so that they are about 1 long.",
         )
     return found
 

@@ -33,7 +33,7 @@ from gaitkit.identification.crossview import (
     in_views,
     match_views,
 )
-from gaitkit.identification.features import LinearProjection
+from gaitkit.identification.features import LinearProjection, row_blocks
 from gaitkit.identification.figures.bootstrap import Interval
 from gaitkit.identification.figures.numbers import Numbers, all_numbers, failed_probes
 from gaitkit.identification.fusion import Fusion
@@ -56,6 +56,7 @@ __all__ = [
     "name_of",
     "rank1_of",
     "table_views",
+    "warn_of_no_direction",
 ]
 
 _log = logging.getLogger(__name__)
@@ -348,6 +349,7 @@ class ProtocolSearch:
         labels, split = self.labels, self.split
         probe = split.probe & in_views(labels.view, self.probe_views)
         walks = walk_numbers(labels) if split.protocol.leave_one_out else None
+        warn_of_no_direction(vectors, metric, split.gallery | probe)
         keeper = ScoreKeeper(
             labels,
             split.gallery,
@@ -549,6 +551,34 @@ def as_vectors(values: Any, what: str) -> NDArray[Any]:
             hint="Leave these rows out.",
         )
     return array
+
+
+def warn_of_no_direction(vectors: NDArray[Any], metric: Metric, used: NDArray[np.bool_]) -> None:
+    """Say how many vectors have no direction, where only that is compared.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, values)
+        All rows.
+    metric : Metric
+        By which they are compared.
+    used : ndarray of bool, shape (n,)
+        Those that are.
+    """
+    if not metric.of_directions:
+        return
+    count = sum(
+        int(np.count_nonzero(used[rows] & ~vectors[rows].any(axis=1)))
+        for rows in row_blocks(len(vectors))
+    )
+    if count:
+        _log.warning(
+            "%d of %s all zero and without a direction: by %s %s equally far from everybody",
+            count,
+            counted(int(used.sum()), "vector is", "vectors are"),
+            metric.name,
+            "it is" if count == 1 else "they are",
+        )
 
 
 def check_search_options(k: int, rounding: str, rank_by: str = "people") -> None:

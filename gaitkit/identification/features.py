@@ -153,8 +153,8 @@ def check_finite(vectors: NDArray[Any], what: str, used: NDArray[np.bool_] | Non
         bad += int(np.count_nonzero(~finite))
     if bad:
         raise ArtifactError(
-            f"{what} contains NaN or infinity in {bad} of {checked} rows; distances to them "
-            f"mean nothing.",
+            f"{what} contains NaN or infinity in {bad} of {counted(checked, 'row')}; distances "
+            "to them mean nothing.",
             hint="Translate or embed again with a model whose training did not diverge.",
         )
 

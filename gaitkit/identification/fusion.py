@@ -196,8 +196,11 @@ def shares(weights: Sequence[float], count: int) -> tuple[float, ...]:
     --------
     >>> shares([3, 1], 2)
     (0.75, 0.25)
+    >>> shares([-0.0, 1], 2)
+    (0.0, 1.0)
     """
-    given = [number(weight, "weights") for weight in weights]
+    # A negative zero, which would be shown as one, is made a zero.
+    given = [number(weight, "weights") + 0.0 for weight in weights]
     if len(given) != count:
         raise OptionError(
             f"`weights` must be one for each of the {counted(count, 'fused artefact')}, got "

@@ -189,6 +189,10 @@ def save_png(path: str | Path | Output, image: NDArray[Any], *, overwrite: bool 
     """
     from PIL import Image
 
-    claim = path if isinstance(path, Output) else Output(path, overwrite=overwrite)
+    claim = (
+        path
+        if isinstance(path, Output)
+        else Output(path, overwrite=overwrite, other_than_artefact=("a picture", "sheet.png"))
+    )
     with nullcontext() if claim is path else claim, claim.writing() as file:
         Image.fromarray(image).save(file, format="PNG")

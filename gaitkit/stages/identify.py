@@ -15,6 +15,7 @@ from gaitkit.artifacts import Artifact, open_artifact
 from gaitkit.artifacts.embeddings import VECTORS, EmbedderInfo
 from gaitkit.errors import OptionError, ProtocolError
 from gaitkit.identification.calibration import Calibration, read_calibration
+from gaitkit.identification.evaluation import warn_of_no_direction
 from gaitkit.identification.features import (
     FEATURES,
     Feature,
@@ -183,10 +184,13 @@ def identify(
         _refuse_few(gallery, people, threshold)
         _warn_of_themselves(searched, known)
         vectors = _Rows(searched, projection)
+        count = vectors.shape[0]
+        walks = vectors[np.arange(count)] if count else np.zeros(vectors.shape)
+        warn_of_no_direction(walks, chosen, np.ones(count, dtype=bool))
         rows, distances = nearest_people(
             enrolled,
             np.unique(known.labels.subject.astype(str), return_inverse=True)[1],
-            vectors[np.arange(vectors.shape[0])] if vectors.shape[0] else np.zeros(vectors.shape),
+            walks,
             min(top, len(people)),
             metric_of_rows,
             device=device,

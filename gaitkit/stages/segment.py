@@ -35,7 +35,7 @@ from gaitkit.reporting.annotation import Mark, annotated, colour_of
 from gaitkit.segmentation.options import SegmentOptions
 from gaitkit.segmentation.passes import Dropped, Pass
 from gaitkit.stages.advice import refuse_empty
-from gaitkit.stages.drawn import free_video, write_drawn
+from gaitkit.stages.drawn import AS_VIDEO, free_video, write_drawn
 from gaitkit.stages.finished import finished_artifact
 from gaitkit.stages.normalize import StageSummary
 
@@ -352,7 +352,12 @@ def write_preview(
     options = options or SegmentOptions()
     free_preview(preview, path, masks, overwrite=overwrite)
     with (
-        Output(preview, overwrite=overwrite, inputs=[path, as_path(masks)]) as claim,
+        Output(
+            preview,
+            overwrite=overwrite,
+            inputs=[path, as_path(masks)],
+            other_than_artefact=AS_VIDEO,
+        ) as claim,
         open_artifact(masks, "masks") as artifact,
         Film(
             path,

@@ -219,7 +219,7 @@ class Training:
         step = int(np.asarray(arrays["step"]).reshape(-1)[0])
         if step > self.options.iterations:
             raise OptionError(
-                f"{counted(step, 'iteration is', 'iterations are')} done already, and "
+                f"{counted(step, 'iteration is', 'iterations are')} done already, but "
                 f"{counted(self.options.iterations, 'was', 'were')} asked for",
                 hint="Give at least as many `iterations`, or add `restart=True` to train from the "
                 "start.",

@@ -109,7 +109,12 @@ def write_onnx(
     ArtifactError, OutputError
         When the model cannot be used, or the file exists or cannot be written.
     """
-    claim = Output(output, overwrite=overwrite, inputs=[model])
+    claim = Output(
+        output,
+        overwrite=overwrite,
+        inputs=[model],
+        other_than_artefact=("an ONNX file", "model.onnx"),
+    )
     _require_libraries()
     with claim, open_artifact(model, kind.name, guarded=True) as artifact:
         opened = load_opened(artifact, kind, device="cpu", weights=weights)
