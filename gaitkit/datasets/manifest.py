@@ -353,9 +353,9 @@ class ManifestSource(Layout):
 
                 yield from recorded(path, row.key, self.reading)
             else:
-                from gaitkit.datasets.videos import silhouette_frames
+                from gaitkit.datasets.segmented import of_masks
 
-                yield SequenceFrames(row.key, silhouette_frames(path))
+                yield of_masks(path, row.key)
 
     def first_video(self) -> Path | None:
         """The first of its videos in order of key; `None` where there is none."""

@@ -329,9 +329,9 @@ class NamedLayout(Layout):
 
                 yield from recorded(place, item.key, self.reading)
                 return
-            from gaitkit.datasets.videos import silhouette_frames
+            from gaitkit.datasets.segmented import of_masks
 
-            yield SequenceFrames(item.key, silhouette_frames(place))
+            yield of_masks(place, item.key)
             return
         frames = frames_of(place, self)
         yield SequenceFrames(item.key, unpacked(frames, str(place)) if self.aligned else frames)

@@ -194,12 +194,15 @@ class SequenceFrames:
         an archive within an archive). Add them to the source's own.
     dropped : tuple of DroppedRow
         What was left out on the way to it: people in a video who stand, or pass too quickly.
+    doubts : list of str
+        What is to be told of it; complete when all frames have been read.
     """
 
     key: SequenceKey
     frames: Iterable[Frame] = field(repr=False)
     ignored: Mapping[str, int] = field(default_factory=dict)
     dropped: tuple[DroppedRow, ...] = ()
+    doubts: list[str] = field(default_factory=list)
 
 
 class FrameSource(Protocol):

@@ -173,8 +173,8 @@ def normalize_frames(sequence: SequenceFrames, options: SilhouetteOptions) -> Re
     left_out = [*pictures.dropped, *normalized.dropped]
     if verdict is not None:
         normalized = normalize_sequence((), options)
-    elif pictures.warnings:
-        told = [*pictures.warnings, *normalized.warnings]
+    elif pictures.warnings or sequence.doubts:
+        told = [*sequence.doubts, *pictures.warnings, *normalized.warnings]
         normalized = replace(normalized, warnings=told)
     dropped = [
         DroppedRow.of(sequence.key, reason, frame=frame, detail=detail)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -42,6 +43,8 @@ from gaitkit.stages.normalize import StageSummary
 __all__ = ["free_preview", "read_masks", "segment", "segment_video", "write_preview"]
 
 _BLOCK = 1 << 20
+
+_log = logging.getLogger(__name__)
 
 
 def segment_video(path: Path | str, options: SegmentOptions | None = None) -> Iterator[Pass]:
@@ -147,6 +150,7 @@ def segment(
         dropped: list[DroppedRow] = []
         first = _next_pass(passes, key, dropped)
         if first is None:
+            _tell(found)
             dropped.append(DroppedRow.of(key, "nobody-walks"))
             refuse_empty(0, _most_telling(dropped), f"the video {path}")
         provenance = Provenance("masks", parameters, dataset, None, inputs)
@@ -158,6 +162,7 @@ def segment(
                 written.add(one)
             written.end(key)
             writer.append_dropped(sorted(dropped, key=lambda row: row.order))
+        _tell(found)
     return StageSummary(
         written.count + len(dropped),
         written.count,
@@ -166,6 +171,11 @@ def segment(
         writer.content_sha256,
         {},
     )
+
+
+def _tell(found: SegmentedVideo) -> None:
+    for doubt in found.doubts:
+        _log.warning("%s", doubt)
 
 
 def _most_telling(dropped: list[DroppedRow]) -> list[DroppedRow]:
