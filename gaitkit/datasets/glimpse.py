@@ -18,6 +18,8 @@ from gaitkit.datasets.naming import (
     IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
     archive_stem,
+    is_file,
+    is_folder,
     is_hidden,
     parse_gei_name,
     parse_view,
@@ -143,9 +145,9 @@ def _search(folder: Path, parts: tuple[str, ...], seen: Glimpse) -> None:
             for entry in entries:
                 if is_hidden(entry.name):
                     continue
-                if entry.is_dir():
+                if is_folder(entry):
                     folders.append(entry.name)
-                elif entry.is_file():
+                elif is_file(entry):
                     files.append(entry.name)
                 else:
                     seen.no_file = seen.no_file or (*parts, entry.name)

@@ -152,10 +152,13 @@ def _parse(text: str, label: str) -> _Table:
     for line, values in found:
         row = _row(values, line, label)
         if row.key in lines:
+            again = any(one.key == row.key and one.path == row.path for one in rows)
             raise DatasetError(
                 f"lines {lines[row.key]} and {row.line} of {label} stand for the same sequence "
                 f"{printable(str(row.key), LETTERS)}",
-                hint="Give them different takes: a column take with 1, 2, ...",
+                hint="Leave one of the two out: they are equal."
+                if again
+                else "Give them different takes: a column take with 1, 2, ...",
             )
         lines[row.key] = row.line
         rows.append(row)
@@ -241,7 +244,7 @@ def _row(found: dict[str, str], line: int, label: str) -> ManifestRow:
     take = _WHOLE.fullmatch(values["take"])
     if take is None:
         raise wrong("take", "a whole number, 0 or more")
-    degrees = values["view"]
+    degrees = values["view"].removesuffix("°").rstrip()
     if "." not in degrees:
         degrees = degrees.replace(",", ".", 1)
     try:
@@ -382,6 +385,24 @@ class ManifestSource(Layout):
             )
         elif names:
             _log.info("Passed over in %s: the index, %s.", shown, ", ".join(names[:3]))
+        first: dict[str, ManifestRow] = {}
+        again = [
+            row for row in rows if first.setdefault(os.path.normpath(row.path), row) is not row
+        ]
+        if again:
+            row = again[0]
+            other = first[os.path.normpath(row.path)]
+            _log.warning(
+                "%s of %s a path that another line has: %s is %s in line %d and %s in line %d. One "
+                "recording under two names makes figures of recognition wrong.",
+                counted(len(again), "line", "lines"),
+                f"{shown} {'has' if len(again) == 1 else 'have'}",
+                quoted(row.path),
+                printable(str(other.key), LETTERS),
+                other.line,
+                printable(str(row.key), LETTERS),
+                row.line,
+            )
         lost = _without_zeros(rows)
         if lost is not None:
             _log.warning(

@@ -40,6 +40,8 @@ from gaitkit.datasets.naming import (
     VIDEO_SUFFIXES,
     archive_stem,
     clean_text,
+    is_file,
+    is_folder,
     is_hidden,
     is_special,
     stray_class,
@@ -510,11 +512,11 @@ class NamedLayout(Layout):
                 if output and is_beside(name, output):
                     continue
                 hidden = is_hidden(name)
-                if entry.is_dir():
+                if is_folder(entry):
                     (others if hidden else folders).append(name)
-                elif suffix_of(name) in self.suffixes and not hidden and entry.is_file():
+                elif suffix_of(name) in self.suffixes and not hidden and is_file(entry):
                     names.append(name)
-                elif not entry.is_file() and is_special(entry):
+                elif not is_file(entry) and is_special(entry):
                     strays[SPECIAL] += 1
                 else:
                     others.append(name)

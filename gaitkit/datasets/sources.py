@@ -29,6 +29,8 @@ from gaitkit.datasets.naming import (
     archive_stem,
     clean_text,
     in_natural_order,
+    is_file,
+    is_folder,
     is_hidden,
     is_special,
     stray_class,
@@ -683,9 +685,9 @@ def list_images(folder: Path, ignored: Counter[str], source: Layout | None = Non
             name = entry.name
             if output and is_beside(name, output):
                 continue
-            if suffix_of(name) in suffixes and not is_hidden(name) and entry.is_file():
+            if suffix_of(name) in suffixes and not is_hidden(name) and is_file(entry):
                 names.append(name)
-            elif entry.is_dir() and not is_hidden(name):
+            elif is_folder(entry) and not is_hidden(name):
                 ignored["folders within views"] += 1
             else:
                 ignored[SPECIAL if is_special(entry) else stray_class(name, suffixes)] += 1
