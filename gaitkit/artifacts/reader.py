@@ -265,6 +265,8 @@ class Artifact:
         kinds = [column.dtype.kind for column in columns]
         if kinds != ["O", "O", "i", "f"] or any(column.ndim != 1 for column in columns):
             raise self._malformed("its key columns are not columns of text and numbers")
+        if np.isinf(columns[3]).any():
+            raise self._malformed("a view of it is infinite")
         if self.kind == "embedding" and len(columns[0]) != self.shape(VECTORS)[0]:
             raise self._malformed(
                 f"it has {counted(self.shape(VECTORS)[0], 'vector')} and "

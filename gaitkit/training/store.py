@@ -61,6 +61,7 @@ __all__ = [
     "open_training",
     "read_arrays",
     "record_of",
+    "recorded_model",
     "refuse_resuming",
     "save",
     "save_training",
@@ -188,6 +189,20 @@ def config_of(artifact: Artifact, kind: ModelKind) -> tuple[type[Model[Any]], An
             f"{artifact.path} is not a model that this gaitkit can use: {reason[:300]}.",
             hint="Train it again, or use the version of gaitkit that made it.",
         ) from error
+
+
+def recorded_model(path: Path | str, kind: ModelKind) -> TrainingRecord:
+    """How a model was trained that can be trained on: its settings are those of a system here.
+
+    Raises
+    ------
+    ArtifactError
+        The file is damaged, of another kind, does not say, or is no model of this gaitkit.
+    """
+    with open_artifact(path, kind.name, guarded=True) as artifact:
+        record = told_record(artifact, kind.name)
+        config_of(artifact, kind)
+    return record
 
 
 def check_shapes(artifact: Artifact, model: type[Model[Any]], config: Any) -> None:
@@ -388,7 +403,7 @@ def refuse_resuming(output: Path, kind: ModelKind, iterations: int, *, refit: bo
     if iterations <= done:
         raise OptionError(
             f"{output} has been trained for {counted(done, 'iteration')}, and "
-            f"{iterations:,} were asked for.",
+            f"{counted(iterations, 'was', 'were')} asked for.",
             hint="Give the number to reach in all: `iterations=MORE`.",
         )
 

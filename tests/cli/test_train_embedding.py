@@ -191,6 +191,18 @@ def test_a_finished_model_is_trained_on_without_repeating_its_options(
     assert gaitkit(*again, "--iterations", 6).code == 0
     with open_artifact(path, "embedder") as artifact:
         assert int(artifact.read("step")) == 6
+    changed = tmp_path / "changed.h5"
+    for before, after in (
+        (b'"metric":"parts"', b'"metric":"frogs"'),
+        (b"gei-parts", b"gei-party"),
+    ):
+        changed.write_bytes(path.read_bytes().replace(before, after))
+        assert changed.read_bytes() != path.read_bytes()
+        seal(changed)
+        again = ("train-embedding", geis, "-o", changed, "--resume", "--iterations", 8)
+        ran = gaitkit(*again, "--set", "margin=0.3", "--device", "cpu")
+        assert ran.code == 1
+        assert f"{changed} is not a model that this gaitkit can use: " in ran.stderr
     ran = gaitkit("train-embedding", geis, "-o", whole, "--resume", *TRAIN)
     assert ran.code == 2
     assert "there is no finished training to resume" in ran.stderr
