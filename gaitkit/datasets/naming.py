@@ -200,7 +200,7 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in _SYSTEM_FILES
 
 
-def is_folder(entry: os.DirEntry[str]) -> bool:
+def is_folder(entry: os.DirEntry[str] | Path) -> bool:
     """Whether something in a folder is one; False for a link that leads round in circles."""
     try:
         return entry.is_dir()
@@ -208,7 +208,7 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def is_file(entry: os.DirEntry[str]) -> bool:
+def is_file(entry: os.DirEntry[str] | Path) -> bool:
     """Whether something in a folder is a file; False for a link that leads round in circles."""
     try:
         return entry.is_file()
