@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gaitkit.cli import console
+from gaitkit.printable import counted
 
 if TYPE_CHECKING:
+    from gaitkit.dropped import DroppedRow
     from gaitkit.identification.figures.binomial import Share
     from gaitkit.identification.gallery import Candidate, Identification
     from gaitkit.identification.own_distances import OwnDistances, OwnRates
     from gaitkit.labels import SequenceKey
 
-__all__ = ["answers_json", "explain", "key_json"]
+__all__ = ["answers_json", "dropped_json", "explain", "key_json"]
 
 _ENOUGH_PEOPLE = 100
 
@@ -29,7 +31,7 @@ def explain(found: Identification) -> None:
         unknown = sum(answer.name is None for answer in found.answers)
         console.say(
             f"{unknown} of {len(found.answers)} unknown: further than {found.threshold:.6g} from "
-            f"all {found.people} people."
+            f"all {counted(found.people, 'person')}."
         )
         if own is not None:
             _explain_threshold(own, found.threshold)
@@ -106,6 +108,7 @@ def answers_json(found: Identification) -> dict[str, Any]:
             }
             for answer in found.answers
         ],
+        "dropped": dropped_json(found.dropped),
     }
 
 
@@ -139,6 +142,15 @@ def _embedder(found: Identification) -> dict[str, Any]:
         return {}
     known = "known" if found.embedder.known else "unknown"
     return {"embedder": found.embedder.as_parameters() | {"trained_on": known}}
+
+
+def dropped_json(dropped: Iterable[DroppedRow]) -> list[dict[str, Any]]:
+    """Walks that were left out on the way, each with its key and why."""
+    return [
+        {**key_json(row.key), "reason": row.reason, "detail": row.detail}
+        for row in dropped
+        if not row.frame
+    ]
 
 
 def key_json(key: SequenceKey) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import click
 
 from gaitkit.cli import console, options
 from gaitkit.cli.pipeline import run_and_print, say_report
+from gaitkit.printable import counted
 from gaitkit.training.recipes import Recipe
 from gaitkit.translators.recipes import get_recipe
 
@@ -62,7 +63,7 @@ def command(
     workshop = Workshop(output)
     walkers = WalkerOptions(subjects=subjects, seed=seed, frames=_FRAMES, views=_VIEWS)
     tree = output / "walkers"
-    console.say(f"Making {subjects} synthetic walkers in {tree}")
+    console.say(f"Making {counted(subjects, 'synthetic walker')} in {tree}")
     with console.progress("synth", "sequences") as progress:
         write_tree(tree, walkers, workers=workers, overwrite=True, archives=True, progress=progress)
     chosen = PipelineOptions(

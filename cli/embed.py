@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from gaitkit.cli import console, options
+from gaitkit.printable import counted
 
 _OF_VECTORS = ("array", "axes", "metric", "name", "dataset")
 
@@ -114,9 +115,9 @@ def _import(
     if as_json:
         console.print_json({"output": str(output), **done})
         return
-    people = "1 person" if done["subjects"] == 1 else f"{done['subjects']:,} people"
-    parts = "1 part" if done["parts"] == 1 else f"{done['parts']} parts"
+    people, parts = counted(done["subjects"], "person"), counted(done["parts"], "part")
     wrote(
-        f": {done['sequences']:,} sequences of {people}, {parts} × {done['values']} values, "
-        f"compared by {done['metric']}. Nobody knows whom the model behind them was trained on."
+        f": {counted(done['sequences'], 'sequence')} of {people}, {parts} × "
+        f"{counted(done['values'], 'value')}, compared by {done['metric']}. Nobody knows whom the "
+        "model behind them was trained on."
     )

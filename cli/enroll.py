@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from gaitkit.cli import console, options
+from gaitkit.cli.answers import dropped_json
 from gaitkit.cli.frames import segmentation_of
 from gaitkit.printable import LETTERS, counted, printable
 
@@ -70,7 +71,8 @@ def command(gallery: Path, new: tuple[Path, ...], as_json: bool, **how: Any) -> 
     with console.progress("enroll", "sequences") as progress:
         done = enrol(gallery, *new, progress=progress, **how)
     if as_json:
-        console.print_json({"gallery": str(gallery), **done})
+        left_out = {"dropped": dropped_json(done["dropped"])}
+        console.print_json({"gallery": str(gallery), **done, **left_out})
         return
     if done["made"]:
         console.say(_CONSENT)
@@ -93,4 +95,4 @@ def command(gallery: Path, new: tuple[Path, ...], as_json: bool, **how: Any) -> 
 
 
 def _holds(gallery: Path | None, done: dict[str, Any]) -> str:
-    return f"{gallery or 'It'} holds {done['sequences']} of {done['subjects']} people."
+    return f"{gallery or 'It'} holds {done['sequences']} of {counted(done['subjects'], 'person')}."

@@ -11,6 +11,7 @@ import click
 from gaitkit.cli import console, options
 from gaitkit.cli.selection import selection
 from gaitkit.errors import OptionError
+from gaitkit.printable import counted
 
 if TYPE_CHECKING:
     from gaitkit.artifacts import Artifact
@@ -120,7 +121,7 @@ def _export_vectors(
     rows = choose(opened.labels, *chosen)
     write = export_npz if output.suffix == ".npz" else export_csv
     write(opened, rows, output, overwrite=overwrite)
-    wrote(f": {len(rows):,} sequences.")
+    wrote(f": {counted(len(rows), 'sequence')}.")
 
 
 def _export_images(
@@ -138,7 +139,7 @@ def _export_images(
     rows = choose(opened.labels, *chosen)
     if output.suffix == ".npz":
         export_npz(opened, rows, output, overwrite=overwrite)
-        wrote(f": {len(rows):,} sequences.")
+        wrote(f": {counted(len(rows), 'sequence')}.")
     else:
         count = export_folder(opened, rows, output, format=format, overwrite=overwrite)
-        wrote(f": {count:,} images.")
+        wrote(f": {counted(count, 'image')}.")

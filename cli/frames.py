@@ -13,6 +13,7 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from gaitkit.cli import console, options
+from gaitkit.printable import counted
 
 if TYPE_CHECKING:
     from gaitkit.datasets.segmented import VideoReading
@@ -126,7 +127,8 @@ def describe_source(source: FrameSource, output: Path, *, as_json: bool) -> None
         return
     console.say(recognised)
     console.print_line(
-        f"Would read {source.description} (data set {source.name}) in {len(units):,} pieces"
+        f"Would read {source.description} (data set {source.name}) in "
+        f"{counted(len(units), 'piece')}"
     )
     console.print_line(f"Would write {output}")
 
@@ -155,10 +157,11 @@ def report_stage(
             }
         )
         return
-    frames = f" from {summary.frames:,} frames" if summary.frames else ""
+    frames = f" from {counted(summary.frames, 'frame')}" if summary.frames else ""
     wrote = "" if summary.done_before else "Wrote "
     console.say(
-        f"{wrote}{output}: {noun} of {summary.kept:,} of {summary.sequences:,} sequences{frames}."
+        f"{wrote}{output}: {noun} of {summary.kept:,} of "
+        f"{counted(summary.sequences, 'sequence')}{frames}."
     )
     for what, counts in reasons.items():
         if counts:
@@ -199,7 +202,7 @@ def telling_dropped(
         if report is not None:
             with Output(report, overwrite=overwrite) as claim:
                 write_dropped(dropped, claim)
-            console.say(f"Wrote {report}: {len(dropped):,} rows of what was dropped.")
+            console.say(f"Wrote {report}: {counted(len(dropped), 'row')} of what was dropped.")
 
     def done(summary: StageSummary) -> None:
         write(summary.dropped)

@@ -50,13 +50,13 @@ def _lines(path: Path, summary: dict[str, Any]) -> list[str]:
     if "sequences" in summary:
         conditions = ", ".join(f"{name} {n:,}" for name, n in summary["conditions"].items())
         views = " ".join(f"{view:g}" for view in summary["views"]) or "none known"
-        unknown = summary["unknown_views"]
+        unknown = counted(summary["unknown_views"], "sequence") + " of unknown view"
         rows += [
             ("sequences", f"{summary['sequences']:,}"),
             ("subjects", _some(summary["subjects"])),
             ("walks", _walks(summary["walks"])),
             ("conditions", conditions),
-            ("views", views + (f" (and {unknown:,} sequences of unknown view)" if unknown else "")),
+            ("views", views + (f" (and {unknown})" if summary["unknown_views"] else "")),
         ]
     if "embedding" in summary:
         rows += _embedding_lines(summary["embedding"])

@@ -20,6 +20,7 @@ from gaitkit.cli.frames import (
     silhouette_fields,
     telling_dropped,
 )
+from gaitkit.printable import counted
 
 if TYPE_CHECKING:
     from gaitkit.cluster import Cluster
@@ -137,7 +138,7 @@ def _describe(given: GeiInput, output: Path, *, as_json: bool) -> None:
     from gaitkit.artifacts import open_artifact
 
     with open_artifact(given.path, "silhouettes") as artifact:
-        console.print_line(f"Would read {given.path}: {len(artifact.labels):,} sequences")
+        console.print_line(f"Would read {given.path}: {counted(len(artifact.labels), 'sequence')}")
     console.print_line(f"Would write {output}")
 
 

@@ -8,6 +8,7 @@ import click
 
 from gaitkit.cli import console, options
 from gaitkit.cli.frames import layout_option
+from gaitkit.printable import counted
 
 
 @click.command("manifest", short_help="List a folder's sequences as a table to correct.")
@@ -55,7 +56,7 @@ def command(frames: Path, output: Path | None, layout: str | None, overwrite: bo
                     file.write(content)
     console.say(source.recognised)
     if made.empty:
-        console.say(f"Left out {made.empty:,} sequences without a frame.")
+        console.say(f"Left out {counted(made.empty, 'sequence')} without a frame.")
     if output is not None:
         wrote = "" if left else "Wrote "
-        console.say(f"{wrote}{output}: {made.rows:,} sequences.")
+        console.say(f"{wrote}{output}: {counted(made.rows, 'sequence')}.")

@@ -8,6 +8,7 @@ import click
 
 from gaitkit.cli import console, options
 from gaitkit.cli.selection import selection
+from gaitkit.printable import counted
 
 
 @click.command("show", short_help="Draw an artefact as a PNG.")
@@ -81,8 +82,8 @@ def command(
                 )
             if left_out:
                 console.say(
-                    f"{left_out:,} more rows are not shown; choose with --subject and "
-                    "--condition, or raise --rows."
+                    f"{counted(left_out, 'more row is', 'more rows are')} not shown; choose with "
+                    "--subject and --condition, or raise --rows."
                 )
         elif opened.kind == "identification":
             sheet = reporting.matrix_figure(artifact)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gaitkit.cli import console, options
+from gaitkit.printable import counted
 
 
 @click.command("synth", short_help="Write a data set of synthetic walkers.")
@@ -73,7 +74,7 @@ def command(
     )
     sequences = len(sequence_keys(chosen))
     if dry_run:
-        text = f"{sequences:,} sequences of {frames} frames"
+        text = f"{counted(sequences, 'sequence')} of {counted(frames, 'frame')}"
         console.print_line(f"Would write {text} (data set {chosen.dataset_name}) into {folder}")
         return
     with console.progress("synth", "sequences") as progress:
@@ -97,6 +98,6 @@ def command(
         )
         return
     console.say(
-        f"Wrote {folder}: {subjects:,} people, {sequences:,} sequences, "
-        f"{sequences * frames:,} frames (data set {chosen.dataset_name})."
+        f"Wrote {folder}: {counted(subjects, 'person')}, {counted(sequences, 'sequence')}, "
+        f"{counted(sequences * frames, 'frame')} (data set {chosen.dataset_name})."
     )

@@ -259,8 +259,11 @@ def choice(
 
 def take_up(values: dict[str, Any], output: Path, kind: str) -> None:
     """Of a training that is resumed, settings are those of the system that is trained on."""
-    from gaitkit.training.record import recorded_training
+    from gaitkit.embedders.registry import EMBEDDER
+    from gaitkit.training.store import recorded_model
+    from gaitkit.translators.registry import TRANSLATOR
 
+    kinds = {one.name: one for one in (EMBEDDER, TRANSLATOR)}
     named_here = values["system"] is not None or values["recipe"] is not None
     if values["resume"] and output.exists() and not named_here:
-        values["system"] = recorded_training(output, kind).name
+        values["system"] = recorded_model(output, kinds[kind]).name

@@ -91,7 +91,7 @@ def _told(summary: dict[str, Any]) -> list[str]:
     people = len(summary["subjects"])
     validation, refit = summary["validation"], summary["refit"]
     learned = people - (len(validation["subjects"]) if validation else 0)
-    lines = [f": {counted(summary['iterations'], 'iteration')} on {learned:,} people."]
+    lines = [f": {counted(summary['iterations'], 'iteration')} on {counted(learned, 'person')}."]
     panels: dict[str, list[str]] = {}
     for name, value in summary["last"].items():
         panel = panel_of(name)

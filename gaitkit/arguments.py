@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from gaitkit.errors import GaitkitError, OptionError, did_you_mean
-from gaitkit.printable import quoted
+from gaitkit.printable import counted, quoted
 
 __all__ = [
     "MAX_NAME",
@@ -220,7 +220,7 @@ def values_of(value: Any, name: str, count: int, what: str) -> list[Any]:
         except TypeError:  # An array of no dimensions.
             length = None
     if length != count:
-        found = _shown(value) if length is None else f"{length} values"
+        found = _shown(value) if length is None else counted(length, "value")
         raise OptionError(f"`{name}` must have a value for each of the {count} {what}, got {found}")
     return list(value)
 

@@ -34,7 +34,7 @@ from gaitkit._version import __version__
 from gaitkit.arguments import as_path
 from gaitkit.errors import ClusterError, GaitkitError, LibraryError, OptionError
 from gaitkit.outputs import FileIdentity
-from gaitkit.printable import printable, quoted
+from gaitkit.printable import counted, printable, quoted
 
 if TYPE_CHECKING:
     import distributed
@@ -460,8 +460,8 @@ class _Job:
             error = self._told(future.exception)
             if isinstance(error, _library().KilledWorker):
                 raise ClusterError(
-                    f"{error.allowed_failures + 1} workers ended, one after the other, while they "
-                    f"worked on {_named(item)}.",
+                    f"{counted(error.allowed_failures + 1, 'worker')} ended, one after the other, "
+                    f"while they worked on {_named(item)}.",
                     hint="Their logs say why; most often there was too little memory for it. Start "
                     "workers with more of it or with fewer threads, and give the same command "
                     "again: it continues.",

@@ -22,6 +22,7 @@ from gaitkit.arguments import as_path, names_told
 from gaitkit.errors import DatasetError, MixtureError, OptionError, refuse_unknown
 from gaitkit.gei.energy import mean_silhouette
 from gaitkit.likeness import likeness
+from gaitkit.printable import counted
 from gaitkit.silhouettes.masks import as_array, as_mask_stack, refuse_colours
 from gaitkit.silhouettes.normalize import TIGHT, NormalizedSequence, normalize_sequence
 from gaitkit.silhouettes.options import SilhouetteOptions
@@ -204,8 +205,8 @@ def _refuse_empty(
     hint = HINTS[main] + more.get(main, "")
     name, _, detail = found.dropped[0]
     raise DatasetError(
-        f"Expected at least one frame with a whole person, found none in {len(found.dropped)} "
-        f"frames: {text} (frame {int(name)}: {detail}).",
+        "Expected at least one frame with a whole person, found none in "
+        f"{counted(len(found.dropped), 'frame')}: {text} (frame {int(name)}: {detail}).",
         hint=hint,
     )
 

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitkit.printable import counted
+
 __all__ = [
     "FULL_CIRCLE",
     "Labels",
@@ -132,8 +134,9 @@ class Labels:
         conditions = ", ".join(self.conditions())
         views = ", ".join(map(format_view, self.views())) or "unknown"
         return (
-            f"<Labels of {len(self):,} sequences of {len(self.subjects()):,} people\n"
-            f" conditions {conditions:.100}; views {views:.100}>"
+            f"<Labels of {counted(len(self), 'sequence')} of "
+            f"{counted(len(self.subjects()), 'person')}\n conditions {conditions:.100}; views "
+            f"{views:.100}>"
         )
 
     def key(self, row: int) -> SequenceKey:

@@ -14,6 +14,7 @@ import logging
 import os
 import re
 import secrets
+import shlex
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
@@ -242,9 +243,10 @@ class Output:
                 )
         folder = self.path.parent
         if not folder.is_dir():
+            _refuse_file_above(self.path, given)
             raise OutputError(
                 f"{given} cannot be written: the folder {folder} does not exist.",
-                hint=f"Make it first: mkdir -p {folder}",
+                hint=f"Make it first: mkdir -p {shlex.quote(str(folder))}",
             )
         if not os.access(folder, os.W_OK):
             raise OutputError(f"{given} cannot be written: no permission to write into {folder}.")
@@ -411,6 +413,7 @@ class FolderOutput(Output):
         found = _stat(self.path)
         if found is not None and not stat.S_ISDIR(found.st_mode):
             raise OutputError(f"{given} is a file; expected the name of a folder.")
+        _refuse_file_above(self.path, given)
         own = os.path.realpath(self.path)
         for item in inputs:
             if Path(os.path.realpath(item)).is_relative_to(own):
@@ -611,10 +614,23 @@ def write_whole(path: Path, content: bytes) -> None:
             aside.unlink(missing_ok=True)
 
 
+def _refuse_file_above(path: Path, given: Path) -> None:
+    for above in path.parents:
+        if above.is_dir():
+            return
+        if os.path.lexists(above):
+            kind = "a link to nothing" if above.is_symlink() else "a file"
+            raise OutputError(
+                f"{given} cannot be written: {above} is {kind}, and no folder.",
+                hint="Give the output a name in a folder.",
+            )
+
+
 def _refuse_artefacts_name(path: Path, given: Path, what: str, usual: str) -> None:
     if path.suffix.lower() in ARTEFACT_SUFFIXES:
+        leads = "is" if given.suffix.lower() in ARTEFACT_SUFFIXES else "leads to"
         raise OutputError(
-            f"{given} is an artefact's name, and what is written is {what}.",
+            f"{given} {leads} an artefact's name, and what is written is {what}.",
             hint=f"Give the output another name, such as {usual}.",
         )
 

@@ -16,6 +16,7 @@ from struct import Struct, error
 from typing import NamedTuple
 
 from gaitkit.errors import DatasetError
+from gaitkit.printable import counted
 
 __all__ = [
     "MAX_DECODED_BYTES",
@@ -297,7 +298,7 @@ def _tiff(data: bytes) -> Declared:
     whole = [page for page in pages if not page[254] & 1]
     if len(whole) > 1:
         raise UndecodableImageError(
-            f"a TIFF of {len(whole)} pages: save each page as a file of its own"
+            f"a TIFF of {counted(len(whole), 'page')}: save each page as a file of its own"
         )
     page = pages[0]
     width, height, bits, samples = page[256], page[257], page[258], page[277]

@@ -171,15 +171,34 @@ def harmless_in_json(text: str, *, astral: str = "pair") -> str:
     return _COMPOSED.sub(escaped, text)
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, plural: str | None = None) -> str:
     """So many of something, as a sentence has it.
 
     Examples
     --------
-    >>> counted(1, "part"), counted(1200, "part")
-    ('1 part', '1,200 parts')
+    >>> counted(1, "part"), counted(1200, "part"), counted(2, "tested person")
+    ('1 part', '1,200 parts', '2 tested people')
+    >>> counted(1, "part is", "parts are"), counted(2, "part is", "parts are")
+    ('1 part is', '2 parts are')
+
+    Parameters
+    ----------
+    number : int
+        How many.
+    noun : str
+        What one of them is called, with the verb behind it if need be.
+    plural : str, optional
+        What several are called; by default the noun with an s, people of a person.
+
+    Returns
+    -------
+    str
     """
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    if number == 1:
+        return f"1 {noun}"
+    if plural is None:
+        plural = f"{noun.removesuffix('person')}people" if noun.endswith("person") else f"{noun}s"
+    return f"{number:,} {plural}"
 
 
 def cut_inside(text: str, letters: int) -> str:

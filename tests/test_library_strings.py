@@ -5,6 +5,7 @@ options, and translates what the library says (`gaitkit.cli.parameters`).
 """
 
 import ast
+import itertools
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -109,3 +110,46 @@ def test_every_command_that_a_message_names_exists() -> None:
         if word not in COMMANDS
     ]
     assert not unknown, "no such commands:\n" + "\n".join(unknown)
+
+
+NOUNS = (
+    "arrays files frames GEIs images iterations labels lines parts people pieces probes processes "
+    "recordings results rows searches sequences steps subjects values vectors views walkers walks"
+)
+PLURAL = re.compile(rf" (?:[a-z-]+ )?(?:{'|'.join(NOUNS.split())})\b")
+
+
+def wrong_of_one(node: ast.JoinedStr) -> Iterator[str]:
+    """Holes of an f-string that are counts, before a noun that is plural whatever the count."""
+    for hole, text in itertools.pairwise(node.values):
+        if not isinstance(hole, ast.FormattedValue) or not isinstance(text, ast.Constant):
+            continue
+        value = ast.unparse(hole.value)
+        grouped = hole.format_spec is not None and ast.unparse(hole.format_spec) == "f','"
+        is_count = (grouped or value.startswith("len(")) and not value.isupper()
+        if is_count and PLURAL.match(str(text.value)):
+            yield f"{{{value}}}{text.value!s:.20}"
+
+
+def test_what_counts_as_wrong_of_one() -> None:
+    def found(code: str) -> list[str]:
+        node = ast.parse(code, mode="eval").body
+        assert isinstance(node, ast.JoinedStr)
+        return list(wrong_of_one(node))
+
+    assert found("f'{n:,} people'") == ["{n} people"]
+    assert found("f'{len(rows)} tested people.'") == ["{len(rows)} tested people."]
+    assert found("f'{len(rows)} of {name} rows'") == []
+    assert found("""f"{counted(n, 'row')} of {MAX:,} rows" """) == []
+
+
+def test_one_of_something_is_never_called_several() -> None:
+    offenders = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {found}"
+        for folder in ("gaitkit", "cli")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.JoinedStr)
+        for found in wrong_of_one(node)
+    ]
+    assert not offenders, "use gaitkit.printable.counted:\n" + "\n".join(offenders)

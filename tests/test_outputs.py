@@ -288,3 +288,14 @@ def test_an_equal_output_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     with caplog.at_level(logging.INFO, "gaitkit"):
         write(tmp_path / "a.txt", b"1")
     assert "is done already" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["file/out.h5", "file/sub/out.h5"])
+def test_a_file_in_the_place_of_a_folder_is_told(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    told = f"cannot be written: {tmp_path / 'file'} is a file, and no folder."
+    for make in (lambda path: Output(path), lambda path: FolderOutput(path, mark=".mine")):
+        with pytest.raises(OutputError) as caught:
+            make(tmp_path / name)
+        assert told in caught.value.message
+        assert caught.value.hint == "Give the output a name in a folder."

@@ -37,7 +37,7 @@ from gaitkit.errors import (
     did_you_mean,
 )
 from gaitkit.labels import Labels
-from gaitkit.printable import quoted
+from gaitkit.printable import counted, quoted
 
 __all__ = ["Artifact", "open_artifact"]
 
@@ -265,9 +265,12 @@ class Artifact:
         kinds = [column.dtype.kind for column in columns]
         if kinds != ["O", "O", "i", "f"] or any(column.ndim != 1 for column in columns):
             raise self._malformed("its key columns are not columns of text and numbers")
+        if np.isinf(columns[3]).any():
+            raise self._malformed("a view of it is infinite")
         if self.kind == "embedding" and len(columns[0]) != self.shape(VECTORS)[0]:
             raise self._malformed(
-                f"it has {self.shape(VECTORS)[0]} vectors and {len(columns[0])} sequences"
+                f"it has {counted(self.shape(VECTORS)[0], 'vector')} and "
+                f"{counted(len(columns[0]), 'sequence')}"
             )
         try:
             return Labels(*columns)

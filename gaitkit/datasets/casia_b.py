@@ -12,6 +12,7 @@ from gaitkit.datasets.glimpse import glimpse, misplaced, view_is_no_number
 from gaitkit.datasets.naming import (
     SPECIAL,
     clean_text,
+    is_folder,
     is_hidden,
     is_special,
     is_view,
@@ -151,7 +152,7 @@ class TreeSource(Layout):
             below = self.path / folder / name
             if not is_hidden(name) and below.is_dir():
                 with os.scandir(below) as entries:
-                    if any(entry.is_dir() and not is_hidden(entry.name) for entry in entries):
+                    if any(is_folder(entry) and not is_hidden(entry.name) for entry in entries):
                         return True
         return False
 
@@ -163,7 +164,7 @@ class TreeSource(Layout):
             for entry in entries:
                 if output and is_beside(entry.name, output):
                     continue
-                if entry.is_dir() and not is_hidden(entry.name):
+                if is_folder(entry) and not is_hidden(entry.name):
                     names.append(entry.name)
                 elif entry.name != known:
                     stray = stray_class(entry.name, self.suffixes)

@@ -44,7 +44,7 @@ from gaitkit.errors import DatasetError, LayoutError
 from gaitkit.labels import SequenceKey, is_direction
 from gaitkit.outputs import is_beside
 from gaitkit.png import DecodeError, decode_grey
-from gaitkit.printable import LETTERS, printable
+from gaitkit.printable import LETTERS, counted, printable
 
 if TYPE_CHECKING:
     from gaitkit.datasets.glimpse import Place
@@ -195,8 +195,10 @@ def _counted_up(images: Mapping[SequenceKey, _Image]) -> _Image | None:
         if key.view is not None:
             views.setdefault(key._replace(view=None), []).append(key.view)
     several = {key: found for key, found in views.items() if len(found) > 1}
-    counted = [key._replace(view=min(found)) for key, found in several.items() if _one_apart(found)]
-    return images[counted[0]] if 2 * len(counted) > len(several) else None
+    in_steps = [
+        key._replace(view=min(found)) for key, found in several.items() if _one_apart(found)
+    ]
+    return images[in_steps[0]] if 2 * len(in_steps) > len(several) else None
 
 
 class GeiImageSource(Layout):
@@ -301,13 +303,13 @@ class GeiImageSource(Layout):
         """Raise where the numbers that stand in the place of views are none."""
         views = {key.view: image for key, image in images.items() if key.view is not None}
         beyond = [image for view, image in views.items() if not is_direction(view)]
-        counted = _counted_up(images)
+        in_steps = _counted_up(images)
         if beyond:
             found, first = "a view above 360 degrees", beyond[0]
         elif len(views) > _MOST_VIEWS:
-            found, first = f"{len(views):,} different views", next(iter(views.values()))
-        elif counted is not None:
-            found, first = "views that are one degree apart", counted
+            found, first = counted(len(views), "different view"), next(iter(views.values()))
+        elif in_steps is not None:
+            found, first = "views that are one degree apart", in_steps
         else:
             return
         shown = printable("/".join(first.parts), LETTERS)

@@ -18,6 +18,8 @@ from gaitkit.datasets.naming import (
     IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
     archive_stem,
+    is_file,
+    is_folder,
     is_hidden,
     parse_gei_name,
     parse_view,
@@ -25,7 +27,7 @@ from gaitkit.datasets.naming import (
 )
 from gaitkit.errors import LayoutError
 from gaitkit.outputs import ARTEFACT_SUFFIXES
-from gaitkit.printable import printable
+from gaitkit.printable import counted, printable
 
 if TYPE_CHECKING:
     from gaitkit.datasets.sampling import Sampled
@@ -143,9 +145,9 @@ def _search(folder: Path, parts: tuple[str, ...], seen: Glimpse) -> None:
             for entry in entries:
                 if is_hidden(entry.name):
                     continue
-                if entry.is_dir():
+                if is_folder(entry):
                     folders.append(entry.name)
-                elif entry.is_file():
+                elif is_file(entry):
                     files.append(entry.name)
                 else:
                     seen.no_file = seen.no_file or (*parts, entry.name)
@@ -439,7 +441,7 @@ def _without_images(text: str, start: str, seen: Glimpse) -> LayoutError:
     if seen.unread is not None:
         return _unread(start, _join(text, *seen.unread))
     if seen.files:
-        found = f"there is no image in it, only {seen.files:,} other files"
+        found = f"there is no image in it, only {counted(seen.files, 'other file')}"
         return LayoutError(f"{start}; {found}", hint=_other_layouts())
     if seen.no_file is not None:
         where = printable(_join(text, *seen.no_file), 200)

@@ -48,7 +48,7 @@ from gaitkit.datasets.sources import (
 from gaitkit.documents import parse_csv, read_text
 from gaitkit.errors import DatasetError, LayoutError
 from gaitkit.labels import SequenceKey, is_direction
-from gaitkit.printable import LETTERS, printable, quoted
+from gaitkit.printable import LETTERS, counted, printable, quoted
 
 if TYPE_CHECKING:
     from gaitkit.datasets.glimpse import Place
@@ -152,10 +152,13 @@ def _parse(text: str, label: str) -> _Table:
     for line, values in found:
         row = _row(values, line, label)
         if row.key in lines:
+            again = any(one.key == row.key and one.path == row.path for one in rows)
             raise DatasetError(
                 f"lines {lines[row.key]} and {row.line} of {label} stand for the same sequence "
                 f"{printable(str(row.key), LETTERS)}",
-                hint="Give them different takes: a column take with 1, 2, ...",
+                hint="Leave one of the two out: they are equal."
+                if again
+                else "Give them different takes: a column take with 1, 2, ...",
             )
         lines[row.key] = row.line
         rows.append(row)
@@ -209,7 +212,8 @@ def _values(header: list[str], cells: list[str], line: int, label: str) -> dict[
         cells.pop()
     if len(cells) > len(header):
         raise DatasetError(
-            f"line {line} of {label} has {len(cells)} values for {len(header)} columns",
+            f"line {line} of {label} has {counted(len(cells), 'value')} for "
+            f"{counted(len(header), 'column')}",
             hint="A value with a comma in it needs quotation marks around it.",
         )
     return {
@@ -240,7 +244,7 @@ def _row(found: dict[str, str], line: int, label: str) -> ManifestRow:
     take = _WHOLE.fullmatch(values["take"])
     if take is None:
         raise wrong("take", "a whole number, 0 or more")
-    degrees = values["view"]
+    degrees = values["view"].removesuffix("°").rstrip()
     if "." not in degrees:
         degrees = degrees.replace(",", ".", 1)
     try:
@@ -352,9 +356,9 @@ class ManifestSource(Layout):
 
                 yield from recorded(path, row.key, self.reading)
             else:
-                from gaitkit.datasets.videos import silhouette_frames
+                from gaitkit.datasets.segmented import of_masks
 
-                yield SequenceFrames(row.key, silhouette_frames(path))
+                yield of_masks(path, row.key)
 
     def first_video(self) -> Path | None:
         """The first of its videos in order of key; `None` where there is none."""
@@ -381,6 +385,24 @@ class ManifestSource(Layout):
             )
         elif names:
             _log.info("Passed over in %s: the index, %s.", shown, ", ".join(names[:3]))
+        first: dict[str, ManifestRow] = {}
+        again = [
+            row for row in rows if first.setdefault(os.path.normpath(row.path), row) is not row
+        ]
+        if again:
+            row = again[0]
+            other = first[os.path.normpath(row.path)]
+            _log.warning(
+                "%s of %s a path that another line has: %s is %s in line %d and %s in line %d. One "
+                "recording under two names makes figures of recognition wrong.",
+                counted(len(again), "line", "lines"),
+                f"{shown} {'has' if len(again) == 1 else 'have'}",
+                quoted(row.path),
+                printable(str(other.key), LETTERS),
+                other.line,
+                printable(str(row.key), LETTERS),
+                row.line,
+            )
         lost = _without_zeros(rows)
         if lost is not None:
             _log.warning(

@@ -40,6 +40,8 @@ from gaitkit.datasets.naming import (
     VIDEO_SUFFIXES,
     archive_stem,
     clean_text,
+    is_file,
+    is_folder,
     is_hidden,
     is_special,
     stray_class,
@@ -62,7 +64,7 @@ from gaitkit.documents import MAX_BYTES
 from gaitkit.errors import DatasetError, LayoutError
 from gaitkit.labels import SequenceKey, is_direction
 from gaitkit.outputs import FileIdentity, file_identity, is_beside
-from gaitkit.printable import printable
+from gaitkit.printable import counted, printable
 
 if TYPE_CHECKING:
     from gaitkit.datasets.archives.streams import Checkpoint
@@ -329,9 +331,9 @@ class NamedLayout(Layout):
 
                 yield from recorded(place, item.key, self.reading)
                 return
-            from gaitkit.datasets.videos import silhouette_frames
+            from gaitkit.datasets.segmented import of_masks
 
-            yield SequenceFrames(item.key, silhouette_frames(place))
+            yield of_masks(place, item.key)
             return
         frames = frames_of(place, self)
         yield SequenceFrames(item.key, unpacked(frames, str(place)) if self.aligned else frames)
@@ -366,7 +368,10 @@ class NamedLayout(Layout):
     def _line(self, sequences: list[Located], unopened: int) -> str:
         keys = (sequence.key for sequence in sequences)
         if unopened > 1:
-            return f"{self.title}, {unopened:,} archives that are looked into one after another"
+            return (
+                f"{self.title}, {counted(unopened, 'archive that is', 'archives that are')} looked "
+                "into one after another"
+            )
         return told_keys(
             self.title, keys, noun=self.noun, name_of=self.name_of, person=self.person_of
         )
@@ -507,11 +512,11 @@ class NamedLayout(Layout):
                 if output and is_beside(name, output):
                     continue
                 hidden = is_hidden(name)
-                if entry.is_dir():
+                if is_folder(entry):
                     (others if hidden else folders).append(name)
-                elif suffix_of(name) in self.suffixes and not hidden and entry.is_file():
+                elif suffix_of(name) in self.suffixes and not hidden and is_file(entry):
                     names.append(name)
-                elif not entry.is_file() and is_special(entry):
+                elif not is_file(entry) and is_special(entry):
                     strays[SPECIAL] += 1
                 else:
                     others.append(name)

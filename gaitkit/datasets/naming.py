@@ -34,6 +34,8 @@ __all__ = [
     "archive_stem",
     "clean_text",
     "in_natural_order",
+    "is_file",
+    "is_folder",
     "is_hidden",
     "is_special",
     "is_view",
@@ -196,6 +198,22 @@ def in_natural_order(names: Iterable[str]) -> list[str]:
 def is_hidden(name: str) -> bool:
     """Whether a file or folder is hidden or belongs to the operating system."""
     return name.startswith(".") or name.lower() in _SYSTEM_FILES
+
+
+def is_folder(entry: os.DirEntry[str] | Path) -> bool:
+    """Whether something in a folder is one; False for a link that leads round in circles."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def is_file(entry: os.DirEntry[str] | Path) -> bool:
+    """Whether something in a folder is a file; False for a link that leads round in circles."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def is_special(entry: os.DirEntry[str] | Path) -> bool:

@@ -43,6 +43,7 @@ from gaitkit.datasets.naming import (
     archive_stem,
     clean_text,
     in_natural_order,
+    is_file,
     is_hidden,
     is_special,
     is_view,
@@ -348,9 +349,9 @@ class PackedSource(Layout):
             stem = archive_stem(entry.name)
             if output and is_beside(entry.name, output):
                 continue
-            if stem is not None and entry.is_file() and not is_hidden(entry.name):
+            if stem is not None and is_file(entry) and not is_hidden(entry.name):
                 inner.append(InnerArchive(str(entry), stem, entry.name, file_identity(entry)))
-            elif entry.name == MARKER and entry.is_file() and entry.stat().st_size <= MAX_BYTES:
+            elif entry.name == MARKER and is_file(entry) and entry.stat().st_size <= MAX_BYTES:
                 self._named_by(entry.read_bytes())
             else:
                 stray = stray_class(entry.name, self.suffixes)

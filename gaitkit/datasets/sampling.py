@@ -23,6 +23,8 @@ from gaitkit.datasets.naming import (
     IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
     archive_stem,
+    is_file,
+    is_folder,
     is_hidden,
     suffix_of,
 )
@@ -101,9 +103,9 @@ def _look(
                 if is_hidden(name):
                     continue
                 sort = _sort_of(name)
-                if entry.is_dir():
+                if is_folder(entry):
                     folders.append(name)
-                elif not entry.is_file():
+                elif not is_file(entry):
                     continue  # Opening a pipe would wait for whoever writes into it.
                 elif sort:
                     files[sort] = min(files.get(sort, name), name)

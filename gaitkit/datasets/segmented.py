@@ -30,7 +30,7 @@ from gaitkit.dropped import DroppedRow
 from gaitkit.errors import DatasetError, OptionError
 from gaitkit.labels import SequenceKey, is_direction
 from gaitkit.parallel import Progress
-from gaitkit.printable import printable
+from gaitkit.printable import counted, printable
 from gaitkit.segmentation.background import Background, between, learn_background
 from gaitkit.segmentation.options import SegmentOptions
 from gaitkit.segmentation.passes import Dropped, Follower, Pass
@@ -128,6 +128,8 @@ class SegmentedVideo:
         Height and width of its frames, pixels; likewise.
     frames : int
         Frames that were looked at so far.
+    doubts : list of str
+        What is to be told of the video; complete when it has been gone through.
     """
 
     def __init__(
@@ -139,6 +141,7 @@ class SegmentedVideo:
         self.rate = 25.0
         self.shape = (0, 0)
         self.frames = 0
+        self.doubts: list[str] = []
 
     def __iter__(self) -> Iterator[Pass | Dropped]:
         """Passes, and what gave none, in order of when they began."""
@@ -183,6 +186,7 @@ class SegmentedVideo:
                 yield from follower.add(
                     picture.number, picture.time_s, _people(picture, background, segmenter, chosen)
                 )
+            self.doubts = film.doubts
             if follower is not None:
                 yield from follower.end()
             if moving is not None:
@@ -295,6 +299,12 @@ def _enlarged(person: Person, here: tuple[int, ...], there: tuple[int, int]) -> 
     return Person(Box(left, top, *size), sharp, int(np.count_nonzero(sharp)))
 
 
+def of_masks(path: Path, key: SequenceKey) -> SequenceFrames:
+    """A video of masks as one sequence."""
+    doubts: list[str] = []
+    return SequenceFrames(key, silhouette_frames(path, doubts), doubts=doubts)
+
+
 def passes_of_one(
     found: Iterable[Pass | Dropped],
 ) -> tuple[list[Pass], list[Dropped]]:
@@ -325,7 +335,7 @@ def passes_of_one(
         if other is None:
             kept.append(one)
         else:
-            told = f"{len(one)} frames, while another of {len(other)} frames goes on"
+            told = f"{counted(len(one), 'frame')}, while another of {len(other)} goes on"
             dropped.append(Dropped(one.start_s, one.end_s, "beside-another", told))
     return sorted(kept, key=lambda item: item.start_s), dropped
 
@@ -404,19 +414,20 @@ def recorded(path: Path, key: SequenceKey, reading: VideoReading) -> Iterator[Se
     passes, dropped = passes_of_one(video)
     rows = dropped_rows(key, dropped)
     if not passes:
-        yield _nobody(key, rows)
+        yield _nobody(key, rows, video.doubts)
         return
+    doubts = video.doubts
     for number, found in enumerate(passes):
         names = frame_names(clean_text(path.stem), found.times_s, video.rate)
         own = key._replace(take=key.take + _TAKES_PER_VIDEO * number)
-        yield SequenceFrames(own, _frames(found, names), dropped=tuple(rows))
-        rows = []
+        yield SequenceFrames(own, _frames(found, names), dropped=tuple(rows), doubts=doubts)
+        rows, doubts = [], []
 
 
-def _nobody(key: SequenceKey, rows: list[DroppedRow]) -> SequenceFrames:
+def _nobody(key: SequenceKey, rows: list[DroppedRow], doubts: list[str]) -> SequenceFrames:
     why = "nothing but what stands beside this" if rows else "nothing differs from the background"
     rows = [*rows, DroppedRow.of(key, "nobody-walks", detail=why)]
-    return SequenceFrames(key, (), dropped=tuple(rows))
+    return SequenceFrames(key, (), dropped=tuple(rows), doubts=doubts)
 
 
 class VideoSource(Layout):
@@ -462,10 +473,11 @@ class VideoSource(Layout):
         """The passes in order of time, takes 1, 2, ...; of masks all as one sequence."""
         key = self._key()
         if not self.segments:
-            yield SequenceFrames(key, silhouette_frames(self.path))
+            yield of_masks(self.path, key)
             return
         video = SegmentedVideo(self.path, self.reading.options)
         take, rows = 0, []
+        last: SequenceFrames | None = None
         for found in video:
             if isinstance(found, Dropped):
                 rows += dropped_rows(key, [found])
@@ -473,11 +485,17 @@ class VideoSource(Layout):
             take += 1
             names = frame_names(clean_text(self.path.stem), found.times_s, video.rate)
             own = key._replace(take=take)
-            yield SequenceFrames(own, _frames(found, names), dropped=tuple(rows))
+            if last is not None:
+                yield last
+            last = SequenceFrames(own, _frames(found, names), dropped=tuple(rows))
             rows = []
-        if take == 0:
-            yield _nobody(key, rows)
-        elif rows:
+        # Only at its end it is known whether the video ends early.
+        if last is None:
+            yield _nobody(key, rows, video.doubts)
+            return
+        last.doubts.extend(video.doubts)
+        yield last
+        if rows:
             yield SequenceFrames(key._replace(take=0), (), dropped=tuple(rows))
 
 

@@ -29,6 +29,8 @@ from gaitkit.datasets.naming import (
     archive_stem,
     clean_text,
     in_natural_order,
+    is_file,
+    is_folder,
     is_hidden,
     is_special,
     stray_class,
@@ -194,12 +196,15 @@ class SequenceFrames:
         an archive within an archive). Add them to the source's own.
     dropped : tuple of DroppedRow
         What was left out on the way to it: people in a video who stand, or pass too quickly.
+    doubts : list of str
+        What is to be told of it; complete when all frames have been read.
     """
 
     key: SequenceKey
     frames: Iterable[Frame] = field(repr=False)
     ignored: Mapping[str, int] = field(default_factory=dict)
     dropped: tuple[DroppedRow, ...] = ()
+    doubts: list[str] = field(default_factory=list)
 
 
 class FrameSource(Protocol):
@@ -680,9 +685,9 @@ def list_images(folder: Path, ignored: Counter[str], source: Layout | None = Non
             name = entry.name
             if output and is_beside(name, output):
                 continue
-            if suffix_of(name) in suffixes and not is_hidden(name) and entry.is_file():
+            if suffix_of(name) in suffixes and not is_hidden(name) and is_file(entry):
                 names.append(name)
-            elif entry.is_dir() and not is_hidden(name):
+            elif is_folder(entry) and not is_hidden(name):
                 ignored["folders within views"] += 1
             else:
                 ignored[SPECIAL if is_special(entry) else stray_class(name, suffixes)] += 1

@@ -31,7 +31,7 @@ from gaitkit.artifacts.embeddings import MAX_PARTS, MAX_VALUES
 from gaitkit.datasets.naming import clean_text, parse_sequence, parse_view
 from gaitkit.errors import DatasetError, OptionError
 from gaitkit.labels import Labels, SequenceKey, is_direction
-from gaitkit.printable import quoted
+from gaitkit.printable import counted, quoted
 
 __all__ = ["AXES", "GivenVectors", "read_vectors"]
 
@@ -127,8 +127,8 @@ class _Members:
         most = min(MAX_BYTES, _SPARE_BYTES + _MOST_EXPANSION * path.stat().st_size)
         if len(infos) > _MAX_MEMBERS or claimed > most:
             raise DatasetError(
-                f"{path} claims to hold {len(infos):,} arrays of {claimed:,} bytes, which its size "
-                "does not bear out.",
+                f"{path} claims to hold {counted(len(infos), 'array')} of {claimed:,} bytes, "
+                "which its size does not bear out.",
                 hint=_SAVE,
             )
         self._infos = {info.filename.removesuffix(".npy"): info for info in infos}
@@ -219,17 +219,31 @@ def _floats(path: Path, name: str, table: NDArray[Any]) -> NDArray[np.float32]:
             f"it is {table.dtype} of shape {table.shape}.",
             hint=_SAVE,
         )
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         found = table.astype(np.float32, copy=False)
+    rest, blocks = tuple(range(1, table.ndim)), min(len(found), 1 + found.nbytes // _BLOCK_BYTES)
     bad = sum(
-        int(np.count_nonzero(~np.isfinite(rows).reshape(len(rows), -1).all(axis=1)))
-        for rows in np.array_split(found, min(len(found), 1 + found.nbytes // _BLOCK_BYTES))
+        int(np.count_nonzero(~np.isfinite(rows).all(axis=rest)))
+        for rows in np.array_split(found, blocks)
     )
     if bad:
         raise DatasetError(
-            f"{path}: {quoted(name)} contains NaN or infinity in {bad} of {len(found)} rows, or "
-            "more than float32 holds; distances to them mean nothing.",
+            f"{path}: {quoted(name)} contains NaN or infinity in {bad} of "
+            f"{counted(len(found), 'row')}, or more than float32 holds; distances to them mean "
+            "nothing.",
             hint="Compute these vectors again, or leave the sequences out.",
+        )
+    lost = sum(
+        int(np.count_nonzero(given.any(axis=rest) & ~kept.any(axis=rest)))
+        for given, kept in zip(
+            np.array_split(table, blocks), np.array_split(found, blocks), strict=True
+        )
+    )
+    if lost:
+        raise DatasetError(
+            f"{path}: {quoted(name)} holds nothing but values that are 0 in float32 in {lost} of "
+            f"{counted(len(found), 'row')}.",
+            hint="Multiply all vectors by one number, so that they are about 1 long.",
         )
     return found
 
@@ -254,8 +268,8 @@ def _with_parts(
     _, parts, values = table.shape
     if parts > MAX_PARTS or parts * values > MAX_VALUES:
         raise DatasetError(
-            f"{path}: {quoted(name)} has {parts} parts of {values} values; an embedding has at "
-            f"most {MAX_PARTS} parts and {MAX_VALUES:,} values."
+            f"{path}: {quoted(name)} has {counted(parts, 'part')} of {counted(values, 'value')}; "
+            f"an embedding has at most {MAX_PARTS} parts and {MAX_VALUES:,} values."
         )
     return table, used
 
@@ -301,8 +315,8 @@ def _column(path: Path, members: _Members, name: str, count: int) -> list[Any]:
     shape, _, dtype = members.headers[name]
     if shape != (count,):
         raise DatasetError(
-            f"{path}: {quoted(name)} has the shape {shape}, and there are {count} vectors; each "
-            "needs one.",
+            f"{path}: {quoted(name)} has the shape {shape}, and there are "
+            f"{counted(count, 'vector')}; each needs one.",
             hint="Save arrays of equal length, in the same order.",
         )
     if dtype.itemsize > 1 << 14:
@@ -364,7 +378,7 @@ def _refuse_duplicates(path: Path, keys: Collection[SequenceKey]) -> None:
     twice = [key for key in keys if key in seen or seen.add(key)]  # type: ignore[func-returns-value]
     if twice:
         raise DatasetError(
-            f"{path} has {len(twice)} of its {len(keys)} sequences more than once: "
+            f"{path} has {len(twice)} of its {counted(len(keys), 'sequence')} more than once: "
             f"{', '.join(map(str, twice[:3]))}{', …' if len(twice) > 3 else ''}.",
             hint="Keep one vector of each sequence, or number further walks as other takes.",
         )

@@ -33,6 +33,7 @@ from gaitkit.child import (
 from gaitkit.datasets.naming import clean_text, is_special
 from gaitkit.errors import DatasetError
 from gaitkit.likeness import likeness
+from gaitkit.printable import counted, printable
 
 __all__ = [
     "MAX_FRAMES",
@@ -77,6 +78,9 @@ _FRAME, _END, _COLOURED, _LARGE, _LONG, _BROKEN, _SHORT = (bytes([code]) for cod
 _MAX_COLOUR, _COLOURFUL, _MAX_HUES = 8.0, 32, 0.2
 _FRAMES_JUDGED, _MOST_OTHERS = 10, 0.4
 _LOOKED_AT = 12
+# A frame or two at the end of a short video are lost to many a decoder, and the rate of so few is
+# guessed wrongly.
+_READ_AT_LEAST, _FEW_FRAMES, _MOMENT_S = 0.9, 2, 0.1
 _SEGMENT = (
     "Masks are a white person on black. A video of people is segmented with: gaitkit segment VIDEO "
     "-o masks.h5. Keep the two apart: what is read together is of one kind."
@@ -114,13 +118,38 @@ def _has_hues(frame: NDArray[np.uint8]) -> bool:
     return bool(len(hues) and hues.std(axis=0).max() > _MAX_HUES)
 
 
-def silhouette_frames(path: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+def ends_early(name: str, read: int, told: int) -> str:
+    """A sentence about a video of which less can be read than it says it has.
+
+    Parameters
+    ----------
+    name : str
+        Of the file.
+    read, told : int
+        Frames. Some containers know how long they are only, and not how many frames that is.
+
+    Examples
+    --------
+    >>> ends_early("door.avi", 98, 200)
+    'door.avi says that it has about 200 frames, and 98 could be read: is it cut off?'
+    """
+    return (
+        f"{printable(name, 100)} says that it has about {counted(told, 'frame')}, and {read:,} "
+        "could be read: is it cut off?"
+    )
+
+
+def silhouette_frames(
+    path: Path, doubts: list[str] | None = None
+) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     """The frames of a video of silhouettes.
 
     Parameters
     ----------
     path : Path
         The video.
+    doubts : list of str, optional
+        Gets a sentence, after the last frame, where the video ends early.
 
     Yields
     ------
@@ -143,7 +172,9 @@ def silhouette_frames(path: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     try:
         for number in range(1, MAX_FRAMES + 2):
             frame = _received(child, str(path))
-            if frame is None:
+            if isinstance(frame, int):
+                if frame and doubts is not None:
+                    doubts.append(ends_early(path.name, number - 1, frame))
                 break
             yield f"{stem}-{number:06d}", frame
     except ChildEndedError as error:
@@ -174,13 +205,13 @@ def _decoder(start: str, path: Path) -> Child:
     )
 
 
-def _received(child: Child, name: str) -> NDArray[np.uint8] | None:
-    """The next frame of the child's; `None` after the last one."""
+def _received(child: Child, name: str) -> NDArray[np.uint8] | int:
+    """The next frame of the child's; after the last one how many are missed, as `_missed` has."""
     header = bytearray(_HEADER.size)
     child.fill(header)
     kind, height, width = _HEADER.unpack(header)
     if kind == _END:
-        return None
+        return int(height)
     if kind == _COLOURED:
         raise DatasetError(f"{name} is not a video of silhouettes.", hint=_SEGMENT)
     if kind != _FRAME or not 0 < height * width <= MAX_FRAME_PIXELS:
@@ -263,6 +294,8 @@ class Film:
         How many frames there are, as the video says; 0 where it does not.
     stride : int
         Every so-many-th frame is given.
+    doubts : list of str
+        Gets a sentence, after the last frame, where the video ends early.
 
     Raises
     ------
@@ -286,6 +319,7 @@ class Film:
         rotate: int = 0,
     ) -> None:
         self.path = path
+        self.doubts: list[str] = []
         self._pixels = min(pixels, MAX_FRAME_PIXELS)
         asked = {
             "pixels": self._pixels,
@@ -336,6 +370,8 @@ class Film:
         kind, number, time_s, *sizes = _PICTURE.unpack(header)
         whole, sent = (sizes[0], sizes[1]), (sizes[2], sizes[3])
         if kind == _END:
+            if whole[0]:
+                self.doubts.append(ends_early(self.path.name, number, whole[0]))
             return None
         if kind != _FRAME or not (
             0 < whole[0] * whole[1] <= MAX_FRAME_PIXELS and 0 < sent[0] * sent[1] <= self._pixels
@@ -457,8 +493,11 @@ def _send_pictures(path: str, asked: dict[str, Any], sink: IO[bytes]) -> None:
         limit_answer(SECONDS)
         if not video.grab():
             # A decoder that gets no memory ends as at the end of the video.
-            short = memory_is_short(_SPARE_BYTES)
-            return tell(_SHORT if short else _END if number >= 0 else _BROKEN)
+            if memory_is_short(_SPARE_BYTES):
+                return tell(_SHORT)
+            if number < 0:
+                return tell(_BROKEN)
+            return tell(_END, number + 1, before, _missed(video, number + 1, before), 0, 0, 0)
         number += 1
         if number >= MAX_FRAMES:
             return tell(_LONG)
@@ -493,6 +532,20 @@ def _send_pictures(path: str, asked: dict[str, Any], sink: IO[bytes]) -> None:
         sink.flush()
 
 
+def _missed(video: Any, read: int, last_s: float) -> int:
+    """How many frames a video says it has that ended early; 0 for one that has not.
+
+    The number of frames is exact in some containers, and the duration in others, where the number
+    is that times a guess of the rate: a video has ended early where both are too small.
+    """
+    told, rate = float(video.get(cv2.CAP_PROP_FRAME_COUNT)), float(video.get(cv2.CAP_PROP_FPS))
+    if not 0 < told < MAX_FRAMES or not 0 < rate < np.inf:  # Nothing is known.
+        return 0
+    few = read < _READ_AT_LEAST * told - _FEW_FRAMES
+    short = last_s < _READ_AT_LEAST * told / rate - _MOMENT_S
+    return int(told) if few and short else 0
+
+
 def _in_colour(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if frame.ndim == 2 or frame.shape[2] == 1:
         return np.asarray(cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR), np.uint8)
@@ -512,7 +565,7 @@ def _send_frames(path: str, sink: IO[bytes]) -> None:
     )
     if height * width > MAX_FRAME_PIXELS:
         return tell(_LARGE, height, width)
-    count = others = 0
+    count, others, last_s = 0, 0, 0.0
     while True:
         limit_answer(SECONDS)
         read, frame = video.read()
@@ -521,8 +574,11 @@ def _send_frames(path: str, sink: IO[bytes]) -> None:
             short = memory_is_short(_SPARE_BYTES)
             if others > _MOST_OTHERS * count:
                 return tell(_COLOURED)
-            return tell(_SHORT if short else _END if count else _BROKEN)
+            if short or not count:
+                return tell(_SHORT if short else _BROKEN)
+            return tell(_END, _missed(video, count, last_s))
         count += 1
+        last_s = video.get(cv2.CAP_PROP_POS_MSEC) / 1000
         if count > MAX_FRAMES:
             return tell(_LONG)
         colour = np.atleast_3d(np.asarray(frame, dtype=np.uint8))

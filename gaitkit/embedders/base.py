@@ -43,6 +43,7 @@ from gaitkit.errors import OptionError, TrainingError
 from gaitkit.identification.metrics import Metric, get_metric
 from gaitkit.labels import Labels
 from gaitkit.parallel import Progress
+from gaitkit.printable import counted
 from gaitkit.training import store
 from gaitkit.training.callbacks import Callbacks
 from gaitkit.training.data import TrainingData
@@ -304,13 +305,13 @@ class Embedder(Model[ConfigT]):
         if sampler.people % self.world.size or sampler.people < 2 * self.world.size:
             least, there = 2 * self.world.size, len(sampler.subjects)
             raise TrainingError(
-                f"{self.world.size} processes cannot share batches of {sampler.people} people: "
-                "each needs whole people, at least two.",
+                f"{counted(self.world.size, 'process', 'processes')} cannot share batches of "
+                f"{counted(sampler.people, 'person')}: each needs whole people, at least two.",
                 # More than there are would be asked for in vain: all of them are shown then.
                 hint=f"Give a number of `people` that is a multiple of {self.world.size}, from "
                 f"{least} to {there}."
                 if there >= least
-                else f"There are {there} people to learn from: train in fewer processes.",
+                else f"There are only {there} people to learn from: train in fewer processes.",
             )
         analyses = cast(EmbeddingNet, self.networks["E"]).analyses
         if not analyses:

@@ -14,6 +14,7 @@ from gaitkit.analysis.fitting import (
     views_told,
 )
 from gaitkit.errors import OptionError
+from gaitkit.printable import counted
 from gaitkit.training.config import IMAGE_SIZE_HINT, Config, choice, setting
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class EmbedderConfig(Config):
         people = _told_apart(data, options)
         if people > self.subjects:
             raise OptionError(
-                f"The networks tell {self.subjects} people apart, these are {people}.",
+                f"The networks tell {counted(self.subjects, 'person')} apart, these are {people}.",
                 hint="Leave `subjects` out: the training's data decide it.",
             )
         refuse_more_views(len(data.labels.views()), self.views_told)

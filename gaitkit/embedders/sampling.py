@@ -20,6 +20,7 @@ from gaitkit.embedders.augmentation import Augmentation, augmented
 from gaitkit.embedders.silhouette_sets import MeanFrame, SilhouetteSet
 from gaitkit.errors import TrainingError
 from gaitkit.labels import Labels
+from gaitkit.printable import counted
 from gaitkit.training.images import warp_draws, with_channels
 from gaitkit.training.sampling import Sampler, TensorBatch
 
@@ -144,7 +145,7 @@ class PeopleSampler(Sampler):
         if several < 2:
             raise TrainingError(
                 f"An embedding learns from pairs: at least two people with two sequences each. "
-                f"Found {len(rows)} people, {several} of whom have two.",
+                f"Found {counted(len(rows), 'person')}, {several} of whom have two.",
                 hint="Check who is trained on; a protocol with more training people, or fewer "
                 "`validation_subjects`, leaves more to learn from.",
             )

@@ -26,6 +26,7 @@ from gaitkit.display import html_table
 from gaitkit.errors import DamagedArtifactError, MixtureError, OptionError
 from gaitkit.labels import Labels
 from gaitkit.memory import free_memory_bytes
+from gaitkit.printable import counted
 from gaitkit.silhouettes.masks import as_greys
 from gaitkit.training.geis import first_difference, label_columns, preprocessing_of
 from gaitkit.training.images import seen_columns
@@ -151,7 +152,7 @@ class FramesInFile:
         if dtype != np.uint8 or len(shape) != 3 or not whole:
             raise DamagedArtifactError(
                 f"{artifact.path} is not a well-formed artefact: its frames are {dtype} of shape "
-                f"{shape}, in sequences of {lengths.dtype}, for {count} labels."
+                f"{shape}, in sequences of {lengths.dtype}, for {counted(count, 'label')}."
             )
         starts, lengths = starts.astype(np.int64), lengths.astype(np.int64)
         if count and not (

@@ -19,6 +19,7 @@ from gaitkit.identification.held_out import (
     searchable_people,
 )
 from gaitkit.labels import Labels
+from gaitkit.printable import counted
 from gaitkit.training.health import not_finite
 
 if TYPE_CHECKING:
@@ -69,9 +70,10 @@ def hold_out(labels: Labels, count: int, *, condition: str, seed: int) -> tuple[
     people = len(labels.subjects())
     if count > len(usable) or people - count < 2:
         raise TrainingError(
-            f"{count} people cannot be held out for validation: of {people} training people "
-            f"{len(usable)} can be enrolled (a sequence of the condition {condition}) and searched "
-            f"in another view or take, and at least two must be left to learn from.",
+            f"{counted(count, 'person')} cannot be held out for validation: of "
+            f"{counted(people, 'training person')} {len(usable)} can be enrolled (a sequence of "
+            f"the condition {condition}) and searched in another view or take, and at least two "
+            "must be left to learn from.",
             hint="Hold out fewer people, or use a protocol with more training people.",
         )
     return chosen_people(usable, count, seed)

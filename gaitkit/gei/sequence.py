@@ -12,6 +12,7 @@ from gaitkit.gei.direction import folded_view, walking_direction
 from gaitkit.gei.energy import mean_silhouette
 from gaitkit.gei.options import GeiOptions
 from gaitkit.gei.period import check_stack, gait_period, whole_cycles
+from gaitkit.printable import counted
 
 __all__ = ["GeiResult", "sequence_gei"]
 
@@ -107,12 +108,12 @@ def sequence_gei(
         index = np.arange(count) if frame_index is None else frame_index
         period = gait_period(silhouettes, index)
         if period is None:
-            detail = f"no gait cycle found in {count} frames"
+            detail = f"no gait cycle found in {counted(count, 'frame')}"
             return GeiResult(None, 0, None, mirrored, view, "no-period", detail)
         silhouettes = silhouettes[whole_cycles(index, period)]
         count = len(silhouettes)
     if count < options.min_frames:
-        detail = f"{count} usable frames, at least {options.min_frames} needed"
+        detail = f"{counted(count, 'usable frame')}, at least {options.min_frames} needed"
         return GeiResult(None, 0, period, mirrored, view, "too-few-frames", detail)
     gei = mean_silhouette(silhouettes)
     if mirrored:

@@ -20,6 +20,7 @@ from gaitkit.gei.making import making_differences
 from gaitkit.identification.evaluation import EvaluationResult
 from gaitkit.identification.features import LinearProjection
 from gaitkit.identification.results import read_results
+from gaitkit.printable import counted
 
 __all__ = ["Calibration", "non_mated_distances", "read_calibration"]
 
@@ -67,8 +68,8 @@ class Calibration:
         # The rounding of 3 / 0.03 must not ask for 101.
         if count < round(3.0 / fpir, 6):
             raise ProtocolError(
-                f"{self.path} has {count} non-mated searches; a rate of {fpir:g} needs at least "
-                f"{int(np.ceil(round(3.0 / fpir, 6)))}.",
+                f"{self.path} has {counted(count, 'non-mated search', 'non-mated searches')}; a "
+                f"rate of {fpir:g} needs at least {int(np.ceil(round(3.0 / fpir, 6)))}.",
                 hint=f"Calibrate with more probes, or ask for a rate of {3.0 / max(count, 4):.2g} "
                 "or more.",
             )

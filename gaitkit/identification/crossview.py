@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from gaitkit.identification.matching import Observer, search
 from gaitkit.identification.metrics import DEFAULT_METRIC, Metric, get_metric
 from gaitkit.labels import Labels, format_view
+from gaitkit.printable import counted
 
 __all__ = [
     "RANKED",
@@ -97,7 +98,10 @@ class ViewMatches:
 
     def __repr__(self) -> str:
         probes, views = self.rank.shape
-        return f"<ViewMatches of {probes:,} probes with the galleries of {views} views>"
+        return (
+            f"<ViewMatches of {counted(probes, 'probe')} with the galleries of "
+            f"{counted(views, 'view')}>"
+        )
 
     @property
     def correct(self) -> NDArray[np.bool_]:

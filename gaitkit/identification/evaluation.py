@@ -33,14 +33,14 @@ from gaitkit.identification.crossview import (
     in_views,
     match_views,
 )
-from gaitkit.identification.features import LinearProjection
+from gaitkit.identification.features import LinearProjection, row_blocks
 from gaitkit.identification.figures.bootstrap import Interval
 from gaitkit.identification.figures.numbers import Numbers, all_numbers, failed_probes
 from gaitkit.identification.fusion import Fusion
 from gaitkit.identification.metrics import DEFAULT_METRIC, Metric, get_metric
 from gaitkit.identification.quality import QualityTable
 from gaitkit.labels import Labels, format_view
-from gaitkit.printable import printable, quoted
+from gaitkit.printable import counted, printable, quoted
 from gaitkit.protocols import Protocol, Split, default_protocol, get_protocol, resolve
 from gaitkit.protocols.splitting import absent_people, walk_numbers
 
@@ -56,6 +56,7 @@ __all__ = [
     "name_of",
     "rank1_of",
     "table_views",
+    "warn_of_no_direction",
 ]
 
 _log = logging.getLogger(__name__)
@@ -168,8 +169,8 @@ class EvaluationResult:
             used = self.split.gallery | self.split.probe
             unknown = int(np.isnan(self.labels.view[used]).sum())
             told = [
-                f"The view of {unknown} of {int(used.sum())} sequences is unknown: one rank-1 over "
-                "all pairs of probe and gallery, no mean over different views."
+                f"The view of {unknown} of {counted(int(used.sum()), 'sequence')} is unknown: one "
+                "rank-1 over all pairs of probe and gallery, no mean over different views."
             ]
             return told + self._left_out()
         if self.over == "equal views":
@@ -196,13 +197,18 @@ class EvaluationResult:
             ]
         else:
             told = [
-                f"{count} probes of {name} have no mate in the gallery and are not counted."
+                f"{counted(count, 'probe')} of {name} "
+                f"{'has' if count == 1 else 'have'} no mate in the gallery and "
+                f"{'is' if count == 1 else 'are'} not counted."
                 for name, count in self.split.skipped.items()
                 if count
             ]
         nameless = 0 if self.split.nameless is None else int(self.split.nameless.sum())
         if nameless:
-            told.append(f"{nameless} probes of people nobody knows are not counted.")
+            told.append(
+                f"{counted(nameless, 'probe')} of people nobody knows "
+                f"{'is' if nameless == 1 else 'are'} not counted."
+            )
         return [*told, *(embedder.remark for embedder in self.embedders)]
 
     def by_camera(self, probe_set: str) -> dict[str, tuple[float, int]]:
@@ -250,7 +256,7 @@ class EvaluationResult:
         rates = ", ".join(f"{name} {_rate_text(self, name)}" for name in self.tables)
         return (
             f"<EvaluationResult {_cut(name_of(self), 60)}; {_cut(self.protocol.name, 24)}, "
-            f"{people} people enrolled\n"
+            f"{counted(people, 'person')} enrolled\n"
             f" rank-1 over {self.over}, per cent: {_cut(rates, 160)}\n"
             f" all figures: .table(), .numbers, .tables>"
         )
@@ -343,6 +349,7 @@ class ProtocolSearch:
         labels, split = self.labels, self.split
         probe = split.probe & in_views(labels.view, self.probe_views)
         walks = walk_numbers(labels) if split.protocol.leave_one_out else None
+        warn_of_no_direction(vectors, metric, split.gallery | probe)
         keeper = ScoreKeeper(
             labels,
             split.gallery,
@@ -474,8 +481,8 @@ def evaluate_vectors(
     vectors = as_vectors(vectors, "`vectors`")
     if len(vectors) != len(labels):
         raise OptionError(
-            f"There are {len(vectors)} `vectors` and {len(labels)} rows of `labels`; each vector "
-            f"needs a row.",
+            f"There are {len(vectors)} `vectors` and {counted(len(labels), 'row')} of `labels`; "
+            "each vector needs a row.",
             hint="Give one row of labels for each vector.",
         )
     split = apply_protocol(labels, protocol)
@@ -539,10 +546,39 @@ def as_vectors(values: Any, what: str) -> NDArray[Any]:
     bad = int(np.count_nonzero(~np.isfinite(array).all(axis=1)))
     if bad:
         raise OptionError(
-            f"{what}: expected finite numbers; {bad} of {len(array)} rows hold NaN or infinity.",
+            f"{what}: expected finite numbers; {bad} of {counted(len(array), 'row')} hold NaN or "
+            "infinity.",
             hint="Leave these rows out.",
         )
     return array
+
+
+def warn_of_no_direction(vectors: NDArray[Any], metric: Metric, used: NDArray[np.bool_]) -> None:
+    """Say how many vectors have no direction, where only that is compared.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, values)
+        All rows.
+    metric : Metric
+        By which they are compared.
+    used : ndarray of bool, shape (n,)
+        Those that are.
+    """
+    if not metric.of_directions:
+        return
+    count = sum(
+        int(np.count_nonzero(used[rows] & ~vectors[rows].any(axis=1)))
+        for rows in row_blocks(len(vectors))
+    )
+    if count:
+        _log.warning(
+            "%d of %s all zero and without a direction: by %s %s equally far from everybody",
+            count,
+            counted(int(used.sum()), "vector is", "vectors are"),
+            metric.name,
+            "it is" if count == 1 else "they are",
+        )
 
 
 def check_search_options(k: int, rounding: str, rank_by: str = "people") -> None:
@@ -679,8 +715,8 @@ def _without_second(split: Split, labels: Labels, count: int) -> str:
     """Who is enrolled and not searched, for want of a second walk: how many, and the first few."""
     alone = sorted(set(labels.subject[split.gallery & ~split.probe].tolist()))
     names = ", ".join(printable(name, 40) for name in alone[:3]) + (", …" if alone[3:] else "")
-    people = f"{len(alone)} people have" if len(alone) != 1 else "1 person has"
-    rows = f"{count} sequences are" if count != 1 else "1 sequence is"
+    people = counted(len(alone), "person has", "people have")
+    rows = counted(count, "sequence is", "sequences are")
     return f"{people} one walk only and so no mate ({names}): {rows} enrolled and not searched"
 
 

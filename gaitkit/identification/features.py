@@ -30,6 +30,7 @@ from gaitkit.errors import ArtifactError, DamagedArtifactError, OptionError, Pro
 from gaitkit.identification.crossview import mean_rank1
 from gaitkit.identification.metrics import DEFAULT_METRIC, METRICS, Metric, get_metric
 from gaitkit.labels import Labels
+from gaitkit.printable import counted
 from gaitkit.protocols import Split
 
 __all__ = [
@@ -152,8 +153,8 @@ def check_finite(vectors: NDArray[Any], what: str, used: NDArray[np.bool_] | Non
         bad += int(np.count_nonzero(~finite))
     if bad:
         raise ArtifactError(
-            f"{what} contains NaN or infinity in {bad} of {checked} rows; distances to them "
-            f"mean nothing.",
+            f"{what} contains NaN or infinity in {bad} of {counted(checked, 'row')}; distances "
+            "to them mean nothing.",
             hint="Translate or embed again with a model whose training did not diverge.",
         )
 
@@ -189,8 +190,8 @@ def fit_pca(vectors: NDArray[Any], *, components: int = LDA_COMPONENTS) -> Linea
     """
     if len(vectors) < 2:
         raise ProtocolError(
-            f"The feature pca is fitted on the training people; the artefact has {len(vectors)} "
-            f"rows of them.",
+            f"The feature pca is fitted on the training people; the artefact has "
+            f"{counted(len(vectors), 'row')} of them.",
             hint="Keep the training people in the artefact, or compare pixels.",
         )
     # SciPy's takes no longer for the few largest than it must; importing it takes a moment.
@@ -265,7 +266,8 @@ def _refuse_few(subjects: NDArray[Any]) -> None:
     if people < 2 or len(subjects) <= people:
         raise ProtocolError(
             f"The feature lda is fitted on the training people: at least two of them, with "
-            f"several walks or views each; the artefact has {len(subjects)} rows of {people}.",
+            f"several walks or views each; the artefact has {counted(len(subjects), 'row')} of "
+            f"{people}.",
             hint="Keep the training people in the artefact, or compare pixels.",
         )
 
@@ -287,8 +289,8 @@ def _lda_after(
         lda.fit(scores, subjects.astype(str))
     except (np.linalg.LinAlgError, ValueError) as error:
         raise ProtocolError(
-            f"The feature lda cannot be fitted on the {len(subjects)} rows of {people} training "
-            f"people: each person's images are all equal.",
+            f"The feature lda cannot be fitted on the {counted(len(subjects), 'row')} of {people} "
+            "training people: each person's images are all equal.",
             hint="Compare pixels, or give the training people several walks and views.",
         ) from error
     directions = np.asarray(lda.scalings_[:, : min(people - 1, count)], dtype=np.float64)
@@ -550,7 +552,7 @@ def feature_vectors(
     if len(vectors) != len(artifact.labels) or vectors.ndim < 2 or vectors.dtype.kind not in "uif":
         raise DamagedArtifactError(
             f"{artifact.path} is not a well-formed artefact: {column} is {vectors.dtype} "
-            f"of shape {vectors.shape} for {len(artifact.labels)} sequences."
+            f"of shape {vectors.shape} for {counted(len(artifact.labels), 'sequence')}."
         )
     vectors = pixels(vectors)
     what = str(artifact.path)

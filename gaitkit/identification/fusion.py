@@ -27,7 +27,7 @@ from gaitkit.errors import MixtureError, OptionError, ProtocolError
 from gaitkit.identification.crossview import mean_rank1
 from gaitkit.identification.metrics import METRICS, Metric, sum_of_metrics
 from gaitkit.labels import Labels, SequenceKey
-from gaitkit.printable import quoted
+from gaitkit.printable import counted, quoted
 from gaitkit.protocols import Split
 
 __all__ = ["Fusion", "check_same_sequences", "fit_fusion", "for_metric", "fuse", "shares"]
@@ -196,11 +196,15 @@ def shares(weights: Sequence[float], count: int) -> tuple[float, ...]:
     --------
     >>> shares([3, 1], 2)
     (0.75, 0.25)
+    >>> shares([-0.0, 1], 2)
+    (0.0, 1.0)
     """
-    given = [number(weight, "weights") for weight in weights]
+    # A negative zero, which would be shown as one, is made a zero.
+    given = [number(weight, "weights") + 0.0 for weight in weights]
     if len(given) != count:
         raise OptionError(
-            f"`weights` must be one for each of the {count} fused artefacts, got {len(given)}.",
+            f"`weights` must be one for each of the {counted(count, 'fused artefact')}, got "
+            f"{len(given)}.",
             hint="Give them in the order of the artefacts, such as 0.75 and 0.25 for two.",
         )
     total = sum(given)

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from gaitkit.arguments import whole_number
 from gaitkit.artifacts.embeddings import EmbedderInfo
+from gaitkit.dropped import DroppedRow
 from gaitkit.errors import ArtifactError, OptionError, ProtocolError
 from gaitkit.identification.evaluation import as_vectors
 from gaitkit.identification.matching import Vectors, search
 from gaitkit.identification.metrics import DEFAULT_METRIC, Metric, get_metric
 from gaitkit.identification.own_distances import OwnDistances, own_distances
 from gaitkit.labels import Labels, SequenceKey, sequence_name
-from gaitkit.printable import LETTERS, printable, width_of
+from gaitkit.printable import LETTERS, counted, printable, width_of
 
 __all__ = [
     "Answer",
@@ -124,6 +125,8 @@ class Identification:
     own : OwnDistances or None
         What the gallery says about itself, with each person left out in turn; `None` where it was
         not asked.
+    dropped : tuple of DroppedRow
+        The walks that were left out before, and that there is no answer for.
     """
 
     answers: tuple[Answer, ...]
@@ -133,6 +136,7 @@ class Identification:
     people: int
     embedder: EmbedderInfo | None = None
     own: OwnDistances | None = None
+    dropped: tuple[DroppedRow, ...] = ()
 
     @property
     def names(self) -> list[str | None]:
@@ -178,7 +182,7 @@ class Identification:
         shown = (shown if len(shown) <= 80 else shown[:79] + "…") + ", …" * (len(self.names) > 8)
         limit = "" if self.threshold is None else f" within {self.threshold:.6g}"
         return (
-            f"<Identification of {len(self.answers)} among {self.people} people by "
+            f"<Identification of {len(self.answers)} among {counted(self.people, 'person')} by "
             f"{self.feature}, {self.metric}: {known} known{limit}\n"
             f" {shown}\n"
             f" all candidates: .table(), .answers>"
@@ -302,8 +306,8 @@ def identify_vectors(
     called = np.array([str(name) for name in names], dtype=str)
     if len(called) != len(known):
         raise OptionError(
-            f"There are {len(known)} rows of `gallery` and {len(called)} `names`; each row needs "
-            f"one.",
+            f"There are {counted(len(known), 'row')} of `gallery` and {len(called)} `names`; each "
+            "row needs one.",
             hint="Give the name of the person for each row, in the same order.",
         )
     distinct, people = np.unique(called, return_inverse=True)

@@ -87,6 +87,8 @@ class Metric:
     of_parts : callable, optional
         ``of_parts(count)`` gives the metric of vectors that consist of so many parts, each as long
         as any other; see `for_parts`. Without it the parts of a vector are nothing of its own.
+    of_directions : bool
+        Whether only the direction of a vector counts, which one of zeros does not have.
     summary : str
         What it is, in a few words.
     name : str
@@ -101,6 +103,7 @@ class Metric:
     of_parts: Callable[[int], Metric] | None = None
     summary: str = ""
     name: str = ""
+    of_directions: bool = False
 
     def __repr__(self) -> str:
         return f"<{' '.join(filter(None, ('Metric', self.name)))}: {self.summary or 'of your own'}>"
@@ -295,6 +298,7 @@ METRICS: dict[str, Metric] = {
         finish=_not_below_0,
         largest=2.0,
         weighted=_weighted_angle,
+        of_directions=True,
         summary="1 less the cosine of the angle between the two",
     ),
     "parts": _of_parts(1),

@@ -30,6 +30,7 @@ from gaitkit.identification.figures.binomial import Share, share_of
 from gaitkit.identification.matching import Vectors, search
 from gaitkit.identification.metrics import Metric
 from gaitkit.labels import Labels
+from gaitkit.printable import counted
 from gaitkit.protocols.splitting import walk_numbers
 
 __all__ = ["MOST_PAIRS", "Nearer", "OwnDistances", "OwnRates", "own_distances"]
@@ -111,8 +112,9 @@ class OwnDistances:
 
     def __repr__(self) -> str:
         return (
-            f"<OwnDistances: {self.left_out:,} of {self.people:,} people left out in turn, "
-            f"{len(self.mated):,} walks of {self.mated_people:,} people searched among the others>"
+            f"<OwnDistances: {self.left_out:,} of {counted(self.people, 'person')} left out in "
+            f"turn, {counted(len(self.mated), 'walk')} of {counted(self.mated_people, 'person')} "
+            "searched among the others>"
         )
 
     @property
@@ -165,10 +167,11 @@ class OwnDistances:
         allowed = floor(round(fpir * count, 6))
         if least < 1:
             needed = ceil(round(1.0 / fpir, 6))
-            people = f"{self.left_out:,} people" if self.left_out != 1 else "1 person"
+            people = counted(self.left_out, "person")
             raise OptionError(
                 f"A false-positive rate of {fpir:g} is one in {needed:,}, and {people} can be "
-                f"left out of this gallery in turn: that needs at least {needed:,} people.",
+                "left out of this gallery in turn: that needs at least "
+                f"{counted(needed, 'person')}.",
                 hint=f"Ask for `fpir={self.least_rate:g}` or more, enrol more people, or give "
                 "`calibration`: results that evaluate has written of many people.",
             )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gaitkit.errors import MixtureError, ProtocolError
 from gaitkit.labels import Labels
+from gaitkit.printable import counted
 
 __all__ = ["SSIM_WINDOW", "QualityTable", "translation_quality"]
 
@@ -124,7 +125,7 @@ def translation_quality(
     rows = np.flatnonzero(np.isin(labels.subject.astype(str), subjects) & ~np.isnan(labels.view))
     if not any(len(found) for found in true_rows.values()):
         raise ProtocolError(
-            f"None of the {len(subjects)} tested people has a true image: condition "
+            f"None of the {counted(len(subjects), 'tested person')} has a true image: condition "
             f"{target_condition} at {target_view:g} degrees.",
             hint="Leave the comparison with the truth out.",
         )

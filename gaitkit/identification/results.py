@@ -44,6 +44,7 @@ from gaitkit.identification.fusion import Fusion
 from gaitkit.identification.quality import QualityTable
 from gaitkit.labels import Labels
 from gaitkit.outputs import Output
+from gaitkit.printable import counted
 from gaitkit.protocols import Protocol, Split, resolve, split_subjects
 
 __all__ = ["EvaluationResult", "ResultsProvenance", "read_results", "write_results"]
@@ -459,7 +460,9 @@ def _rows(*intervals: Interval) -> NDArray[np.float64]:
 
 def _intervals(rows: NDArray[Any], count: int) -> list[Interval]:
     if rows.shape != (count, 3) or rows.dtype.kind != "f":
-        raise ValueError(f"expected {count} intervals, got an array of shape {rows.shape}")
+        raise ValueError(
+            f"expected {counted(count, 'interval')}, got an array of shape {rows.shape}"
+        )
     return [Interval(float(row[0]), float(row[1]), float(row[2])) for row in rows]
 
 

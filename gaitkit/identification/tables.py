@@ -32,7 +32,7 @@ from gaitkit.identification.published import (
 from gaitkit.identification.quality import QualityTable
 from gaitkit.identification.words import people_enrolled, sentence
 from gaitkit.labels import format_view
-from gaitkit.printable import fitted, padded, printable, width_of
+from gaitkit.printable import counted, fitted, padded, printable, width_of
 
 __all__ = [
     "BESIDE",
@@ -219,7 +219,7 @@ def _overview(results: Sequence[EvaluationResult], names: Sequence[str]) -> list
 def _subjects_of(results: Sequence[EvaluationResult]) -> str:
     told = dict.fromkeys(
         f"protocol {printable(result.protocol.name)}; data set {printable(result.dataset)}; "
-        f"{people_enrolled(result)} people enrolled, {_galleries(result)}"
+        f"{counted(people_enrolled(result), 'person')} enrolled, {_galleries(result)}"
         for result in results
     )
     return "\n".join(textwrap.fill(line, NARROW) for line in told)
@@ -360,7 +360,8 @@ def title(result: EvaluationResult) -> str:
     )
     return (
         f"{source}: {feature}, {result.metric}, {result.k}-NN; protocol {protocol}\n"
-        f"data set {dataset}; {people_enrolled(result)} people enrolled, {_galleries(result)}"
+        f"data set {dataset}; {counted(people_enrolled(result), 'person')} enrolled, "
+        f"{_galleries(result)}"
     )
 
 

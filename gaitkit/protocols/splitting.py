@@ -106,11 +106,10 @@ class Split:
     def __repr__(self) -> str:
         probes = ", ".join(f"{name} {int(rows.sum()):,}" for name, rows in self.probes.items())
         return (
-            f"<Split by {self.protocol.name}: {len(self.train):,} rows of "
-            f"{len(self.subjects.train)} people who train and {len(self.subjects.test)} who are "
-            f"tested\n"
-            f" train {int(self.train.sum()):,}, gallery {int(self.gallery.sum()):,}; probes "
-            f"{probes:.100}>"
+            f"<Split by {self.protocol.name}: {counted(len(self.train), 'row')} of "
+            f"{counted(len(self.subjects.train), 'person')} who train and "
+            f"{len(self.subjects.test)} who are tested\n train {int(self.train.sum()):,}, gallery "
+            f"{int(self.gallery.sum()):,}; probes {probes:.100}>"
         )
 
     @property
@@ -219,7 +218,8 @@ def _subjects(protocol: Protocol, labels: Labels, advice: _Advice) -> SubjectSpl
         raise ProtocolError(
             f"Protocol {protocol.name} is for subjects {_people_text(protocol.train)} and "
             f"{_people_text(protocol.test)}; the artefact has "
-            f"{len(strangers)} of {len(subjects)} subjects outside them: {_listed(strangers)}.",
+            f"{len(strangers)} of {counted(len(subjects), 'subject')} outside them: "
+            f"{_listed(strangers)}.",
             hint=advice("Leave those people out, or write a protocol of your own."),
         )
     return SubjectSplit(tuple(train), tuple(test))
@@ -336,10 +336,10 @@ def _resolved(protocol: Protocol, labels: Labels, advice: _Advice) -> Split:
         probes = {name: rows & listed for name, rows in probes.items()}
         if not np.logical_or.reduce(list(probes.values())).any():
             raise ProtocolError(
-                f"Protocol {protocol.name} lists {len(protocol.probe_sequences or ())} probes, and "
-                f"the artefact has none of them: "
-                f"{sequence_text(*(protocol.probe_sequences or [('', '', 0)])[0])}, … It has "
-                f"{describe_labels(labels.select(test))}.",
+                f"Protocol {protocol.name} lists "
+                f"{counted(len(protocol.probe_sequences or ()), 'probe')}, and the artefact has "
+                f"none of them: {sequence_text(*(protocol.probe_sequences or [('', '', 0)])[0])}, "
+                f"… It has {describe_labels(labels.select(test))}.",
                 hint="Give the partition file of this data set.",
             )
     # Nobody knows who these are: they are answered, and no part of any rate.
@@ -353,7 +353,7 @@ def _resolved(protocol: Protocol, labels: Labels, advice: _Advice) -> Split:
     if protocol.leave_one_out and skipped and not any(rows.any() for rows in probes.values()):
         raise ProtocolError(
             f"Protocol {protocol.name} searches each walk among the others, and nobody of the "
-            f"{len(people.test)} tested people has a second one. There are "
+            f"{counted(len(people.test), 'tested person')} has a second one. There are "
             f"{describe_labels(labels.select(test))}.",
             hint="Add a second recording of somebody: whoever is searched must be enrolled with "
             "another walk. Several views of one walk count as one.",
@@ -476,7 +476,8 @@ def _what_emptied(
         if not np.any(rows & mask):
             there = describe_labels(labels.select(rows))
             return (
-                f"of the {int(rows.sum())} sequences left by then none is {name}; they are {there}"
+                f"of the {counted(int(rows.sum()), 'sequence')} left by then none is {name}; they "
+                f"are {there}"
             )
         rows = rows & mask
     raise AssertionError("something is left")

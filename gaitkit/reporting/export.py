@@ -54,7 +54,12 @@ def export_npz(
     OutputError
         The file exists or cannot be written.
     """
-    claim = Output(output, overwrite=overwrite, inputs=[artifact.path])
+    claim = Output(
+        output,
+        overwrite=overwrite,
+        inputs=[artifact.path],
+        other_than_artefact=("arrays", "arrays.npz"),
+    )
     labels = artifact.labels.select(chosen)
     columns: dict[str, NDArray[Any]] = {
         "subject": labels.subject.astype(np.str_),
@@ -95,7 +100,12 @@ def export_csv(
     OutputError
         The file exists or cannot be written.
     """
-    claim = Output(output, overwrite=overwrite, inputs=[artifact.path])
+    claim = Output(
+        output,
+        overwrite=overwrite,
+        inputs=[artifact.path],
+        other_than_artefact=("a table in CSV", "vectors.csv"),
+    )
     _, parts, values = artifact.shape(VECTORS)
     names = [f"part{part}_{value}" for part in range(parts) for value in range(values)]
     with claim, claim.writing() as file:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gaitkit.errors import OptionError
 from gaitkit.outputs import Output
+from gaitkit.printable import counted
 from gaitkit.reporting.fonts import drawable, load_font, tell_escaped
 
 if TYPE_CHECKING:
@@ -71,8 +72,9 @@ def contact_sheet(
     if len(cells) != len(rows) or any(len(row) != len(columns) for row in cells):
         lengths = sorted({len(row) for row in cells})
         raise OptionError(
-            f"`cells` must be {len(rows)} rows of {len(columns)} images, as there are names; got "
-            f"{len(cells)} rows of {' or '.join(map(str, lengths)) or 'no'} images.",
+            f"`cells` must be {counted(len(rows), 'row')} of {counted(len(columns), 'image')}, as "
+            f"there are names; got {counted(len(cells), 'row')} of "
+            f"{' or '.join(map(str, lengths)) or 'no'} images.",
             hint="Give a name in `rows` and `columns` for each; `None` leaves a cell empty.",
         )
     drawn = {name: drawable(name) for name in (title, *rows, *columns)}
@@ -187,6 +189,10 @@ def save_png(path: str | Path | Output, image: NDArray[Any], *, overwrite: bool 
     """
     from PIL import Image
 
-    claim = path if isinstance(path, Output) else Output(path, overwrite=overwrite)
+    claim = (
+        path
+        if isinstance(path, Output)
+        else Output(path, overwrite=overwrite, other_than_artefact=("a picture", "sheet.png"))
+    )
     with nullcontext() if claim is path else claim, claim.writing() as file:
         Image.fromarray(image).save(file, format="PNG")

@@ -12,7 +12,7 @@ from gaitkit.artifacts import Artifact
 from gaitkit.identification.evaluation import rank1_of
 from gaitkit.identification.results import EvaluationResult, read_results
 from gaitkit.labels import format_view, sequence_name
-from gaitkit.printable import printable
+from gaitkit.printable import counted, printable
 from gaitkit.reporting.figures import rank1_heat_maps
 from gaitkit.reporting.sheet import contact_sheet, grey_picture, spread_evenly
 
@@ -99,7 +99,7 @@ def silhouette_sheet(
         block = artifact.read_rows("frames", int(starts[row]), int(starts[row]) + length)
         images: list[NDArray[np.uint8] | None] = [block[pick] for pick in picks]
         cells.append(images + [None] * (frames - len(images)))
-        names.append(f"{_drawn(str(artifact.labels.key(int(row))))}, {length} frames")
+        names.append(f"{_drawn(str(artifact.labels.key(int(row))))}, {counted(length, 'frame')}")
     sheet = contact_sheet(
         cells,
         rows=names,

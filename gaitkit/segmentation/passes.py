@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from gaitkit.printable import counted
 from gaitkit.segmentation.people import Box, Person
 
 __all__ = ["Dropped", "Follower", "Pass", "Sighting", "follow", "packed", "unpacked"]
@@ -389,7 +390,7 @@ class Follower:
         if frames < min(_NOISE_FRAMES, self.min_frames):
             return
         if way.group:
-            told = f"{frames} frames in which they are one"
+            told = f"{counted(frames, 'frame')} in which they are one"
             ended: Iterable[Pass | Dropped] = [
                 Dropped(way.since_s, way.last.time_s, "together", told)
             ]
@@ -457,7 +458,7 @@ def _cut(
     if len(parts) == 1 or walks or across > _ON_THE_SPOT:
         yield from parts
         return
-    told = f"to and fro in {across:.2f} of the body's height, {len(sightings)} frames"
+    told = f"to and fro in {across:.2f} of the body's height, {counted(len(sightings), 'frame')}"
     yield Dropped(sightings[0].time_s, sightings[-1].time_s, "stands", told)
 
 
@@ -492,25 +493,25 @@ def _parts(
                 continue
             span = part[-1].frame - part[0].frame + 1
             if len(part) < _SEEN * span:
-                told = f"seen in {len(part)} of {span} frames, at least half needed"
+                told = f"seen in {len(part)} of {counted(span, 'frame')}, at least half needed"
                 yield Dropped(part[0].time_s, part[-1].time_s, "short-pass", told)
                 continue
             way = float(np.ptp(x[first:last]))
             growth = float(size[first:last].max() / max(1.0, size[first:last].min()))
             if way < _WAY * height and growth < _NEARER:
-                told = f"{way / height:.2f} of the body's height in {len(part)} frames"
+                told = f"{way / height:.2f} of the body's height in {counted(len(part), 'frame')}"
                 yield Dropped(part[0].time_s, part[-1].time_s, "stands", told)
                 continue
             along = float(x[last - 1] - x[first])
             direction = 0 if abs(along) < _DIRECTION * height else (1 if along > 0 else -1)
             yield Pass(tuple(part), direction, shape)
     for start, stop in _spans(still):
-        told = f"hardly moves in {stop - start} frames"
+        told = f"hardly moves in {counted(stop - start, 'frame')}"
         yield Dropped(float(times[start]), float(times[stop - 1]), "stands", told)
 
 
 def _short(part: list[Sighting], min_frames: int) -> Dropped:
-    told = f"{len(part)} frames, at least {min_frames} needed"
+    told = f"{counted(len(part), 'frame')}, at least {min_frames} needed"
     return Dropped(part[0].time_s, part[-1].time_s, "short-pass", told)
 
 

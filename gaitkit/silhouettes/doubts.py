@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit._opencv import cv2
+from gaitkit.printable import counted
 from gaitkit.silhouettes.body import Rejected, Sight
 from gaitkit.silhouettes.tight import fills
 from gaitkit.silhouettes.tracks import Box, find_jumps
@@ -76,7 +77,7 @@ def shape_doubt(boxes: Sequence[Box], shapes: Sequence[tuple[int, ...]]) -> Reje
     if bright > _MOST * len(boxes):
         return Rejected(
             "not-a-person",
-            f"more than half of the image is bright in {bright} of {len(boxes)} frames, "
+            f"more than half of the image is bright in {bright} of {counted(len(boxes), 'frame')}, "
             f"{float(np.median(shares)):.0%} in the middle one",
         )
     wide = [box for box in boxes if box.columns > box.rows]
@@ -87,8 +88,8 @@ def shape_doubt(boxes: Sequence[Box], shapes: Sequence[tuple[int, ...]]) -> Reje
         )
         return Rejected(
             "not-a-person",
-            f"wider than high in {len(wide)} of {len(boxes)} frames, {columns}x{rows} px in the "
-            "middle one",
+            f"wider than high in {len(wide)} of {counted(len(boxes), 'frame')}, {columns}x{rows} "
+            "px in the middle one",
         )
     return None
 
@@ -115,8 +116,8 @@ def several_doubt(seconds: Sequence[float]) -> list[str]:
     if count < 2 or count <= _MOST * len(seconds):
         return []
     return [
-        f"{count} of {len(seconds)} frames show two bodies of like size, and it is not told which "
-        "of them walks"
+        f"{count} of {counted(len(seconds), 'frame')} show two bodies of like size, and it is not "
+        "told which of them walks"
     ]
 
 
@@ -345,8 +346,9 @@ def height_doubts(
     leaps = int(np.count_nonzero((abs(change) > _LEAP) & left[1:] & left[:-1]))
     if leaps >= _MANY_LEAPS * len(change):
         return [
-            f"the height leaps by more than {_LEAP:.0%} in {leaps} of {len(change)} steps from "
-            "frame to frame: do masks lack head or feet, or hold more than the person?"
+            f"the height leaps by more than {_LEAP:.0%} in {leaps} of "
+            f"{counted(len(change), 'step')} from frame to frame: do masks lack head or feet, or "
+            "hold more than the person?"
         ]
     for place in np.flatnonzero(abs(change) > _STEP).tolist():
         before = height[max(0, place + 1 - _BESIDE) : place + 1]
@@ -399,6 +401,6 @@ def still_doubts(names: Sequence[str], silhouettes: NDArray[np.uint8]) -> list[s
     if not longest or frames < max(_FEWEST + _STILL_LAGS[-1] // 2, _LONG_STILL * n):
         return []
     return [
-        f"the walker stands still in {frames} frames from {names[first]} on: leave them out, "
-        "standing is no gait"
+        f"the walker stands still in {counted(frames, 'frame')} from {names[first]} on: leave them "
+        "out, standing is no gait"
     ]

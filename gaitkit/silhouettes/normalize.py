@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.likeness import NUMBERS, flipped, is_numbered
+from gaitkit.printable import counted
 from gaitkit.silhouettes.align import align_person
 from gaitkit.silhouettes.body import Body, Rejected, everybody, find_body, judged, look
 from gaitkit.silhouettes.doubts import (
@@ -105,7 +106,7 @@ class NormalizedSequence:
     def __repr__(self) -> str:
         kept, lost = len(self.silhouettes), len(self.dropped)
         size = "×".join(map(str, self.silhouettes.shape[1:]))
-        lines = [f"NormalizedSequence: {kept} of {kept + lost} frames kept, {size} px"]
+        lines = [f"NormalizedSequence: {kept} of {counted(kept + lost, 'frame')} kept, {size} px"]
         if lost:
             counts = Counter(reason for _, reason, _ in self.dropped).most_common()
             lines.append("dropped: " + ", ".join(f"{count} × {why}" for why, count in counts))
@@ -259,8 +260,8 @@ def _person_doubts(seen: list[_Seen], kept: list[tuple[_Seen, NormalizedFrame, i
     numbered = sum(one.numbered for one in seen)
     if numbered:
         told.append(
-            f"{numbered} of {len(seen)} frames number people or parts (1, 2, ...); all but 0 "
-            "counts as foreground"
+            f"{numbered} of {counted(len(seen), 'frame')} number people or parts (1, 2, ...); all "
+            "but 0 counts as foreground"
         )
     told += texture_doubts([one.texture for one in seen if one.texture is not None])
     told += width_doubts(
@@ -488,7 +489,7 @@ def _warnings(dropped: list[tuple[str, str, str]], count: int) -> list[str]:
     warnings = []
     for reason, number in sorted(Counter(reason for _, reason, _ in dropped).items()):
         if number > _MANY * count:
-            text = f"{number} of {count} frames were dropped as {reason}"
+            text = f"{number} of {counted(count, 'frame')} were dropped as {reason}"
             advice = _ADVICE.get(reason)
             warnings.append(f"{text}; {advice}" if advice else text)
     return warnings

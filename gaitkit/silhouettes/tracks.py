@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit._opencv import cv2
+from gaitkit.printable import counted
 from gaitkit.silhouettes.body import Body, Rejected, Sight, contour_areas, parts_of
 from gaitkit.silhouettes.options import SilhouetteOptions
 
@@ -534,8 +535,8 @@ def _several(main: list[_Track], other: _Track, shared: int, count: int) -> Reje
     return Rejected(
         "several-people",
         f"two bodies of like size, {heights[0]} and {heights[1]} px high, in {shared} of the "
-        f"{count} frames that show the first, and both move alike; at most half of them may show "
-        "two",
+        f"{counted(count, 'frame')} that show the first, and both move alike; at most half of "
+        "them may show two",
     )
 
 

@@ -19,6 +19,7 @@ from gaitkit.printable import printable
 
 __all__ = [
     "HINTS",
+    "HINTS_ALIKE",
     "NothingUsableError",
     "examples",
     "hint_for",
@@ -60,7 +61,8 @@ HINTS: Mapping[str, str] = {
     "beside-another": "Record one person at a time, or list each with a video of their own.",
     "camera-moves": "Put the camera where it stands still, or cut the video to where it does.",
     "nobody-walks": "Look at the video, and at a preview, as gaitkit segment makes it: somebody "
-    "walks through the picture, and it shows the place without them as well.",
+    "walks through the picture, and it shows the place without them as well. "
+    "Who is lower than 20 pixels is looked for with `min_height_px=8`.",
     "no-frames": "Look at a few frames: they should show silhouettes, a white person on black.",
     "too-few-frames": "`min_frames=N` says how many are enough: less than ten are a posture, "
     "rather than a gait.",
@@ -72,6 +74,30 @@ HINTS: Mapping[str, str] = {
 }
 """Reason and what to do where it left nothing over."""
 
+_ALIGNED_BY_OPENGAIT = (
+    "That is a rule of OpenGait's, by which the gallery was aligned: look at a few of these frames."
+)
+HINTS_ALIKE: Mapping[str, str] = {
+    "inverted": "Invert these pictures first: the gallery is of people who are bright on dark.",
+    "cut-by-border": "Where the frames are cut tightly around whole people, make GEIs of them as "
+    "the gallery's were made, with gaitkit make-gei and `drop_cut=False`, and give those.",
+    "off-trend": "Where the size of the frames themselves changes, make GEIs of them as the "
+    "gallery's were made, with gaitkit make-gei and `drop_off_trend=False`, and give those.",
+    "too-few-frames": "Record longer walks: less than ten frames are a posture, rather than a gait."
+    " Or make GEIs of them as the gallery's were made, with gaitkit make-gei and `min_frames=N`, "
+    "and give those.",
+    "other-size": "The gallery is of frames of another size: give frames of that size, or make a "
+    "gallery of these.",
+    "too-dark": _ALIGNED_BY_OPENGAIT,
+    "no-centre": _ALIGNED_BY_OPENGAIT,
+    "named-gei": _ALIGNED_BY_OPENGAIT,
+    "no-period": "The gallery's GEIs are of whole gait cycles: record longer walks, seen from the "
+    "side.",
+    "no-direction": "The gallery's people are turned to walk to the right: record who walks across "
+    "the picture, and not towards the camera or away from it.",
+}
+"""What to do instead where everything is made as a gallery was, which takes no such options."""
+
 _ARRAYS = "Copy or make these files again: one array each, uint8 of shape (frames, height, width)."
 
 
@@ -82,11 +108,33 @@ class NothingUsableError(DatasetError):
     ----------
     dropped : list of DroppedRow
         Everything that was left out, with its reason.
+    told : list of DroppedRow
+        Those of them that the hint is about.
     """
 
-    def __init__(self, message: str, *, hint: str, dropped: Sequence[DroppedRow]) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str,
+        dropped: Sequence[DroppedRow],
+        told: Sequence[DroppedRow] = (),
+    ) -> None:
         super().__init__(message, hint=hint)
         self.dropped = list(dropped)
+        self.told = list(told or dropped)
+
+    def made_alike(self, *, is_new: bool) -> NothingUsableError:
+        """The same where everything is made as a gallery was: with other advice.
+
+        Parameters
+        ----------
+        is_new : bool
+            Whether the gallery is made now, so that it can still be said how people are mirrored.
+        """
+        new = is_new and {row.reason for row in self.told if not row.frame} == {"no-direction"}
+        hint = hint_for(self.told, alike=not new)
+        return NothingUsableError(self.message, hint=hint, dropped=self.dropped, told=self.told)
 
 
 def refuse_empty(
@@ -123,16 +171,19 @@ def refuse_empty(
         f"No sequence of {description} could be used: {text or 'there were none'}.",
         hint=hint_for(dropped or inherited),
         dropped=everything,
+        told=dropped or inherited,
     )
 
 
-def hint_for(dropped: Sequence[DroppedRow]) -> str:
+def hint_for(dropped: Sequence[DroppedRow], *, alike: bool = False) -> str:
     """What to do about the main reason of what was dropped.
 
     Parameters
     ----------
     dropped : sequence of DroppedRow
         At least what was left out of the sequences that could not be used.
+    alike : bool
+        Whether everything is made as a gallery was made, and no options can be given.
 
     Returns
     -------
@@ -158,10 +209,16 @@ def hint_for(dropped: Sequence[DroppedRow]) -> str:
     reason = ranked[0][0]
     row = next(row for row in dropped if row.reason == reason)
     hint = HINTS.get(reason, HINTS["no-frames"])
+    if alike:
+        hint = HINTS_ALIKE.get(reason, hint)
     if reason == "undecodable" and suffix_of(row.frame) in ARRAY_SUFFIXES:
         hint = _ARRAYS
     if reason == "inverted" and "`invert" in row.detail:
-        hint = "Leave `invert` out: these people are bright on dark."
+        hint = (
+            "Invert these pictures first: the gallery is of people who are dark on bright."
+            if alike
+            else "Leave `invert` out: these people are bright on dark."
+        )
     if not row.detail:
         return hint
     if reason == "other-size":

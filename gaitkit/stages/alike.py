@@ -26,6 +26,7 @@ from gaitkit.parallel import Progress
 from gaitkit.printable import printable
 from gaitkit.segmentation.options import SegmentOptions
 from gaitkit.silhouettes.options import SilhouetteOptions
+from gaitkit.stages.advice import NothingUsableError
 from gaitkit.stages.make_gei import GeiInput, make_gei, open_input
 from gaitkit.stages.normalize import normalize, silhouettes_of
 from gaitkit.training.record import TrainingRecord
@@ -52,6 +53,8 @@ class HowMade(NamedTuple):
         Which of the model's.
     reads : str
         What the model reads: ``gei`` or ``silhouettes``.
+    is_new : bool
+        Whether the gallery is still to be made, and nobody but `mirror` says how.
     """
 
     parameters: Mapping[str, Any]
@@ -60,6 +63,7 @@ class HowMade(NamedTuple):
     model_kind: str = ""
     weights: str | None = None
     reads: str = "gei"
+    is_new: bool = False
 
 
 class Making(NamedTuple):
@@ -102,7 +106,7 @@ def how_made(gallery: Artifact | None, model: Path | None, mirror: Mirror = "tra
     if gallery is None:
         if model is None:
             gei = GeiOptions(mirror=mirror).as_parameters()
-            return HowMade({"gei": gei}, "gei")
+            return HowMade({"gei": gei}, "gei", is_new=True)
         found = model_of(model)
         kind = "embedding" if found.kind == "embedder" else "gei"
         return HowMade(found.preprocessing, kind, model, found.kind, None, found.reads)
@@ -262,6 +266,13 @@ def made_alike(given: GeiInput, how: HowMade, scratch: Path, making: Making) -> 
     GaitkitError
         What the stages on the way raise.
     """
+    try:
+        return _made_alike(given, how, scratch, making)
+    except NothingUsableError as error:
+        raise error.made_alike(is_new=how.is_new) from None
+
+
+def _made_alike(given: GeiInput, how: HowMade, scratch: Path, making: Making) -> Path:
     kind, path = _kind_of(given), given.path
     if kind == "embedding" or (kind == how.kind == "gei" and how.model is None):
         return path

@@ -15,10 +15,10 @@ from gaitkit.datasets.videos import Film
 from gaitkit.errors import OptionError
 from gaitkit.identification.gallery import Answer
 from gaitkit.outputs import Output
-from gaitkit.printable import printable
+from gaitkit.printable import counted, printable
 from gaitkit.reporting.annotation import Mark, annotated, colours_of
 from gaitkit.segmentation.options import SegmentOptions
-from gaitkit.stages.drawn import write_drawn
+from gaitkit.stages.drawn import AS_VIDEO, write_drawn
 from gaitkit.stages.make_gei import GeiInput
 from gaitkit.stages.segment import segment
 
@@ -121,7 +121,7 @@ def annotate_people(
     colours = colours_of(answer.name for answer in answers)
     # At its full size, and the part only that was segmented.
     with (
-        Output(output, overwrite=overwrite, inputs=[video]) as claim,
+        Output(output, overwrite=overwrite, inputs=[video], other_than_artefact=AS_VIDEO) as claim,
         Film(
             video,
             from_s=options.from_s,
@@ -164,12 +164,15 @@ def annotate_masks(
     """
     if len(answers) != 1:
         raise OptionError(
-            f"{printable(str(video), 120)} shows {len(answers)} walks, and masks do not say who is "
-            "where."
+            f"{printable(str(video), 120)} shows {counted(len(answers), 'walk')}, and masks do not "
+            "say who is where."
         )
     (answer,) = answers
     colours = colours_of([answer.name])
-    with Output(output, overwrite=overwrite, inputs=[video]) as claim, Film(video) as film:
+    with (
+        Output(output, overwrite=overwrite, inputs=[video], other_than_artefact=AS_VIDEO) as claim,
+        Film(video) as film,
+    ):
         drawn = (
             annotated(one.pixels[..., ::-1], _marks_in(one.pixels, answer), colours) for one in film
         )

@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 
 from gaitkit._opencv import cv2
 from gaitkit.errors import OptionError, OutputError
-from gaitkit.outputs import Output, free_to_write
+from gaitkit.outputs import Output, behind_links, free_to_write
 from gaitkit.printable import printable
 
-__all__ = ["free_video", "write_drawn"]
+__all__ = ["AS_VIDEO", "free_video", "write_drawn"]
+
+AS_VIDEO = ("a video", "drawn.mp4")
+"""What such an output is, and how it is usually called, for `Output`."""
 
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 
@@ -42,11 +45,12 @@ def free_video(path: Path, name: str, inputs: Iterable[Path], *, overwrite: bool
     OutputError
         It exists or cannot be written, or is one of the inputs.
     """
-    if path.suffix.lower() not in _CODECS:
+    # A link has a name of its own, and what it leads to is written.
+    if not {path.suffix.lower(), behind_links(path).suffix.lower()} <= set(_CODECS):
         raise OptionError(
             f"`{name}` is a video, {' or '.join(_CODECS)}; got {printable(str(path), 200)}."
         )
-    free_to_write(path, overwrite=overwrite, inputs=list(inputs))
+    free_to_write(path, overwrite=overwrite, inputs=list(inputs), other_than_artefact=AS_VIDEO)
 
 
 def write_drawn(frames: Iterable[NDArray[np.uint8]], output: Output, rate: float) -> int:

@@ -34,7 +34,7 @@ from gaitkit.identification.features import check_finite, main_column
 from gaitkit.labels import Labels, SequenceKey, is_direction
 from gaitkit.outputs import Output
 from gaitkit.parallel import Progress
-from gaitkit.printable import LETTERS, printable, quoted
+from gaitkit.printable import LETTERS, counted, printable, quoted
 from gaitkit.segmentation.options import SegmentOptions
 from gaitkit.stages.evaluate import COMPARED, artifact_path
 
@@ -122,8 +122,8 @@ def enrol(
     -------
     dict
         ``sequences`` and ``subjects`` of the gallery now, ``added`` sequences, ``new_subjects``
-        (names, sorted), ``removed`` sequences, ``made`` (whether there was none) and
-        ``content_sha256``.
+        (names, sorted), ``removed`` sequences, ``made`` (whether there was none),
+        ``content_sha256``, and ``dropped``: a `DroppedRow` for each new walk that was left out.
 
     Raises
     ------
@@ -163,9 +163,12 @@ def enrol(
         made = _prepared(sources, old, how, gallery, Path(scratch), (workers, device, progress))
         with called_as(dict(zip((path for path, _ in made), sources, strict=True))):
             parts = [_opened(stack, path, own, subject) for path, own in made]
+            left_out = [row for part in parts for row in part.dropped if not row.frame]
             if old is None:
-                return _made(claim, parts, any_segmenter=any_segmenter)
-            return _added(claim, old, parts, remove, any_segmenter=any_segmenter)
+                done = _made(claim, parts, any_segmenter=any_segmenter)
+            else:
+                done = _added(claim, old, parts, remove, any_segmenter=any_segmenter)
+            return done | {"dropped": left_out}
 
 
 class _Given(NamedTuple):
@@ -222,8 +225,8 @@ def _opened(stack: ExitStack, path: Path, own: bool, subject: str | None) -> _Pa
     if len(found) > 1:
         names = ", ".join(printable(name, LETTERS) for name in found[:3])
         raise OptionError(
-            f"{part.artifact.path} shows {len(found)} people ({names}{', …' * (len(found) > 3)}), "
-            "and `subject` names one.",
+            f"{part.artifact.path} shows {counted(len(found), 'person')} "
+            f"({names}{', …' * (len(found) > 3)}), and `subject` names one.",
             hint="Leave it out, or give the walks of one person.",
         )
     column = np.full(len(part.labels), subject, dtype=object)
@@ -276,7 +279,8 @@ def _without_people(old: Artifact, remove: Sequence[str]) -> _Part:
     for name in remove:
         if name not in there:
             raise OptionError(
-                f"Nobody in {old.path} is called {quoted(name)}; it holds {len(there)} people.",
+                f"Nobody in {old.path} is called {quoted(name)}; it holds "
+                f"{counted(len(there), 'person')}.",
                 hint=f"{did_you_mean(name, there)}gaitkit inspect lists them.",
             )
     gone = set(remove)
@@ -515,8 +519,8 @@ def _refuse_duplicates(old: Path, known: set[SequenceKey], part: _Part) -> None:
     if twice:
         names = ", ".join(twice[:3]) + (", …" if len(twice) > 3 else "")
         raise ProtocolError(
-            f"{len(twice)} of the {len(added)} sequences of {part.artifact.path} are in {old} "
-            f"already: {names}.",
+            f"{len(twice)} of the {counted(len(added), 'sequence')} of {part.artifact.path} are "
+            f"in {old} already: {names}.",
             hint="Give new walks other takes, or leave out what is enrolled.",
         )
 

@@ -41,6 +41,7 @@ from gaitkit.identification.metrics import Metric, get_metric
 from gaitkit.identification.quality import QualityTable, translation_quality
 from gaitkit.identification.results import ResultsProvenance, write_results
 from gaitkit.outputs import Output
+from gaitkit.printable import counted
 from gaitkit.protocols import Protocol, Split
 from gaitkit.stages.finished import refuse_unlike
 
@@ -327,7 +328,7 @@ def _refuse_no_rate(claim: Output | None, sheet: Output | None, split: Split) ->
     """
     count = 0 if split.nameless is None else int(split.nameless.sum())
     names = ", ".join(split.protocol.unknown_people)
-    why = f"Nobody knows the people of the {count} probes ({names}), so there is no rate"
+    why = f"Nobody knows the people of the {counted(count, 'probe')} ({names}), so there is no rate"
     if sheet is None:
         raise ProtocolError(
             f"{why}.",
@@ -393,8 +394,8 @@ def _check_unseen(artifact: Artifact, split: Split) -> None:
                 "protocol show leave-one-out prints one to edit."
             )
         raise SeenPeopleError(
-            f"{artifact.path} comes from a model that has seen {len(both)} of the {len(tested)} "
-            f"people whom protocol {split.protocol.name} tests: {names}.",
+            f"{artifact.path} comes from a model that has seen {len(both)} of the "
+            f"{counted(len(tested), 'person')} whom protocol {split.protocol.name} tests: {names}.",
             hint=hint,
         )
 

@@ -15,6 +15,7 @@ from gaitkit.artifacts import Artifact, open_artifact
 from gaitkit.artifacts.embeddings import VECTORS, EmbedderInfo
 from gaitkit.errors import OptionError, ProtocolError
 from gaitkit.identification.calibration import Calibration, read_calibration
+from gaitkit.identification.evaluation import warn_of_no_direction
 from gaitkit.identification.features import (
     FEATURES,
     Feature,
@@ -38,6 +39,7 @@ from gaitkit.identification.gallery import (
 )
 from gaitkit.identification.metrics import Metric, get_metric
 from gaitkit.identification.own_distances import own_distances
+from gaitkit.printable import counted
 from gaitkit.stages.enroll import refuse_mixture
 from gaitkit.stages.evaluate import COMPARED, artifact_path
 
@@ -59,8 +61,8 @@ class _Rows:
         columns = int(np.prod(size))
         if projection is not None and len(projection.mean) != columns:
             raise ProtocolError(
-                f"The feature was fitted on {len(projection.mean)} values; {artifact.path} has "
-                f"{columns}."
+                f"The feature was fitted on {counted(len(projection.mean), 'value')}; "
+                f"{artifact.path} has {columns}."
             )
         self.shape = (count, columns if projection is None else projection.matrix.shape[1])
         self.dtype = artifact.dtype(self._column) if projection is None else np.dtype(np.float64)
@@ -182,10 +184,13 @@ def identify(
         _refuse_few(gallery, people, threshold)
         _warn_of_themselves(searched, known)
         vectors = _Rows(searched, projection)
+        count = vectors.shape[0]
+        walks = vectors[np.arange(count)] if count else np.zeros(vectors.shape)
+        warn_of_no_direction(walks, chosen, np.ones(count, dtype=bool))
         rows, distances = nearest_people(
             enrolled,
             np.unique(known.labels.subject.astype(str), return_inverse=True)[1],
-            vectors[np.arange(vectors.shape[0])] if vectors.shape[0] else np.zeros(vectors.shape),
+            walks,
             min(top, len(people)),
             metric_of_rows,
             device=device,
@@ -195,9 +200,10 @@ def identify(
             _answer(probe, searched, known, rows[probe], distances[probe], threshold)
             for probe in range(len(searched.labels))
         )
+        dropped = tuple(row for row in searched.dropped if not row.frame)
         embedder = EmbedderInfo.of(known.parameters) if known.kind == "embedding" else None
     return Identification(
-        answers, feature, chosen.name, threshold, len(people), embedder, among_itself
+        answers, feature, chosen.name, threshold, len(people), embedder, among_itself, dropped
     )
 
 

@@ -21,7 +21,7 @@ from gaitkit.errors import OptionError
 from gaitkit.labels import SequenceKey
 from gaitkit.outputs import Output
 from gaitkit.parallel import Progress
-from gaitkit.printable import printable
+from gaitkit.printable import counted, printable
 from gaitkit.silhouettes.normalize import NormalizedSequence, normalize_sequence
 from gaitkit.silhouettes.options import SilhouetteOptions
 from gaitkit.stages.advice import refuse_empty
@@ -88,8 +88,9 @@ class StageSummary(NamedTuple):
 
     def __repr__(self) -> str:
         return (
-            f"StageSummary(kept {self.kept:,} of {self.sequences:,} sequences, {self.frames:,} "
-            f"frames; {len(self.dropped):,} rows in its table of what was dropped)"
+            f"StageSummary(kept {self.kept:,} of {counted(self.sequences, 'sequence')}, "
+            f"{counted(self.frames, 'frame')}; {counted(len(self.dropped), 'row')} in its table of "
+            "what was dropped)"
         )
 
 
@@ -172,8 +173,8 @@ def normalize_frames(sequence: SequenceFrames, options: SilhouetteOptions) -> Re
     left_out = [*pictures.dropped, *normalized.dropped]
     if verdict is not None:
         normalized = normalize_sequence((), options)
-    elif pictures.warnings:
-        told = [*pictures.warnings, *normalized.warnings]
+    elif pictures.warnings or sequence.doubts:
+        told = [*sequence.doubts, *pictures.warnings, *normalized.warnings]
         normalized = replace(normalized, warnings=told)
     dropped = [
         DroppedRow.of(sequence.key, reason, frame=frame, detail=detail)

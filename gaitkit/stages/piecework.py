@@ -39,7 +39,7 @@ from gaitkit.errors import ArtifactError, DatasetError, StoppedError
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.outputs import Output
 from gaitkit.parallel import Progress, map_unordered
-from gaitkit.printable import printable
+from gaitkit.printable import counted, printable
 from gaitkit.silhouettes.normalize import TIGHT
 from gaitkit.stages.key_table import KeyTable
 
@@ -529,7 +529,7 @@ def told_once(warnings: Iterable[tuple[SequenceKey, str]]) -> list[str]:
         more = f" and {others:,} sequence{'s'[: others != 1]} more" if others else ""
         lines.append(f"{first}{more}: {text}")
     if rest:
-        lines.append(f"and {rest:,} more sequences like these")
+        lines.append(f"and {counted(rest, 'more sequence')} like these")
     return lines
 
 
@@ -587,8 +587,8 @@ def make_on_cluster(
                 follow.finished(unit)
     except KeyboardInterrupt:
         raise StoppedError(
-            f"Stopped: {follow.units:,} of {len(units):,} pieces are done, and nothing of this is "
-            "queued on the cluster any more.",
+            f"Stopped: {follow.units:,} of {counted(len(units), 'piece')} are done, and nothing "
+            "of this is queued on the cluster any more.",
             hint="Give the same command again: it continues.",
         ) from None
 

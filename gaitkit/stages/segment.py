@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -35,13 +36,15 @@ from gaitkit.reporting.annotation import Mark, annotated, colour_of
 from gaitkit.segmentation.options import SegmentOptions
 from gaitkit.segmentation.passes import Dropped, Pass
 from gaitkit.stages.advice import refuse_empty
-from gaitkit.stages.drawn import free_video, write_drawn
+from gaitkit.stages.drawn import AS_VIDEO, free_video, write_drawn
 from gaitkit.stages.finished import finished_artifact
 from gaitkit.stages.normalize import StageSummary
 
 __all__ = ["free_preview", "read_masks", "segment", "segment_video", "write_preview"]
 
 _BLOCK = 1 << 20
+
+_log = logging.getLogger(__name__)
 
 
 def segment_video(path: Path | str, options: SegmentOptions | None = None) -> Iterator[Pass]:
@@ -147,6 +150,7 @@ def segment(
         dropped: list[DroppedRow] = []
         first = _next_pass(passes, key, dropped)
         if first is None:
+            _tell(found)
             dropped.append(DroppedRow.of(key, "nobody-walks"))
             refuse_empty(0, _most_telling(dropped), f"the video {path}")
         provenance = Provenance("masks", parameters, dataset, None, inputs)
@@ -158,6 +162,7 @@ def segment(
                 written.add(one)
             written.end(key)
             writer.append_dropped(sorted(dropped, key=lambda row: row.order))
+        _tell(found)
     return StageSummary(
         written.count + len(dropped),
         written.count,
@@ -166,6 +171,11 @@ def segment(
         writer.content_sha256,
         {},
     )
+
+
+def _tell(found: SegmentedVideo) -> None:
+    for doubt in found.doubts:
+        _log.warning("%s", doubt)
 
 
 def _most_telling(dropped: list[DroppedRow]) -> list[DroppedRow]:
@@ -352,7 +362,12 @@ def write_preview(
     options = options or SegmentOptions()
     free_preview(preview, path, masks, overwrite=overwrite)
     with (
-        Output(preview, overwrite=overwrite, inputs=[path, as_path(masks)]) as claim,
+        Output(
+            preview,
+            overwrite=overwrite,
+            inputs=[path, as_path(masks)],
+            other_than_artefact=AS_VIDEO,
+        ) as claim,
         open_artifact(masks, "masks") as artifact,
         Film(
             path,

@@ -22,7 +22,7 @@ from gaitkit.outputs import Output, behind_links
 from gaitkit.printable import counted
 from gaitkit.protocols import Protocol, default_protocol, get_protocol, split_subjects
 from gaitkit.protocols.splitting import advised
-from gaitkit.training.record import Refit, TrainingRecord, recorded_training
+from gaitkit.training.record import Refit, TrainingRecord
 from gaitkit.training.registry import ModelKind
 from gaitkit.translators.recipes import Recipe, choose_recipe
 from gaitkit.translators.registry import TRANSLATOR
@@ -307,7 +307,9 @@ def planned(
     name, settings, options = recipe.system, recipe.config, recipe.training
     subjects: tuple[str, ...] = ()
     if resume and output.exists():
-        before = recorded_training(output, kind.name)
+        from gaitkit.training.store import recorded_model
+
+        before = recorded_model(output, kind)
         if system not in (None, before.name):
             raise OptionError(
                 f"{output} is a model of the system {before.name!r}, not {system!r}.",

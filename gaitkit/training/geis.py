@@ -20,6 +20,7 @@ from gaitkit.display import html_table
 from gaitkit.errors import DamagedArtifactError, MixtureError, OptionError
 from gaitkit.gei.making import making_differences
 from gaitkit.labels import Labels, SequenceKey, format_view, is_direction
+from gaitkit.printable import counted
 from gaitkit.silhouettes.masks import as_array, full_scale, refuse_colours
 
 __all__ = [
@@ -91,7 +92,9 @@ class GeiSet:
                 hint="GeiSet.from_arrays takes other numbers, too.",
             )
         if len(self.images) != len(self.labels):
-            raise OptionError(f"got {len(self.images)} GEIs but {len(self.labels)} labels")
+            raise OptionError(
+                f"got {counted(len(self.images), 'GEI')} but {counted(len(self.labels), 'label')}"
+            )
 
     @classmethod
     def open(cls, path: Path | str, *, translated: bool = False) -> Self:
@@ -126,7 +129,7 @@ class GeiSet:
             if images.dtype != np.uint8 or images.ndim != 3 or len(images) != len(labels):
                 raise DamagedArtifactError(
                     f"{path} is not a well-formed artefact: its GEIs are {images.dtype} of shape "
-                    f"{images.shape} for {len(labels)} labels."
+                    f"{images.shape} for {counted(len(labels), 'label')}."
                 )
             return cls(
                 images,

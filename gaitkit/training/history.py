@@ -157,7 +157,7 @@ class History:
             history._load(arrays, device)
         except (KeyError, ValueError, TypeError, IndexError) as error:
             raise DamagedArtifactError(
-                "The model is not a well-formed one: its history is incomplete.",
+                "The model is not well-formed: its history is incomplete.",
                 hint="Train it again.",
             ) from error
         return history

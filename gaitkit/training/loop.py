@@ -219,7 +219,8 @@ class Training:
         step = int(np.asarray(arrays["step"]).reshape(-1)[0])
         if step > self.options.iterations:
             raise OptionError(
-                f"{step} iterations are done already, but {self.options.iterations} were asked for",
+                f"{counted(step, 'iteration is', 'iterations are')} done already, but "
+                f"{counted(self.options.iterations, 'was', 'were')} asked for",
                 hint="Give at least as many `iterations`, or add `restart=True` to train from the "
                 "start.",
             )
@@ -239,7 +240,7 @@ class Training:
         return (
             f"Training of {type(self.model).__name__}: {self.step:,} of "
             f"{counted(self.options.iterations, 'iteration')} on "
-            f"{len(self.sampler.subjects):,} people{best}"
+            f"{counted(len(self.sampler.subjects), 'person')}{best}"
         )
 
     def _repr_html_(self) -> str:

@@ -27,6 +27,7 @@ from gaitkit.artifacts import Artifact, open_artifact
 from gaitkit.artifacts.schema import canonical_json
 from gaitkit.errors import LibraryError, OptionError
 from gaitkit.outputs import Output
+from gaitkit.printable import counted
 from gaitkit.training.model import Model
 from gaitkit.training.registry import ModelKind
 from gaitkit.training.store import choose_weights, load_opened
@@ -108,7 +109,12 @@ def write_onnx(
     ArtifactError, OutputError
         When the model cannot be used, or the file exists or cannot be written.
     """
-    claim = Output(output, overwrite=overwrite, inputs=[model])
+    claim = Output(
+        output,
+        overwrite=overwrite,
+        inputs=[model],
+        other_than_artefact=("an ONNX file", "model.onnx"),
+    )
     _require_libraries()
     with claim, open_artifact(model, kind.name, guarded=True) as artifact:
         opened = load_opened(artifact, kind, device="cpu", weights=weights)
@@ -189,7 +195,7 @@ def _metadata(model: Model[Any], artifact: Artifact, weights: str, graph: Graph)
         "system": model.name,
         "config": canonical_json(model.config.as_parameters()),
         "preprocessing": canonical_json(model.preprocessing),
-        "weights": f"{weights}, after {model.steps_done} iterations",
+        "weights": f"{weights}, after {counted(model.steps_done, 'iteration')}",
         "content_sha256": artifact.content_sha256,
         "trained_on": canonical_json(people),
         **graph.told,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
-from gaitkit.artifacts import Artifact, open_artifact
+from gaitkit.artifacts import Artifact
 from gaitkit.errors import DamagedArtifactError
 
-__all__ = ["Refit", "TrainingRecord", "recorded_options", "recorded_training"]
+__all__ = ["Refit", "TrainingRecord", "recorded_options", "told_record"]
 
 
 @dataclass(frozen=True)
@@ -107,25 +106,6 @@ class TrainingRecord:
 def recorded_options(parameters: Mapping[str, Any]) -> dict[str, Any] | None:
     """What the parameters of a model's artefact say of its options of training."""
     return _table(parameters.get("training"))
-
-
-def recorded_training(path: Path | str, kind: str) -> TrainingRecord:
-    """Read how a model was trained, to train it on in the same way.
-
-    Parameters
-    ----------
-    path : path-like
-        The model.
-    kind : str
-        Its kind, such as ``translator``.
-
-    Raises
-    ------
-    ArtifactError
-        The file is damaged, of another kind, or does not say.
-    """
-    with open_artifact(path, kind, guarded=True) as artifact:
-        return told_record(artifact, kind)
 
 
 def told_record(artifact: Artifact, kind: str) -> TrainingRecord:

@@ -174,7 +174,7 @@ def _to_array(tensor: torch.Tensor) -> NDArray[Any]:
 
 def _wrong(what: str) -> DamagedArtifactError:
     return DamagedArtifactError(
-        f"The model is not a well-formed one: {what}.",
+        f"The model is not well-formed: {what}.",
         hint="Train it again, or get it from a source that you trust.",
     )
 
@@ -230,8 +230,7 @@ class Best:
         whole = step.shape == () and step.dtype.kind in "iu"
         if not whole or score.shape != () or score.dtype.kind != "f" or not own:
             raise DamagedArtifactError(
-                "The model is not a well-formed one: its best weights have no step, score or "
-                "arrays.",
+                "The model is not well-formed: its best weights have no step, score or arrays.",
                 hint="Train it again.",
             )
         return cls(int(step), float(score), own)

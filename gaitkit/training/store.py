@@ -61,6 +61,7 @@ __all__ = [
     "open_training",
     "read_arrays",
     "record_of",
+    "recorded_model",
     "refuse_resuming",
     "save",
     "save_training",
@@ -190,10 +191,25 @@ def config_of(artifact: Artifact, kind: ModelKind) -> tuple[type[Model[Any]], An
         ) from error
 
 
+def recorded_model(path: Path | str, kind: ModelKind) -> TrainingRecord:
+    """How a model was trained that can be trained on: its settings are those of a system here.
+
+    Raises
+    ------
+    ArtifactError
+        The file is damaged, of another kind, does not say, or is no model of this gaitkit.
+    """
+    with open_artifact(path, kind.name, guarded=True) as artifact:
+        record = told_record(artifact, kind.name)
+        config_of(artifact, kind)
+    return record
+
+
 def check_shapes(artifact: Artifact, model: type[Model[Any]], config: Any) -> None:
     """Compare the file's weights with the config's networks before either is allocated."""
     found = {name: artifact.shape(name) for name in artifact.names("weights/")}
-    check_weights(model.expected_shapes(config), found)
+    with _file_named(artifact.path):
+        check_weights(model.expected_shapes(config), found)
     for name in artifact.names(BEST_WEIGHTS):
         if found.get(name.removeprefix(BEST)) != artifact.shape(name):
             raise _malformed(artifact, f"the array {name} has the shape of no weight")
@@ -292,7 +308,8 @@ def load_opened(
     arrays = read_arrays(artifact, ("weights/", BEST_WEIGHTS) if best else ("weights/",))
     for name in [name for name in arrays if name.startswith(BEST_WEIGHTS)]:
         arrays[name.removeprefix(BEST)] = arrays.pop(name)
-    model.load_state_arrays(arrays)
+    with _file_named(artifact.path):
+        model.load_state_arrays(arrays)
     model.steps_done = _whole_number(artifact, f"{BEST}step" if best else "step")
     preprocessing = TrainingRecord.from_parameters(artifact.parameters, kind.name).preprocessing
     if preprocessing is None:
@@ -316,7 +333,21 @@ def load_history(path: Path | str) -> History:
                 hint="Only models and checkpoints have a history. gaitkit inspect says what this "
                 "file holds.",
             )
-        return History.from_arrays(read_arrays(artifact, HISTORY_GROUPS))
+        with _file_named(artifact.path):
+            return History.from_arrays(read_arrays(artifact, HISTORY_GROUPS))
+
+
+@contextmanager
+def _file_named(path: Path) -> Iterator[None]:
+    """Whatever is wrong with arrays is wrong with the file that they were read from."""
+    try:
+        yield
+    except DamagedArtifactError as error:
+        for nameless in ("The model", "The checkpoint"):
+            if error.message.startswith(nameless):
+                told = f"{path}{error.message.removeprefix(nameless)}"
+                raise DamagedArtifactError(told, hint=error.hint) from error
+        raise
 
 
 def _whole_number(artifact: Artifact, name: str) -> int:
@@ -372,7 +403,7 @@ def refuse_resuming(output: Path, kind: ModelKind, iterations: int, *, refit: bo
     if iterations <= done:
         raise OptionError(
             f"{output} has been trained for {counted(done, 'iteration')}, and "
-            f"{iterations:,} were asked for.",
+            f"{counted(iterations, 'was', 'were')} asked for.",
             hint="Give the number to reach in all: `iterations=MORE`.",
         )
 
@@ -429,7 +460,8 @@ def continue_from(training: Training, source: Path, refit: Refit | None) -> None
                 "(`restart=True`, or another output).",
             )
         check_shapes(artifact, type(training.model), training.model.config)
-        training.load_arrays(read_arrays(artifact, STATE_GROUPS))
+        with _file_named(artifact.path):
+            training.load_arrays(read_arrays(artifact, STATE_GROUPS))
     _log.info("continuing after iteration %d", training.step)
 
 
@@ -478,7 +510,8 @@ def training_summary(path: Path, kind: ModelKind) -> dict[str, Any]:
     """
     with open_artifact(path, kind.name, guarded=True) as artifact:
         record = told_record(artifact, kind.name)
-        history = History.from_arrays(read_arrays(artifact, HISTORY_GROUPS))
+        with _file_named(artifact.path):
+            history = History.from_arrays(read_arrays(artifact, HISTORY_GROUPS))
     return {
         "iterations": (record.options or {}).get("iterations"),
         "last": {name: _number(value) for name, value in _last_values(history).items()},

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from gaitkit.errors import OptionError
 from gaitkit.labels import format_view
+from gaitkit.printable import counted
 from gaitkit.training.geis import GeiSet
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.config import TranslatorConfig, listing, setting, word
@@ -79,7 +80,7 @@ class LabelledConfig(TranslatorConfig):
         if not views:
             raise OptionError(
                 "This system is told which view to show, but none of the "
-                f"{len(geis.labels):,} GEIs to learn from has a known view.",
+                f"{counted(len(geis.labels), 'GEI')} to learn from has a known view.",
                 hint="Name the views when the frames are read; gaitkit models says what a system "
                 "needs.",
             )

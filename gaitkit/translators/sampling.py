@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from gaitkit.analysis.discriminants import UNKNOWN_VIEW
 from gaitkit.errors import TrainingError
 from gaitkit.labels import Labels, format_view
+from gaitkit.printable import counted
 from gaitkit.training.images import shift_images, to_network, warp_bodies, warp_grid
 from gaitkit.training.sampling import Sampler, TensorBatch
 
@@ -167,7 +168,7 @@ class TripleSampler(Sampler):
         if len(with_target) < 2:
             raise TrainingError(
                 f"Training needs at least two people who have a {what}; found {len(with_target)} "
-                f"among {len(labels)} GEIs of {len(everybody)} people.",
+                f"among {counted(len(labels), 'GEI')} of {counted(len(everybody), 'person')}.",
                 hint="Check who is trained on, and their views and conditions; `target_view` and "
                 "`target_condition` choose other targets.",
             )

@@ -25,6 +25,7 @@ from gaitkit.identification.held_out import (
     searchable_people,
 )
 from gaitkit.labels import Labels, format_view
+from gaitkit.printable import counted
 from gaitkit.training.health import not_finite
 
 if TYPE_CHECKING:
@@ -69,11 +70,11 @@ def hold_out(
     usable = sorted(with_target & set(searchable_people(labels, target_condition)))
     if count > len(usable) or len(with_target) - count < 2:
         raise TrainingError(
-            f"{count} people cannot be held out for validation: of {len(labels.subjects())} "
-            f"training people {len(with_target)} have a target (a GEI of view "
-            f"{format_view(target_view)} and condition {target_condition}), of whom {len(usable)} "
-            f"can also be enrolled and searched across views, and at least two must be left to "
-            f"learn from.",
+            f"{counted(count, 'person')} cannot be held out for validation: of "
+            f"{counted(len(labels.subjects()), 'training person')} {len(with_target)} have a "
+            f"target (a GEI of view {format_view(target_view)} and condition {target_condition}), "
+            f"of whom {len(usable)} can also be enrolled and searched across views, and at least "
+            "two must be left to learn from.",
             hint="Hold out fewer people, or use a protocol with more training people.",
         )
     return chosen_people(usable, count, seed)

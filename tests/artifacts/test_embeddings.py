@@ -86,7 +86,7 @@ def test_every_vector_has_its_key(tmp_path: Path) -> None:
     )
     with (
         open_artifact(tmp_path / "a.h5") as artifact,
-        pytest.raises(DamagedArtifactError, match="it has 2 vectors and 1 sequences"),
+        pytest.raises(DamagedArtifactError, match="it has 2 vectors and 1 sequence"),
     ):
         len(artifact.labels)
 
@@ -144,3 +144,20 @@ def test_a_damaged_file_is_only_said_to_hold_what_it_must(
     with pytest.raises(DamagedArtifactError, match="is cut short") as caught:
         open_artifact(path, kinds)
     assert str(caught.value.hint).startswith(hint)
+
+
+def test_a_view_is_finite_or_unknown(tmp_path: Path) -> None:
+    labels = Labels(np.array(["a"]), np.array(["nm"]), np.array([1]), np.array([np.inf]))
+    write_artifact(
+        tmp_path / "a.h5",
+        kind="embedding",
+        arrays={"vectors": np.zeros((1, 1, 4), np.float32)},
+        labels=labels,
+        parameters={},
+        dataset="",
+    )
+    with (
+        open_artifact(tmp_path / "a.h5") as artifact,
+        pytest.raises(DamagedArtifactError, match="a view of it is infinite"),
+    ):
+        len(artifact.labels)

@@ -83,7 +83,7 @@ def test_a_new_gallery_is_made_for_its_owner(gaitkit: Callable, tmp_path: Path) 
     ran = gaitkit("enroll", gallery, first)
     assert ran.code == 0
     assert "Made " in ran.stderr
-    assert "It holds 1 of 1 people." in ran.stderr
+    assert "It holds 1 of 1 person." in ran.stderr
     if os.name == "posix":
         assert stat.S_IMODE(gallery.stat().st_mode) == 0o600
     assert gaitkit("enroll", gallery, write(tmp_path / "more.h5", "ben", 1)).code == 0

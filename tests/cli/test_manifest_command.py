@@ -118,7 +118,7 @@ def test_sequences_without_frames_are_left_out_and_counted(
     (tmp_path / "t/001/nm-01/144").mkdir()
     ran = gaitkit("manifest", tmp_path / "t")
     assert len(ran.stdout.splitlines()) == 4
-    assert "Left out 1 sequences without a frame." in ran.stderr
+    assert "Left out 1 sequence without a frame." in ran.stderr
 
 
 @pytest.mark.parametrize("name", ["nan", "None", "a\rb"])

@@ -191,6 +191,18 @@ def test_a_finished_model_is_trained_on_without_repeating_its_options(
     assert gaitkit(*again, "--iterations", 6).code == 0
     with open_artifact(path, "embedder") as artifact:
         assert int(artifact.read("step")) == 6
+    changed = tmp_path / "changed.h5"
+    for before, after in (
+        (b'"metric":"parts"', b'"metric":"frogs"'),
+        (b"gei-parts", b"gei-party"),
+    ):
+        changed.write_bytes(path.read_bytes().replace(before, after))
+        assert changed.read_bytes() != path.read_bytes()
+        seal(changed)
+        again = ("train-embedding", geis, "-o", changed, "--resume", "--iterations", 8)
+        ran = gaitkit(*again, "--set", "margin=0.3", "--device", "cpu")
+        assert ran.code == 1
+        assert f"{changed} is not a model that this gaitkit can use: " in ran.stderr
     ran = gaitkit("train-embedding", geis, "-o", whole, "--resume", *TRAIN)
     assert ran.code == 2
     assert "there is no finished training to resume" in ran.stderr
@@ -292,7 +304,7 @@ def test_what_cannot_be_learned_from_is_refused(
     assert "image_size must be in [16, 512], got (8, 8)" in told
     assert "again with --size 64 64, or others" in told
     lonely = write(tmp_path / "one.h5", people=2)
-    assert "Found 1 people" in refused(lonely)
+    assert "Found 1 person" in refused(lonely)
     ran = gaitkit("train-embedding", geis, "-o", tmp_path / "m.h5", "--model", "nobody")
     assert (ran.code, "'gei-parts'" in ran.stderr) == (2, True)
 

@@ -2,7 +2,7 @@
 
 import json
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +10,19 @@ import pytest
 from recorded_people import write_people, write_video
 
 from gaitkit.artifacts import write_artifact
+from gaitkit.dropped import DroppedRow
 from gaitkit.labels import Labels, SequenceKey
 
 GREYS = {"ann": 10, "ben": 20, "cat": 60, "dan": 100, "eve": 180}
 
 
-def write(path: Path, people: dict[str, int], takes: tuple[int, ...], shade: int = 0) -> Path:
+def write(
+    path: Path,
+    people: dict[str, int],
+    takes: tuple[int, ...],
+    shade: int = 0,
+    dropped: Sequence[DroppedRow] = (),
+) -> Path:
     """An even grey for each person, a step brighter with each take; the view is not known."""
     keys = [SequenceKey(name, "nm", take, None) for name in people for take in takes]
     images = [np.full((8, 8), people[key.subject] + key.take + shade) for key in keys]
@@ -26,7 +33,7 @@ def write(path: Path, people: dict[str, int], takes: tuple[int, ...], shade: int
         labels=Labels.from_keys(keys),
         parameters={"gei": {}},
         dataset="drawn",
-        dropped=[],
+        dropped=list(dropped),
     )
     return path
 
@@ -72,6 +79,36 @@ def test_json_says_the_same(gaitkit: Callable, gallery: Path, tmp_path: Path) ->
     searched = json.loads(gaitkit("identify", new, "--gallery", gallery, "--json").stdout)
     assert searched["probes"][1]["name"] == "eve"
     assert "fpir" not in searched["left_out_in_turn"]
+
+
+def test_json_lists_the_walks_that_were_left_out(
+    gaitkit: Callable, gallery: Path, tmp_path: Path
+) -> None:
+    short = SequenceKey("zoe", "nm", 3, 90.0)
+    dropped = [
+        DroppedRow.of(short, "empty", frame="1.png", detail="all pixels are 0"),
+        DroppedRow.of(short, "too-few-frames", detail="6 usable frames, at least 10 needed"),
+    ]
+    new = write(tmp_path / "new.h5", {"fay": 20}, (3,), dropped=dropped)
+    expected = [
+        {
+            "subject": "zoe",
+            "condition": "nm",
+            "take": 3,
+            "view": 90.0,
+            "reason": "too-few-frames",
+            "detail": "6 usable frames, at least 10 needed",
+        }
+    ]
+    told = json.loads(gaitkit("who", new, "--gallery", gallery, "--json").stdout)
+    assert told["dropped"] == expected
+    told = json.loads(gaitkit("identify", new, "--gallery", gallery, "--json").stdout)
+    assert told["dropped"] == expected
+    told = json.loads(gaitkit("enroll", gallery, new, "--json").stdout)
+    assert told["dropped"] == expected
+    assert (
+        json.loads(gaitkit("enroll", gallery, "--remove", "fay", "--json").stdout)["dropped"] == []
+    )
 
 
 def test_without_a_threshold_it_is_said_that_everybody_gets_a_name(

@@ -130,6 +130,7 @@ def test_errors_name_line_and_column(text, message):
         ("path,subject\na,1.0\nb,2.0\n", ["1/nm-01/unknown", "2/nm-01/unknown"]),
         ("path,subject\na,1.0\nb,anna\n", ["1.0/nm-01/unknown", "anna/nm-01/unknown"]),
         ("path;subject;view\na;1;22,5\n", ["1/nm-01/022.5"]),
+        ("path,subject,view\na,1,90°\nb,1,36 °\n", ["1/nm-01/090", "1/nm-01/036"]),
         ('path,subject,view\na,1,"22,5"\n', ["1/nm-01/022.5"]),
         ("path;subject;take\na;1;2,0\n", ["1/nm-02/unknown"]),
         ("sep=;\r\npath;subject\r\na;1\r\n", ["1/nm-01/unknown"]),
@@ -308,3 +309,24 @@ def test_other_encodings_are_named(tmp_path):
 def test_a_manifest_that_is_not_there(tmp_path):
     with pytest.raises(DatasetError, match="There is no file or folder"):
         ManifestSource(tmp_path / "people.csv").units()
+
+
+def test_a_path_that_stands_twice_is_told(tree, caplog):
+    text = "path,subject\n001/nm-01/018,anna\n./001/nm-01/018,zoe\n"
+    (tree / "people.csv").write_text(text)
+    ManifestSource(tree / "people.csv").units()
+    (message,) = caplog.messages
+    assert "1 line of " in message
+    assert (
+        "has a path that another line has: './001/nm-01/018' is anna/nm-01/unknown in line 2 and "
+        "zoe/nm-01/unknown in line 3." in message
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"), [("a", "Leave one of the two out: they are equal."), ("c", "different takes")]
+)
+def test_lines_of_one_sequence_are_told_apart(path, hint):
+    with pytest.raises(DatasetError) as caught:
+        parse_manifest(f"path,subject\na,b\n{path},b", "people.csv")
+    assert hint in caught.value.hint

@@ -60,3 +60,18 @@ def test_a_manifest_that_lists_a_pipe_is_refused(tmp_path: Path) -> None:
     manifest.write_text("path,subject,condition,take,view\nwalk.mp4,anna,nm,1,90\n")
     with pytest.raises(LayoutError, match=r"walk\.mp4 is no file, but a pipe"):
         open_source(manifest).units()
+
+
+def test_links_that_lead_round_in_circles_are_no_reason_to_fail(
+    walkers: Path, tmp_path: Path
+) -> None:
+    people = tmp_path / "people"
+    shutil.copytree(walkers / "001" / "nm-01" / "090", people / "anna" / "monday")
+    for root in (walkers, people):
+        (root / "one").symlink_to("other")
+        (root / "other").symlink_to("one")
+        first = next(path for path in sorted(root.iterdir()) if path.is_dir())
+        (first / "self.png").symlink_to("self.png")
+        source = open_source(root)
+        frames = [list(one.frames) for unit in source.units() for one in source.read(unit)]
+        assert {len(found) for found in frames} == {2}

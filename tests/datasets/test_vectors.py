@@ -95,9 +95,13 @@ def with_nan() -> np.ndarray:
     [
         ({"vectors": with_nan(), **OURS}, "NaN or infinity in 1 of 2 rows"),
         ({"vectors": TABLE.astype("f8") * 1e300, **OURS}, "in 2 of 2 rows, or more than float32"),
+        (
+            {"vectors": TABLE.astype("f8") * 1e-300, **OURS},
+            "nothing but values that are 0 in float32 in 2 of 2 rows",
+        ),
         ({"vectors": TABLE}, "lacks subject or labels and condition or types"),
         ({"vectors": TABLE, "subject": OURS["subject"]}, "lacks condition or types"),
-        ({"vectors": TABLE[:1], **OURS}, "'subject' has the shape .2,., and there are 1 vectors"),
+        ({"vectors": TABLE[:1], **OURS}, "'subject' has the shape .2,., and there are 1 vector;"),
         ({"vectors": TABLE[:0], **OURS}, "should be floats of shape"),
         ({"vectors": TABLE.astype(int), **OURS}, "should be floats of shape"),
         ({"vectors": TABLE[None], **OURS}, "should be floats of shape"),

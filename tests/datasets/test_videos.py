@@ -190,3 +190,63 @@ def test_the_decoder_ends_when_nobody_wants_more(tmp_path, monkeypatch):
     assert children[0].returncode == -signal.SIGKILL
     with pytest.raises(ProcessLookupError):
         os.kill(children[0].pid, 0)
+
+
+WALK = [mask(x) for x in range(10, 110)]
+
+
+@pytest.mark.parametrize(
+    ("name", "coded"),
+    [
+        ("walk.avi", "MJPG"),
+        ("walk.avi", "XVID"),
+        ("walk.mp4", "mp4v"),
+        ("walk.mov", "MJPG"),
+        ("walk.mkv", "FFV1"),
+        ("walk.webm", "VP80"),
+        ("walk.mpg", "MPG1"),
+        ("walk.ts", "MPG2"),
+        ("walk.wmv", "WMV2"),
+        ("walk.flv", "FLV1"),
+    ],
+)
+@pytest.mark.parametrize("frames", [1, 4, 100])
+def test_a_whole_video_is_in_no_doubt(tmp_path, name, coded, frames):
+    path, doubts = write_video(tmp_path / name, WALK[:frames], coded), []
+    if not path.exists() or not path.stat().st_size:
+        pytest.skip("this OpenCV writes no such video")
+    list(silhouette_frames(path, doubts))
+    with Film(path) as film:
+        for _ in film:
+            pass
+    assert (doubts, film.doubts) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "coded"), [("walk.avi", "MJPG"), ("walk.mkv", "FFV1"), ("walk.webm", "VP80")]
+)
+def test_a_video_that_was_cut_off_is_told(tmp_path, name, coded):
+    path, doubts = write_video(tmp_path / name, WALK, coded), []
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    read = len(list(silhouette_frames(path, doubts)))
+    assert 40 <= read <= 60
+    told = f"{name} says that it has about 100 frames, and {read} could be read: is it cut off?"
+    assert doubts == [told]
+    with Film(path) as film:
+        assert len(list(film)) == read
+    assert film.doubts == [told]
+    with Film(path, to_s=1.0) as film:
+        list(film)
+    assert film.doubts == [], "nobody asked for what is missing"
+
+
+@pytest.mark.parametrize("words", [("normalize",), ("make-gei", "--mirror", "none")])
+def test_a_cut_off_video_is_told_on_the_screen(tmp_path, words, gaitkit):
+    path = write_video(tmp_path / "walk.avi", WALK)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    (tmp_path / "people.csv").write_text("path,subject,view\nwalk.avi,anna,90")
+    for given in (path, tmp_path / "people.csv"):
+        ran = gaitkit(*words, given, "-o", tmp_path / "out.h5", "--overwrite", "--keep-cut")
+        assert "walk.avi says that it has about 100 frames" in ran.stderr, ran.stderr

@@ -128,7 +128,7 @@ def test_one_person_is_nobody_to_be_told_apart() -> None:
     labels = Labels.from_keys(keys_of("a"))
     with pytest.raises(TrainingError, match="at least two people with two sequences each") as told:
         Drawn(labels, ["a"], people=2, each=2)
-    assert "Found 1 people" in told.value.message
+    assert "Found 1 person" in told.value.message
 
 
 def test_people_of_one_sequence_each_are_no_pairs() -> None:

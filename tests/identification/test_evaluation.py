@@ -11,6 +11,7 @@ from gaitkit.identification.evaluation import evaluate_vectors
 from gaitkit.identification.features import FEATURES, Feature, LinearProjection
 from gaitkit.identification.metrics import METRICS
 from gaitkit.identification.results import read_results
+from gaitkit.labels import Labels, SequenceKey
 from gaitkit.stages.evaluate import evaluate
 
 LABELS = people_labels([f"p{n}" for n in range(8)])
@@ -143,3 +144,20 @@ def test_a_toy_feature_through_the_command_line(gaitkit, write_gei, tmp_path, mo
     (result,) = read_results(output)
     assert result.feature == "brightness"
     assert result.projection.matrix.shape == (64, 1)
+
+
+@pytest.mark.parametrize(
+    ("metric", "told"),
+    [
+        ("cosine", ["2 of 4 vectors are all zero and without a direction: by cosine they are"]),
+        ("euclidean", []),
+    ],
+)
+def test_vectors_without_a_direction_are_told_where_one_is_compared(metric, told, caplog):
+    keys = [SequenceKey(name, "nm", take, 0.0) for name in ("a", "b") for take in (1, 2)]
+    vectors = np.array([[1.0, 0], [0, 0], [0, 1], [0, 0]])
+    evaluate_vectors(
+        vectors, Labels.from_keys(keys), protocol="leave-one-out", metric=metric, threads=1
+    )
+    warned = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert [text[: len(start)] for text, start in zip(warned, told, strict=True)] == told

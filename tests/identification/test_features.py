@@ -106,7 +106,7 @@ def test_directions_without_variation_are_no_components():
 
 
 def test_one_row_has_no_components():
-    with pytest.raises(ProtocolError, match="the artefact has 1 rows"):
+    with pytest.raises(ProtocolError, match="the artefact has 1 row of them"):
         fit_pca(np.zeros((1, 4)))
 
 

@@ -45,7 +45,7 @@ def test_it_shows_itself_in_three_lines():
 @pytest.mark.parametrize(
     ("probes", "gallery", "names", "message"),
     [
-        ([[1.0, np.nan]], GALLERY, NAMES, "`probes`: expected finite numbers; 1 of 1 rows"),
+        ([[1.0, np.nan]], GALLERY, NAMES, "`probes`: expected finite numbers; 1 of 1 row"),
         ([[1, 2, 3]], GALLERY, NAMES, "have 3 values and rows of `gallery` 2"),
         ([1, 2], GALLERY, NAMES, r"`probes`: expected .*; found the shape \(2,\)"),
         ([[1, 2]], GALLERY[:0], [], r"`gallery`: expected .*found the shape \(0, 1, 2\)"),

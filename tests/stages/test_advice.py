@@ -40,6 +40,47 @@ def test_a_hint_names_only_options_that_there_are(reason: str, command: str) -> 
         assert named <= {name for option in running.params for name in option.opts}
 
 
+@pytest.mark.parametrize("command", ["enroll", "who"])
+@pytest.mark.parametrize("reason", REASONS)
+def test_beside_a_gallery_a_hint_names_only_what_can_be_given(reason: str, command: str) -> None:
+    running = cli.get_command(click.Context(cli), command)
+    making = cli.get_command(click.Context(cli), "make-gei")
+    assert running is not None
+    assert making is not None
+    told = in_options(hint_for([DroppedRow.of(KEY, reason)], alike=True), running, cli)
+    assert "`" not in told
+    there = {name for option in running.params for name in option.opts}
+    if "gaitkit make-gei" in told:
+        there |= {name for option in making.params for name in option.opts}
+    assert set(re.findall(r"--[a-z-]+", told)) <= there
+
+
+def test_who_is_not_told_of_options_that_it_lacks(gaitkit: Callable, tmp_path: Path) -> None:
+    walks, few = save(tmp_path / "walks", WALK), save(tmp_path / "few", WALK[:6])
+    gallery, given = tmp_path / "gallery.h5", tmp_path / "few.h5"
+    make = ("make-gei", "--workers", 1, "--mirror", "none")
+    assert gaitkit(*make, walks, "-o", gallery).code == 0
+    ran = gaitkit("who", few, "--gallery", gallery, "--threshold", 1)
+    assert ran.code == 1
+    assert "with gaitkit make-gei and --min-frames N, and give those" in ran.stderr
+    assert gaitkit(*make, few, "-o", given, "--min-frames", 5).code == 0
+    assert gaitkit("who", given, "--gallery", gallery, "--threshold", 1).code == 0
+
+
+def test_only_of_a_new_gallery_it_can_be_said_how_people_are_turned(
+    gaitkit: Callable, tmp_path: Path
+) -> None:
+    still, gallery = save(tmp_path / "still", WALK[:1] * 12), tmp_path / "gallery.h5"
+    ran = gaitkit("enroll", gallery, still, "--workers", 1)
+    assert ran.code == 1
+    assert "--mirror none leaves the walks as they are" in ran.stderr
+    assert gaitkit("enroll", gallery, save(tmp_path / "walks", WALK), "--workers", 1).code == 0
+    ran = gaitkit("enroll", gallery, still, "--workers", 1)
+    assert ran.code == 1
+    assert "record who walks across the picture" in ran.stderr
+    assert "--mirror" not in ran.stderr
+
+
 def walker(number: int, height: int = 120) -> NDArray[np.uint8]:
     image, x = np.zeros((height, height * 4 // 3), np.uint8), height // 2 + number * height // 30
     scale = height / 120

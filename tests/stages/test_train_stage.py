@@ -18,8 +18,7 @@ from trained_once import once
 from gaitkit.artifacts import TrainedOn, open_artifact, write_artifact
 from gaitkit.errors import DeviceError, OptionError, OutputError, OutputExistsError, StoppedError
 from gaitkit.training.loop import Callbacks
-from gaitkit.training.record import recorded_training
-from gaitkit.training.store import load_history, refuse_resuming, training_summary
+from gaitkit.training.store import load_history, recorded_model, refuse_resuming, training_summary
 from gaitkit.translators import GaitGAN, GaitGANConfig, load, train, translate
 from gaitkit.translators.options import TranslatorOptions
 from gaitkit.translators.registry import TRANSLATOR
@@ -317,7 +316,7 @@ def test_training_on_in_another_way_is_refused_by_name(tmp_path: Path, write_gei
 def test_a_file_says_how_it_was_trained(tmp_path: Path, write_geis: Write) -> None:
     output = tmp_path / "model.h5"
     trained(write_geis(), output)
-    recorded = recorded_training(output, "translator")
+    recorded = recorded_model(output, TRANSLATOR)
     assert (recorded.name, recorded.subjects) == ("gaitgan", list(SUBJECTS))
     assert TranslatorOptions(**recorded.options) == OPTIONS
     assert recorded.config["width"] == 2

@@ -215,7 +215,7 @@ def test_an_incomplete_score_is_refused(name: str) -> None:
     arrays = done.arrays()
     del arrays[name]
     again = Training(small_gan(), more_geis(), TrainingOptions(**VALIDATED))
-    with pytest.raises(DamagedArtifactError, match="not a well-formed one"):
+    with pytest.raises(DamagedArtifactError, match="not well-formed"):
         again.load_arrays(arrays)
 
 

@@ -121,7 +121,7 @@ def test_a_wrong_name_is_told_with_the_nearest_right_one(
         ({"subjects": None}, "label an array of GEIs, beside `subjects`"),
         ({"subjects": ["a/b"] * 12}, "`subjects` must be names without a slash, got 'a/b'"),
         ({"views": ["x"] * 12}, "`views` must be degrees"),
-        ({"views": [0]}, "`views` must have a value for each of the 12 images, got 1 values"),
+        ({"views": [0]}, "`views` must have a value for each of the 12 images, got 1 value"),
         ({"takes": [1.5] * 12}, r"`takes` must be whole numbers, got 1\.5 in row 0"),
         ({"images": "nowhere.h5", "subjects": None, "views": None}, "nowhere.h5"),
     ],
@@ -137,7 +137,7 @@ def test_data_that_are_no_geis_are_refused(changes: dict[str, Any], message: str
     ("changes", "found"),
     [
         ({"views": None}, "found 0 among 12 GEIs of 3 people"),
-        ({"subjects": ["a"] * 12}, "found 1 among 12 GEIs of 1 people"),
+        ({"subjects": ["a"] * 12}, "found 1 among 12 GEIs of 1 person"),
     ],
 )
 def test_nobody_to_be_told_apart_is_refused(changes: dict[str, Any], found: str) -> None:

@@ -13,9 +13,8 @@ from gaitkit.artifacts import open_artifact
 from gaitkit.artifacts.summary import describe
 from gaitkit.errors import DamagedArtifactError, GaitkitError
 from gaitkit.labels import Labels, SequenceKey
-from gaitkit.training.history import History
 from gaitkit.training.state import named_tensors
-from gaitkit.training.store import HISTORY_GROUPS, read_arrays
+from gaitkit.training.store import load_history
 from gaitkit.translators import GaitGAN, GaitGANConfig, GeiSet, load
 from gaitkit.translators.base import load_opened
 
@@ -41,9 +40,9 @@ def outcome(path: Path) -> str:
         with open_artifact(path, "translator", guarded=True) as artifact:
             translator = load_opened(artifact, device="cpu", threads=1)
             describe(artifact)
-            History.from_arrays(read_arrays(artifact, HISTORY_GROUPS))
+        load_history(path)
     except GaitkitError as error:
-        return readable(error)
+        return readable(error, path)
     tensors = named_tensors(translator.networks)
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     assert found == type(translator).expected_shapes(translator.config)
@@ -51,8 +50,9 @@ def outcome(path: Path) -> str:
     return "loaded"
 
 
-def readable(error: GaitkitError) -> str:
-    """The last words of a message, which must be printable, and shorter than what it is about."""
+def readable(error: GaitkitError, path: Path) -> str:
+    """The last words of a message, which must name the file and be shorter than it."""
+    assert str(path) in error.message
     assert len(str(error).encode()) < 2000
     return f"{type(error).__name__}: {error.message.split(':')[-1].strip()[:60]}"
 

@@ -21,7 +21,7 @@ from gaitkit.errors import MixtureError, OptionError
 from gaitkit.identification.figures.paired import check_comparable
 from gaitkit.identification.results import EvaluationResult, read_results
 from gaitkit.labels import SequenceKey, format_view
-from gaitkit.printable import printable, quoted
+from gaitkit.printable import counted, printable, quoted
 from gaitkit.reporting.sheet import grey_picture
 from gaitkit.translators.aim import USUAL_TARGET, told_target
 
@@ -269,7 +269,7 @@ def read_entries(paths: Sequence[str | Path], labels: Sequence[str] = ()) -> lis
         raise OptionError("There are no results to show.", hint="Give at least one results file.")
     if len(found) > len(string.ascii_uppercase):
         raise OptionError(
-            f"The files hold {len(found)} results; a page has room for "
+            f"The files hold {counted(len(found), 'result')}; a page has room for "
             f"{len(string.ascii_uppercase)}.",
             hint="Make several pages.",
         )
@@ -290,9 +290,13 @@ def _names(
     """What to call each result; feature and metric stand beside it where they tell some apart."""
     files = list({id(file): file for file, _ in found}.values())
     if labels and len(labels) not in (len(found), len(files)):
-        each = "" if len(found) == len(files) else f", or one for each of {len(files)} files"
+        each = (
+            ""
+            if len(found) == len(files)
+            else f", or one for each of {counted(len(files), 'file')}"
+        )
         raise OptionError(
-            f"There are {len(labels)} `labels` for {len(found)} results.",
+            f"There are {len(labels)} `labels` for {counted(len(found), 'result')}.",
             hint=f"Give one `label` for each result{each}, in their order.",
         )
     given = [" ".join(label.split()) for label in labels]

@@ -133,7 +133,7 @@ def _cell(table: CrossViewTable, row: int, column: int, counted: bool) -> Matrix
     if count == 0 or isnan(rate):
         return None
     gallery, probe = _degrees(table.gallery_views[row]), _degrees(table.probe_views[column])
-    told = f"gallery {gallery}, probe {probe}: {rate:.1f} % of {count} probes"
+    told = f"gallery {gallery}, probe {probe}: {rate:.1f} % of {count} probe{'s'[: count != 1]}"
     apart = bool(table.identical[row, column]) and not counted
     return MatrixCell(_rate(rate), f"{rate:.1f}", told, apart)
 

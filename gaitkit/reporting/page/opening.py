@@ -9,7 +9,7 @@ from typing import NamedTuple
 from gaitkit.identification.evaluation import rank1_of
 from gaitkit.identification.figures.bootstrap import NOTHING
 from gaitkit.identification.words import chance, condition_word, sentence, short_sentence
-from gaitkit.printable import fitted, printable
+from gaitkit.printable import counted, fitted, printable
 from gaitkit.reporting.page.charts import Chart, Pen, bars
 from gaitkit.reporting.page.curves import angle_chart
 from gaitkit.reporting.page.inputs import Entry, GeiFile
@@ -71,7 +71,7 @@ def opening(entries: Sequence[Entry], files: Sequence[GeiFile]) -> Opening:
         [*(pens if others else []), Pen("guessing", 0, dashed=True)],
         pairs,
         angles,
-        f"the first {_MOST} of {len(entries)} results" if len(entries) > _MOST else "",
+        f"the first {_MOST} of {counted(len(entries), 'result')}" if len(entries) > _MOST else "",
     )
 
 

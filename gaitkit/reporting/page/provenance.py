@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from gaitkit.artifacts.summary import count_reasons
 from gaitkit.dropped import REASONS, DroppedRow
 from gaitkit.labels import SequenceKey
+from gaitkit.printable import counted
 from gaitkit.reporting.page.inputs import Entry, GeiFile, ModelFile, ResultsFile, SourceFile
 
 __all__ = ["Facts", "LeftOut", "left_out", "provenance"]
@@ -133,7 +134,7 @@ def _seen(file: ResultsFile) -> str:
         return "nobody: no model is behind this input"
     roles = [row.role for row in file.trained_on]
     counts = {role: roles.count(role) for role in sorted(set(roles))}
-    return ", ".join(f"{count} people for {role}" for role, count in counts.items())
+    return ", ".join(f"{counted(count, 'person')} for {role}" for role, count in counts.items())
 
 
 def _embedders(file: ResultsFile) -> list[dict[str, Any]]:

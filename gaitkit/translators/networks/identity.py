@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from gaitkit.errors import TrainingError
+from gaitkit.printable import counted
 from gaitkit.translators.networks.blocks import LEAKY_SLOPE
 from gaitkit.translators.networks.losses import precise
 
@@ -100,7 +101,8 @@ def check_people(people: int, most: int, hint: str) -> None:
     """
     if people > most:
         raise TrainingError(
-            f"The identity network tells {most:,} people apart, here are {people:,}.", hint=hint
+            f"The identity network tells {counted(most, 'person')} apart, here are {people:,}.",
+            hint=hint,
         )
 
 

@@ -24,6 +24,7 @@ import torch
 from torch import nn
 
 from gaitkit.errors import OptionError
+from gaitkit.printable import counted
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.config import TranslatorConfig, choice, setting
 from gaitkit.translators.domains import (
@@ -108,8 +109,8 @@ class AttGANConfig(EditingConfig):
         # A single place has no variance to be normalised by.
         if height % step or width % step or height * width <= step * step:
             raise OptionError(
-                f"{self.layers} halvings of {height}x{width} pixels do not leave a whole number "
-                "of two places or more",
+                f"{counted(self.layers, 'halving')} of {height}x{width} pixels do not leave a "
+                "whole number of two places or more",
                 hint="Use `layers=4` or fewer, or larger GEIs.",
             )
 

@@ -23,6 +23,7 @@ import torch
 from torch import nn
 
 from gaitkit.errors import OptionError
+from gaitkit.printable import counted
 from gaitkit.translators.aim import Aim
 from gaitkit.translators.config import TranslatorConfig, setting
 from gaitkit.translators.domains import (
@@ -96,7 +97,7 @@ class StarGANConfig(EditingConfig):
         if min(self.image_size) < 2**self.depth:
             most = min(self.image_size).bit_length() - 1
             raise OptionError(
-                f"{self.depth} halvings leave nothing of {min(self.image_size)} pixels",
+                f"{counted(self.depth, 'halving')} leave nothing of {min(self.image_size)} pixels",
                 hint=f"Use `depth={most}`.",
             )
 
