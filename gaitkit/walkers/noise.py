@@ -31,8 +31,8 @@ _CAMOUFLAGES_PER_FRAME = 0.008
 # than a threshold; folds and light change the grey of one garment by this standard deviation.
 _THRESHOLD = 0.015
 _FOLDS = 0.04
-_FOLDS_PX = 8.0  # how far light and dark are apart
-_FOLDS_SEEN = 1.2  # in standard deviations: so light or dark a fold is always told from the room
+_FOLDS_PX = 4.0  # how far light and dark are apart
+_FOLDS_SEEN = 0.9  # in standard deviations: so light or dark a fold is always told from the room
 _FOLDS_TILE = 512
 _FOLDS_TURN = 0.3  # pixels a degree: the surface of a trunk 30 cm thick
 _FOLDS_RARE = 2.2  # so far off are too few to look for
