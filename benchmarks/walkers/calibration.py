@@ -119,6 +119,12 @@ def tables(vectors: NDArray, labels: Labels, split: Split) -> dict[str, CrossVie
     return found
 
 
+def by_angle(table: CrossViewTable) -> list[tuple[float, float]]:
+    """The mean rate of each angle between gallery and probe but 0."""
+    angle = np.abs(table.gallery_views[:, None] - table.probe_views)
+    return [(float(it), float(table.rate[angle == it].mean())) for it in np.unique(angle) if it > 0]
+
+
 def print_tables(title: str, found: dict[str, CrossViewTable]) -> None:
     real = REAL[title]
     print(f"  {title}")
@@ -133,12 +139,10 @@ def print_tables(title: str, found: dict[str, CrossViewTable]) -> None:
             real["different"][name],
         )
         print(f"    {name:5}" + "".join(f"{value:10.1f}" for value in row))
-    nm = found["nm"]
-    angle = np.abs(nm.gallery_views[:, None] - nm.probe_views)
     print("    nm, different views, by the angle between gallery and probe; below, CASIA-B:")
-    steps = [value for value in np.unique(angle) if value > 0]
-    print("    " + " ".join(f"{value:5.0f}" for value in steps))
-    print("    " + " ".join(f"{nm.rate[angle == value].mean():5.1f}" for value in steps))
+    angles = by_angle(found["nm"])
+    print("    " + " ".join(f"{step:5.0f}" for step, _ in angles))
+    print("    " + " ".join(f"{rate:5.1f}" for _, rate in angles))
     print("    " + " ".join(f"{value:5.0f}" for value in real["angle"]))
 
 
@@ -222,17 +226,25 @@ def both_halves(title: str, geis: NDArray, labels: Labels) -> None:
     vectors = pixels(geis)
     print(f"{title}: equal views, then different ones, nm / bg / cl")
     for feature in ("pixels", "PCA + LDA"):
-        rates = []
+        rates, angles = [], []
         for split in (one, other):
             now = vectors
             if feature != "pixels":
                 names = labels.subject[split.train].astype(str)
                 now = fit_lda(vectors[split.train], names).transform(vectors)
-            found = tables(now, labels, split).values()
-            rates.append([(it.mean_identical, it.mean_excluding_identical) for it in found])
+            found = tables(now, labels, split)
+            rates.append(
+                [(it.mean_identical, it.mean_excluding_identical) for it in found.values()]
+            )
+            angles.append([rate for _, rate in by_angle(found["nm"])])
         same, different = np.mean(rates, axis=0).T
         told = ", ".join(" / ".join(f"{rate:.1f}" for rate in part) for part in (same, different))
-        print(f"  {feature:9} {told}", flush=True)
+        print(f"  {feature:9} {told}")
+        steps = " ".join(f"{rate:.0f}" for rate in np.mean(angles, axis=0))
+        print(
+            f"            nm by the angle between the views, the smallest first: {steps}",
+            flush=True,
+        )
 
 
 def main() -> None:

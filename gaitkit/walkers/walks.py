@@ -34,11 +34,11 @@ __all__ = ["FRAMES_PER_SECOND", "Walk", "figure_of", "plan_walk"]
 FRAMES_PER_SECOND = 25.0
 """CASIA-B's frame rate."""
 
-_LIKENESS = {"bg": 0.88, "cl": 0.97}
+_LIKENESS = {"bg": 0.90, "cl": 0.90}
 """How alike the walk with a bag or in a coat is to that without, as a correlation over people: what
 is carried and worn changes each of them in a way of their own."""
 
-_PULLED_M = 0.0045
+_PULLED_M = {"bg": 0.004, "cl": 0.006}
 """How far a strap or a coat pulls clothes and hair from where they are without, in all takes."""
 
 _LAG_S = 0.06
@@ -117,7 +117,7 @@ def plan_walk(options: WalkerOptions, subject_index: int, condition: str, take: 
         body = random_body(generator(seed, "body", name))
         outfit = random_outfit(generator(seed, "outfit", name), female=body.female > 0.5)
         if condition in _LIKENESS:
-            outfit = drape(outfit, generator(seed, "outfit", name, condition), _PULLED_M)
+            outfit = drape(outfit, generator(seed, "outfit", name, condition), _PULLED_M[condition])
         outfit = drape(outfit, now)
         cloths = random_cloths(generator(seed, "cloths", name))
     occasion = generator(seed, "gait", name, condition) if condition in _LIKENESS else None
