@@ -6,6 +6,10 @@ circumferences have means and standard deviations rounded from the ANSUR II surv
 2014, NATICK/TR-15/007), separately for men and women. Their covariance is that of three common
 factors (stature, bulk and muscle) and a part of its own for each measure: girths of one person
 correlate at about 0.6 with each other and at about 0.3 with stature, as in that survey.
+
+Fitted to CASIA-B instead (``benchmarks/walkers/calibration.py``) are how much heads and necks
+differ, more than bare ones as they are seen with their hair; how much the lengths of legs do,
+which is less; and the depths of trunks, which under clothes tell less of the breadths.
 """
 
 from __future__ import annotations
@@ -24,8 +28,8 @@ _STATURE_M = {"male": (1.756, 0.069), "female": (1.629, 0.064)}
 
 # Fractions of stature and the standard deviation of that fraction among people, relative.
 _LENGTH_FRACTIONS: dict[str, tuple[float, float]] = {
-    "thigh": (0.245, 0.035),
-    "shank": (0.246, 0.035),
+    "thigh": (0.245, 0.025),
+    "shank": (0.246, 0.025),
     "ankle_height": (0.039, 0.05),
     "foot": (0.152, 0.035),
     "upper_arm": (0.178, 0.035),
@@ -33,8 +37,8 @@ _LENGTH_FRACTIONS: dict[str, tuple[float, float]] = {
     "hand": (0.105, 0.04),
     "pelvis_height": (0.085, 0.05),
     "thorax_height": (0.203, 0.035),
-    "neck": (0.044, 0.10),
-    "head_height": (0.130, 0.04),
+    "neck": (0.044, 0.20),
+    "head_height": (0.130, 0.08),
 }
 
 
@@ -51,11 +55,11 @@ class _Measure(NamedTuple):
 _MEASURES_MM: dict[str, _Measure] = {
     "biacromial_breadth": _Measure((415, 19), (365, 18), 0.45, 0.1, 0.5),
     "chest_breadth": _Measure((300, 22), (275, 20), 0.3, 0.55, 0.5),
-    "chest_depth": _Measure((250, 27), (243, 28), 0.1, 0.8, 0.3),
+    "chest_depth": _Measure((250, 27), (243, 28), 0.1, 0.6, 0.3),
     "waist_breadth": _Measure((322, 34), (296, 34), 0.2, 0.85, 0.1),
-    "waist_depth": _Measure((232, 36), (212, 34), 0.1, 0.9, 0.0),
+    "waist_depth": _Measure((232, 36), (212, 34), 0.1, 0.65, 0.0),
     "hip_breadth": _Measure((345, 23), (347, 26), 0.4, 0.75, 0.1),
-    "buttock_depth": _Measure((247, 27), (236, 27), 0.2, 0.8, 0.2),
+    "buttock_depth": _Measure((247, 27), (236, 27), 0.2, 0.55, 0.2),
     "thigh_circumference": _Measure((625, 58), (615, 57), 0.2, 0.75, 0.4),
     "knee_circumference": _Measure((390, 27), (372, 28), 0.35, 0.65, 0.3),
     "calf_circumference": _Measure((392, 30), (373, 29), 0.2, 0.6, 0.45),
@@ -64,8 +68,8 @@ _MEASURES_MM: dict[str, _Measure] = {
     "forearm_circumference": _Measure((305, 22), (260, 19), 0.2, 0.5, 0.6),
     "wrist_circumference": _Measure((176, 9), (155, 8), 0.4, 0.4, 0.3),
     "neck_circumference": _Measure((398, 26), (330, 21), 0.15, 0.6, 0.5),
-    "head_breadth": _Measure((154, 6), (147, 5), 0.2, 0.2, 0.1),
-    "head_length": _Measure((199, 7), (189, 7), 0.3, 0.15, 0.1),
+    "head_breadth": _Measure((154, 11), (147, 10), 0.2, 0.2, 0.1),
+    "head_length": _Measure((199, 12), (189, 12), 0.3, 0.15, 0.1),
     "foot_breadth": _Measure((102, 5), (93, 5), 0.4, 0.3, 0.2),
 }
 

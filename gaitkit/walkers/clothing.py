@@ -5,7 +5,8 @@ where the bag hangs. A coat (condition ``cl``) hides arms and thighs; a bag (``b
 the body. Both also change the way of walking a little: a hand holds a strap or rests in a pocket,
 the trunk leans. Coats and bags swing after the limbs that drive them.
 
-How thick coats are, where bags hang and how much both differ between people was fitted to CASIA-B
+How thick coats are, where bags hang, how much both differ between people and how many tops and
+coats are as light as the wall was fitted to CASIA-B
 (``benchmarks/walkers/calibration.py``): mostly jackets, mostly bags on a strap at the buttock.
 """
 
@@ -38,6 +39,10 @@ _POCKETS_IN_COAT = 0.2  # share of people who walk with their hands in the pocke
 _HANDS_CHANGE = 0.03  # share of takes in which they do otherwise
 _BAG_CHANGES_SIDE = 0.06
 
+# From black to light, of coats and of tops: few are as light as the wall.
+_GREYS = ((1.3, 2.0), (1.45, 1.9))
+_GRAINS = 16
+
 BAG_KINDS = ("backpack", "shoulder bag", "cross-body bag", "handbag", "briefcase")
 
 
@@ -49,6 +54,8 @@ class Outfit:
     ----------
     top, sleeve : float
         Thickness over the trunk and the arms.
+    depth : float
+        How much thicker the top is before and behind the trunk than at its sides.
     top_hem : float
         How far the top hangs below the hips.
     thigh, knee, cuff : float
@@ -64,6 +71,7 @@ class Outfit:
     """
 
     top: float
+    depth: float
     sleeve: float
     top_hem: float
     thigh: float
@@ -149,15 +157,16 @@ def random_outfit(rng: np.random.Generator, *, female: bool) -> Outfit:
     """
     loose = rng.beta(2, 3)
     wide = rng.beta(1.6, 3)
-    skirt = float(rng.uniform(0.30, 0.75)) if female and rng.random() < 0.25 else 0.0
+    skirt = float(rng.uniform(0.30, 0.75)) if female and rng.random() < 0.12 else 0.0
     style = rng.random()
     return Outfit(
-        top=0.004 + 0.022 * loose,
+        top=0.004 + 0.034 * loose,
+        depth=float(rng.uniform(-0.010, 0.016)),
         sleeve=0.003 + 0.014 * loose * rng.uniform(0.4, 1.2),
         top_hem=float(rng.uniform(0.0, 0.14)),
         thigh=0.003 + 0.015 * wide,
         knee=0.006 + 0.022 * wide,
-        cuff=0.012 + 0.045 * wide * rng.uniform(0.5, 1.2),
+        cuff=0.012 + 0.030 * wide * rng.uniform(0.5, 1.2),
         skirt=skirt,
         hair=float(rng.uniform(0.004, 0.030) if female else rng.uniform(0.0, 0.022)),
         hair_length=float(rng.uniform(0.10, 0.28)) if female and style < 0.5 else 0.0,
@@ -167,21 +176,26 @@ def random_outfit(rng: np.random.Generator, *, female: bool) -> Outfit:
 
 def mean_outfit() -> Outfit:
     """The outfit that everybody wears when bodies are to be equal."""
-    return Outfit(0.012, 0.007, 0.05, 0.008, 0.013, 0.03, 0.0, 0.012, 0.0, 0.0)
+    return Outfit(0.012, 0.0, 0.007, 0.05, 0.008, 0.013, 0.03, 0.0, 0.012, 0.0, 0.0)
 
 
 def random_cloths(rng: np.random.Generator) -> dict[str, Cloth]:
-    """How light a person's coat is, and how it folds.
+    """How light a person's coat and top are, and how they fold.
 
     Parameters
     ----------
     rng : numpy.random.Generator
         The person's generator.
     """
-    return {"coat": Cloth(0.05 + 0.8 * float(rng.beta(1.3, 2.0)), int(rng.integers(0, 1 << 20)))}
+    coat, top = (0.05 + 0.8 * float(rng.beta(*shape)) for shape in _GREYS)
+    # Light falls on all people from the same lamps: folds are lost in nearly the same places.
+    return {
+        garment: Cloth(grey, int(rng.integers(0, _GRAINS)))
+        for garment, grey in (("coat", coat), ("top", top))
+    }
 
 
-def drape(outfit: Outfit, rng: np.random.Generator, spread: float = 0.0025) -> Outfit:
+def drape(outfit: Outfit, rng: np.random.Generator, spread: float = 0.0018) -> Outfit:
     """The same clothes on another day: they fall a little differently.
 
     Parameters
@@ -217,10 +231,10 @@ def random_coat(rng: np.random.Generator) -> Coat:
     # Cut and padding of trunk, sleeves and skirt have little to do with each other.
     trunk, sleeve, flare = rng.beta(1.5, 2.2, size=3)
     return Coat(
-        trunk=0.010 + 0.098 * float(trunk),
-        sleeve=0.006 + 0.062 * float(0.4 * trunk + 0.6 * sleeve),
+        trunk=0.008 + 0.070 * float(trunk),
+        sleeve=0.005 + 0.045 * float(0.4 * trunk + 0.6 * sleeve),
         hem=float(hem),
-        flare=0.008 + 0.080 * float(flare),
+        flare=0.008 + 0.055 * float(flare),
         collar=float(rng.uniform(0.012, 0.045)) if rng.random() < 0.7 else 0.0,
         hood=float(rng.uniform(0.06, 0.10)) if rng.random() < 0.3 else 0.0,
         pockets=bool(rng.random() < _POCKETS_IN_COAT),
@@ -253,8 +267,8 @@ def random_bag(rng: np.random.Generator) -> Bag:
     side = "right" if rng.random() < 0.8 else "left"
     length, thickness, height = {
         "backpack": (0.28, 0.12, 0.38),
-        "shoulder bag": (0.29, 0.10, 0.235),
-        "cross-body bag": (0.27, 0.09, 0.23),
+        "shoulder bag": (0.245, 0.085, 0.205),
+        "cross-body bag": (0.235, 0.08, 0.20),
         "handbag": (0.28, 0.10, 0.22),
         "briefcase": (0.36, 0.08, 0.27),
     }[kind]

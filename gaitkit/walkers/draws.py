@@ -63,6 +63,8 @@ def draw(
     subject: np.random.Generator | None,
     take: np.random.Generator | None,
     *,
+    occasion: np.random.Generator | None = None,
+    likeness: float = 1.0,
     take_scale: float = 1.0,
 ) -> dict[str, float]:
     """One value for each named quantity, normally distributed and clipped.
@@ -73,6 +75,10 @@ def draw(
         What to draw.
     subject, take : numpy.random.Generator or None
         Generators of the person and of the take; None leaves that part out.
+    occasion : numpy.random.Generator, optional
+        Of an occasion, such as a coat, on which the person's own means are others in all takes.
+    likeness : float, optional
+        The correlation over people between those and the means without it, 0 to 1.
     take_scale : float, optional
         Multiplies the variation from take to take.
 
@@ -83,6 +89,8 @@ def draw(
     """
     zeros = np.zeros(len(spreads))
     own = zeros if subject is None else subject.standard_normal(len(spreads))
+    if occasion is not None:
+        own = likeness * own + np.sqrt(1 - likeness**2) * occasion.standard_normal(len(spreads))
     now = zeros if take is None else take.standard_normal(len(spreads))
     return {
         name: float(np.clip(s.mean + s.subject_sd * p + take_scale * s.take_sd * t, s.low, s.high))

@@ -216,6 +216,9 @@ class _Person(Sculptor):
         self._outfit = outfit
         self._coat = coat
         self._cloth = outfit.top + (0.0 if coat is None else coat.trunk)
+        # Coats are padded less before and behind than at the sides.
+        padding = 0.0 if coat is None else 0.7 * coat.trunk
+        self._cloth_depth = max(outfit.top + outfit.depth, 0.001) + padding
         self._sleeve = outfit.sleeve + (0.0 if coat is None else coat.sleeve)
 
     def shape_head(self) -> None:
@@ -285,17 +288,20 @@ class _Person(Sculptor):
         return hips
 
     def _hips(self) -> int:
-        body, cloth = self._body, self._cloth
+        body, cloth, cloth_depth = self._body, self._cloth, self._cloth_depth
         at, pelvis = self._points["pelvis"], self._axes_of["pelvis"]
         depth, breadth = body.buttock_depth / 2, body.hip_breadth / 2
         hips = self.ellipsoid(
-            at, pelvis, (0.80 * depth + cloth, 0.97 * breadth + 0.7 * cloth, 0.125), (0.0, 0, 0.01)
+            at,
+            pelvis,
+            (0.80 * depth + cloth_depth, 0.97 * breadth + 0.7 * cloth, 0.125),
+            (0.0, 0, 0.01),
         )
         seat = [
             self.ellipsoid(
                 at,
                 pelvis,
-                (0.50 * depth + 0.7 * cloth, 0.46 * breadth, 0.085),
+                (0.50 * depth + 0.7 * cloth_depth, 0.46 * breadth, 0.085),
                 (-0.45 * depth, sign * 0.45 * breadth, -0.045),
             )
             for sign in (-1, 1)
@@ -304,25 +310,25 @@ class _Person(Sculptor):
         return hips
 
     def _chest(self, hips: int) -> int:
-        body, cloth = self._body, self._cloth
+        body, cloth, cloth_depth = self._body, self._cloth, self._cloth_depth
         points, thorax = self._points, self._axes_of["thorax"]
         belly = max(body.waist_depth - 0.21, 0.0)
         waist = self.ellipsoid(
             points["waist"],
             thorax,
-            (body.waist_depth / 2 + cloth, 0.94 * body.waist_breadth / 2 + cloth, 0.11),
+            (body.waist_depth / 2 + cloth_depth, 0.94 * body.waist_breadth / 2 + cloth, 0.11),
             (0.012 + 0.3 * belly, 0, 0.015),
         )
         chest = self.ellipsoid(
             points["chest"],
             thorax,
-            (0.94 * body.chest_depth / 2 + cloth, body.chest_breadth / 2 + cloth, 0.15),
+            (0.94 * body.chest_depth / 2 + cloth_depth, body.chest_breadth / 2 + cloth, 0.15),
             (0.0, 0, 0.02),
         )
         top = self.ellipsoid(
             points["neck"],
             self._axes_of["upper_thorax"],
-            (0.68 * body.chest_depth / 2 + cloth, 0.36 * body.biacromial_breadth, 0.07),
+            (0.68 * body.chest_depth / 2 + cloth_depth, 0.36 * body.biacromial_breadth, 0.07),
             (-0.012, 0, -0.075),
         )
         self.chain(hips, waist, chest, top)
@@ -332,7 +338,7 @@ class _Person(Sculptor):
                 self.ellipsoid(
                     points["chest"],
                     thorax,
-                    (bust + cloth, bust, bust),
+                    (bust + cloth_depth, bust, bust),
                     (0.33 * body.chest_depth, sign * 0.25 * body.chest_breadth, 0.015),
                 )
                 for sign in (-1, 1)

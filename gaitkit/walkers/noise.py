@@ -1,7 +1,8 @@
 """Segmentation noise: what background subtraction does to a silhouette.
 
 Where cloth looks like the wall behind it there are holes, the same ones in every take of the same
-clothes and others from another side: the cameras see other walls, and light falls otherwise. Edges
+clothes and others from another side: the cameras see other walls, and light falls otherwise. Holes
+that would cut a person in two are left out. Edges
 are ragged, there are small holes and specks, and sometimes a foot is lost for a few frames.
 """
 
@@ -31,11 +32,12 @@ _CAMOUFLAGES_PER_FRAME = 0.008
 # than a threshold; folds and light change the grey of one garment by this standard deviation.
 _THRESHOLD = 0.015
 _FOLDS = 0.04
-_FOLDS_PX = 8.0  # how far light and dark are apart
-_FOLDS_SEEN = 1.2  # in standard deviations: so light or dark a fold is always told from the room
+_FOLDS_PX = 4.0  # how far light and dark are apart
+_FOLDS_SEEN = 0.9  # in standard deviations: so light or dark a fold is always told from the room
 _FOLDS_TILE = 512
 _FOLDS_TURN = 0.3  # pixels a degree: the surface of a trunk 30 cm thick
 _FOLDS_RARE = 2.2  # so far off are too few to look for
+_TORN = 0.04  # of the silhouette: an arm's end may come off, no head and no leg
 
 
 class Cloth(NamedTuple):
@@ -135,7 +137,17 @@ def hide(
             columns = np.arange(column, column + cover.shape[1]) + 3 * shift
             seen = folds[rows[:, None], columns % _FOLDS_TILE]
             part = frame[top:bottom, left:right]
+            whole = part.copy()
             part[(seen > level) & (cover > 0)] = 0
+            if _is_torn(frame):
+                part[...] = whole
+
+
+def _is_torn(frame: NDArray[np.uint8]) -> bool:
+    """Whether a silhouette has come apart; such masks would be made anew, not recorded."""
+    _, _, measures, _ = cv2.connectedComponentsWithStats(frame, connectivity=8)
+    areas = measures[1:, cv2.CC_STAT_AREA]
+    return bool(areas.max(initial=0) < (1 - _TORN) * areas.sum())
 
 
 @lru_cache(maxsize=4)

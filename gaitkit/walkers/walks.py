@@ -34,14 +34,22 @@ __all__ = ["FRAMES_PER_SECOND", "Walk", "figure_of", "plan_walk"]
 FRAMES_PER_SECOND = 25.0
 """CASIA-B's frame rate."""
 
+_LIKENESS = {"bg": 0.90, "cl": 0.90}
+"""How alike the walk with a bag or in a coat is to that without, as a correlation over people: what
+is carried and worn changes each of them in a way of their own."""
+
+_PULLED_M = {"bg": 0.004, "cl": 0.006}
+"""How far a strap or a coat pulls clothes and hair from where they are without, in all takes."""
+
 _LAG_S = 0.06
 """How late loose cloth and bags follow the limbs, seconds: an eighth of the period of a pendulum
 of 6 cm, about what a hem or a bag on a short strap is against the limb that drives it."""
 
+# People keep to a line of their own.
 _PATH = {
-    "heading": Spread(0.0, 0.0, 1.5, -4, 4),
+    "heading": Spread(0.0, 2.0, 1.2, -6, 6),
     "along_m": Spread(0.0, 0.0, 0.10, -0.25, 0.25),
-    "across_m": Spread(0.0, 0.0, 0.08, -0.2, 0.2),
+    "across_m": Spread(0.0, 0.06, 0.06, -0.2, 0.2),
 }
 
 
@@ -108,9 +116,13 @@ def plan_walk(options: WalkerOptions, subject_index: int, condition: str, take: 
     else:
         body = random_body(generator(seed, "body", name))
         outfit = random_outfit(generator(seed, "outfit", name), female=body.female > 0.5)
+        if condition in _LIKENESS:
+            outfit = drape(outfit, generator(seed, "outfit", name, condition), _PULLED_M[condition])
         outfit = drape(outfit, now)
         cloths = random_cloths(generator(seed, "cloths", name))
-    style = draw(STYLE, generator(seed, "gait", name), now)
+    occasion = generator(seed, "gait", name, condition) if condition in _LIKENESS else None
+    likeness = _LIKENESS.get(condition, 1.0)
+    style = draw(STYLE, generator(seed, "gait", name), now, occasion=occasion, likeness=likeness)
     coat, bag = None, None
     if condition == "cl":
         coat = wear(random_coat(generator(seed, "coat", name)), now)
@@ -118,7 +130,7 @@ def plan_walk(options: WalkerOptions, subject_index: int, condition: str, take: 
     elif condition == "bg":
         bag = carry(random_bag(generator(seed, "bag", name)), now)
         style = carrying_style(style, bag)
-    path = draw(_PATH, None, now)
+    path = draw(_PATH, generator(seed, "path", name), now)
     return Walk(
         body=body,
         outfit=outfit,

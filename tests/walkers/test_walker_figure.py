@@ -147,3 +147,28 @@ def test_every_piece_has_its_garment():
     assert len(figure.garments) == len(figure.hulls)
     assert set(figure.garments) == {"skin", "hair", "trousers", "shoes", "coat", "bag"}
     assert set(dress(SKELETON, BODY, mean_outfit(), None, None).garments) <= set(GARMENTS)
+
+
+def test_with_a_bag_or_in_a_coat_a_person_walks_and_is_dressed_otherwise_in_both_takes():
+    options = WalkerOptions()
+
+    def between(first, second):
+        """How far apart two walks are, in standard deviations over people, and their tops."""
+        one, other = plan_walk(options, 5, *first), plan_walk(options, 5, *second)
+        # What carrying_style and coat_style leave alone.
+        names = ("knee_gain", "hip_offset", "toe_out", "ankle_gain", "pelvis_tilt")
+        apart = [(one.style[it] - other.style[it]) / STYLE[it].subject_sd for it in names]
+        return np.linalg.norm(apart), abs(one.outfit.thigh - other.outfit.thigh)
+
+    takes = between(("bg", 1), ("bg", 2))
+    change = between(("nm", 1), ("bg", 1))
+    assert change > takes
+
+
+def test_thick_cloth_before_and_behind_shows_from_the_side():
+    flat, deep = (
+        dress(SKELETON, BODY, dataclasses.replace(mean_outfit(), depth=depth), None, None)
+        for depth in (-0.01, 0.03)
+    )
+    assert silhouettes(deep, 90).sum() > 1.05 * silhouettes(flat, 90).sum()
+    assert silhouettes(deep, 0).sum() < 1.02 * silhouettes(flat, 0).sum()

@@ -88,3 +88,20 @@ def test_draws_depend_on_names_only():
     assert -0.2 <= first["b"] <= 0.2
     # Names are not simply joined.
     assert generator(3, "ab", "c").random() != generator(3, "a", "bc").random()
+
+
+def test_on_an_occasion_people_are_as_like_themselves_as_was_asked():
+    spreads = {"angle": Spread(10.0, 2.0, 0.0)}
+
+    def mean_of(person, **asked):
+        return draw(spreads, generator(3, str(person)), None, **asked)["angle"]
+
+    def in_a_coat(person, likeness):
+        return mean_of(person, occasion=generator(3, str(person), "cl"), likeness=likeness)
+
+    usual = np.array([mean_of(person) for person in range(2000)])
+    changed = np.array([in_a_coat(person, 0.8) for person in range(2000)])
+    assert np.corrcoef(usual, changed)[0, 1] == pytest.approx(0.8, abs=0.03)
+    # They differ among each other as much as before.
+    assert (usual.std(), changed.std()) == pytest.approx((2.0, 2.0), rel=0.05)
+    assert in_a_coat(0, 1.0) == usual[0]

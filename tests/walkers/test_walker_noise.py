@@ -84,3 +84,17 @@ def test_cloth_that_is_not_named_is_never_lost():
     frames = np.full((1, 240, 320), 255, np.uint8)
     hide(frames, np.broadcast_to(SQUARE, (1, 1, 4, 2)), ("top",), {}, 90.0, 1.0)
     assert frames.all()
+
+
+def test_holes_that_would_cut_a_person_in_two_are_left_out():
+    wall = room(90.0, 40 / 240)
+    # Two large pieces of skin that only a ribbon of cloth, as light as the wall, holds together.
+    ribbon = np.array([[20.0, 38], [200, 38], [200, 42], [20, 42]])
+    frames = np.zeros((1, 240, 320), np.uint8)
+    frames[0, 10:70, 10:60] = frames[0, 10:70, 160:210] = 255
+    whole = frames.copy()
+    cv2.fillConvexPoly(whole[0], ribbon.astype(np.int32), 255)
+    frames = whole.copy()
+    hide(frames, ribbon[None, None], ("top",), {"top": Cloth(wall, 3)}, 90.0, 1.0)
+    np.testing.assert_array_equal(frames, whole)
+    assert hidden(wall).any()
