@@ -37,7 +37,7 @@ _FOLDS_SEEN = 0.9  # in standard deviations: so light or dark a fold is always t
 _FOLDS_TILE = 512
 _FOLDS_TURN = 0.3  # pixels a degree: the surface of a trunk 30 cm thick
 _FOLDS_RARE = 2.2  # so far off are too few to look for
-_TORN = 0.04  # of the silhouette: an arm's end may come off, no head and no leg
+_TORN = 0.015  # of the silhouette: a hand may come off, no head and no leg
 
 
 class Cloth(NamedTuple):
