@@ -241,7 +241,7 @@ def make_gei(
     >>> from tempfile import TemporaryDirectory
     >>> from gaitkit.walkers import WalkerOptions, write_tree
     >>> with TemporaryDirectory() as folder:
-    ...     walkers = WalkerOptions(subjects=1, frames=12, views=(90,), takes={"nm": 2})
+    ...     walkers = WalkerOptions(subjects=1, frames=12, noise=0, views=(90,), takes={"nm": 2})
     ...     _ = write_tree(f"{folder}/walkers", walkers)
     ...     summary = make_gei(f"{folder}/walkers", f"{folder}/gei.h5")
     >>> summary.kept, summary.frames
