@@ -146,11 +146,7 @@ def _embedder(found: Identification) -> dict[str, Any]:
 
 def dropped_json(dropped: Iterable[DroppedRow]) -> list[dict[str, Any]]:
     """Walks that were left out on the way, each with its key and why."""
-    return [
-        {**key_json(row.key), "reason": row.reason, "detail": row.detail}
-        for row in dropped
-        if not row.frame
-    ]
+    return [{**key_json(row.key), "reason": row.reason, "detail": row.detail} for row in dropped]
 
 
 def key_json(key: SequenceKey) -> dict[str, Any]:

@@ -117,9 +117,10 @@ def command(input: Path, output: Path, **values: Any) -> None:
     keeps the weights that identify them best. Several processes share each batch's people under
     torchrun --nproc-per-node=2 -m gaitkit train-embedding ….
     """
+    from gaitkit.embedders.registry import EMBEDDER
     from gaitkit.stages.train_embedding import plan_embedding
 
-    training_options.take_up(values, output, "embedder")
+    training_options.take_up(values, output, EMBEDDER)
 
     def config_class() -> type[EmbedderConfig]:
         from gaitkit.artifacts import open_artifact

@@ -58,8 +58,9 @@ def command(
     several processes on CPUs).
     """
     from gaitkit.stages.train import plan_training
+    from gaitkit.translators.registry import TRANSLATOR
 
-    training_options.take_up(values, output, "translator")
+    training_options.take_up(values, output, TRANSLATOR)
     chosen = translator_choice(values)
     if sample_every is not None:
         chosen.training["sample_every"] = sample_every

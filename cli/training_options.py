@@ -17,6 +17,7 @@ from gaitkit.cli import options
 
 if TYPE_CHECKING:
     from gaitkit.training.config import Config
+    from gaitkit.training.registry import ModelKind
 
 __all__ = [
     "COMPUTING",
@@ -257,13 +258,10 @@ def choice(
     return TrainingChoice(values["system"], values["recipe"], chosen, training, how)
 
 
-def take_up(values: dict[str, Any], output: Path, kind: str) -> None:
+def take_up(values: dict[str, Any], output: Path, kind: ModelKind) -> None:
     """Of a training that is resumed, settings are those of the system that is trained on."""
-    from gaitkit.embedders.registry import EMBEDDER
-    from gaitkit.training.store import recorded_model
-    from gaitkit.translators.registry import TRANSLATOR
-
-    kinds = {one.name: one for one in (EMBEDDER, TRANSLATOR)}
     named_here = values["system"] is not None or values["recipe"] is not None
     if values["resume"] and output.exists() and not named_here:
-        values["system"] = recorded_model(output, kinds[kind]).name
+        from gaitkit.training.store import recorded_model
+
+        values["system"] = recorded_model(output, kind).name

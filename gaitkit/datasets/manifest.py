@@ -395,7 +395,7 @@ class ManifestSource(Layout):
             _log.warning(
                 "%s of %s a path that another line has: %s is %s in line %d and %s in line %d. One "
                 "recording under two names makes figures of recognition wrong.",
-                counted(len(again), "line", "lines"),
+                counted(len(again), "line"),
                 f"{shown} {'has' if len(again) == 1 else 'have'}",
                 quoted(row.path),
                 printable(str(other.key), LETTERS),

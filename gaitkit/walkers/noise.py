@@ -2,8 +2,8 @@
 
 Where cloth looks like the wall behind it there are holes, the same ones in every take of the same
 clothes and others from another side: the cameras see other walls, and light falls otherwise. Holes
-that would cut a person in two are left out. Edges
-are ragged, there are small holes and specks, and sometimes a foot is lost for a few frames.
+that would cut a person in two are left out. Edges are ragged, there are small holes and specks, and
+sometimes a foot is lost for a few frames.
 """
 
 from __future__ import annotations

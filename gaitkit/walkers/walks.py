@@ -34,7 +34,7 @@ __all__ = ["FRAMES_PER_SECOND", "Walk", "figure_of", "plan_walk"]
 FRAMES_PER_SECOND = 25.0
 """CASIA-B's frame rate."""
 
-_LIKENESS = {"bg": 0.90, "cl": 0.90}
+_LIKENESS = 0.90
 """How alike the walk with a bag or in a coat is to that without, as a correlation over people: what
 is carried and worn changes each of them in a way of their own."""
 
@@ -116,13 +116,12 @@ def plan_walk(options: WalkerOptions, subject_index: int, condition: str, take: 
     else:
         body = random_body(generator(seed, "body", name))
         outfit = random_outfit(generator(seed, "outfit", name), female=body.female > 0.5)
-        if condition in _LIKENESS:
+        if condition != "nm":
             outfit = drape(outfit, generator(seed, "outfit", name, condition), _PULLED_M[condition])
         outfit = drape(outfit, now)
         cloths = random_cloths(generator(seed, "cloths", name))
-    occasion = generator(seed, "gait", name, condition) if condition in _LIKENESS else None
-    likeness = _LIKENESS.get(condition, 1.0)
-    style = draw(STYLE, generator(seed, "gait", name), now, occasion=occasion, likeness=likeness)
+    occasion = None if condition == "nm" else generator(seed, "gait", name, condition)
+    style = draw(STYLE, generator(seed, "gait", name), now, occasion=occasion, likeness=_LIKENESS)
     coat, bag = None, None
     if condition == "cl":
         coat = wear(random_coat(generator(seed, "coat", name)), now)

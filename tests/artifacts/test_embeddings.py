@@ -21,13 +21,15 @@ from gaitkit.labels import Labels, SequenceKey
 KNOWN = {"name": "gei-parts", "content_sha256": "ab" * 32, "weights": "best", "metric": "parts"}
 
 
-def write(path: Path, vectors: NDArray[Any], embedder: Any = KNOWN) -> Path:
+def write(
+    path: Path, vectors: NDArray[Any], embedder: Any = KNOWN, labels: Labels | None = None
+) -> Path:
     keys = [SequenceKey(f"p{row}", "nm", 1, 90.0) for row in range(len(vectors))]
     write_artifact(
         path,
         kind="embedding",
         arrays={"vectors": vectors},
-        labels=Labels.from_keys(keys),
+        labels=labels or Labels.from_keys(keys),
         parameters={"embedder": embedder},
         dataset="made-up",
         dropped=[],
@@ -76,16 +78,9 @@ def test_other_vectors_are_no_embedding(
 
 def test_every_vector_has_its_key(tmp_path: Path) -> None:
     keys = [SequenceKey("a", "nm", 1, 90.0)]
-    write_artifact(
-        tmp_path / "a.h5",
-        kind="embedding",
-        arrays={"vectors": np.zeros((2, 1, 4), np.float32)},
-        labels=Labels.from_keys(keys),
-        parameters={},
-        dataset="",
-    )
+    path = write(tmp_path / "a.h5", np.zeros((2, 1, 4), np.float32), labels=Labels.from_keys(keys))
     with (
-        open_artifact(tmp_path / "a.h5") as artifact,
+        open_artifact(path) as artifact,
         pytest.raises(DamagedArtifactError, match="it has 2 vectors and 1 sequence"),
     ):
         len(artifact.labels)
@@ -148,16 +143,9 @@ def test_a_damaged_file_is_only_said_to_hold_what_it_must(
 
 def test_a_view_is_finite_or_unknown(tmp_path: Path) -> None:
     labels = Labels(np.array(["a"]), np.array(["nm"]), np.array([1]), np.array([np.inf]))
-    write_artifact(
-        tmp_path / "a.h5",
-        kind="embedding",
-        arrays={"vectors": np.zeros((1, 1, 4), np.float32)},
-        labels=labels,
-        parameters={},
-        dataset="",
-    )
+    path = write(tmp_path / "a.h5", np.zeros((1, 1, 4), np.float32), labels=labels)
     with (
-        open_artifact(tmp_path / "a.h5") as artifact,
+        open_artifact(path) as artifact,
         pytest.raises(DamagedArtifactError, match="a view of it is infinite"),
     ):
         len(artifact.labels)
