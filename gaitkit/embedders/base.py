@@ -293,7 +293,7 @@ class Embedder(Model[ConfigT]):
         return values
 
     def meet(self, sampler: PeopleSampler, iterations: int) -> None:
-        """Keep how batches are made up, and compute the part that no gradient teaches.
+        """Keep how batches are made up.
 
         Raises
         ------
@@ -313,6 +313,9 @@ class Embedder(Model[ConfigT]):
                 if there >= least
                 else f"There are only {there} people to learn from: train in fewer processes.",
             )
+
+    def fit_fixed(self, sampler: PeopleSampler) -> None:
+        """Compute the parts by discriminant analysis, which no gradient teaches."""
         analyses = cast(EmbeddingNet, self.networks["E"]).analyses
         if not analyses:
             return

@@ -111,12 +111,11 @@ class Training:
             When the device fails.
         """
         calls = callbacks or Callbacks()
-        with (
-            device_failures_told(lambda: self.step),
-            self.model.runtime.active(training=True),
-            self._random.active(),
-        ):
-            self._loop(calls)
+        with device_failures_told(lambda: self.step):
+            if self.step == 0:
+                self.model.fit_fixed(self.sampler)
+            with self.model.runtime.active(training=True), self._random.active():
+                self._loop(calls)
         return self.finished
 
     def _loop(self, calls: Callbacks) -> None:

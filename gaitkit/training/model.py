@@ -330,6 +330,23 @@ class Model(ABC, Generic[ConfigT]):
         self.people = len(sampler.subjects)
         self.iterations = iterations
 
+    def fit_fixed(self, sampler: Any) -> None:
+        """Compute what no step moves, from the examples of a training: before its first step.
+
+        It can take longer than reading a checkpoint, which has it: a training that goes on does
+        not come here.
+
+        Parameters
+        ----------
+        sampler : Sampler
+            Draws the training's batches.
+
+        Raises
+        ------
+        TrainingError
+            The model cannot learn from them.
+        """
+
     def before_step(self) -> None:
         """Called before every `train_step`: set what changes from step to step by `schedule`."""
 

@@ -337,6 +337,25 @@ def test_a_training_that_was_stopped_ends_as_if_it_had_not(at: int, held_out: in
         assert np.array_equal(np.asarray(second.arrays()[name]), np.asarray(array)), name
 
 
+def test_a_training_that_goes_on_has_its_parts_by_analysis(monkeypatch: pytest.MonkeyPatch) -> None:
+    def begun(iterations: int) -> Training:
+        config = GeiPartsConfig(**SMALL, subjects=6)
+        options = EmbedderOptions(iterations=iterations, people=3, batch_size=6)
+        model = GeiParts(config, device="cpu", threads=1)
+        return Training(model, drawn_geis(), options, length=2)
+
+    def never(*given: object) -> None:
+        raise AssertionError("It was computed.")
+
+    first, second = begun(1), begun(2)
+    assert first.run()
+    monkeypatch.setattr("gaitkit.embedders.base.fit_linear", never)
+    second.load_arrays({name: np.asarray(array) for name, array in first.arrays().items()})
+    assert second.run()
+    with pytest.raises(AssertionError, match="computed"):
+        begun(1).run()
+
+
 def test_the_best_weights_are_those_of_the_average() -> None:
     model = fitted(validation_subjects=2, validate_every=20)
     assert model.training is not None

@@ -12,9 +12,11 @@ from gaitkit.analysis.fitting import linear_sizes
 from gaitkit.errors import OptionError
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.training.images import to_network
+from gaitkit.training.loop import Training
 from gaitkit.translators import GaitGAN, GeiSet, load
 from gaitkit.translators.linear import RIDGE, STRIPS, LinearTranslation, fit_translation, pieces_of
 from gaitkit.translators.onnx import onnx_model
+from gaitkit.translators.options import TranslatorOptions
 from gaitkit.translators.recipes import RECIPES
 from gaitkit.translators.sampling import TripleSampler
 
@@ -135,6 +137,10 @@ def geis(people: int = 5) -> GeiSet:
     )
 
 
+def never(*given: object) -> None:
+    raise AssertionError("It was computed.")
+
+
 def trained(share: float) -> GaitGAN:
     model = GaitGAN(width=2, linear_share=share, adversarial_weight=0.0, l1_weight=1.0)
     return model.fit(geis(), iterations=3, batch_size=4, seed=3)
@@ -153,6 +159,25 @@ def test_gaitgan_gives_so_much_of_it() -> None:
     )
     mean = 0.75 * network.translate(images) + 0.25 * alone.translate(images)
     np.testing.assert_allclose(both.translate(images), mean, atol=2e-3)
+
+
+def test_a_training_that_goes_on_does_not_compute_it_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def begun(iterations: int) -> Training:
+        model = GaitGAN(trained(0.5).config, device="cpu", threads=1)
+        options = TranslatorOptions(iterations=iterations, batch_size=4)
+        return Training(model, geis(), options, length=4)
+
+    whole, first, second = begun(4), begun(2), begun(4)
+    assert whole.run() and first.run()
+    monkeypatch.setattr("gaitkit.translators.systems.gaitgan.fit_translation", never)
+    second.load_arrays({name: np.asarray(array) for name, array in first.arrays().items()})
+    assert second.run()
+    for name, weights in whole.model.state_arrays().items():
+        np.testing.assert_array_equal(second.model.state_arrays()[name], weights, name)
+    with pytest.raises(AssertionError, match="computed"):
+        begun(4).run()
 
 
 def test_its_size_is_that_of_the_data() -> None:

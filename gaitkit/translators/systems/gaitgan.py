@@ -241,10 +241,13 @@ class GaitGAN(AdversarialTranslator[GaitGANConfig]):
         return self.adam(rates, self.config.betas)
 
     def meet(self, sampler: TripleSampler, iterations: int) -> None:
-        """Refuse more people than E has rows for, and compute what no gradient teaches."""
+        """Refuse more people than E has rows for."""
         super().meet(sampler, iterations)
         if "E" in self.networks and self.config.identity_loss == "softmax":
             check_people(self.people, MAX_PEOPLE, "Use `identity_loss='contrastive'`.")
+
+    def fit_fixed(self, sampler: TripleSampler) -> None:
+        """Compute the translation in closed form, which no gradient teaches."""
         if "L" in self.networks:
             fit_translation(cast(LinearTranslation, self.networks["L"]), sampler)
 
