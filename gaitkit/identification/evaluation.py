@@ -342,12 +342,16 @@ class ProtocolSearch:
     seed: int
     rank_by: str = "people"
 
+    @property
+    def searched(self) -> NDArray[np.bool_]:
+        """Rows that are searched, shape (n,)."""
+        return self.split.probe & in_views(self.labels.view, self.probe_views)
+
     def __call__(
         self, vectors: NDArray[Any], metric: Metric, threads: int | None
     ) -> dict[str, Any]:
         """The fields of an `EvaluationResult` that come from searching some vectors."""
-        labels, split = self.labels, self.split
-        probe = split.probe & in_views(labels.view, self.probe_views)
+        labels, split, probe = self.labels, self.split, self.searched
         walks = walk_numbers(labels) if split.protocol.leave_one_out else None
         warn_of_no_direction(vectors, metric, split.gallery | probe)
         keeper = ScoreKeeper(
@@ -553,7 +557,9 @@ def as_vectors(values: Any, what: str) -> NDArray[Any]:
     return array
 
 
-def warn_of_no_direction(vectors: NDArray[Any], metric: Metric, used: NDArray[np.bool_]) -> None:
+def warn_of_no_direction(
+    vectors: NDArray[Any], metric: Metric, used: NDArray[np.bool_], *, fused_of: str = ""
+) -> None:
     """Say how many vectors have no direction, where only that is compared.
 
     Parameters
@@ -564,6 +570,8 @@ def warn_of_no_direction(vectors: NDArray[Any], metric: Metric, used: NDArray[np
         By which they are compared.
     used : ndarray of bool, shape (n,)
         Those that are.
+    fused_of : str
+        The artefact that they are from, where they are matched together with others.
     """
     if not metric.of_directions:
         return
@@ -572,12 +580,15 @@ def warn_of_no_direction(vectors: NDArray[Any], metric: Metric, used: NDArray[np
         for rows in row_blocks(len(vectors))
     )
     if count:
+        total = counted(int(used.sum()), "vector")
         _log.warning(
-            "%d of %s all zero and without a direction: by %s %s equally far from everybody",
+            "%d of %s %s all zero and without a direction: by %s %s equally far from everybody%s",
             count,
-            counted(int(used.sum()), "vector is", "vectors are"),
+            f"{total} of {fused_of}" if fused_of else total,
+            "is" if total.startswith("1 ") else "are",
             metric.name,
             "it is" if count == 1 else "they are",
+            ", and only what they are fused with tells whose they are" if fused_of else "",
         )
 
 

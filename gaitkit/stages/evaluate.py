@@ -26,6 +26,7 @@ from gaitkit.identification.evaluation import (
     apply_protocol,
     check_search_options,
     table_views,
+    warn_of_no_direction,
 )
 from gaitkit.identification.features import (
     Feature,
@@ -235,16 +236,25 @@ def evaluate(
             ]
             parts = [vectors for vectors, _ in loaded]
             for chosen in chosen_metrics:
+                metrics = [_metric_of(item, its, chosen) for item, its in columns]
                 vectors, fusion, metric = for_metric(
                     parts,
                     labels,
                     split,
-                    [_metric_of(item, its, chosen) for item, its in columns],
+                    metrics,
                     used=used,
                     weights=even if weights is None and learned else weights,
                     seed=seed,
                     threads=threads,
                 )
+                for place, weight in enumerate(() if fusion is None else fusion.weights):
+                    if weight:
+                        warn_of_no_direction(
+                            parts[place],
+                            metrics[place],
+                            split.gallery | search.searched,
+                            fused_of=str(paths[place]),
+                        )
                 if sheet is not None:
                     stack.callback(
                         _say_answered, write_answers(sheet, vectors, labels, split, metric), sheet

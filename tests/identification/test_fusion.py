@@ -89,6 +89,28 @@ def test_lda_of_each_artefact_is_fused(halves_of_the_image):
     assert both.fusion.weights == (0.5, 0.5)
 
 
+@pytest.mark.parametrize(
+    ("weights", "told"),
+    [
+        ((1, 1), [" are all zero and without a direction: by cosine they are equally far"]),
+        ((1, 0), []),
+    ],
+)
+def test_vectors_without_a_direction_are_told_of_the_one_that_has_them(
+    weights, told, write_gei, caplog
+):
+    labels = people_labels([f"p{n}" for n in range(8)])
+    images = people_images(labels)
+    images[np.flatnonzero(labels.subject == "p7")[:2]] = 0
+    one, other = write_gei("one.h5", labels=labels), write_gei("other.h5", images=images)
+    evaluate(one, fuse_with=[other], metrics="cosine", weights=weights)
+    warned = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warned) == len(told)
+    for found, text in zip(warned, told, strict=True):
+        assert found.startswith("2 of ") and f"vectors of {other}{text}" in found
+        assert found.endswith("and only what they are fused with tells whose they are")
+
+
 def test_other_sequences_are_refused(write_gei, tmp_path):
     labels = people_labels([f"p{n}" for n in range(8)])
     one = write_gei("one.h5", labels=labels)
