@@ -20,7 +20,12 @@ from gaitkit.errors import ArtifactError, OptionError, ProtocolError
 from gaitkit.identification.evaluation import as_vectors
 from gaitkit.identification.matching import Vectors, search
 from gaitkit.identification.metrics import DEFAULT_METRIC, Metric, get_metric
-from gaitkit.identification.own_distances import OwnDistances, own_distances
+from gaitkit.identification.own_distances import (
+    OwnDistances,
+    own_distances,
+    people_left_out,
+    refuse_rate,
+)
 from gaitkit.labels import Labels, SequenceKey, sequence_name
 from gaitkit.printable import LETTERS, counted, printable, width_of
 
@@ -33,6 +38,7 @@ __all__ = [
     "identify_vectors",
     "nearest_people",
     "own_threshold",
+    "refuse_rare",
     "told",
 ]
 
@@ -313,7 +319,9 @@ def identify_vectors(
     distinct, people = np.unique(called, return_inverse=True)
     own = None
     if fpir is not None:
-        own = own_distances(known, _each_a_walk(called), chosen, device=device, threads=threads)
+        walks = _each_a_walk(called)
+        refuse_rare(fpir, walks, "The gallery")
+        own = own_distances(known, walks, chosen, device=device, threads=threads)
         threshold = own_threshold(own, fpir, "The gallery")
     if len(distinct) == 1 and threshold is None:
         raise ProtocolError(
@@ -368,6 +376,38 @@ def check_rate(fpir: float | None, threshold: float | None) -> None:
         raise OptionError(f"A false-positive rate is above 0 and below 1; got {fpir!r}.")
 
 
+def refuse_rare(fpir: float, labels: Labels, gallery: str) -> None:
+    """Refuse a rate that a gallery is too small for: what `own_threshold` would, beforehand.
+
+    Parameters
+    ----------
+    fpir : float
+        The rate.
+    labels : Labels
+        Whose the rows of the gallery are.
+    gallery : str
+        What to call it.
+
+    Raises
+    ------
+    ProtocolError
+        It has fewer than two people.
+    OptionError
+        It has too few people for the rate.
+    """
+    if len(labels.subjects()) < 2:
+        raise _too_few(gallery)
+    refuse_rate(fpir, people_left_out(labels))
+
+
+def _too_few(gallery: str) -> ProtocolError:
+    return ProtocolError(
+        f"{gallery} has fewer than two people whose distances are numbers, and no threshold "
+        "can be found among them.",
+        hint="Enrol more people with gaitkit enroll, or give a `threshold`.",
+    )
+
+
 def own_threshold(own: OwnDistances | None, fpir: float, gallery: str) -> float:
     """The threshold at a false-positive rate that a gallery finds itself.
 
@@ -388,11 +428,7 @@ def own_threshold(own: OwnDistances | None, fpir: float, gallery: str) -> float:
         The gallery has too few people for the rate.
     """
     if own is None:
-        raise ProtocolError(
-            f"{gallery} has fewer than two people whose distances are numbers, and no threshold "
-            "can be found among them.",
-            hint="Enrol more people with gaitkit enroll, or give a `threshold`.",
-        )
+        raise _too_few(gallery)
     if own.is_sample:
         _log.info(
             "the threshold is that of %s of the %s people, drawn by a fixed seed: the gallery is "

@@ -33,7 +33,15 @@ from gaitkit.labels import Labels
 from gaitkit.printable import counted
 from gaitkit.protocols.splitting import walk_numbers
 
-__all__ = ["MOST_PAIRS", "Nearer", "OwnDistances", "OwnRates", "own_distances"]
+__all__ = [
+    "MOST_PAIRS",
+    "Nearer",
+    "OwnDistances",
+    "OwnRates",
+    "own_distances",
+    "people_left_out",
+    "refuse_rate",
+]
 
 MOST_PAIRS = 100_000_000
 """Distances that are computed for it, at most: a gallery of 10,000 rows among itself."""
@@ -160,21 +168,10 @@ class OwnDistances:
         >>> told.rates(told.threshold(1 / 3)).false_positive[:2]
         (2, 6)
         """
-        if not 0.0 < fpir < 1.0:
-            raise OptionError(f"A false-positive rate is above 0 and below 1; got {fpir:g}.")
-        count, least = len(self.non_mated), floor(round(fpir * self.left_out, 6))
+        refuse_rate(fpir, self.left_out)
+        count = len(self.non_mated)
         # The rounding of 0.3 * 10 must not make it 2.
         allowed = floor(round(fpir * count, 6))
-        if least < 1:
-            needed = ceil(round(1.0 / fpir, 6))
-            people = counted(self.left_out, "person")
-            raise OptionError(
-                f"A false-positive rate of {fpir:g} is one in {needed:,}, and {people} can be "
-                "left out of this gallery in turn: that needs at least "
-                f"{counted(needed, 'person')}.",
-                hint=f"Ask for `fpir={self.least_rate:g}` or more, enrol more people, or give "
-                "`calibration`: results that evaluate has written of many people.",
-            )
         ascending = self.non_mated
         while allowed and allowed < count and ascending[allowed] == ascending[allowed - 1]:
             allowed -= 1
@@ -234,6 +231,42 @@ def least_rate(people: int) -> float:
         return 0.5
     digits = 3 + floor(log10(people))
     return ceil(round(10.0**digits / people, 6)) / 10.0**digits
+
+
+def refuse_rate(fpir: float, left_out: int) -> None:
+    """Refuse a false-positive rate that so many people who are left out in turn cannot show.
+
+    Raises
+    ------
+    OptionError
+        It is outside its range, or less than one in `left_out`.
+    """
+    if not 0.0 < fpir < 1.0:
+        raise OptionError(f"A false-positive rate is above 0 and below 1; got {fpir:g}.")
+    if floor(round(fpir * left_out, 6)) < 1:
+        needed = ceil(round(1.0 / fpir, 6))
+        raise OptionError(
+            f"A false-positive rate of {fpir:g} is one in {needed:,}, and "
+            f"{counted(left_out, 'person')} can be left out of this gallery in turn: that needs at "
+            f"least {counted(needed, 'person')}.",
+            hint=f"Ask for `fpir={least_rate(left_out):g}` or more, enrol more people, or give "
+            "`calibration`: results that evaluate has written of many people.",
+        )
+
+
+def people_left_out(labels: Labels, *, most_pairs: int = MOST_PAIRS) -> int:
+    """How many people `own_distances` leaves out in turn: it takes no distance to know that.
+
+    Examples
+    --------
+    >>> from gaitkit.labels import SequenceKey
+    >>> keys = [SequenceKey(name, "nm", take, None) for name in "abc" for take in (1, 2)]
+    >>> people_left_out(Labels.from_keys(keys))
+    3
+    """
+    names, people = np.unique(labels.subject.astype(str), return_inverse=True)
+    people = people.astype(np.int64)
+    return len(np.unique(people[_rows_to_search(people, len(names), most_pairs)]))
 
 
 def _of_ten(smaller: NDArray[np.bool_]) -> int:

@@ -36,6 +36,7 @@ from gaitkit.identification.gallery import (
     check_threshold,
     nearest_people,
     own_threshold,
+    refuse_rare,
 )
 from gaitkit.identification.metrics import Metric, get_metric
 from gaitkit.identification.own_distances import own_distances
@@ -174,6 +175,8 @@ def identify(
             _warn_of_size(told, len(people))
         metric_of_rows = chosen.for_parts(parts_of(known, compared))
         enrolled = _Rows(known, projection)
+        if fpir is not None and told is None:
+            refuse_rare(fpir, known.labels, str(gallery))
         among_itself = None
         if _is_explained(known, explained, needed=fpir is not None and told is None):
             among_itself = own_distances(
@@ -214,6 +217,7 @@ def refuse_search(
     metric: Metric | str | None,
     threshold: float | None,
     fpir: float | None,
+    calibration: Path | None = None,
 ) -> None:
     """Refuse what `identify` would refuse of a gallery, before minutes go into what is searched.
 
@@ -221,19 +225,27 @@ def refuse_search(
     ----------
     known : Artifact
         The gallery.
-    top, metric, threshold, fpir
+    top, metric, threshold, fpir, calibration
         As for `identify`.
 
     Raises
     ------
-    OptionError, ProtocolError
+    OptionError, ProtocolError, ArtifactError
         As for `identify`.
     """
     given = None if metric is None else get_metric(metric)
-    _check_options(given, top, None, threshold, fpir, None)
-    compared = _feature_of(own_feature(known), known)
-    check_threshold(metric_of(known, compared, given), threshold)
+    _check_options(given, top, None, threshold, fpir, calibration)
+    feature = own_feature(known)
+    chosen = metric_of(known, _feature_of(feature, known), given)
+    check_threshold(chosen, threshold)
     _refuse_few(known.path, known.labels.subjects(), threshold if fpir is None else fpir)
+    told = None
+    if calibration is not None:
+        told = read_calibration(calibration, known, feature, chosen.name)
+    if fpir is not None and told is None:
+        refuse_rare(fpir, known.labels, str(known.path))
+    elif fpir is not None and told is not None:
+        told.threshold(fpir)
 
 
 def _refuse_few(gallery: Path, people: Sequence[str], threshold: float | None) -> None:

@@ -117,10 +117,18 @@ def who(
         annotate = as_path(annotate, "annotate")
         free_video(annotate, "annotate", [source, gallery], overwrite=overwrite)
     model = None if model is None else artifact_path(model, "who")
+    calibration = None if calibration is None else as_path(calibration, "calibration")
     options = segment_options(segmenter)
     with TemporaryDirectory(prefix="gaitkit-who-") as scratch:
         with open_artifact(gallery, COMPARED) as known:
-            refuse_search(known, top=top, metric=metric, threshold=threshold, fpir=fpir)
+            refuse_search(
+                known,
+                top=top,
+                metric=metric,
+                threshold=threshold,
+                fpir=fpir,
+                calibration=calibration,
+            )
             given = input_of(source, name="searched", segmenter=options)
             masks = None
             if annotate is not None:

@@ -107,7 +107,8 @@ def test_vectors_without_a_direction_are_told_of_the_one_that_has_them(
     warned = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert len(warned) == len(told)
     for found, text in zip(warned, told, strict=True):
-        assert found.startswith("2 of ") and f"vectors of {other}{text}" in found
+        assert found.startswith("2 of ")
+        assert f"vectors of {other}{text}" in found
         assert found.endswith("and only what they are fused with tells whose they are")
 
 

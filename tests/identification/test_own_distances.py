@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gaitkit.errors import OptionError
 from gaitkit.identification.metrics import get_metric
-from gaitkit.identification.own_distances import own_distances
+from gaitkit.identification.own_distances import own_distances, people_left_out
 from gaitkit.labels import Labels, SequenceKey
 
 ABSOLUTE = get_metric("manhattan")
@@ -225,6 +225,8 @@ def test_a_large_gallery_is_sampled_by_a_fixed_seed_and_read_in_pieces():
     again = own_distances(vectors, labels, metric, most_pairs=1_000_000, threads=1)
     assert (len(everybody.non_mated), everybody.left_out, everybody.is_sample) == (2000, 400, False)
     assert (len(sample.non_mated), sample.left_out, sample.people) == (500, 100, 400)
+    # Which is known before any distance.
+    assert people_left_out(labels, most_pairs=1_000_000) == 100
     assert sample.is_sample
     assert len(sample.mated) == 500
     assert sample.non_mated.tolist() == again.non_mated.tolist()

@@ -10,6 +10,7 @@ from recorded_people import write_frames, write_people, write_video
 from gaitkit.artifacts import open_artifact, write_artifact
 from gaitkit.errors import (
     DatasetError,
+    GaitkitError,
     LayoutError,
     MixtureError,
     OptionError,
@@ -18,6 +19,7 @@ from gaitkit.errors import (
 )
 from gaitkit.labels import Labels, SequenceKey
 from gaitkit.stages.enroll import enrol
+from gaitkit.stages.evaluate import evaluate
 from gaitkit.stages.make_gei import make_gei
 from gaitkit.stages.who import who
 
@@ -191,11 +193,22 @@ def test_what_has_no_name_or_too_many(gallery, people, tmp_path):
         ({"threshold": -1.0}, "0 or more; got -1"),
         ({"threshold": 5.0, "fpir": 0.2}, "not both"),
         ({"top": 0}, "At least one person"),
+        ({"fpir": 0.1}, "one in 10, and 5 people can be left out of this gallery in turn"),
+        ({"fpir": 0.2, "calibration": "results.h5"}, "results.h5 holds gait energy images"),
     ],
 )
 def test_what_cannot_be_searched_is_refused_before_the_video_is_read(gallery, tmp_path, how, said):
-    with pytest.raises(OptionError, match=said):
+    if "calibration" in how:
+        how = how | {"calibration": shutil.copy(gallery, tmp_path / how["calibration"])}
+    with pytest.raises(GaitkitError, match=said):
         who(tmp_path / "there-is-none.mp4", gallery, **how)
+
+
+def test_a_calibration_of_too_few_searches_is_refused_before_the_video_is_read(people, tmp_path):
+    gallery, results = people / "colleagues.h5", tmp_path / "results.h5"
+    evaluate(gallery, protocol="leave-one-out", output=results)
+    with pytest.raises(ProtocolError, match="10 non-mated searches; a rate of 0.1 needs at least"):
+        who(tmp_path / "there-is-none.mp4", gallery, fpir=0.1, calibration=results)
 
 
 def test_geis_that_were_made_otherwise_are_refused(gallery, people, tmp_path):

@@ -170,7 +170,8 @@ def test_a_training_that_goes_on_does_not_compute_it_again(
         return Training(model, geis(), options, length=4)
 
     whole, first, second = begun(4), begun(2), begun(4)
-    assert whole.run() and first.run()
+    assert whole.run()
+    assert first.run()
     monkeypatch.setattr("gaitkit.translators.systems.gaitgan.fit_translation", never)
     second.load_arrays({name: np.asarray(array) for name, array in first.arrays().items()})
     assert second.run()
