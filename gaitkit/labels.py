@@ -153,6 +153,24 @@ class Labels:
         """All keys, in row order."""
         return [self.key(row) for row in range(len(self))]
 
+    def first_again(self) -> tuple[int, int] | None:
+        """The first row whose key an earlier one has, after that one; `None` where there is none.
+
+        Examples
+        --------
+        >>> keys = [SequenceKey(name, "nm", 1, None) for name in ("ann", "bob", "bob")]
+        >>> Labels.from_keys(keys).first_again()
+        (1, 2)
+        """
+        # No two NaN are equal, and two unknown views are.
+        view = np.where(np.isnan(self.view), np.inf, self.view)
+        columns = (self.subject, self.condition, self.take, view)
+        met: dict[tuple[Any, ...], int] = {}
+        for row, key in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+            if met.setdefault(key, row) != row:
+                return met[key], row
+        return None
+
     def select(self, rows: NDArray[Any] | Sequence[int] | slice) -> Labels:
         """Rows chosen by a mask, indices or a slice."""
         return Labels(self.subject[rows], self.condition[rows], self.take[rows], self.view[rows])

@@ -37,7 +37,7 @@ from gaitkit.errors import (
     did_you_mean,
 )
 from gaitkit.labels import Labels
-from gaitkit.printable import counted, quoted
+from gaitkit.printable import LETTERS, counted, printable, quoted
 
 __all__ = ["Artifact", "open_artifact"]
 
@@ -273,9 +273,19 @@ class Artifact:
                 f"{counted(len(columns[0]), 'sequence')}"
             )
         try:
-            return Labels(*columns)
+            labels = Labels(*columns)
         except ValueError as error:
             raise self._malformed(str(error)) from error
+        # Results are of whatever was evaluated, rows in memory too.
+        again = None if self.kind == "identification" else labels.first_again()
+        if again is not None:
+            first, row = again
+            raise self._malformed(
+                f"each sequence needs a subject, condition, take and view of its own, and rows "
+                f"{first} and {row} are both "
+                f"{printable(str(labels.key(row)), 3 * LETTERS)}"
+            )
+        return labels
 
     @cached_property
     def dropped(self) -> list[DroppedRow]:

@@ -157,7 +157,8 @@ class History:
             history._load(arrays, device)
         except (KeyError, ValueError, TypeError, IndexError) as error:
             raise DamagedArtifactError(
-                "The model is not well-formed: its history is incomplete.",
+                "The model is not well-formed: its history is incomplete, or has an iteration "
+                "below 0.",
                 hint="Train it again.",
             ) from error
         return history
@@ -165,7 +166,7 @@ class History:
     def _load(self, arrays: Mapping[str, NDArray[Any]], device: str) -> None:
         if "history/names" in arrays:
             self.names = [str(name) for name in arrays["history/names"]]
-            self.steps = [int(step) for step in arrays["history/step"]]
+            self.steps = _steps(arrays["history/step"])
             losses = arrays["history/losses"].reshape(len(self.steps), len(self.names))
             self.losses = [[float(value) for value in row] for row in losses]
         if "history/window_sums" in arrays:
@@ -173,7 +174,7 @@ class History:
         if "validation/step" in arrays:
             self._load_validation(arrays)
         if "samples/step" in arrays:
-            self.sample_steps = [int(step) for step in arrays["samples/step"]]
+            self.sample_steps = _steps(arrays["samples/step"])
             generated = arrays["samples/generated"]
             self.sources = arrays["samples/sources"]
             self.targets = arrays["samples/targets"]
@@ -187,14 +188,24 @@ class History:
         counts = arrays["history/window_count"]
         if sums.shape != (len(counts), len(self.names)) or holds.shape != sums.shape:
             raise ValueError("the window's sums, names and counts differ in number")
+        if (counts < 1).any():
+            raise ValueError("a mean is of no iteration")
         for row, holding, count in zip(sums, holds, counts, strict=True):
             names = tuple(name for name, held in zip(self.names, holding, strict=True) if held)
             self._window[names] = (torch.from_numpy(row[holding]).to(device), int(count))
 
     def _load_validation(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        self.validation_steps = [int(step) for step in arrays["validation/step"]]
+        self.validation_steps = _steps(arrays["validation/step"])
         self.validation_conditions = [str(name) for name in arrays["validation/conditions"]]
         shape = (len(self.validation_steps), len(self.validation_conditions))
         scores, rates = arrays["validation/score"], arrays["validation/rates"]
         self.validation_scores = [float(score) for score in scores.reshape(shape[0])]
         self.validation_rates = [[float(rate) for rate in row] for row in rates.reshape(shape)]
+
+
+def _steps(found: NDArray[Any]) -> list[int]:
+    """Iterations after which something was kept."""
+    steps = [int(step) for step in found]
+    if min(steps, default=0) < 0:
+        raise ValueError("an iteration is below 0")
+    return steps

@@ -215,7 +215,7 @@ class Training:
                 f"The checkpoint cannot be continued: the array {min(missing)} is missing.",
                 hint="Add `restart=True` to train from the start.",
             )
-        step = int(np.asarray(arrays["step"]).reshape(-1)[0])
+        step = _whole_step(np.asarray(arrays["step"]))
         if step > self.options.iterations:
             raise OptionError(
                 f"{counted(step, 'iteration is', 'iterations are')} done already, but "
@@ -255,3 +255,14 @@ class Training:
                 ("last", ", ".join(f"{name} {value:.3g}" for name, value in means)),
             ],
         )
+
+
+def _whole_step(found: NDArray[Any]) -> int:
+    if found.shape != () or found.dtype.kind not in "iu" or found < 0:
+        told = f"shape {found.shape}" if found.shape else str(found)
+        raise DamagedArtifactError(
+            "The checkpoint cannot be continued: the array step must be one whole number of 0 or "
+            f"more, got {told}.",
+            hint="Add `restart=True` to train from the start.",
+        )
+    return int(found)

@@ -141,6 +141,8 @@ def _state_tensor(name: str, array: NDArray[Any], weight: torch.Tensor) -> torch
     if name.split("/")[2] == "step":
         if array.shape != ():
             raise _wrong(f"the array {name} must be one number, got shape {array.shape}")
+        if array < 0:
+            raise _wrong(f"the array {name} must be 0 or more, got {array.item():g}")
         # Adam counts its steps in a float32 of its own, whatever the weights' type.
         tensor = torch.zeros((), dtype=torch.float32, device=weight.device)
     elif array.shape == tuple(weight.shape):
@@ -227,10 +229,11 @@ class Best:
         if not own:
             return None
         step, score = (own.pop(name, np.empty(0)) for name in ("step", "score"))
-        whole = step.shape == () and step.dtype.kind in "iu"
+        whole = step.shape == () and step.dtype.kind in "iu" and step >= 0
         if not whole or score.shape != () or score.dtype.kind != "f" or not own:
             raise DamagedArtifactError(
-                "The model is not well-formed: its best weights have no step, score or arrays.",
+                "The model is not well-formed: its best weights have no step of 0 or more, no "
+                "score or no arrays.",
                 hint="Train it again.",
             )
         return cls(int(step), float(score), own)

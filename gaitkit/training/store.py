@@ -352,8 +352,11 @@ def _file_named(path: Path) -> Iterator[None]:
 
 def _whole_number(artifact: Artifact, name: str) -> int:
     if artifact.shape(name) != () or artifact.dtype(name).kind not in "iu":
-        raise DamagedArtifactError(f"{artifact.path}: the array {name} must be one number.")
-    return int(np.asarray(artifact.read(name)))
+        raise _malformed(artifact, f"the array {name} must be one whole number")
+    number = int(np.asarray(artifact.read(name)))
+    if number < 0:
+        raise _malformed(artifact, f"the array {name} must be 0 or more, got {number}")
+    return number
 
 
 def _malformed(artifact: Artifact, what: str) -> DamagedArtifactError:

@@ -288,3 +288,19 @@ def test_a_consistent_but_hostile_file_is_refused(tmp_path: Path, change: object
     ):
         artifact.read("gei")
         assert artifact.labels
+
+
+@pytest.mark.parametrize("view", [90.0, np.nan])
+@pytest.mark.parametrize("guarded", [False, True])
+def test_two_rows_of_one_key_are_refused(tmp_path: Path, view: float, guarded: bool) -> None:
+    keys = [("ann", "nm", 1), ("bob", "nm", 1), ("bob", "nm", 2), ("bob", "nm", 1)]
+    subject, condition, take = (np.array(column) for column in zip(*keys, strict=True))
+    labels = Labels(subject.astype(object), condition.astype(object), take, np.full(4, view))
+    write_geis(tmp_path / "a.h5", labels=labels)
+    name = "bob/nm-01/090" if view == 90 else "bob/nm-01/unknown"
+    with (
+        pytest.raises(DamagedArtifactError, match=f"rows 1 and 3 are both {name}") as refused,
+        open_artifact(tmp_path / "a.h5", "gei", guarded=guarded) as artifact,
+    ):
+        assert artifact.labels
+    assert "Make it again" in str(refused.value.hint)

@@ -316,7 +316,8 @@ def rewrite(path: Path, output: Path, *, arrays: Any = None, translator: Any = N
         ({"translator": {"config": [1]}}, "settings are malformed"),
         ({"translator": {"config": {**CONFIG, "image_size": [96, 96]}}}, "has shape"),
         ({"arrays": {"weights/G/extra": np.zeros(3)}}, "belongs to no network"),
-        ({"arrays": {"step": np.zeros(3, dtype=np.int64)}}, "must be one number"),
+        ({"arrays": {"step": np.zeros(3, dtype=np.int64)}}, "must be one whole number"),
+        ({"arrays": {"step": np.array(-1)}}, "the array step must be 0 or more, got -1"),
     ],
 )
 def test_a_hostile_model_is_refused(

@@ -219,6 +219,29 @@ def test_an_incomplete_score_is_refused(name: str) -> None:
         again.load_arrays(arrays)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "step",
+        "best/step",
+        "history/step",
+        "history/window_count",
+        "samples/step",
+        "validation/step",
+        "optimizer/G/step/",
+    ],
+)
+def test_a_step_below_0_is_refused(name: str) -> None:
+    done = Training(small_gan(), more_geis(), TrainingOptions(**VALIDATED))
+    done.run()
+    arrays = done.arrays()
+    for full in [full for full in arrays if full.startswith(name)]:
+        arrays[full] = np.full_like(arrays[full], -1)
+    again = Training(small_gan(), more_geis(), TrainingOptions(**VALIDATED))
+    with pytest.raises(DamagedArtifactError, match=r"0 or more|below 0"):
+        again.load_arrays(arrays)
+
+
 @pytest.mark.parametrize("name", ["step", "random/sampler", "random/cpu"])
 def test_an_incomplete_checkpoint_is_refused(name: str) -> None:
     done = small_gan().fit(small_geis(), **OPTIONS)
