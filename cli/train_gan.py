@@ -77,7 +77,10 @@ def _sheets(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder} cannot be made: {error.strerror}.") from error
+        raise OutputError(
+            f"The folder of `samples`, {folder}, cannot be made: {error.strerror}.",
+            hint="Give a folder of yours, or a new name.",
+        ) from error
 
     def write(
         step: int,

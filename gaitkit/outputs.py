@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -43,6 +44,7 @@ __all__ = [
     "file_identity",
     "free_to_write",
     "is_beside",
+    "scratch_folder",
     "write_whole",
 ]
 
@@ -228,7 +230,10 @@ class Output:
     def _check(self, given: Path, inputs: list[Path]) -> None:
         found = _stat(self.path)
         if found is not None and stat.S_ISDIR(found.st_mode):
-            raise OutputError(f"{given} is a folder; expected the name of a file to write.")
+            raise OutputError(
+                f"{given} is a folder; expected the name of a file to write.",
+                hint="Give the output the name of a file in it.",
+            )
         if found is not None and not stat.S_ISREG(found.st_mode):
             raise OutputError(
                 f"{given} is a device, a pipe or a socket; expected the name of a file to write.",
@@ -249,7 +254,7 @@ class Output:
                 hint=f"Make it first: mkdir -p {shlex.quote(str(folder))}",
             )
         if not os.access(folder, os.W_OK):
-            raise OutputError(f"{given} cannot be written: no permission to write into {folder}.")
+            raise _no_permission(given, folder)
 
     @property
     def exists(self) -> bool:
@@ -412,7 +417,11 @@ class FolderOutput(Output):
     def _check(self, given: Path, inputs: list[Path]) -> None:
         found = _stat(self.path)
         if found is not None and not stat.S_ISDIR(found.st_mode):
-            raise OutputError(f"{given} is a file; expected the name of a folder.")
+            kind = "a file" if stat.S_ISREG(found.st_mode) else "a device, a pipe or a socket"
+            raise OutputError(
+                f"{given} is {kind}; expected the name of a folder.",
+                hint="Give the output the name of a folder, which is made.",
+            )
         _refuse_file_above(self.path, given)
         own = os.path.realpath(self.path)
         for item in inputs:
@@ -422,9 +431,7 @@ class FolderOutput(Output):
                     hint="Give the output another name.",
                 )
         if not os.access(self._ancestor(), os.W_OK):
-            raise OutputError(
-                f"{given} cannot be written: no permission to write into {self._ancestor()}."
-            )
+            raise _no_permission(given, self._ancestor())
         if found is not None and self.overwrite:
             self._refuse_what_is_not_ours()
 
@@ -612,6 +619,52 @@ def write_whole(path: Path, content: bytes) -> None:
     finally:
         with suppress(OSError):
             aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch_folder(what: str) -> Iterator[Path]:
+    """A folder of its own where the system keeps temporary files; removed in the end.
+
+    Parameters
+    ----------
+    what : str
+        A part of its name that tells what it is for.
+
+    Yields
+    ------
+    Path
+        The folder, empty.
+
+    Raises
+    ------
+    OutputError
+        There is no folder for temporary files that can be written, or something in it cannot be.
+    """
+    try:
+        scratch = TemporaryDirectory(prefix=f"gaitkit-{what}-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise OutputError(
+            f"A folder for temporary files cannot be made: {error.strerror or error}.",
+            hint="Set the environment variable TMPDIR to a folder that you can write into.",
+        ) from error
+    with scratch as name:
+        try:
+            yield Path(name)
+        except OutputError as error:
+            if name not in error.message:
+                raise
+            raise OutputError(
+                error.message,
+                hint="Temporary files are kept there, and are removed again. Make room, or set the "
+                "environment variable TMPDIR to a folder on another disk.",
+            ) from error
+
+
+def _no_permission(given: Path, folder: Path) -> OutputError:
+    return OutputError(
+        f"{given} cannot be written: no permission to write into {folder}.",
+        hint="Give the output a name in a folder of yours, or ask for the permission.",
+    )
 
 
 def _refuse_file_above(path: Path, given: Path) -> None:

@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 
 from gaitkit.errors import OptionError, OutputBusyError, OutputError, OutputExistsError
-from gaitkit.outputs import FolderOutput, Output, beside, free_to_write, is_beside, write_whole
+from gaitkit.outputs import (
+    FolderOutput,
+    Output,
+    beside,
+    free_to_write,
+    is_beside,
+    scratch_folder,
+    write_whole,
+)
 
 posix = pytest.mark.skipif(os.name != "posix", reason="has no such permissions")
 
@@ -180,6 +188,43 @@ def test_a_pipe_is_no_output(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OutputError, match="is a device, a pipe or a socket"):
         Output(tmp_path / "pipe", overwrite=True)
+    with pytest.raises(OutputError, match="socket; expected the name of a folder") as refused:
+        FolderOutput(tmp_path / "pipe", mark=".mark")
+    assert "the name of a folder" in str(refused.value.hint)
+
+
+def test_a_folder_without_permission_is_told_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whoever is allowed everything may write into any folder.
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    for make in (Output, lambda path: FolderOutput(path, mark=".mark")):
+        with pytest.raises(OutputError, match=f"no permission to write into {tmp_path}") as refused:
+            make(tmp_path / "gei")
+        assert "a folder of yours" in str(refused.value.hint)
+
+
+def test_temporary_files_need_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    with (
+        pytest.raises(OutputError, match="A folder for temporary files cannot be made") as refused,
+        scratch_folder("test"),
+    ):
+        pass
+    assert "TMPDIR" in str(refused.value.hint)
+
+
+def test_what_fails_in_a_temporary_folder_says_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(OutputError) as refused, scratch_folder("test") as folder:
+        raise OutputError(f"{folder / 'a.h5'} cannot be written: No space left on device.")
+    assert "TMPDIR" in str(refused.value.hint)
+    with pytest.raises(OutputError) as refused, scratch_folder("test"):
+        raise OutputError("out.h5 cannot be written.", hint="Another hint.")
+    assert refused.value.hint == "Another hint."
+    assert names(tmp_path) == []
 
 
 def test_the_longest_names_can_be_written(tmp_path: Path) -> None:

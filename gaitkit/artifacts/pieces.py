@@ -71,7 +71,11 @@ class PartsFolder:
         try:
             self.folder.mkdir(exist_ok=True)
         except OSError as error:
-            raise OutputError(f"{self.folder} cannot be made: {error.strerror}.") from error
+            raise OutputError(
+                f"{self.folder} cannot be made: {error.strerror}.",
+                hint="Unfinished work is kept there, beside the output. Check the free space and "
+                "the permissions of its folder, then give the same command again.",
+            ) from error
 
     def refuse_foreign(self) -> None:
         """Raise `OutputError` where what has the folder's name is not ours."""

@@ -177,7 +177,9 @@ def export_folder(
                 write(target, file.content)
             except OSError as error:
                 raise OutputError(
-                    f"{claim.path} cannot be written: {error.strerror or error}."
+                    f"{claim.path} cannot be written: {error.strerror or error}.",
+                    hint="What was there before is as it was. Check the free space of its disk, "
+                    "then give the same command again.",
                 ) from error
             count += file.images
     return count

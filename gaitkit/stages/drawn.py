@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from gaitkit._opencv import cv2
 from gaitkit.errors import OptionError, OutputError
-from gaitkit.outputs import Output, behind_links, free_to_write
+from gaitkit.outputs import Output, behind_links, free_to_write, scratch_folder
 from gaitkit.printable import printable
 
 __all__ = ["AS_VIDEO", "free_video", "write_drawn"]
@@ -74,11 +73,11 @@ def write_drawn(frames: Iterable[NDArray[np.uint8]], output: Output, rate: float
     Raises
     ------
     OutputError
-        OpenCV writes no such video here, or there is no frame.
+        OpenCV writes no such video here, there is no frame, or the disk is full.
     """
     suffix = output.path.suffix.lower()
-    with TemporaryDirectory(prefix="gaitkit-video-") as scratch:
-        aside = Path(scratch) / f"drawn{suffix}"
+    with scratch_folder("video") as scratch:
+        aside = scratch / f"drawn{suffix}"
         writer: Any = None
         count = 0
         try:
@@ -88,6 +87,7 @@ def write_drawn(frames: Iterable[NDArray[np.uint8]], output: Output, rate: float
                     code = cv2.VideoWriter.fourcc(*_CODECS[suffix])
                     writer = cv2.VideoWriter(str(aside), code, rate, (width, height))
                     if not writer.isOpened():
+                        _refuse_full(aside, output)
                         raise OutputError(
                             f"OpenCV on this machine writes no {suffix} video.",
                             hint="Give the file the other ending, .mp4 or .avi, or leave it out.",
@@ -97,8 +97,33 @@ def write_drawn(frames: Iterable[NDArray[np.uint8]], output: Output, rate: float
         finally:
             if writer is not None:
                 writer.release()
-        if not count or not aside.is_file():
+        if not count:
             raise OutputError(f"There is no frame to write into {output.path}.")
+        if _frames_in(aside) < count:
+            # OpenCV is told of a full disk, and passes over it.
+            raise _unwritten(aside, output)
         with aside.open("rb") as made, output.writing() as file:
             shutil.copyfileobj(made, file)
     return count
+
+
+def _frames_in(video: Path) -> int:
+    """How many frames are in a video, whatever it says of itself; 0 where it cannot be read."""
+    reader = cv2.VideoCapture(str(video))
+    count = 0
+    while reader.grab():
+        count += 1
+    reader.release()
+    return count
+
+
+def _refuse_full(aside: Path, output: Output) -> None:
+    """Raise where not even a little can be written."""
+    try:
+        aside.write_bytes(bytes(4096))
+    except OSError as error:
+        raise _unwritten(aside, output) from error
+
+
+def _unwritten(aside: Path, output: Output) -> OutputError:
+    return OutputError(f"{aside}, a video on its way to {output.path}, cannot be written in full.")

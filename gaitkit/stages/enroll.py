@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,7 +31,7 @@ from gaitkit.gei.making import SEGMENTATION, are_ready_made, making_differences
 from gaitkit.gei.options import Mirror
 from gaitkit.identification.features import check_finite, main_column
 from gaitkit.labels import Labels, SequenceKey, is_direction
-from gaitkit.outputs import Output
+from gaitkit.outputs import Output, scratch_folder
 from gaitkit.parallel import Progress
 from gaitkit.printable import LETTERS, counted, printable, quoted
 from gaitkit.segmentation.options import SegmentOptions
@@ -158,9 +157,9 @@ def enrol(
         old = stack.enter_context(open_artifact(claim.path, COMPARED)) if claim.exists else None
         if old is None and remove:
             raise OptionError(f"There is no gallery {printable(str(gallery), 200)} to `remove` of.")
-        scratch = stack.enter_context(TemporaryDirectory(prefix="gaitkit-enrol-"))
+        scratch = stack.enter_context(scratch_folder("enrol"))
         how = _Given(subject, view, model, mirror, segmenter)
-        made = _prepared(sources, old, how, gallery, Path(scratch), (workers, device, progress))
+        made = _prepared(sources, old, how, gallery, scratch, (workers, device, progress))
         with called_as(dict(zip((path for path, _ in made), sources, strict=True))):
             parts = [_opened(stack, path, own, subject) for path, own in made]
             left_out = [row for part in parts for row in part.dropped if not row.frame]

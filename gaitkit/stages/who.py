@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from gaitkit.arguments import as_path
@@ -13,6 +12,7 @@ from gaitkit.datasets.recordings import Recordings, is_video
 from gaitkit.errors import OptionError, called_as
 from gaitkit.identification.gallery import Answer, Identification
 from gaitkit.identification.metrics import Metric
+from gaitkit.outputs import scratch_folder
 from gaitkit.parallel import Progress
 from gaitkit.segmentation.options import SegmentOptions
 from gaitkit.stages.alike import Making, how_made, input_of, made_alike, segment_options
@@ -119,7 +119,7 @@ def who(
     model = None if model is None else artifact_path(model, "who")
     calibration = None if calibration is None else as_path(calibration, "calibration")
     options = segment_options(segmenter)
-    with TemporaryDirectory(prefix="gaitkit-who-") as scratch:
+    with scratch_folder("who") as scratch:
         with open_artifact(gallery, COMPARED) as known:
             refuse_search(
                 known,
@@ -132,10 +132,10 @@ def who(
             given = input_of(source, name="searched", segmenter=options)
             masks = None
             if annotate is not None:
-                masks = masks_of(given, Path(scratch))
+                masks = masks_of(given, scratch)
                 given = given if masks is None else input_of(masks, name="searched")
             how = how_made(known, model)
-            made = made_alike(given, how, Path(scratch), Making(workers, device, progress))
+            made = made_alike(given, how, scratch, Making(workers, device, progress))
         with called_as({made: source}):
             found = identify(
                 made,

@@ -191,7 +191,9 @@ class Workshop:
             write_whole(self._record_file, f"{text}\n".encode())
         except OSError as error:
             raise OutputError(
-                f"{self._record_file} cannot be written: {error.strerror}."
+                f"{self._record_file} cannot be written: {error.strerror}.",
+                hint="What is finished stays. Check the free space and the permissions of its "
+                "folder; the same command goes on.",
             ) from error
 
 

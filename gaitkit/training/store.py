@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -489,6 +489,8 @@ def last_checkpoint_stays(checkpoint: Path) -> Iterator[None]:
             left = f"The last checkpoint, {checkpoint}, is whole: the same command continues."
         else:
             left = "There is no checkpoint yet: the same command begins again."
+            with suppress(OSError):
+                checkpoint.parent.rmdir()  # Where nothing is kept in it.
         cause = error.hint if isinstance(error, DeviceError) else "Free some space on its disk."
         raise type(error)(error.message, hint=f"{cause} {left}") from error
 

@@ -248,8 +248,13 @@ def _write_walk(walk: _Walk) -> int:
 
 def _refuse_foreign(folder: Path) -> None:
     """Refuse a folder that holds something else than walkers, before anything is put into it."""
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(
+            f"{folder} is no folder; expected the name of one, into which walkers are written.",
+            hint="Choose a new folder.",
+        )
     if _read_marker(folder) is None and folder.exists():
-        ours = folder.is_dir() and all(
+        ours = all(
             path.name == LOCK_SUFFIX or _is_unfinished_marker(path.name)
             for path in folder.iterdir()
         )

@@ -92,6 +92,16 @@ def test_from_model_to_table(gaitkit: Callable, geis: Path, model: Path, tmp_pat
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_samples_need_a_folder(gaitkit: Callable, geis: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    model, samples = tmp_path / "gaitgan.h5", tmp_path / "file" / "samples"
+    ran = gaitkit("train-gan", geis, "-o", model, *SMALL, "--samples", samples)
+    assert ran.code == 1
+    assert "The folder of --samples, " in ran.stderr
+    assert "cannot be made: Not a directory." in ran.stderr
+    assert not model.exists()
+
+
 def test_losses_and_samples_are_drawn(gaitkit: Callable, geis: Path, tmp_path: Path) -> None:
     model = tmp_path / "gaitgan.h5"
     options = [*SMALL, "--iterations", 100, "--sample-every", 50, "--protocol", "halves"]

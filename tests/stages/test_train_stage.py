@@ -380,6 +380,14 @@ def test_a_full_disk_leaves_the_last_checkpoint(
     assert output.read_bytes() == whole.read_bytes()
 
 
+def test_a_full_disk_leaves_no_empty_folder(tmp_path: Path, write_geis: Write) -> None:
+    geis, output = write_geis(), tmp_path / "model.h5"
+    with pytest.raises(OutputError, match="cannot be written") as caught:
+        with_file_limit(4_000, lambda: train_small(geis, output))
+    assert "There is no checkpoint yet" in str(caught.value.hint)
+    assert list(tmp_path.iterdir()) == [geis]
+
+
 def refit_with_checkpoints(geis: Path, output: Path) -> None:
     options = TranslatorOptions(
         iterations=60, batch_size=4, log_every=10, validation_subjects=2, validate_every=15

@@ -163,7 +163,7 @@ def test_foreign_folders_are_left_alone(tmp_path):
 
 def test_a_file_in_the_way_is_an_error(tmp_path):
     (tmp_path / "walkers").write_text("")
-    with pytest.raises(OutputExistsError):
+    with pytest.raises(OutputError, match="walkers is no folder"):
         write_tree(tmp_path / "walkers", OPTIONS)
     with pytest.raises(OutputError):
         write_tree(tmp_path / "walkers" / "deeper", OPTIONS)
