@@ -65,6 +65,8 @@ def set_verbosity(level: int) -> None:
     if not any(isinstance(handler, _Notices) for handler in logger.handlers):
         logger.addHandler(_Notices())
         logger.propagate = False
+    # Where it keeps its list of fonts is of interest to who looks for a fault.
+    logging.getLogger("matplotlib").setLevel(logging.WARNING if level >= 2 else logging.ERROR)
     levels = {-1: logging.ERROR, 0: logging.INFO}
     logger.setLevel(levels.get(max(-1, level), logging.DEBUG))
 

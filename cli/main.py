@@ -20,6 +20,7 @@ from gaitkit.cli.helped import HelpedCommand, going_on, warn_of_unknown_variable
 from gaitkit.cli.parameters import in_options
 from gaitkit.cli.streams import standard_streams, write_lines
 from gaitkit.errors import MAX_MESSAGE, GaitkitError, StoppedError, did_you_mean
+from gaitkit.outputs import scratch_refused
 from gaitkit.parallel import process_rank
 from gaitkit.printable import cut_inside, fitted, harmless, one_line, quoted
 
@@ -107,6 +108,12 @@ class Pipeline(click.Group):
         except BrokenPipeError as error:
             # Not of stdout or stderr, which never raise; click would end without a word.
             raise GaitkitError("A process that this one writes to has ended.") from error
+        except OSError as error:
+            # Libraries that have no place for temporary files fail in ways of their own.
+            refused = scratch_refused()
+            if refused is None:
+                raise
+            raise refused from error
 
 
 @click.group(

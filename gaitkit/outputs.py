@@ -17,11 +17,11 @@ import secrets
 import shlex
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -45,6 +45,7 @@ __all__ = [
     "free_to_write",
     "is_beside",
     "scratch_folder",
+    "scratch_refused",
     "write_whole",
 ]
 
@@ -641,12 +642,9 @@ def scratch_folder(what: str) -> Iterator[Path]:
         There is no folder for temporary files that can be written, or something in it cannot be.
     """
     try:
-        scratch = TemporaryDirectory(prefix=f"gaitkit-{what}-", ignore_cleanup_errors=True)
+        scratch = tempfile.TemporaryDirectory(prefix=f"gaitkit-{what}-", ignore_cleanup_errors=True)
     except OSError as error:
-        raise OutputError(
-            f"A folder for temporary files cannot be made: {error.strerror or error}.",
-            hint="Set the environment variable TMPDIR to a folder that you can write into.",
-        ) from error
+        raise _no_scratch(error) from error
     with scratch as name:
         try:
             yield Path(name)
@@ -658,6 +656,25 @@ def scratch_folder(what: str) -> Iterator[Path]:
                 hint="Temporary files are kept there, and are removed again. Make room, or set the "
                 "environment variable TMPDIR to a folder on another disk.",
             ) from error
+
+
+def scratch_refused() -> OutputError | None:
+    """Why this system has no place for temporary files; `None` where it has one.
+
+    Libraries that need one (torch, matplotlib) fail in ways of their own.
+    """
+    try:
+        tempfile.gettempdir()
+    except OSError as error:
+        return _no_scratch(error)
+    return None
+
+
+def _no_scratch(error: OSError) -> OutputError:
+    return OutputError(
+        f"A folder for temporary files cannot be made: {error.strerror or error}.",
+        hint="Set the environment variable TMPDIR to a folder that you can write into.",
+    )
 
 
 def _no_permission(given: Path, folder: Path) -> OutputError:

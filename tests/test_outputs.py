@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import stat
@@ -19,6 +20,7 @@ from gaitkit.outputs import (
     free_to_write,
     is_beside,
     scratch_folder,
+    scratch_refused,
     write_whole,
 )
 
@@ -212,6 +214,18 @@ def test_temporary_files_need_a_folder(tmp_path: Path, monkeypatch: pytest.Monke
     ):
         pass
     assert "TMPDIR" in str(refused.value.hint)
+
+
+def test_why_there_is_no_place_for_temporary_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert scratch_refused() is None
+
+    def none() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr("tempfile.gettempdir", none)
+    refused = scratch_refused()
+    assert refused is not None
+    assert "cannot be made: No usable temporary directory found in" in refused.message
 
 
 def test_what_fails_in_a_temporary_folder_says_where_it_is(

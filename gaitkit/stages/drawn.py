@@ -42,7 +42,8 @@ def free_video(path: Path, name: str, inputs: Iterable[Path], *, overwrite: bool
     OptionError
         Its name ends otherwise.
     OutputError
-        It exists or cannot be written, or is one of the inputs.
+        It exists or cannot be written, or is one of the inputs; or there is no place for the
+        temporary file that it is first.
     """
     # A link has a name of its own, and what it leads to is written.
     if not {path.suffix.lower(), behind_links(path).suffix.lower()} <= set(_CODECS):
@@ -50,6 +51,8 @@ def free_video(path: Path, name: str, inputs: Iterable[Path], *, overwrite: bool
             f"`{name}` is a video, {' or '.join(_CODECS)}; got {printable(str(path), 200)}."
         )
     free_to_write(path, overwrite=overwrite, inputs=list(inputs), other_than_artefact=AS_VIDEO)
+    with scratch_folder("video"):
+        pass
 
 
 def write_drawn(frames: Iterable[NDArray[np.uint8]], output: Output, rate: float) -> int:

@@ -481,16 +481,21 @@ def _computation(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, A
 
 @contextmanager
 def last_checkpoint_stays(checkpoint: Path) -> Iterator[None]:
-    """Say, when the disk or the device fails, what is left and how to go on."""
+    """Say, when the disk or the device fails, what is left and how to go on.
+
+    The folder of a checkpoint that there is not yet is removed, whatever fails.
+    """
     try:
         yield
-    except (DeviceError, OutputError) as error:
+    except BaseException as error:
         if checkpoint.exists():
             left = f"The last checkpoint, {checkpoint}, is whole: the same command continues."
         else:
             left = "There is no checkpoint yet: the same command begins again."
             with suppress(OSError):
                 checkpoint.parent.rmdir()  # Where nothing is kept in it.
+        if not isinstance(error, DeviceError | OutputError):
+            raise
         cause = error.hint if isinstance(error, DeviceError) else "Free some space on its disk."
         raise type(error)(error.message, hint=f"{cause} {left}") from error
 

@@ -221,6 +221,30 @@ def test_errors_are_one_or_two_sentences_and_tracebacks_only_on_demand(
     assert not (tmp_path / "a.h5").exists()
 
 
+@pytest.mark.parametrize("usable", [True, False])
+def test_a_library_without_a_place_for_temporary_files(
+    gaitkit: Callable,
+    write_geis: Callable,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    usable: bool,
+) -> None:
+    def fails(*given: object, **how: object) -> None:
+        raise OSError("Matplotlib requires access to a writable cache directory")
+
+    def no_place() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr("gaitkit.reporting.sheet.contact_sheet", fails)
+    if not usable:
+        monkeypatch.setattr("tempfile.gettempdir", no_place)
+    ran = gaitkit("show", write_geis(), "-o", tmp_path / "sheet.png")
+    assert ran.code == 1
+    told = "in a way that it should not: OSError: Matplotlib" if usable else "variable TMPDIR"
+    assert told in ran.stderr
+    assert not (tmp_path / "sheet.png").exists()
+
+
 def test_quiet_says_nothing(gaitkit: Callable, tmp_path: Path, tiny_tree: Path) -> None:
     ran = gaitkit("make-gei", tiny_tree, "-o", tmp_path / "a.h5", "--workers", 1, "-q")
     assert (ran.code, ran.stdout, ran.stderr) == (0, "", "")

@@ -98,7 +98,7 @@ def test_samples_need_a_folder(gaitkit: Callable, geis: Path, tmp_path: Path) ->
     ran = gaitkit("train-gan", geis, "-o", model, *SMALL, "--samples", samples)
     assert ran.code == 1
     assert "The folder of --samples, " in ran.stderr
-    assert "cannot be made: Not a directory." in ran.stderr
+    assert "cannot be made: " in ran.stderr
     assert not model.exists()
 
 
