@@ -247,7 +247,7 @@ class ArtifactWriter:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         return OutputError(
             f"{self.path} cannot be written: {reason}.",
-            hint="Nothing was left under that name. Check the free space and the permissions of "
+            hint="What was there before is as it was. Check the free space and the permissions of "
             "its folder, then give the same command again.",
         )
 

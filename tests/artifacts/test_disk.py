@@ -77,8 +77,10 @@ def test_a_full_disk_costs_the_new_file_only(tmp_path: Path, limit: int) -> None
     digest = write(path)
     before = path.read_bytes()
     assert len(before) > limit
-    with largest_file(limit), pytest.raises(OutputError, match="cannot be written: File too large"):
+    too_large = pytest.raises(OutputError, match="cannot be written: File too large")
+    with largest_file(limit), too_large as refused:
         write(path)
+    assert str(refused.value.hint).startswith("What was there before is as it was.")
     assert path.read_bytes() == before
     assert [item.name for item in tmp_path.iterdir()] == ["checkpoint.h5"]
     # libhdf5 would crash here if it had been told.
