@@ -236,12 +236,12 @@ def evaluate(
             ]
             parts = [vectors for vectors, _ in loaded]
             for chosen in chosen_metrics:
-                metrics = [_metric_of(item, its, chosen) for item, its in columns]
+                each = [_metric_of(item, its, chosen) for item, its in columns]
                 vectors, fusion, metric = for_metric(
                     parts,
                     labels,
                     split,
-                    metrics,
+                    each,
                     used=used,
                     weights=even if weights is None and learned else weights,
                     seed=seed,
@@ -251,7 +251,7 @@ def evaluate(
                     if weight:
                         warn_of_no_direction(
                             parts[place],
-                            metrics[place],
+                            each[place],
                             split.gallery | search.searched,
                             fused_of=str(paths[place]),
                         )
