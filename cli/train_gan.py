@@ -72,6 +72,7 @@ def _sheets(
     folder: Path,
 ) -> Callable[[int, NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]], None]:
     from gaitkit.errors import OutputError
+    from gaitkit.outputs import free_to_write
     from gaitkit.reporting.sheet import contact_sheet, save_png
 
     try:
@@ -81,6 +82,8 @@ def _sheets(
             f"The folder of `samples`, {folder}, cannot be made: {error.strerror}.",
             hint="Give a folder of yours, or a new name.",
         ) from error
+    # Not after the hours that it can take to the first one.
+    free_to_write(folder / "step-000000.png", overwrite=True)
 
     def write(
         step: int,

@@ -81,6 +81,8 @@ STATE_GROUPS = ("weights/", "optimizer/", "random/", BEST, "step", *HISTORY_GROU
 
 BEST_WEIGHTS = f"{BEST}weights/"
 
+_ROOM = "Check the free space of its disk and the permissions of its folder."
+
 
 def record_of(training: Training, refit: Refit | None = None) -> TrainingRecord:
     """What the files of a training record of it."""
@@ -496,7 +498,7 @@ def last_checkpoint_stays(checkpoint: Path) -> Iterator[None]:
                 checkpoint.parent.rmdir()  # Where nothing is kept in it.
         if not isinstance(error, DeviceError | OutputError):
             raise
-        cause = error.hint if isinstance(error, DeviceError) else "Free some space on its disk."
+        cause = error.hint if isinstance(error, DeviceError) else _ROOM
         raise type(error)(error.message, hint=f"{cause} {left}") from error
 
 

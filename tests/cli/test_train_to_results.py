@@ -92,14 +92,20 @@ def test_from_model_to_table(gaitkit: Callable, geis: Path, model: Path, tmp_pat
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-def test_samples_need_a_folder(gaitkit: Callable, geis: Path, tmp_path: Path) -> None:
+def test_samples_need_a_folder(
+    gaitkit: Callable, geis: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("no folder")
     model, samples = tmp_path / "gaitgan.h5", tmp_path / "file" / "samples"
     ran = gaitkit("train-gan", geis, "-o", model, *SMALL, "--samples", samples)
     assert ran.code == 1
     assert "The folder of --samples, " in ran.stderr
     assert "cannot be made: " in ran.stderr
-    assert not model.exists()
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path / "locked")
+    ran = gaitkit("train-gan", geis, "-o", model, *SMALL, "--samples", tmp_path / "locked")
+    assert ran.code == 1
+    assert f"no permission to write into {tmp_path / 'locked'}" in ran.stderr
+    assert not list(tmp_path.glob("gaitgan.h5*"))
 
 
 def test_losses_and_samples_are_drawn(gaitkit: Callable, geis: Path, tmp_path: Path) -> None:
