@@ -39,9 +39,14 @@ _POCKETS_IN_COAT = 0.2  # share of people who walk with their hands in the pocke
 _HANDS_CHANGE = 0.03  # share of takes in which they do otherwise
 _BAG_CHANGES_SIDE = 0.06
 
-# From black to light, of coats and of tops: few are as light as the wall.
-_GREYS = ((1.3, 2.0), (1.45, 1.9))
-_GRAINS = 16
+# How many are as light as the wall, of coats and of tops; the others are darker than the floor.
+_LIGHT_COATS, _LIGHT_TOPS = 0.12, 0.20
+_LIGHT = (0.72, 0.05)
+_DARK = (0.05, 0.40)
+# Faces and hair: some are lost before the wall, other people's from the front than from behind.
+_FACE, _HAIR = (0.60, 0.12), (0.60, 0.12)
+
+_BACK = 0.04  # a back is not quite as light as a front
 
 BAG_KINDS = ("backpack", "shoulder bag", "cross-body bag", "handbag", "briefcase")
 
@@ -161,7 +166,7 @@ def random_outfit(rng: np.random.Generator, *, female: bool) -> Outfit:
     style = rng.random()
     return Outfit(
         top=0.004 + 0.034 * loose,
-        depth=float(rng.uniform(-0.010, 0.016)),
+        depth=float(rng.uniform(-0.020, 0.026)),
         sleeve=0.003 + 0.014 * loose * rng.uniform(0.4, 1.2),
         top_hem=float(rng.uniform(0.0, 0.14)),
         thigh=0.003 + 0.015 * wide,
@@ -180,19 +185,19 @@ def mean_outfit() -> Outfit:
 
 
 def random_cloths(rng: np.random.Generator) -> dict[str, Cloth]:
-    """How light a person's coat and top are, and how they fold.
+    """How light a person's coat, top, face and hair are.
 
     Parameters
     ----------
     rng : numpy.random.Generator
         The person's generator.
     """
-    coat, top = (0.05 + 0.8 * float(rng.beta(*shape)) for shape in _GREYS)
-    # Light falls on all people from the same lamps: folds are lost in nearly the same places.
-    return {
-        garment: Cloth(grey, int(rng.integers(0, _GRAINS)))
-        for garment, grey in (("coat", coat), ("top", top))
-    }
+    cloths = {"hair": Cloth(float(rng.normal(*_FACE)), float(rng.normal(*_HAIR)))}
+    for garment, share in (("coat", _LIGHT_COATS), ("top", _LIGHT_TOPS)):
+        light = rng.random() < share
+        grey = float(rng.normal(*_LIGHT) if light else rng.uniform(*_DARK))
+        cloths[garment] = Cloth(grey, grey + float(rng.normal(0.0, _BACK)))
+    return cloths
 
 
 def drape(outfit: Outfit, rng: np.random.Generator, spread: float = 0.0018) -> Outfit:

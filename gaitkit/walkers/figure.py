@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from gaitkit.walkers.body import Body
 from gaitkit.walkers.clothing import Bag, Coat, Outfit
 from gaitkit.walkers.gait import SIDES
-from gaitkit.walkers.noise import Cloth
+from gaitkit.walkers.noise import Cloth, Contrast
 from gaitkit.walkers.skeleton import Skeleton, bend
 
 __all__ = ["GARMENTS", "Figure", "Sculptor", "dress"]
@@ -49,6 +49,8 @@ class Figure:
         What each hull is covered with: one of `GARMENTS`.
     cloths : mapping of str to Cloth
         How these look; one that is missing never looks like the room.
+    contrast : Contrast
+        How little the person stands out from the room.
     """
 
     centres: NDArray[np.float64]
@@ -57,6 +59,7 @@ class Figure:
     feet: dict[str, int]
     garments: tuple[str, ...] = ()
     cloths: Mapping[str, Cloth] = field(default_factory=dict)
+    contrast: Contrast = field(default_factory=Contrast)
 
 
 class Sculptor:
@@ -267,7 +270,10 @@ class _Person(Sculptor):
         nape = self.ellipsoid(
             points["neck"], thorax, (body.neck_radius + scarf,) * 3, (0.005, 0, 0.0)
         )
+        # The lower neck is in the collar.
+        self.garment = self.upper
         self.hull(nape, throat)
+        self.garment = "skin"
         self.hull(throat, skull)
         if coat is not None and coat.hood:
             self.garment = "coat"

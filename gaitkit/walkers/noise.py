@@ -1,9 +1,10 @@
 """Segmentation noise: what background subtraction does to a silhouette.
 
-Where cloth looks like the wall behind it there are holes, the same ones in every take of the same
-clothes and others from another side: the cameras see other walls, and light falls otherwise. Holes
-that would cut a person in two are left out. Edges are ragged, there are small holes and specks, and
-sometimes a foot is lost for a few frames.
+Where cloth looks like the wall behind it there are holes, other ones in every frame, as its folds
+move: how much is lost stays, seen from any side and in every take of the same clothes. Holes that
+would cut a person in two are left out. Who stands out less from the room on one side of it loses a
+rim there. Edges are ragged, there are small holes and specks, and sometimes a foot is lost for a
+few frames.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from gaitkit._opencv import cv2
 
-__all__ = ["Cloth", "hide", "room", "roughen"]
+__all__ = ["Cloth", "Contrast", "hide", "room", "roughen"]
 
 _TILE = 512
 _MARGIN = 5
@@ -30,14 +31,18 @@ _CAMOUFLAGES_PER_FRAME = 0.008
 
 # Greys from 0, black, to 1, white. Background subtraction keeps what differs from the room by more
 # than a threshold; folds and light change the grey of one garment by this standard deviation.
+_WALL = 0.72
+_FLOOR = 0.52
 _THRESHOLD = 0.015
 _FOLDS = 0.04
-_FOLDS_PX = 4.0  # how far light and dark are apart
-_FOLDS_SEEN = 0.9  # in standard deviations: so light or dark a fold is always told from the room
+_FOLDS_PX = 2.0  # how far light and dark are apart
+_FOLDS_SEEN = 0.3  # in standard deviations: so light or dark a fold is always told from the room
 _FOLDS_TILE = 512
-_FOLDS_TURN = 0.3  # pixels a degree: the surface of a trunk 30 cm thick
 _FOLDS_RARE = 2.2  # so far off are too few to look for
 _TORN = 0.015  # of the silhouette: a hand may come off, no head and no leg
+
+# Of 255: most of a pixel's worth of the blurred mask that dim or bright light takes off its edge.
+_MOST_DIM = 90.0
 
 
 class Cloth(NamedTuple):
@@ -45,37 +50,73 @@ class Cloth(NamedTuple):
 
     Attributes
     ----------
-    grey : float
-        0 is black, 1 white.
-    grain : int
-        Which folds it has.
+    front, back : float
+        How light it is seen from before and from behind: 0 is black, 1 white.
     """
 
-    grey: float
-    grain: int
+    front: float
+    back: float
+
+    def grey(self, view_degrees: float) -> float:
+        """How light it is seen from one side."""
+        ahead = (1 + np.cos(np.radians(view_degrees))) / 2
+        return float(ahead * self.front + (1 - ahead) * self.back)
 
 
-def room(view_degrees: float, height: float) -> float:
-    """The grey of what a camera sees behind the walker: a light wall above, a darker floor below.
+class Contrast(NamedTuple):
+    """How little a person stands out from the room, by the side from which they are seen.
 
-    The room is the same for all data sets, as a laboratory is.
+    In levels of the blurred mask, which falls by 51 from pixel to pixel at its edge: positive
+    ones take a rim off the silhouette, negative ones add one.
+
+    Attributes
+    ----------
+    everywhere : float
+        Seen from any side.
+    ahead, across, between : float
+        The first three waves round the person: times the cosine of the camera's angle, of twice
+        and of three times that.
+    """
+
+    everywhere: float = 0.0
+    ahead: float = 0.0
+    across: float = 0.0
+    between: float = 0.0
+
+    def dimness(self, view_degrees: float) -> float:
+        """Levels seen from one side, within those that a mask can lose.
+
+        Examples
+        --------
+        >>> Contrast(everywhere=20.0, ahead=30.0).dimness(180.0)
+        -10.0
+        """
+        waves = np.cos(np.arange(len(self)) * np.radians(view_degrees))
+        return float(np.clip(np.dot(self, waves), -_MOST_DIM, _MOST_DIM))
+
+
+def room(height: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The grey of what is behind the walker: a light wall above, a darker floor below.
+
+    The room is the same for all cameras and data sets, as a laboratory is.
 
     Parameters
     ----------
-    view_degrees : float
-        The camera.
-    height : float
+    height : ndarray of float64
         0 is the top of the image, 1 its bottom.
 
     Returns
     -------
-    float
+    ndarray of float64, same shape
         0 is black, 1 white.
+
+    Examples
+    --------
+    >>> room(np.array([0.2, 0.9])).tolist()
+    [0.72, 0.52]
     """
-    angle = np.radians(view_degrees)
-    wall = 0.72 + 0.06 * np.cos(angle - 0.6) + 0.04 * np.cos(3 * angle + 1.0)
-    floor = 0.52 + 0.07 * np.cos(angle + 0.9) + 0.06 * np.cos(2 * angle - 0.4)
-    return float(wall + np.clip(2 * height - 0.5, 0, 1) * (floor - wall))
+    share: NDArray[np.float64] = np.clip((height - 0.44) / 0.06, 0, 1)
+    return _WALL + share * (_FLOOR - _WALL)
 
 
 def hide(
@@ -85,6 +126,7 @@ def hide(
     cloths: Mapping[str, Cloth],
     view_degrees: float,
     strength: float,
+    rng: np.random.Generator,
 ) -> None:
     """Take out, in place, what looks like the room behind it.
 
@@ -102,43 +144,40 @@ def hide(
         The camera.
     strength : float
         Multiplies the threshold below which a difference is not seen; positive.
+    rng : numpy.random.Generator
+        The sequence's generator: where the folds are in each frame.
     """
     height_px, width_px = frames.shape[1:]
-    unit = height_px / _REFERENCE_HEIGHT
-    folds = _folds(unit)
+    folds = _folds(height_px / _REFERENCE_HEIGHT)
     threshold = _THRESHOLD * min(strength, 2.0)
-    # The folds move with the walker.
-    origin = polygons.mean(axis=(1, 2))
+    behind = room((np.arange(height_px) + 0.5) / height_px)
     for name in sorted(set(garments) & set(cloths)):
         pieces = polygons[:, [row for row, garment in enumerate(garments) if garment == name]]
         where = np.moveaxis(pieces.reshape(len(frames), -1, 2), -1, 0)
-        behind = room(view_degrees, float(where[1].mean()) / height_px)
-        difference = abs(cloths[name].grey - behind)
+        difference = np.abs(cloths[name].grey(view_degrees) - behind)
         # Folds towards the room's grey are lost, those away from it stay.
-        level = max((difference - threshold) / _FOLDS, _FOLDS_SEEN)
-        if level > _FOLDS_RARE:
+        levels = np.maximum((difference - threshold) / _FOLDS, _FOLDS_SEEN)
+        places = rng.integers(0, _FOLDS_TILE, size=(len(frames), 2))
+        if levels.min() > _FOLDS_RARE:
             continue
-        level = float(128 + 40 * level)
+        levels = 128 + 40 * levels[:, None]
         first = np.clip(np.floor(where.min(axis=-1).T).astype(int), 0, [width_px, height_px])
         last = np.clip(np.ceil(where.max(axis=-1).T).astype(int) + 1, 0, [width_px, height_px])
-        # Seen from elsewhere, the folds have turned with the body.
-        shift = cloths[name].grain + round(_FOLDS_TURN * unit * view_degrees)
-        for index, (frame, (left, top), (right, bottom)) in enumerate(
-            zip(frames, first, last, strict=True)
+        for frame, outline, (left, top), (right, bottom), (row, column) in zip(
+            frames, pieces, first, last, places, strict=True
         ):
             if right <= left or bottom <= top:
                 continue
             cover = np.zeros((bottom - top, right - left), np.uint8)
-            corners = np.rint((pieces[index] - (left, top)) * 16).astype(np.int32)
+            corners = np.rint((outline - (left, top)) * 16).astype(np.int32)
             for piece in corners:
                 cv2.fillConvexPoly(cover, piece, 255, cv2.LINE_8, 4)
-            row, column = shift + top - round(origin[index, 1]), left - round(origin[index, 0])
             rows = np.arange(row, row + len(cover)) % _FOLDS_TILE
-            columns = np.arange(column, column + cover.shape[1]) + 3 * shift
-            seen = folds[rows[:, None], columns % _FOLDS_TILE]
+            columns = np.arange(column, column + cover.shape[1]) % _FOLDS_TILE
+            seen = folds[rows[:, None], columns]
             part = frame[top:bottom, left:right]
             whole = part.copy()
-            part[(seen > level) & (cover > 0)] = 0
+            part[(seen > levels[top:bottom]) & (cover > 0)] = 0
             if _is_torn(frame):
                 part[...] = whole
 
@@ -169,6 +208,8 @@ def roughen(
     feet: dict[str, int],
     strength: float,
     rng: np.random.Generator,
+    *,
+    dimness: float = 0.0,
 ) -> None:
     """Add segmentation noise in place.
 
@@ -186,9 +227,11 @@ def roughen(
         Multiplies amplitude and frequency; positive.
     rng : numpy.random.Generator
         The sequence's generator.
+    dimness : float, optional
+        How little the person stands out from the room: see `Contrast`.
     """
     clip = _Clip(frames, centres, strength, frames.shape[1] / _REFERENCE_HEIGHT, rng)
-    _ragged_edges(clip, polygons)
+    _ragged_edges(clip, polygons, dimness * min(strength, 2.0))
     _holes(clip)
     _lost_feet(clip, feet)
     _specks(clip)
@@ -204,8 +247,8 @@ class _Clip(NamedTuple):
     rng: np.random.Generator
 
 
-def _ragged_edges(clip: _Clip, polygons: NDArray[np.float64]) -> None:
-    """Threshold the blurred silhouette at a level that wanders along its edge."""
+def _ragged_edges(clip: _Clip, polygons: NDArray[np.float64], dimness: float) -> None:
+    """Threshold the blurred silhouette, dimmed, at a level that wanders along its edge."""
     frames = clip.frames
     levels = _levels(min(clip.strength, 2.5))
     height, width = frames.shape[1:]
@@ -225,7 +268,10 @@ def _ragged_edges(clip: _Clip, polygons: NDArray[np.float64]) -> None:
         part = frame[top:bottom, left:right]
         dy, dx = dy % (len(levels) - rows + 1), dx % (levels.shape[1] - columns + 1)
         level = levels[dy : dy + rows, dx : dx + columns]
-        part[...] = cv2.compare(cv2.blur(part, (5, 5)), level, cv2.CMP_GT)
+        blurred = cv2.blur(part, (5, 5))
+        # What is far from the person stays empty, however bright.
+        dimmed = np.where(blurred > 0, np.clip(blurred - dimness, 0, 255), 0).astype(np.uint8)
+        part[...] = cv2.compare(dimmed, level, cv2.CMP_GT)
 
 
 @lru_cache(maxsize=4)

@@ -134,8 +134,16 @@ def render_figure(
     polygons = outlines(projection, figure.hulls)
     frames = fill(polygons, projection.visible, **size)
     if options.noise > 0:
-        hide(frames, polygons, figure.garments, figure.cloths, view, options.noise)
-        roughen(frames, projection.centres, polygons, figure.feet, options.noise, rng)
+        hide(frames, polygons, figure.garments, figure.cloths, view, options.noise, rng)
+        roughen(
+            frames,
+            projection.centres,
+            polygons,
+            figure.feet,
+            options.noise,
+            rng,
+            dimness=figure.contrast.dimness(view),
+        )
     return frames
 
 

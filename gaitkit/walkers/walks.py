@@ -25,7 +25,7 @@ from gaitkit.walkers.clothing import (
 from gaitkit.walkers.draws import Spread, draw, generator
 from gaitkit.walkers.figure import Figure, dress
 from gaitkit.walkers.gait import STYLE
-from gaitkit.walkers.noise import Cloth
+from gaitkit.walkers.noise import Cloth, Contrast
 from gaitkit.walkers.options import WalkerOptions, subject_name
 from gaitkit.walkers.skeleton import pose, stride_length, turn
 
@@ -44,6 +44,16 @@ _PULLED_M = {"bg": 0.004, "cl": 0.006}
 _LAG_S = 0.06
 """How late loose cloth and bags follow the limbs, seconds: an eighth of the period of a pendulum
 of 6 cm, about what a hem or a bag on a short strap is against the limb that drives it."""
+
+# Levels of a mask's edge (`gaitkit.walkers.noise.Contrast`), the same in all takes: people and
+# lamps do not change, and a coat changes little of it.
+_CONTRAST = {
+    "everywhere": Spread(0.0, 28.0, 0.0),
+    "ahead": Spread(0.0, 19.0, 0.0),
+    "across": Spread(0.0, 32.0, 0.0),
+    "between": Spread(0.0, 6.0, 0.0),
+}
+_CONTRAST_LIKENESS = 0.85
 
 # People keep to a line of their own.
 _PATH = {
@@ -65,6 +75,10 @@ class Walk:
         Clothes, as they fall in this take.
     coat, bag : Coat or None, Bag or None
         What the condition adds.
+    cloths : dict of str to Cloth
+        How light clothes, face and hair are.
+    contrast : Contrast
+        How little the person stands out from the room.
     style : dict of str to float
         Values of `gaitkit.walkers.gait.STYLE`.
     start_phase : float
@@ -78,6 +92,7 @@ class Walk:
     coat: Coat | None
     bag: Bag | None
     cloths: dict[str, Cloth]
+    contrast: Contrast
     style: dict[str, float]
     start_phase: float
     heading_degrees: float
@@ -112,7 +127,7 @@ def plan_walk(options: WalkerOptions, subject_index: int, condition: str, take: 
     name, seed = subject_name(subject_index), options.seed
     now = generator(seed, "walk", name, condition, str(take))
     if options.equal_bodies:
-        body, outfit, cloths = mean_body(), mean_outfit(), {}
+        body, outfit, cloths, contrast = mean_body(), mean_outfit(), {}, Contrast()
     else:
         body = random_body(generator(seed, "body", name))
         outfit = random_outfit(generator(seed, "outfit", name), female=body.female > 0.5)
@@ -120,6 +135,16 @@ def plan_walk(options: WalkerOptions, subject_index: int, condition: str, take: 
             outfit = drape(outfit, generator(seed, "outfit", name, condition), _PULLED_M[condition])
         outfit = drape(outfit, now)
         cloths = random_cloths(generator(seed, "cloths", name))
+        in_coat = generator(seed, "contrast", name, condition) if condition == "cl" else None
+        contrast = Contrast(
+            **draw(
+                _CONTRAST,
+                generator(seed, "contrast", name),
+                None,
+                occasion=in_coat,
+                likeness=_CONTRAST_LIKENESS,
+            )
+        )
     occasion = None if condition == "nm" else generator(seed, "gait", name, condition)
     style = draw(STYLE, generator(seed, "gait", name), now, occasion=occasion, likeness=_LIKENESS)
     coat, bag = None, None
@@ -136,6 +161,7 @@ def plan_walk(options: WalkerOptions, subject_index: int, condition: str, take: 
         coat=coat,
         bag=bag,
         cloths=cloths,
+        contrast=contrast,
         style=style,
         start_phase=float(now.random()),
         heading_degrees=path["heading"],
@@ -175,4 +201,5 @@ def figure_of(walk: Walk, frames: int) -> Figure:
         centres=figure.centres @ heading.T + offset,
         axes=heading @ figure.axes,
         cloths=walk.cloths,
+        contrast=walk.contrast,
     )
