@@ -49,7 +49,7 @@ of 6 cm, about what a hem or a bag on a short strap is against the limb that dri
 # lamps do not change, and a coat changes little of it.
 _CONTRAST = {
     "everywhere": Spread(0.0, 28.0, 0.0),
-    "ahead": Spread(0.0, 19.0, 0.0),
+    "ahead": Spread(0.0, 18.0, 0.0),
     "across": Spread(0.0, 32.0, 0.0),
     "between": Spread(0.0, 6.0, 0.0),
 }
