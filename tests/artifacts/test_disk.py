@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from full_disk import largest_file
 
 from gaitkit.artifacts import ArtifactWriter, Provenance, open_artifact, write_artifact
 from gaitkit.artifacts.disk import Disk, interrupts_later
 from gaitkit.errors import OutputError
-
-resource = pytest.importorskip("resource")
-
-
-@contextmanager
-def largest_file(limit: int) -> Iterator[None]:
-    """Files cannot grow beyond the limit: the disk is as good as full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def new_file(path: Path) -> int:

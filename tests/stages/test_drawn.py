@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from full_disk import largest_file
 from numpy.typing import NDArray
 
 from gaitkit._opencv import cv2
@@ -16,18 +16,6 @@ from gaitkit.outputs import Output
 from gaitkit.stages.drawn import write_drawn
 
 FRAMES = 40
-
-
-@contextmanager
-def largest_file(limit: int) -> Iterator[None]:
-    """Files cannot grow beyond the limit: the disk is as good as full."""
-    resource = pytest.importorskip("resource")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def pictures() -> Iterator[NDArray[np.uint8]]:

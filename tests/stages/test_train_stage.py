@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from forked import ended, start
+from full_disk import largest_file
 from trained_once import once
 
 from gaitkit.artifacts import TrainedOn, open_artifact, write_artifact
@@ -22,8 +23,6 @@ from gaitkit.training.store import load_history, recorded_model, refuse_resuming
 from gaitkit.translators import GaitGAN, GaitGANConfig, load, train, translate
 from gaitkit.translators.options import TranslatorOptions
 from gaitkit.translators.registry import TRANSLATOR
-
-resource = pytest.importorskip("resource")
 
 Write = Callable[..., Path]
 SUBJECTS = ("001", "002", "003", "004")
@@ -348,16 +347,6 @@ def test_a_lost_device_leaves_the_last_checkpoint(
     assert output.read_bytes() == whole.read_bytes()
 
 
-def with_file_limit(limit: int, call: Callable[[], Any]) -> Any:
-    """Call with a limit on the size of files: the disk is as good as full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    try:
-        return call()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 @pytest.mark.parametrize("left", [0, 4_000, 60_000])
 def test_a_full_disk_leaves_the_last_checkpoint(
     tmp_path: Path, write_geis: Write, left: int
@@ -369,10 +358,8 @@ def test_a_full_disk_leaves_the_last_checkpoint(
     checkpoint = tmp_path / "model.h5.parts" / "checkpoint.h5"
     before = checkpoint.read_bytes()
     assert len(before) > left
-    with pytest.raises(OutputError, match="cannot be written") as caught:
-        with_file_limit(
-            left, lambda: train_small(geis, output, callbacks=Callbacks(checkpoint_every=2))
-        )
+    with largest_file(left), pytest.raises(OutputError, match="cannot be written") as caught:
+        train_small(geis, output, callbacks=Callbacks(checkpoint_every=2))
     assert "is whole: the same command continues" in str(caught.value.hint)
     assert checkpoint.read_bytes() == before
     assert [item.name for item in checkpoint.parent.iterdir()] == ["checkpoint.h5"]
@@ -382,8 +369,8 @@ def test_a_full_disk_leaves_the_last_checkpoint(
 
 def test_a_full_disk_leaves_no_empty_folder(tmp_path: Path, write_geis: Write) -> None:
     geis, output = write_geis(), tmp_path / "model.h5"
-    with pytest.raises(OutputError, match="cannot be written") as caught:
-        with_file_limit(4_000, lambda: train_small(geis, output))
+    with largest_file(4_000), pytest.raises(OutputError, match="cannot be written") as caught:
+        train_small(geis, output)
     assert "There is no checkpoint yet" in str(caught.value.hint)
     assert list(tmp_path.iterdir()) == [geis]
 
