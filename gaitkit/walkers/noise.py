@@ -147,13 +147,13 @@ def hide(
     rng : numpy.random.Generator
         The sequence's generator: where the folds are in each frame.
     """
-    height_px, width_px = frames.shape[1:]
+    height_px = frames.shape[1]
     folds = _folds(height_px / _REFERENCE_HEIGHT)
     threshold = _THRESHOLD * min(strength, 2.0)
     behind = room((np.arange(height_px) + 0.5) / height_px)
+    bodies = _boxes(polygons, frames, 0, 1)
     for name in sorted(set(garments) & set(cloths)):
         pieces = polygons[:, [row for row, garment in enumerate(garments) if garment == name]]
-        where = np.moveaxis(pieces.reshape(len(frames), -1, 2), -1, 0)
         difference = np.abs(cloths[name].grey(view_degrees) - behind)
         # Folds towards the room's grey are lost, those away from it stay.
         levels = np.maximum((difference - threshold) / _FOLDS, _FOLDS_SEEN)
@@ -161,10 +161,9 @@ def hide(
         if levels.min() > _FOLDS_RARE:
             continue
         levels = 128 + 40 * levels[:, None]
-        first = np.clip(np.floor(where.min(axis=-1).T).astype(int), 0, [width_px, height_px])
-        last = np.clip(np.ceil(where.max(axis=-1).T).astype(int) + 1, 0, [width_px, height_px])
-        for frame, outline, (left, top), (right, bottom), (row, column) in zip(
-            frames, pieces, first, last, places, strict=True
+        boxes = _boxes(pieces, frames, 0, 1)
+        for frame, outline, body, (left, top, right, bottom), (row, column) in zip(
+            frames, pieces, bodies, boxes, places, strict=True
         ):
             if right <= left or bottom <= top:
                 continue
@@ -176,10 +175,23 @@ def hide(
             columns = np.arange(column, column + cover.shape[1]) % _FOLDS_TILE
             seen = folds[rows[:, None], columns]
             part = frame[top:bottom, left:right]
-            whole = part.copy()
-            part[(seen > levels[top:bottom]) & (cover > 0)] = 0
-            if _is_torn(frame):
-                part[...] = whole
+            lost = (seen > levels[top:bottom]) & (cover > 0) & (part > 0)
+            if lost.any():
+                part[lost] = 0
+                if _is_torn(frame[body[1] : body[3], body[0] : body[2]]):
+                    part[lost] = 255
+
+
+def _boxes(
+    polygons: NDArray[np.float64], frames: NDArray[np.uint8], before: int, after: int
+) -> NDArray[np.intp]:
+    """Left, top, right and bottom of what holds some outlines in each frame, with a margin."""
+    size = [frames.shape[2], frames.shape[1]]
+    # Column and row apart: numpy is slow to reduce along an axis before a short last one.
+    flat = np.moveaxis(polygons.reshape(len(polygons), -1, 2), -1, 0).copy()
+    low = np.floor(flat.min(axis=-1).T).astype(np.intp) - before
+    high = np.ceil(flat.max(axis=-1).T).astype(np.intp) + after
+    return np.concatenate([np.clip(low, 0, size), np.clip(high, 0, size)], axis=1)
 
 
 def _is_torn(frame: NDArray[np.uint8]) -> bool:
@@ -251,27 +263,18 @@ def _ragged_edges(clip: _Clip, polygons: NDArray[np.float64], dimness: float) ->
     """Threshold the blurred silhouette, dimmed, at a level that wanders along its edge."""
     frames = clip.frames
     levels = _levels(min(clip.strength, 2.5))
-    height, width = frames.shape[1:]
-    # Column and row apart: numpy is slow to reduce along an axis before a short last one.
-    flat = np.moveaxis(polygons.reshape(len(frames), -1, 2), -1, 0).copy()
-    low = np.floor(flat.min(axis=-1).T).astype(int) - _MARGIN
-    high = np.ceil(flat.max(axis=-1).T).astype(int) + _MARGIN
-    low = np.clip(low, 0, [width, height])
-    high = np.clip(high, 0, [width, height])
+    boxes = _boxes(polygons, frames, _MARGIN, _MARGIN)
+    dimmed = np.clip(np.arange(256) - dimness, 0, 255).astype(np.uint8)
+    dimmed[0] = 0  # What is far from the person stays empty, however bright.
     shifts = clip.rng.integers(0, _TILE, size=(len(frames), 2))
-    for frame, (left, top), (right, bottom), (dx, dy) in zip(
-        frames, low, high, shifts, strict=True
-    ):
+    for frame, (left, top, right, bottom), (dx, dy) in zip(frames, boxes, shifts, strict=True):
         rows, columns = bottom - top, right - left
         if rows <= 0 or columns <= 0:
             continue
         part = frame[top:bottom, left:right]
         dy, dx = dy % (len(levels) - rows + 1), dx % (levels.shape[1] - columns + 1)
         level = levels[dy : dy + rows, dx : dx + columns]
-        blurred = cv2.blur(part, (5, 5))
-        # What is far from the person stays empty, however bright.
-        dimmed = np.where(blurred > 0, np.clip(blurred - dimness, 0, 255), 0).astype(np.uint8)
-        part[...] = cv2.compare(dimmed, level, cv2.CMP_GT)
+        part[...] = cv2.compare(cv2.LUT(cv2.blur(part, (5, 5)), dimmed), level, cv2.CMP_GT)
 
 
 @lru_cache(maxsize=4)

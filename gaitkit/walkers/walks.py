@@ -45,15 +45,15 @@ _LAG_S = 0.06
 """How late loose cloth and bags follow the limbs, seconds: an eighth of the period of a pendulum
 of 6 cm, about what a hem or a bag on a short strap is against the limb that drives it."""
 
-# Levels of a mask's edge (`gaitkit.walkers.noise.Contrast`), the same in all takes: people and
-# lamps do not change, and a coat changes little of it.
+# Levels of a mask's edge (`gaitkit.walkers.noise.Contrast`): people and lamps hardly change from
+# take to take, and a coat changes little of it.
 _CONTRAST = {
-    "everywhere": Spread(0.0, 28.0, 0.0),
-    "ahead": Spread(0.0, 18.0, 0.0),
-    "across": Spread(0.0, 32.0, 0.0),
-    "between": Spread(0.0, 6.0, 0.0),
+    "everywhere": Spread(0.0, 26.0, 6.0),
+    "ahead": Spread(0.0, 25.0, 4.0),
+    "across": Spread(0.0, 45.0, 6.0),
+    "between": Spread(0.0, 12.0, 4.0),
 }
-_CONTRAST_LIKENESS = 0.85
+_CONTRAST_LIKENESS = 0.75
 
 # People keep to a line of their own.
 _PATH = {
@@ -140,7 +140,7 @@ def plan_walk(options: WalkerOptions, subject_index: int, condition: str, take: 
             **draw(
                 _CONTRAST,
                 generator(seed, "contrast", name),
-                None,
+                generator(seed, "contrast", name, condition, str(take)),
                 occasion=in_coat,
                 likeness=_CONTRAST_LIKENESS,
             )
