@@ -67,11 +67,11 @@ def drawn(outline):
 def hidden(front, back=None, view=90.0, seed=0, below=0):
     """Pixels that are lost of a square of cloth with skin all round it."""
     cloth = Cloth(front, front if back is None else back)
-    polygons = (SQUARE + (0, below))[None, None]
-    frames = drawn(AROUND + (0, below))
+    polygons = (np.stack([AROUND, SQUARE]) + (0, below))[None]
+    frames = drawn(polygons[0, 0])
     whole = frames[0] > 0
     rng = np.random.default_rng(seed)
-    hide(frames, polygons, ("top",), {"top": cloth}, view, 1.0, rng)
+    hide(frames, polygons, ("skin", "top"), {"top": cloth}, view, 1.0, rng)
     return whole & (frames[0] == 0)
 
 
@@ -151,12 +151,13 @@ def test_cloth_that_is_not_named_is_never_lost():
 def test_holes_that_would_cut_a_person_in_two_are_left_out():
     # Two large pieces of skin that only a ribbon of cloth, as light as the wall, holds together.
     ribbon = np.array([[20.0, 38], [200, 38], [200, 42], [20, 42]])
-    frames = np.zeros((1, 240, 320), np.uint8)
-    frames[0, 10:70, 10:60] = frames[0, 10:70, 160:210] = 255
-    whole = frames.copy()
-    cv2.fillConvexPoly(whole[0], ribbon.astype(np.int32), 255)
+    left = np.array([[10.0, 10], [59, 10], [59, 69], [10, 69]])
+    polygons = np.stack([left, left + (150, 0), ribbon])
+    whole = np.max([drawn(outline) for outline in polygons], axis=0)
     frames = whole.copy()
     rng = np.random.default_rng(0)
-    hide(frames, ribbon[None, None], ("top",), {"top": Cloth(WALL, WALL)}, 90.0, 1.0, rng)
+    hide(
+        frames, polygons[None], ("skin", "skin", "top"), {"top": Cloth(WALL, WALL)}, 90.0, 1.0, rng
+    )
     np.testing.assert_array_equal(frames, whole)
     assert hidden(WALL).any()
