@@ -37,12 +37,13 @@ _THRESHOLD = 0.015
 _FOLDS = 0.04
 _FOLDS_PX = 2.0  # how far light and dark are apart
 _FOLDS_SEEN = 0.3  # in standard deviations: so light or dark a fold is always told from the room
+_HEAD_SEEN = 1.3  # hair and faces are less even than cloth: most of a head is always seen
 _FOLDS_TILE = 512
 _FOLDS_RARE = 2.2  # so far off are too few to look for
 _TORN = 0.015  # of the silhouette: a hand may come off, no head and no leg
 
 # Of 255: most of a pixel's worth of the blurred mask that dim or bright light takes off its edge.
-_MOST_DIM = 90.0
+_MOST_DIM = 60.0
 
 
 class Cloth(NamedTuple):
@@ -156,7 +157,8 @@ def hide(
         pieces = polygons[:, [row for row, garment in enumerate(garments) if garment == name]]
         difference = np.abs(cloths[name].grey(view_degrees) - behind)
         # Folds towards the room's grey are lost, those away from it stay.
-        levels = np.maximum((difference - threshold) / _FOLDS, _FOLDS_SEEN)
+        least = _HEAD_SEEN if name == "hair" else _FOLDS_SEEN
+        levels = np.maximum((difference - threshold) / _FOLDS, least)
         places = rng.integers(0, _FOLDS_TILE, size=(len(frames), 2))
         if levels.min() > _FOLDS_RARE:
             continue
@@ -265,7 +267,8 @@ def _ragged_edges(clip: _Clip, polygons: NDArray[np.float64], dimness: float) ->
     levels = _levels(min(clip.strength, 2.5))
     boxes = _boxes(polygons, frames, _MARGIN, _MARGIN)
     dimmed = np.clip(np.arange(256) - dimness, 0, 255).astype(np.uint8)
-    dimmed[0] = 0  # What is far from the person stays empty, however bright.
+    # What is far from the edge stays as it is, however bright or dim the person.
+    dimmed[0], dimmed[255] = 0, 255
     shifts = clip.rng.integers(0, _TILE, size=(len(frames), 2))
     for frame, (left, top, right, bottom), (dx, dy) in zip(frames, boxes, shifts, strict=True):
         rows, columns = bottom - top, right - left

@@ -127,11 +127,11 @@ def test_who_stands_out_less_has_a_thinner_silhouette():
 
 
 def test_contrast_goes_round_the_person_in_three_waves():
-    contrast = Contrast(everywhere=1.0, ahead=10.0, across=20.0, between=40.0)
+    contrast = Contrast(everywhere=1.0, ahead=8.0, across=16.0, between=24.0)
     found = [contrast.dimness(view) for view in (0.0, 60.0, 90.0, 180.0)]
-    # 1 + 10 + 20 + 40; 1 + 5 - 10 - 40; 1 - 20; 1 - 10 + 20 - 40.
-    np.testing.assert_allclose(found, [71.0, -44.0, -19.0, -29.0])
-    assert Contrast(everywhere=1000.0).dimness(0.0) == 90.0
+    # 1 + 8 + 16 + 24; 1 + 4 - 8 - 24; 1 - 16; 1 - 8 + 16 - 24.
+    np.testing.assert_allclose(found, [49.0, -27.0, -15.0, -15.0])
+    assert Contrast(everywhere=1000.0).dimness(0.0) == 60.0
 
 
 def test_cloth_that_is_not_named_is_never_lost():
