@@ -580,12 +580,13 @@ def warn_of_no_direction(
         for rows in row_blocks(len(vectors))
     )
     if count:
-        total = counted(int(used.sum()), "vector")
+        vectors_used = int(used.sum())
+        total = counted(vectors_used, "vector")
         _log.warning(
             "%d of %s %s all zero and without a direction: by %s %s equally far from everybody%s",
             count,
             f"{total} of {fused_of}" if fused_of else total,
-            "is" if total.startswith("1 ") else "are",
+            "is" if vectors_used == 1 else "are",
             metric.name,
             "it is" if count == 1 else "they are",
             ", and only what they are fused with tells whose they are" if fused_of else "",

@@ -242,9 +242,11 @@ def refuse_search(
     told = None
     if calibration is not None:
         told = read_calibration(calibration, known, feature, chosen.name)
-    if fpir is not None and told is None:
+    if fpir is None:
+        return
+    if told is None:
         refuse_rare(fpir, known.labels, str(known.path))
-    elif fpir is not None and told is not None:
+    else:
         told.threshold(fpir)
 
 

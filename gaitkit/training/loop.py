@@ -16,7 +16,7 @@ from gaitkit.training.capture import Steps
 from gaitkit.training.health import check_finite, device_failures_told
 from gaitkit.training.history import History
 from gaitkit.training.options import TrainingOptions
-from gaitkit.training.state import Best, GlobalRandomStates
+from gaitkit.training.state import Best, GlobalRandomStates, is_step
 
 if TYPE_CHECKING:
     from gaitkit.training.data import TrainingData
@@ -258,7 +258,7 @@ class Training:
 
 
 def _whole_step(found: NDArray[Any]) -> int:
-    if found.shape != () or found.dtype.kind not in "iu" or found < 0:
+    if not is_step(found):
         told = f"shape {found.shape}" if found.shape else str(found)
         raise DamagedArtifactError(
             "The checkpoint cannot be continued: the array step must be one whole number of 0 or "

@@ -24,6 +24,7 @@ __all__ = [
     "Best",
     "GlobalRandomStates",
     "check_weights",
+    "is_step",
     "load_networks",
     "load_optimizers",
     "named_tensors",
@@ -50,6 +51,17 @@ def named_tensors(networks: Mapping[str, nn.Module]) -> dict[str, torch.Tensor]:
 def network_arrays(networks: Mapping[str, nn.Module]) -> dict[str, NDArray[Any]]:
     """Copies of all weights and running statistics in host memory."""
     return {name: _to_array(tensor) for name, tensor in named_tensors(networks).items()}
+
+
+def is_step(found: NDArray[Any]) -> bool:
+    """Whether an array is how many iterations were done: one whole number of 0 or more.
+
+    Examples
+    --------
+    >>> is_step(np.array(7)), is_step(np.array(-7)), is_step(np.array([7])), is_step(np.array(7.0))
+    (True, False, False, False)
+    """
+    return found.shape == () and found.dtype.kind in "iu" and bool(found >= 0)
 
 
 def check_weights(
@@ -229,8 +241,7 @@ class Best:
         if not own:
             return None
         step, score = (own.pop(name, np.empty(0)) for name in ("step", "score"))
-        whole = step.shape == () and step.dtype.kind in "iu" and step >= 0
-        if not whole or score.shape != () or score.dtype.kind != "f" or not own:
+        if not is_step(step) or score.shape != () or score.dtype.kind != "f" or not own:
             raise DamagedArtifactError(
                 "The model is not well-formed: its best weights have no step of 0 or more, no "
                 "score or no arrays.",

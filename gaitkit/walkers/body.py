@@ -9,7 +9,7 @@ correlate at about 0.6 with each other and at about 0.3 with stature, as in that
 
 Fitted to CASIA-B instead (``benchmarks/walkers/calibration.py``) are how much heads and necks
 differ, more than bare ones as they are seen with their hair; how much the lengths of legs do,
-which is less; and the depths of trunks, which under clothes tell less of the breadths.
+which is less; and the depths of trunks, which go with a person's bulk more than bare ones.
 """
 
 from __future__ import annotations

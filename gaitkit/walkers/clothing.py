@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gaitkit.walkers.noise import Cloth
+from gaitkit.walkers.noise import WALL, Cloth
 
 __all__ = [
     "BAG_KINDS",
@@ -41,11 +41,10 @@ _BAG_CHANGES_SIDE = 0.06
 
 # How many are as light as the wall, of coats and of tops; the others are darker than the floor.
 _LIGHT_COATS, _LIGHT_TOPS = 0.12, 0.20
-_LIGHT = (0.72, 0.05)
+_LIGHT = (WALL, 0.05)
 _DARK = (0.05, 0.40)
 # Faces and hair: some are lost before the wall, other people's from the front than from behind.
 _FACE, _HAIR = (0.60, 0.12), (0.60, 0.12)
-
 _BACK = 0.04  # a back is not quite as light as a front
 
 BAG_KINDS = ("backpack", "shoulder bag", "cross-body bag", "handbag", "briefcase")

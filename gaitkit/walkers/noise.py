@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from gaitkit._opencv import cv2
 
-__all__ = ["Cloth", "Contrast", "hide", "room", "roughen"]
+__all__ = ["WALL", "Cloth", "Contrast", "hide", "room", "roughen"]
 
 _TILE = 512
 _MARGIN = 5
@@ -31,7 +31,7 @@ _CAMOUFLAGES_PER_FRAME = 0.008
 
 # Greys from 0, black, to 1, white. Background subtraction keeps what differs from the room by more
 # than a threshold; folds and light change the grey of one garment by this standard deviation.
-_WALL = 0.72
+WALL = 0.72
 _FLOOR = 0.52
 _THRESHOLD = 0.015
 _FOLDS = 0.04
@@ -42,7 +42,7 @@ _FOLDS_TILE = 512
 _FOLDS_RARE = 2.2  # so far off are too few to look for
 _TORN = 0.015  # of the silhouette: a hand may come off, no head and no leg
 
-# Of 255: most of a pixel's worth of the blurred mask that dim or bright light takes off its edge.
+# Levels of the blurred mask, at most: 51 are a pixel of its edge (`Contrast`).
 _MOST_DIM = 60.0
 
 
@@ -117,7 +117,7 @@ def room(height: NDArray[np.float64]) -> NDArray[np.float64]:
     [0.72, 0.52]
     """
     share: NDArray[np.float64] = np.clip((height - 0.44) / 0.06, 0, 1)
-    return _WALL + share * (_FLOOR - _WALL)
+    return WALL + share * (_FLOOR - WALL)
 
 
 def hide(

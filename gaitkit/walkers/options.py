@@ -25,7 +25,8 @@ MODEL_VERSION = 4
 """Raised whenever the same options would give other frames.
 
 1 had one wardrobe for all people, who took another coat or bag now and then. 2 had people whom legs
-and arms told apart too well, in a coat as without one, and no holes but in coats.
+and arms told apart too well, in a coat as without one, and no holes but in coats. 3 had holes that
+turned with the camera, and fronts and backs that were too alike.
 """
 
 CONDITIONS = ("bg", "cl", "nm")

@@ -46,7 +46,7 @@ _LAG_S = 0.06
 of 6 cm, about what a hem or a bag on a short strap is against the limb that drives it."""
 
 # Levels of a mask's edge (`gaitkit.walkers.noise.Contrast`): people and lamps hardly change from
-# take to take, and a coat changes little of it.
+# take to take, and most of it is the same in a coat.
 _CONTRAST = {
     "everywhere": Spread(0.0, 26.0, 6.0),
     "ahead": Spread(0.0, 25.0, 4.0),
