@@ -107,7 +107,8 @@ def batch_all_triplets(distances: torch.Tensor, people: int, margin: float) -> T
     others = distances.gather(2, (rest % count).expand(parts, count, count - each))
     terms = functional.relu(margin + same[:, :, :, None] - others[:, :, None, :])
     terms = terms.reshape(parts, -1)
-    counted = (terms > 0).sum(dim=1)
+    # In 32 bits: every truth value is made a number of that size to be added.
+    counted = (terms > 0).sum(dim=1, dtype=torch.int32)
     loss = (terms.sum(dim=1) / counted.clamp_min(1)).mean()
     return Triplets(
         loss,

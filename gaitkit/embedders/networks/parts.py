@@ -18,7 +18,7 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from gaitkit.analysis.discriminants import LinearPart
 
-from gaitkit.embedders.networks.pooling import set_maximum
+from gaitkit.embedders.networks.pooling import mean_and_maximum, set_maximum
 
 __all__ = [
     "EmbeddingNet",
@@ -270,5 +270,5 @@ def strips(maps: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:
         # Not len(maps), which would be a constant where a network is traced to be exported.
         number, rows, columns, channels = by_pixel.shape
         parts = by_pixel.reshape(number, count, rows // count * columns, channels)
-        found.append(parts.mean(dim=2) + parts.amax(dim=2))
+        found.append(mean_and_maximum(parts))
     return torch.cat(found, dim=1)

@@ -1,7 +1,9 @@
-"""Maxima of maps, over a set's frames and over small squares, that keep little for the way back.
+"""What is taken of maps: maxima over a set's frames and over small squares, strips, every pixel.
 
 A batch of sets is hundreds of frames, whose maps decide how much memory a training takes. PyTorch
-keeps the pooled maps as they were, and 64-bit places beside them; here only places are kept.
+keeps the pooled maps as they were, and 64-bit places beside them; here only places are kept. And it
+goes back through each operation on its own, over all maps; here that is done at once, with the same
+numbers.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-__all__ = ["halved", "set_maximum"]
+__all__ = ["every_pixel", "halved", "mean_and_maximum", "set_maximum"]
 
 
 def set_maximum(maps: torch.Tensor, frames: int) -> torch.Tensor:
@@ -94,3 +96,88 @@ class _Halved(torch.autograd.Function):
             places.to(torch.int64),
         )
         return found
+
+
+def mean_and_maximum(values: torch.Tensor) -> torch.Tensor:
+    """The mean over the third axis and the maximum over it, added.
+
+    Parameters
+    ----------
+    values : Tensor, shape (n, parts, pixels, channels)
+
+    Returns
+    -------
+    Tensor, shape (n, parts, channels)
+        Where several pixels have the maximum, they share its gradient.
+
+    Examples
+    --------
+    >>> mean_and_maximum(torch.tensor([1.0, 2.0, 6.0]).view(1, 1, 3, 1)).item()
+    9.0
+    """
+    if not torch.is_grad_enabled():
+        return values.mean(dim=2) + values.amax(dim=2)
+    found: torch.Tensor = _MeanAndMaximum.apply(values)  # type: ignore[no-untyped-call]
+    return found
+
+
+class _MeanAndMaximum(torch.autograd.Function):
+    """The way back in two passes over the values, and not in six."""
+
+    @staticmethod
+    def forward(ctx: Any, values: torch.Tensor) -> torch.Tensor:
+        largest = values.amax(dim=2)
+        ctx.save_for_backward(values, largest)
+        return values.mean(dim=2) + largest
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
+        values, largest = ctx.saved_tensors
+        (gradient,) = gradients
+        among = values == largest[:, :, None]
+        of_mean = gradient / values.shape[2]
+        # In 32 bits: every truth value is made a number of that size to be added.
+        count = among.sum(dim=2, dtype=torch.int32)
+        of_largest = of_mean + gradient / count
+        return torch.where(among, of_largest[:, :, None], of_mean[:, :, None])
+
+
+def every_pixel(maps: torch.Tensor, stride: int) -> torch.Tensor:
+    """Every so many pixels of maps, in both directions.
+
+    Parameters
+    ----------
+    maps : Tensor, shape (n, channels, rows, columns)
+    stride : int
+
+    Examples
+    --------
+    >>> every_pixel(torch.arange(9.0).view(1, 1, 3, 3), 2).flatten().tolist()
+    [0.0, 2.0, 6.0, 8.0]
+    """
+    if stride == 1 or not torch.is_grad_enabled():
+        return maps[..., ::stride, ::stride]
+    found: torch.Tensor = _EveryPixel.apply(maps, stride)  # type: ignore[no-untyped-call]
+    return found
+
+
+class _EveryPixel(torch.autograd.Function):
+    """The way back in one step, and not rows after columns."""
+
+    @staticmethod
+    def forward(ctx: Any, maps: torch.Tensor, stride: int) -> torch.Tensor:
+        ctx.stride, ctx.shape = stride, maps.shape
+        ctx.channels_last = maps.is_contiguous(memory_format=torch.channels_last)
+        return maps[..., ::stride, ::stride]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
+        (gradient,) = gradients
+        found = torch.empty(
+            ctx.shape,
+            dtype=gradient.dtype,
+            device=gradient.device,
+            memory_format=torch.channels_last if ctx.channels_last else torch.contiguous_format,
+        ).zero_()
+        found[..., :: ctx.stride, :: ctx.stride] = gradient
+        return found, None

@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from gaitkit.embedders.networks.normed import NormedSequential, normed
+from gaitkit.embedders.networks.pooling import every_pixel
+
 __all__ = ["Residual"]
 
 
@@ -32,7 +35,7 @@ class Residual(nn.Module):
         self.norm2 = nn.BatchNorm2d(channels_out)
         self.beside: nn.Module = nn.Identity()
         if stride > 1 or channels_in != channels_out:
-            self.beside = nn.Sequential(
+            self.beside = NormedSequential(
                 # Of every second pixel, and not with a stride: by that, oneDNN (torch 2.13) writes
                 # beyond its memory where channels are few and lie last.
                 _EveryPixel(stride),
@@ -42,8 +45,8 @@ class Residual(nn.Module):
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """Maps of shape (n, channels, rows, columns), by the stride smaller."""
-        found = self._bent(self.norm1(self.conv1(maps)))
-        found = self.norm2(self.conv2(found))
+        found = self._bent(normed(self.conv1, self.norm1, maps))
+        found = normed(self.conv2, self.norm2, found)
         found += self.beside(maps)
         return self._bent(found)
 
@@ -55,11 +58,11 @@ class Residual(nn.Module):
 
 
 class _EveryPixel(nn.Module):
-    """Every so many pixels, in both directions."""
+    """`every_pixel`, as a layer."""
 
     def __init__(self, stride: int) -> None:
         super().__init__()
         self.stride = stride
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        return maps[..., :: self.stride, :: self.stride]
+        return every_pixel(maps, self.stride)

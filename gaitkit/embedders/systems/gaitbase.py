@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from gaitkit.embedders.config import EmbedderConfig
+from gaitkit.embedders.networks.normed import NormedSequential
 from gaitkit.embedders.networks.parts import (
     EmbeddingNet,
     PartNeck,
@@ -75,7 +76,7 @@ class GaitBaseNet(EmbeddingNet):
             neck = PartNeck(config.part_count, config.values, config.subjects)
         super().__init__(neck)
         half, width = config.stem == "half", config.width
-        self.stem = nn.Sequential(
+        self.stem = NormedSequential(
             nn.Conv2d(1, width, 3, stride=2 if half else 1, padding=1, bias=False),
             nn.BatchNorm2d(width),
             nn.ReLU(inplace=True),

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from gaitkit.embedders.config import EmbedderConfig
+from gaitkit.embedders.networks.normed import normed
 from gaitkit.embedders.networks.parts import (
     EmbeddingNet,
     PartNeck,
@@ -129,8 +130,8 @@ class _Block(nn.Module):
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         # In place: what a leaky ReLU took is told by what it gave. It grows with its input, so that
         # it may as well follow the maximum, where there is a quarter to do.
-        maps = nn.functional.leaky_relu_(self.norm1(self.first(maps)), 0.01)
-        maps = self.norm2(self.second(maps))
+        maps = nn.functional.leaky_relu_(normed(self.first, self.norm1, maps), 0.01)
+        maps = normed(self.second, self.norm2, maps)
         return nn.functional.leaky_relu_(halved(maps) if self.pool else maps, 0.01)
 
 

@@ -19,6 +19,7 @@ from torch import nn
 from gaitkit.embedders.base import Embedder
 from gaitkit.embedders.config import LINEAR_WEIGHT, EmbedderConfig
 from gaitkit.embedders.geis import GeiEmbedder
+from gaitkit.embedders.networks.normed import NormedSequential
 from gaitkit.embedders.networks.parts import (
     EmbeddingNet,
     PartNeck,
@@ -129,8 +130,8 @@ class GeiPartsNet(EmbeddingNet):
 
 def _convolution(
     channels_in: int, channels_out: int, *, size: int = 3, stride: int = 1
-) -> nn.Sequential:
-    return nn.Sequential(
+) -> NormedSequential:
+    return NormedSequential(
         nn.Conv2d(channels_in, channels_out, size, stride=stride, padding=size // 2, bias=False),
         nn.BatchNorm2d(channels_out),
         # In place: the normalised map is not needed on the way back.

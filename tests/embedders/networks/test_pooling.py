@@ -1,4 +1,4 @@
-"""Maxima over frames and over squares equal PyTorch's own, forwards and back."""
+"""Maxima, strips and every second pixel equal PyTorch's own, forwards and back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import pytest
 import torch
 from torch.nn import functional
 
-from gaitkit.embedders.networks.pooling import halved, set_maximum
+from gaitkit.embedders.networks.pooling import (
+    every_pixel,
+    halved,
+    mean_and_maximum,
+    set_maximum,
+)
 
 LAYOUTS = pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 
@@ -56,3 +61,34 @@ def test_halving_keeps_an_eighth_of_what_it_took() -> None:
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         halved(maps)
     assert sum(one.nbytes for one in kept) == maps.nbytes // 8
+
+
+def test_mean_and_maximum_have_the_gradient_of_both_to_the_bit() -> None:
+    values = torch.randint(0, 3, (2, 4, 22, 5), generator=torch.Generator().manual_seed(1))
+    values = values.float().requires_grad_()
+    found, expected = mean_and_maximum(values), values.mean(dim=2) + values.amax(dim=2)
+    assert torch.equal(found, expected)
+    slope = torch.randn_like(expected)
+    (own,) = torch.autograd.grad(found, values, slope)
+    (theirs,) = torch.autograd.grad(expected, values, slope)
+    assert torch.equal(own, theirs)
+
+
+def test_equal_maxima_share_the_gradient() -> None:
+    values = torch.tensor([2.0, 5.0, 5.0, 0.0]).view(1, 1, 4, 1).requires_grad_()
+    mean_and_maximum(values).backward()
+    assert values.grad is not None
+    assert values.grad.flatten().tolist() == [0.25, 0.75, 0.75, 0.25]
+
+
+@LAYOUTS
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_every_pixel_is_a_slice(stride: int, layout: torch.memory_format) -> None:
+    maps = drawn((3, 4, 5, 7), layout)
+    found, expected = every_pixel(maps, stride), maps[..., ::stride, ::stride]
+    assert torch.equal(found, expected)
+    slope = torch.randn_like(expected)
+    (own,) = torch.autograd.grad(found, maps, slope)
+    (theirs,) = torch.autograd.grad(expected, maps, slope)
+    assert torch.equal(own, theirs)
+    assert own.stride() == maps.stride() or stride == 1
