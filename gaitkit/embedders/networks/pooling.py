@@ -38,8 +38,33 @@ def set_maximum(maps: torch.Tensor, frames: int) -> torch.Tensor:
     """
     if frames == 1:
         return maps
-    # Unlike amax, this keeps the places of the maxima, and not all the maps.
-    return maps.view(len(maps) // frames, frames, *maps.shape[1:]).max(dim=1)[0]
+    if not torch.is_grad_enabled():
+        return _by_set(maps, frames).amax(dim=1)
+    found: torch.Tensor = _SetMaximum.apply(maps, frames)  # type: ignore[no-untyped-call]
+    return found
+
+
+def _by_set(maps: torch.Tensor, frames: int) -> torch.Tensor:
+    return maps.view(len(maps) // frames, frames, *maps.shape[1:])
+
+
+class _SetMaximum(torch.autograd.Function):
+    """Keeps the places of the maxima, and not all the maps."""
+
+    @staticmethod
+    def forward(ctx: Any, maps: torch.Tensor, frames: int) -> torch.Tensor:
+        found, places = _by_set(maps, frames).max(dim=1)
+        ctx.save_for_backward(places)
+        ctx.frames = frames
+        _remember(ctx, maps)
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
+        (places,) = ctx.saved_tensors
+        found = _room(ctx, gradients[0]).zero_()
+        _by_set(found, ctx.frames).scatter_(1, places[:, None], gradients[0][:, None])
+        return found, None
 
 
 def halved(maps: torch.Tensor) -> torch.Tensor:
@@ -71,8 +96,7 @@ class _Halved(torch.autograd.Function):
     def forward(ctx: Any, maps: torch.Tensor) -> torch.Tensor:
         found, places = functional.max_pool2d(maps, 2, return_indices=True)
         ctx.save_for_backward(places.to(torch.int16))
-        ctx.shape = maps.shape
-        ctx.channels_last = maps.is_contiguous(memory_format=torch.channels_last)
+        _remember(ctx, maps)
         result: torch.Tensor = found
         return result
 
@@ -80,22 +104,34 @@ class _Halved(torch.autograd.Function):
     def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
         (places,) = ctx.saved_tensors
         (gradient,) = gradients
-        laid_out = torch.channels_last if ctx.channels_last else torch.contiguous_format
-        # Only its shape and layout are looked at.
-        like = torch.empty(
-            ctx.shape, dtype=gradient.dtype, device=gradient.device, memory_format=laid_out
-        )
-        found: torch.Tensor = torch.ops.aten.max_pool2d_with_indices_backward(
-            gradient.contiguous(memory_format=laid_out),
-            like,
-            [2, 2],
-            [2, 2],
-            [0, 0],
-            [1, 1],
-            False,
-            places.to(torch.int64),
-        )
+        rows, columns = ctx.shape[2:]
+        found = _room(ctx, gradient)
+        if rows % 2 or columns % 2:
+            found.zero_()
+        # Where in its square the maximum is: 0 or 1 of the first row, or as many columns later.
+        down = torch.arange(0, rows - 1, 2, dtype=places.dtype, device=places.device)
+        across = torch.arange(0, columns - 1, 2, dtype=places.dtype, device=places.device)
+        places = places - (down[:, None] * columns + across)
+        nothing = gradient.new_zeros(())
+        for row in range(2):
+            for column in range(2):
+                here = found[..., row : rows // 2 * 2 : 2, column : columns // 2 * 2 : 2]
+                torch.where(places == row * columns + column, gradient, nothing, out=here)
         return found
+
+
+def _remember(ctx: Any, maps: torch.Tensor) -> None:
+    """For `_room`, on the way back."""
+    ctx.shape = maps.shape
+    ctx.channels_last = maps.is_contiguous(memory_format=torch.channels_last)
+
+
+def _room(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+    """Room for the gradient of what came in: of its shape, laid out as it was."""
+    laid_out = torch.channels_last if ctx.channels_last else torch.contiguous_format
+    return torch.empty(
+        ctx.shape, dtype=gradient.dtype, device=gradient.device, memory_format=laid_out
+    )
 
 
 def mean_and_maximum(values: torch.Tensor) -> torch.Tensor:
@@ -166,18 +202,13 @@ class _EveryPixel(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, maps: torch.Tensor, stride: int) -> torch.Tensor:
-        ctx.stride, ctx.shape = stride, maps.shape
-        ctx.channels_last = maps.is_contiguous(memory_format=torch.channels_last)
+        ctx.stride = stride
+        _remember(ctx, maps)
         return maps[..., ::stride, ::stride]
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
         (gradient,) = gradients
-        found = torch.empty(
-            ctx.shape,
-            dtype=gradient.dtype,
-            device=gradient.device,
-            memory_format=torch.channels_last if ctx.channels_last else torch.contiguous_format,
-        ).zero_()
+        found = _room(ctx, gradient).zero_()
         found[..., :: ctx.stride, :: ctx.stride] = gradient
         return found, None

@@ -7,6 +7,11 @@ from torch import nn
 
 from gaitkit.embedders.networks.normed import NormedSequential, normed
 from gaitkit.embedders.networks.pooling import every_pixel
+from gaitkit.embedders.networks.recomputing import (
+    behind_convolution,
+    bent,
+    between_convolutions,
+)
 
 __all__ = ["Residual"]
 
@@ -22,13 +27,21 @@ class Residual(nn.Module):
         Of the first convolution.
     slope : float
         Of the ReLUs below 0.
+    sparing : bool
+        Whether memory is spared on the way back (`between_convolutions`), at the cost of some time.
     """
 
     def __init__(
-        self, channels_in: int, channels_out: int, stride: int = 1, *, slope: float = 0.0
+        self,
+        channels_in: int,
+        channels_out: int,
+        stride: int = 1,
+        *,
+        slope: float = 0.0,
+        sparing: bool = False,
     ) -> None:
         super().__init__()
-        self.slope = slope
+        self.slope, self.sparing = slope, sparing
         self.conv1 = nn.Conv2d(channels_in, channels_out, 3, stride, padding=1, bias=False)
         self.norm1 = nn.BatchNorm2d(channels_out)
         self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False)
@@ -45,16 +58,21 @@ class Residual(nn.Module):
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """Maps of shape (n, channels, rows, columns), by the stride smaller."""
-        found = self._bent(normed(self.conv1, self.norm1, maps))
-        found = normed(self.conv2, self.norm2, found)
-        found += self.beside(maps)
-        return self._bent(found)
+        if self.sparing and self.training:
+            first = self.conv1(maps)
+            found = self.norm2(between_convolutions(first, self.norm1, self.slope, self.conv2))
+            found += self._beside_sparing(maps)
+        else:
+            found = bent(normed(self.conv1, self.norm1, maps), self.slope)
+            found = normed(self.conv2, self.norm2, found)
+            found += self.beside(maps)
+        return bent(found, self.slope)
 
-    def _bent(self, maps: torch.Tensor) -> torch.Tensor:
-        # In place: what was before is not needed on the way back.
-        if self.slope:
-            return nn.functional.leaky_relu_(maps, self.slope)
-        return nn.functional.relu_(maps)
+    def _beside_sparing(self, maps: torch.Tensor) -> torch.Tensor:
+        if not isinstance(self.beside, NormedSequential):
+            return maps
+        few, convolution, norm = self.beside
+        return behind_convolution(few(maps), convolution, norm, None)
 
 
 class _EveryPixel(nn.Module):

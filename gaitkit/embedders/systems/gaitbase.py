@@ -23,7 +23,7 @@ from gaitkit.embedders.networks.parts import (
     part_matrices,
     strips,
 )
-from gaitkit.embedders.networks.recomputing import recomputed
+from gaitkit.embedders.networks.recomputing import behind_convolution
 from gaitkit.embedders.networks.residual import Residual
 from gaitkit.embedders.sets import SetConfig, SetEmbedder
 from gaitkit.errors import OptionError
@@ -82,10 +82,10 @@ class GaitBaseNet(EmbeddingNet):
             nn.ReLU(inplace=True),
         )
         self.stages = nn.Sequential(
-            Residual(width, width, 1),
-            Residual(width, 2 * width, 1 if half else 2),
-            Residual(2 * width, 4 * width, 2),
-            Residual(4 * width, 8 * width, 1),
+            Residual(width, width, 1, sparing=True),
+            Residual(width, 2 * width, 1 if half else 2, sparing=True),
+            Residual(2 * width, 4 * width, 2, sparing=True),
+            Residual(4 * width, 8 * width, 1, sparing=True),
         )
         self.part_count = config.part_count
         self.matrices = part_matrices(
@@ -94,10 +94,11 @@ class GaitBaseNet(EmbeddingNet):
 
     def maps(self, frames: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The last maps, a quarter as high and as wide as what is seen."""
-        maps = recomputed(self.stem, crop_width(frames))
-        for stage in self.stages:
-            maps = recomputed(stage, maps)
-        return (maps,)
+        seen = crop_width(frames)
+        if self.training:
+            convolution, norm, _ = self.stem
+            return (self.stages(behind_convolution(seen, convolution, norm, 0.0)),)
+        return (self.stages(self.stem(seen)),)
 
     def features(self, pooled: tuple[torch.Tensor, ...]) -> torch.Tensor:
         """The strips of the last maps."""

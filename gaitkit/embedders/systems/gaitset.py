@@ -25,7 +25,7 @@ from gaitkit.embedders.networks.parts import (
     strips,
 )
 from gaitkit.embedders.networks.pooling import halved
-from gaitkit.embedders.networks.recomputing import recomputed
+from gaitkit.embedders.networks.recomputing import bent, between_convolutions
 from gaitkit.embedders.sets import SetConfig, SetEmbedder
 from gaitkit.errors import OptionError
 from gaitkit.training.config import choice, setting
@@ -34,6 +34,9 @@ from gaitkit.training.images import crop_width
 __all__ = ["GaitSet", "GaitSetConfig", "GaitSetNet"]
 
 _STRIPS = (16, 8, 4, 2, 1)
+
+_SLOPE = 0.01
+"""Of the ReLUs below 0."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +97,9 @@ class GaitSetNet(EmbeddingNet):
 
     def maps(self, frames: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """What each of the three blocks makes of frames."""
-        first = recomputed(self.block1, crop_width(frames))
-        second = recomputed(self.block2, first)
-        return first, second, recomputed(self.block3, second)
+        first = self.block1(crop_width(frames))
+        second = self.block2(first)
+        return first, second, self.block3(second)
 
     def features(self, pooled: tuple[torch.Tensor, ...]) -> torch.Tensor:
         """The strips of the last maps, then those of the global branch."""
@@ -128,11 +131,17 @@ class _Block(nn.Module):
         self.pool = pool
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        # In place: what a leaky ReLU took is told by what it gave. It grows with its input, so that
-        # it may as well follow the maximum, where there is a quarter to do.
-        maps = nn.functional.leaky_relu_(normed(self.first, self.norm1, maps), 0.01)
-        maps = normed(self.second, self.norm2, maps)
-        return nn.functional.leaky_relu_(halved(maps) if self.pool else maps, 0.01)
+        if self.training:
+            maps = between_convolutions(self.first(maps), self.norm1, _SLOPE, self.second)
+            if not self.pool:
+                return between_convolutions(maps, self.norm2, _SLOPE, None)
+            maps = self.norm2(maps)
+        else:
+            maps = bent(normed(self.first, self.norm1, maps), _SLOPE)
+            maps = normed(self.second, self.norm2, maps)
+        # A leaky ReLU grows with its input, so that it may as well follow the maximum, where there
+        # is a quarter to do.
+        return bent(halved(maps) if self.pool else maps, _SLOPE)
 
 
 class GaitSet(SetEmbedder[GaitSetConfig]):
