@@ -26,7 +26,7 @@ _SMALL = {"width": 16, "linear_share": 0.4}
 @click.option(
     "-o",
     "--output",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=options.FOLDER,
     default=Path("gaitkit-demo"),
     help="The folder for the walkers and all artefacts.",
 )

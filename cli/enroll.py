@@ -21,13 +21,9 @@ _CONSENT = (
 @click.command(
     "enroll",
     short_help="Put people into a gallery, or take them out.",
-    epilog="\b\n"
-    "gaitkit enroll colleagues.h5 alice-1.mp4 alice-2.mp4 --subject alice\n"
-    "gaitkit enroll colleagues.h5 colleagues/\n"
-    "gaitkit enroll colleagues.h5 --remove alice",
 )
 @click.argument("gallery", metavar="GALLERY", type=options.FILE)
-@click.argument("new", metavar="NEW...", type=options.INPUT, nargs=-1)
+@click.argument("new", metavar="[NEW]...", type=options.INPUT, nargs=-1)
 @click.option("--subject", metavar="NAME", help="Who all walks of NEW are.")
 @click.option(
     "--remove",

@@ -48,7 +48,7 @@ def _numbers(
 @options.metric
 @click.option(
     "--k",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 1000),
     default=1,
     help="Nearest gallery rows that vote for a person; 1 is the nearest neighbour.",
 )

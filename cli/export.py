@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 _MODELS = {"translator": "gaitkit.translators.onnx", "embedder": "gaitkit.embedders.onnx"}
 """Kinds of models, and where each becomes an ONNX file."""
 
+_FILES = {".csv", ".h5", ".hdf5", ".jpeg", ".jpg", ".npy", ".pkl", ".png", ".tar", ".zip"}
+"""What a folder is not called, unless by mistake."""
+
 
 @click.command("export", short_help="Write images, vectors or a model for other programs.")
 @click.argument("artifact", type=options.INPUT_FILE)
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=options.FILE_OR_FOLDER,
     required=True,
     help="Of images: a folder for PNGs by CASIA-B name, or a file that ends in .npz. Of an "
     "embedding: a file that ends in .npz or .csv. Of a model: a file that ends in .onnx.",
@@ -103,6 +106,11 @@ def _refuse_what_does_not_fit(kind: str, output: Path, chosen: bool, weights: st
         raise OptionError(f"--weights chooses those of a model; these are {what}.")
     elif kind == "embedding" and output.suffix not in (".npz", ".csv"):
         raise OptionError(f"Vectors become a file that ends in .npz or .csv, not {output}.")
+    elif kind != "embedding" and output.suffix.lower() in _FILES:
+        raise OptionError(
+            f"Images become a folder or a file that ends in .npz, not {output}.",
+            hint=f"Name the folder otherwise, such as {output.with_suffix('')}/.",
+        )
     elif output.suffix == ".onnx":
         raise OptionError(f"Only a model becomes an ONNX file; {kind} become PNGs or .npz.")
 

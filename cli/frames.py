@@ -72,9 +72,7 @@ class _LayoutName(click.ParamType):  # type: ignore[type-arg]  # generic in the 
         return canonical_name(str(value), LAYOUTS)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
-        from gaitkit.datasets.layouts import layout_names
-
-        return f"[{'|'.join(layout_names())}]"
+        return "NAME"
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
@@ -84,10 +82,19 @@ class _LayoutName(click.ParamType):  # type: ignore[type-arg]  # generic in the 
         return [CompletionItem(name) for name in layout_names() if name.startswith(incomplete)]
 
 
+class _LayoutOption(click.Option):
+    """Lists the names in its help; as a metavar they would make one long line."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        from gaitkit.datasets.layouts import layout_names
+
+        names = ", ".join(layout_names())
+        self.help = f"How the input is laid out: {names}.  [default: told by what is there]"
+        return super().get_help_record(ctx)
+
+
 layout_option = click.option(
-    "--layout",
-    type=_LayoutName(),
-    help="How the input is laid out.  [default: told by what is there]",
+    "--layout", cls=_LayoutOption, type=_LayoutName(), help="How the input is laid out."
 )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
 
 import click
 
 from gaitkit.cli import options
+from gaitkit.cli.variables import PREFIX, all_variables
 from gaitkit.errors import did_you_mean
 from gaitkit.printable import printable
 
@@ -30,9 +30,12 @@ EXAMPLES = {
     "translate": "gaitkit translate gei.h5 --model gaitgan.h5 -o translated.h5",
     "embed": "gaitkit embed gei.h5 --model parts.h5 -o embedded.h5",
     "evaluate": "gaitkit evaluate gei.h5 --feature lda --metric cosine -o results.h5",
-    "enroll": "gaitkit enroll gallery.h5 new.h5",
+    "enroll": "gaitkit enroll colleagues.h5 colleagues/\n"
+    "gaitkit enroll colleagues.h5 alice-1.mp4 alice-2.mp4 --subject alice\n"
+    "gaitkit enroll colleagues.h5 --remove alice",
     "identify": "gaitkit identify probe.h5 --gallery gallery.h5",
-    "who": "gaitkit who door.mp4 --gallery colleagues.h5",
+    "who": "gaitkit who door.mp4 --gallery colleagues.h5\n"
+    "gaitkit who door.mp4 --gallery colleagues.h5 --fpir 0.2",
     "report": "gaitkit report results.h5 --geis gei.h5 -o report.html",
     "run": "gaitkit run walkers/ -o work/ --recipe best --width 24 --iterations 1000",
     "inspect": "gaitkit inspect gei.h5 --dropped",
@@ -40,11 +43,11 @@ EXAMPLES = {
     "export": "gaitkit export gei.h5 -o folder/",
     "completion": "gaitkit completion bash",
 }
-"""One line of each command, as one types it."""
+"""A line of each command, or a few, as one types them."""
 
 _GROUPS = {
     "Input": "manifest layout input_kind name source array axes dataset also protocol geis models "
-    "gallery calibration truth subjects frames views noise equal_bodies people",
+    "gallery calibration truth subjects frames views noise equal_bodies",
     "Videos": "segmenter any_segmenter view subject from_s to_s max_frames rotate min_height_px "
     "input_size input_range channel",
     "Silhouettes": "alignment size keep_cut keep_off_trend invert",
@@ -52,8 +55,9 @@ _GROUPS = {
     "Comparison": "feature features metric metrics k fuse count_failures rounding rank_by "
     "probe_view threshold fpir top",
     "Model": "system recipe paired settings width model weights to_view to_condition strength",
-    "Training": "iterations batch_size balanced shift warp target_view target_condition resume "
-    "checkpoint_every samples sample_every",
+    "Training": "iterations people batch_size balanced target_view target_condition "
+    "normal_condition resume checkpoint_every samples sample_every",
+    "Augmentation": "bodies shear stretch shift rotate_chance erase erase_area warp",
     "Validation": "validation_subjects validate_every refit",
     "Computing": "device precision threads seed workers cluster cluster_tls",
     "Output": "output matrices form as_json answers report labels date dropped dry_run restart "
@@ -63,6 +67,13 @@ _GROUPS = {
 """Headings of the help, and the parameters below each; others stand first, below Options."""
 
 _HEADINGS = {name: heading for heading, names in _GROUPS.items() for name in names.split()}
+
+_HEADINGS_OF = {
+    ("evaluate", "weights"): "Comparison",
+    ("train-embedding", "frames"): "Training",
+    ("train-embedding", "rotate"): "Augmentation",
+}
+"""Where a command means another thing by a parameter."""
 
 _CONTINUED = {"demo", "run", "synth"}
 """Commands that continue without a ``--restart``."""
@@ -94,7 +105,9 @@ class HelpedCommand(click.Command):
             # The usage shows the arguments, and the text above tells what they are.
             if record is not None and isinstance(parameter, click.Option):
                 is_help = "--help" in parameter.opts
-                heading = _HEADINGS.get("help" if is_help else parameter.name or "", "Options")
+                name = "help" if is_help else parameter.name or ""
+                heading = _HEADINGS.get(name, "Options")
+                heading = _HEADINGS_OF.get((self.name or "", name), heading)
                 found.setdefault(heading, []).append(record)
         for heading in ("Options", *_GROUPS):
             if heading in found:
@@ -102,12 +115,13 @@ class HelpedCommand(click.Command):
                     formatter.write_dl(found[heading])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the example."""
+        """Write the examples."""
         super().format_epilog(ctx, formatter)
-        example = EXAMPLES.get(self.name or "")
-        if example:
-            with formatter.section("Example"):
-                formatter.write_text(example)
+        examples = EXAMPLES.get(self.name or "", "").splitlines()
+        if examples:
+            with formatter.section("Example" if len(examples) == 1 else "Examples"):
+                for example in examples:
+                    formatter.write_text(example)
 
 
 def _config() -> click.Option:
@@ -142,7 +156,7 @@ def warn_of_unknown_variables(group: click.Group) -> None:
     given = sorted(name for name in os.environ if name.startswith("GAITKIT_"))
     if not given:
         return
-    known = set(_variables(group, "GAITKIT"))
+    known = set(all_variables(group, PREFIX))
     for name in given:
         if name not in known:
             _log.warning(
@@ -150,15 +164,3 @@ def warn_of_unknown_variables(group: click.Group) -> None:
                 printable(name, 80),
                 did_you_mean(name, known).rstrip(),
             )
-
-
-def _variables(command: click.Command, prefix: str) -> Iterator[str]:
-    for parameter in command.params:
-        if isinstance(parameter, click.Option) and parameter.name:
-            yield f"{prefix}_{parameter.name.upper()}"
-    if isinstance(command, click.Group):
-        context = click.Context(command)
-        for name in command.list_commands(context):
-            found = command.get_command(context, name)
-            if found is not None:
-                yield from _variables(found, f"{prefix}_{name.upper().replace('-', '_')}")

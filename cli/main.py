@@ -17,8 +17,10 @@ import click
 from gaitkit._version import __version__
 from gaitkit.cli import console, options
 from gaitkit.cli.helped import HelpedCommand, going_on, warn_of_unknown_variables
+from gaitkit.cli.mistakes import plain_message
 from gaitkit.cli.parameters import in_options
 from gaitkit.cli.streams import standard_streams, write_lines
+from gaitkit.cli.variables import PREFIX, name_variables, prefix_of
 from gaitkit.errors import MAX_MESSAGE, GaitkitError, StoppedError, did_you_mean
 from gaitkit.outputs import scratch_refused
 from gaitkit.parallel import process_rank
@@ -67,7 +69,10 @@ class Pipeline(click.Group):
             return None
         module = importlib.import_module(f"gaitkit.cli.{COMMANDS[cmd_name]}")
         command: click.Command = module.command
-        return command if isinstance(command, click.Group) else HelpedCommand.of(command)
+        if not isinstance(command, click.Group):
+            command = HelpedCommand.of(command)
+        name_variables(command, prefix_of(PREFIX, cmd_name))
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -76,15 +81,20 @@ class Pipeline(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            text = f"There is no command {quoted(args[0])}. {did_you_mean(args[0], COMMANDS)}"
+            begin = [repr(name) for name in COMMANDS if name.startswith(args[0])]
+            guess = f"Did you mean {' or '.join(begin)}?" if begin else ""
+            guess = guess or did_you_mean(args[0], COMMANDS)
+            text = f"There is no command {quoted(args[0])}. {guess}"
             raise click.UsageError(text.rstrip(), ctx) from error
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line; a value in an error of click's is cut and made harmless."""
         try:
             return super().main(*args, **kwargs)
+        except click.exceptions.NoArgsIsHelpError:
+            raise  # Its message is the help.
         except click.ClickException as error:
-            told = error.format_message()
+            told = plain_message(error)
             if not isinstance(error, click.BadParameter):  # Their choices and hints have lines.
                 told = one_line(told)
             told = cut_inside(harmless(told), MAX_MESSAGE)
@@ -119,7 +129,7 @@ class Pipeline(click.Group):
 @click.group(
     cls=Pipeline,
     context_settings={
-        "auto_envvar_prefix": "GAITKIT",
+        "auto_envvar_prefix": PREFIX,
         "help_option_names": ["-h", "--help"],
         "show_default": True,
         "max_content_width": 100,

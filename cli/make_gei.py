@@ -138,7 +138,12 @@ def _describe(given: GeiInput, output: Path, *, as_json: bool) -> None:
     from gaitkit.artifacts import open_artifact
 
     with open_artifact(given.path, "silhouettes") as artifact:
-        console.print_line(f"Would read {given.path}: {counted(len(artifact.labels), 'sequence')}")
+        sequences, dataset = len(artifact.labels), artifact.dataset
+    if as_json:
+        told = {"source": str(given.path), "dataset": dataset, "sequences": sequences}
+        console.print_json(told)
+        return
+    console.print_line(f"Would read {given.path}: {counted(sequences, 'sequence')}")
     console.print_line(f"Would write {output}")
 
 

@@ -11,6 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from gaitkit.cli import console
+from gaitkit.cli.mistakes import CONFIGURATION
 from gaitkit.documents import read_toml
 from gaitkit.errors import DatasetError, did_you_mean
 from gaitkit.printable import printable, quoted
@@ -44,7 +45,19 @@ __all__ = [
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class _InputFile(click.Path):
+class _Named(click.Path):
+    """A file or folder; an empty name, as of a variable that is not set, is none.
+
+    As a path it would be the folder that one is in.
+    """
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        if value in ("", b""):
+            self.fail("the name is empty.", param, ctx)
+        return cast(Path, super().convert(value, param, ctx))
+
+
+class _InputFile(_Named):
     """One file that is there. Of a folder it is said what makes one."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
@@ -56,12 +69,14 @@ class _InputFile(click.Path):
                 param,
                 ctx,
             )
-        return cast(Path, super().convert(value, param, ctx))
+        return super().convert(value, param, ctx)
 
 
-FILE = click.Path(dir_okay=False, path_type=Path)
+FILE = _Named(dir_okay=False, path_type=Path)
+FOLDER = _Named(file_okay=False, path_type=Path)
+FILE_OR_FOLDER = _Named(path_type=Path)
 INPUT_FILE = _InputFile(exists=True, dir_okay=False, readable=True, path_type=Path)
-INPUT = click.Path(exists=True, readable=True, path_type=Path)
+INPUT = _Named(exists=True, readable=True, path_type=Path)
 
 
 def _set_verbosity(ctx: click.Context, parameter: click.Parameter, value: int) -> None:
@@ -96,10 +111,11 @@ def _read_config(ctx: click.Context, parameter: click.Parameter, value: Path | N
     except DatasetError as error:
         raise click.BadParameter(error.message, ctx, parameter) from None
     root = ctx.find_root()
+    ctx.meta[CONFIGURATION] = value
     group = root.command
     if not isinstance(group, click.Group):
         raise click.BadParameter("there are no commands to configure", ctx, parameter)
-    defaults = {name: _checked(value, root, group, name, table) for name, table in content.items()}
+    defaults = {name: _checked(value, ctx, group, name, table) for name, table in content.items()}
     if ctx is root:
         ctx.default_map = defaults
     else:
@@ -107,17 +123,18 @@ def _read_config(ctx: click.Context, parameter: click.Parameter, value: Path | N
 
 
 def _checked(
-    path: Path, root: click.Context, group: click.Group, name: str, table: Any
+    path: Path, ctx: click.Context, group: click.Group, name: str, table: Any
 ) -> dict[str, Any]:
     """One table of the configuration, its keys and values checked against the command's options."""
     shown = printable(str(path), 200)
-    command = group.get_command(root, name)
+    command = group.get_command(ctx.find_root(), name)
     if command is None or not isinstance(table, dict):
-        known = ", ".join(group.list_commands(root))
+        commands = group.list_commands(ctx)
+        guess = "" if command is not None else did_you_mean(name, commands)
         raise click.UsageError(
-            f"{shown}: expected tables named after commands, found {quoted(name)}. Commands: "
-            f"{known}.",
-            root,
+            f"{shown}: expected tables named after commands, found {quoted(name)}. "
+            f"{guess or 'Commands: ' + ', '.join(commands) + '.'}".rstrip(),
+            ctx,
         )
     options: dict[str, click.Option] = {}
     opposites = set()
@@ -132,7 +149,7 @@ def _checked(
         if plain not in options:
             guess = did_you_mean(plain, options).replace("_", "-")
             text = f"{shown}: [{name}] has no option {quoted(key)}. {guess}"
-            raise click.UsageError(text.rstrip(), root)
+            raise click.UsageError(text.rstrip(), ctx)
         option = options[plain]
         try:
             if plain in opposites:
@@ -140,7 +157,7 @@ def _checked(
                 value = not _truth(value)
             checked[option.name or ""] = _typed(option, value)
         except ValueError as error:
-            raise click.UsageError(f"{shown}: [{name}] {key}: {error}", root) from None
+            raise click.UsageError(f"{shown}: [{name}] {key}: {error}", ctx) from None
     return checked
 
 

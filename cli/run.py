@@ -37,7 +37,7 @@ def embedder_of(name: str, iterations: int | None, seed: int) -> Recipe:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=options.FOLDER,
     required=True,
     help="The folder for the artefacts, sheets and results.",
 )
@@ -78,11 +78,11 @@ def command(
 ) -> None:
     """Do everything from INPUT to the cross-view tables and the report, in one folder.
 
-    INPUT is anything that gaitkit make-gei reads; own people may come by --manifest. Given again,
-    the command does only what is missing or out of date, which it sees by the digests of the
-    files. Training has the paper's size unless told otherwise: for a quick try, --width 24
-    --batch-size 32 --iterations 1000. Who only wants the best rates gives --embedder gait-phases,
-    and a small translator.
+    INPUT is anything that gaitkit make-gei reads, or the GEIs that it wrote; own people may come by
+    --manifest. Given again, the command does only what is missing or out of date, which it sees by
+    the digests of the files. Training has the paper's size unless told otherwise: for a quick try,
+    --width 24 --batch-size 32 --iterations 1000. Who only wants the best rates gives --embedder
+    gait-phases, and a small translator.
     """
     if embedder is None and embedder_iterations is not None:
         raise click.UsageError("--embedder-iterations are of --embedder, which was not given.")

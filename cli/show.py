@@ -8,6 +8,7 @@ import click
 
 from gaitkit.cli import console, options
 from gaitkit.cli.selection import selection
+from gaitkit.errors import OptionError
 from gaitkit.printable import counted
 
 
@@ -60,6 +61,11 @@ def command(
     from gaitkit.reporting.training_page import training_page
     from gaitkit.reporting.translation_grid import translation_grid
 
+    if output.suffix.lower() != ".png":
+        raise OptionError(
+            f"A picture is written as PNG, and {output} is called otherwise.",
+            hint=f"Give a name that ends in .png: {output.with_suffix('.png')}",
+        )
     read = [artifact] if model is None else [artifact, model]
     claim = Output(
         output, overwrite=overwrite, inputs=read, other_than_artefact=("a picture", "sheet.png")

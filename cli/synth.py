@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gaitkit.cli import console, options
 from gaitkit.printable import counted
 
+if TYPE_CHECKING:
+    from gaitkit.walkers import WalkerOptions
+
 
 @click.command("synth", short_help="Write a data set of synthetic walkers.")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", type=options.FOLDER)
 @click.option("--subjects", type=click.IntRange(1, 9999), default=124, help="How many people.")
 @click.option(
     "--frames", type=click.IntRange(1, 120), default=48, help="Frames of a sequence, 25 a second."
@@ -74,6 +78,9 @@ def command(
     )
     sequences = len(sequence_keys(chosen))
     if dry_run:
+        if as_json:
+            console.print_json(_told(folder, chosen, sequences))
+            return
         text = f"{counted(sequences, 'sequence')} of {counted(frames, 'frame')}"
         console.print_line(f"Would write {text} (data set {chosen.dataset_name}) into {folder}")
         return
@@ -87,17 +94,19 @@ def command(
             progress=progress,
         )
     if as_json:
-        console.print_json(
-            {
-                "output": str(folder),
-                "dataset": chosen.dataset_name,
-                "sequences": sequences,
-                "frames": sequences * frames,
-                "parameters": chosen.as_parameters(),
-            }
-        )
+        console.print_json(_told(folder, chosen, sequences))
         return
     console.say(
         f"Wrote {folder}: {counted(subjects, 'person')}, {counted(sequences, 'sequence')}, "
         f"{counted(sequences * frames, 'frame')} (data set {chosen.dataset_name})."
     )
+
+
+def _told(folder: Path, chosen: WalkerOptions, sequences: int) -> dict[str, Any]:
+    return {
+        "output": str(folder),
+        "dataset": chosen.dataset_name,
+        "sequences": sequences,
+        "frames": sequences * chosen.frames,
+        "parameters": chosen.as_parameters(),
+    }

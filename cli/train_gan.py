@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--samples",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=options.FOLDER,
     help="A folder for sheets of samples while training: source, generated, true.",
 )
 @click.option(

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 @click.command(
     "who",
     short_help="Say who walks in a video.",
-    epilog="\b\n"
-    "gaitkit enroll colleagues.h5 colleagues/\n"
-    "gaitkit who door.mp4 --gallery colleagues.h5 --fpir 0.2",
 )
 @click.argument("source", metavar="SOURCE", type=options.INPUT)
 @click.option("--gallery", type=options.INPUT_FILE, required=True, help="Known people.")

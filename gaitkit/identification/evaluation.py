@@ -601,8 +601,7 @@ def check_search_options(k: int, rounding: str, rank_by: str = "people") -> None
     OptionError
         One of them is outside its range.
     """
-    if whole_number(k, "k", 0, 1000) < 1:
-        raise OptionError(f"At least one neighbour must vote, got `k={k}`.")
+    whole_number(k, "k", 1, 1000)
     if rounding not in ROUNDINGS:
         raise OptionError(
             f"There is no rounding {quoted(rounding)}.",

@@ -356,13 +356,22 @@ def training_people(
     with open_artifact(source, kind) as artifact:
         labels = artifact.labels
     chosen = default_protocol(labels, trains=True) if protocol is None else get_protocol(protocol)
-    subjects = split_subjects(chosen, labels).train
-    if not subjects:
+    subjects = split_subjects(chosen, labels)
+    if not subjects.train:
         raise ProtocolError(
             f"Protocol {chosen.name} has nobody to train on in {source}.",
             hint=advised(labels, "Add people: one at least trains.", trains=True),
         )
-    return chosen.name, subjects
+    if not subjects.test:
+        _log.warning(
+            "By protocol %s %s of %s: nobody is left whom the model has not seen, to be tested "
+            "with. %s",
+            chosen.name,
+            counted(len(subjects.train), "person trains", "people train"),
+            source,
+            advised(labels, "Other people are needed for that."),
+        )
+    return chosen.name, subjects.train
 
 
 def carry_out(plan: TrainingPlan, callbacks: Callbacks | None = None) -> str:

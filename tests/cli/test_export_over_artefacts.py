@@ -43,13 +43,24 @@ def test_an_artefact_behind_a_link_stays(
     assert model.read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["model.h5", "folder.h5"])
+@pytest.mark.parametrize("name", ["model", "folder"])
 def test_a_folder_of_pictures_replaces_no_artefact(
     name: str, gaitkit: Callable, tmp_path: Path
 ) -> None:
-    given, model = write(tmp_path / "given.h5", "gei"), write(tmp_path / "model.h5", "gei")
-    (tmp_path / "folder.h5").mkdir()
-    inside, before = write(tmp_path / "folder.h5" / "gei.h5", "gei"), model.read_bytes()
+    given, model = write(tmp_path / "given.h5", "gei"), write(tmp_path / "model", "gei")
+    (tmp_path / "folder").mkdir()
+    inside, before = write(tmp_path / "folder" / "gei.h5", "gei"), model.read_bytes()
     assert gaitkit("export", given, "-o", tmp_path / name, "--overwrite").code == 1
     assert model.read_bytes() == before
     assert inside.exists()
+
+
+@pytest.mark.parametrize("name", ["out.h5", "out.csv", "OUT.PNG"])
+def test_a_folder_of_pictures_is_not_called_as_a_file(
+    name: str, gaitkit: Callable, tmp_path: Path
+) -> None:
+    given = write(tmp_path / "given.h5", "gei")
+    ran = gaitkit("export", given, "-o", tmp_path / name)
+    assert ran.code == 2
+    assert "Images become a folder or a file that ends in .npz" in ran.stderr
+    assert not (tmp_path / name).exists()

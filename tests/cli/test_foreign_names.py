@@ -144,7 +144,7 @@ CONFIGURATIONS = [
     ("min-frames = {a = 1}", "min-frames: expected text or a number, found {'a': 1}"),
     ("min-frames = 1979-01-02", "min-frames: expected text or a number, found 1979-01-02"),
     ("min-frames = true", "min-frames: expected text or a number, found True"),
-    ("min-frames = 8.5", "'8.5' is not a valid integer"),
+    ("min-frames = 8.5", "'8.5' is not a whole number"),
     ("name = [1]", "name: expected text or a number, found [1]"),
     ('name = "a\\u0000b"', "name: expected text without NUL"),
     ("size = 64", "size: expected a list of 2 values, found 64"),

@@ -129,6 +129,18 @@ def test_dry_run_writes_nothing(gaitkit: Callable, tiny_tree: Path, tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_dry_run_tells_is_json_where_that_is_asked_for(
+    gaitkit: Callable, tiny_tree: Path, tmp_path: Path
+) -> None:
+    silhouettes = tmp_path / "s.h5"
+    gaitkit("normalize", tiny_tree, "-o", silhouettes, "--workers", 1)
+    for given, source in ((tiny_tree, f"{tiny_tree}"), (silhouettes, f"{silhouettes}")):
+        ran = gaitkit("make-gei", given, "-o", tmp_path / "a.h5", "--dry-run", "--json")
+        assert json.loads(ran.stdout)["dataset"] == tiny_tree.name
+        assert source in ran.stdout
+    assert not (tmp_path / "a.h5").exists()
+
+
 def test_a_manifest_names_own_people(gaitkit: Callable, tiny_tree: Path, tmp_path: Path) -> None:
     manifest = tmp_path / "people.csv"
     rows = ["path,subject,condition,take,view"]

@@ -53,3 +53,25 @@ def test_one_gei_in_a_grid_out(gaitkit: Callable, tmp_path: Path) -> None:
     assert ran.code == 1
     assert "holds a trained translator; this step reads gait energy images" in ran.stderr
     assert not (tmp_path / "none.png").exists()
+
+
+def test_a_picture_is_called_png(gaitkit: Callable, tmp_path: Path) -> None:
+    geis = write_geis(tmp_path / "gei.h5")
+    ran = gaitkit("show", geis, "-o", tmp_path / "sheet.jpg")
+    assert ran.code == 2
+    assert ran.stderr.endswith(f"Give a name that ends in .png: {tmp_path / 'sheet.png'}\n")
+    assert not (tmp_path / "sheet.jpg").exists()
+
+
+def test_a_training_after_which_nobody_is_left_to_test_says_so(
+    gaitkit: Callable, tmp_path: Path
+) -> None:
+    geis = write_geis(tmp_path / "gei.h5")
+    told = "nobody is left whom the model has not seen"
+    given = ["train-gan", geis, "-o", tmp_path / "a.h5", *TRAIN]
+    assert told not in gaitkit(*given).stderr
+    given = [*given[:-1], "casia-b-62-62", "--overwrite"]
+    ran = gaitkit(*given)
+    assert ran.code == 0
+    assert f"By protocol casia-b-62-62 4 people train of {geis}: {told}" in ran.stderr
+    assert "Use --protocol halves" in ran.stderr
