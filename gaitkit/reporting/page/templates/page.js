@@ -165,7 +165,7 @@
     button.addEventListener("click", () => showPerson(button));
   }
 
-  // On a phone the matrices are folded; a link to a part opens it; on paper everything is open.
+  // On a phone what is detail is folded; on paper everything is open.
   for (const fold of document.querySelectorAll("details.fold")) fold.open = !phone.matches;
   let opened = [];
   addEventListener("beforeprint", () => {
