@@ -258,7 +258,7 @@ def as_array(value: Any, what: str) -> NDArray[Any]:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise OptionError(
             f"Expected {what} of finite numbers, found NaN or infinity in "
-            f"{np.count_nonzero(~np.isfinite(array))} of {array.size} values."
+            f"{np.count_nonzero(~np.isfinite(array)):,} of {array.size:,} values."
         )
     return array
 
