@@ -78,6 +78,17 @@ def test_enrolled_and_found(gaitkit: Callable, gallery: Path, tmp_path: Path) ->
     assert gallery.read_bytes() == before
 
 
+def test_what_a_gallery_holds_is_told_with_nouns_and_commas(
+    gaitkit: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = {"made": False, "added": 1320, "removed": 0, "new_subjects": ["ann"], "dropped": []}
+    done |= {"sequences": 2640, "subjects": 1012}
+    monkeypatch.setattr("gaitkit.stages.enroll.enrol", lambda *_, **__: done)
+    ran = gaitkit("enroll", tmp_path / "gallery.h5", write(tmp_path / "new.h5", "ann", 1))
+    assert "Added 1,320 sequences to " in ran.stderr
+    assert "It holds 2,640 sequences of 1,012 people." in ran.stderr
+
+
 def test_a_new_gallery_is_made_for_its_owner(gaitkit: Callable, tmp_path: Path) -> None:
     first, gallery = write(tmp_path / "first.h5", "ann", 1), tmp_path / "mine.h5"
     ran = gaitkit("enroll", gallery, first)
