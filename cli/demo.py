@@ -104,7 +104,7 @@ def _refuse_foreign(folder: Path) -> None:
     if not folder.is_dir() or (folder / _WALKERS).is_dir() or not any(folder.iterdir()):
         return
     raise OutputExistsError(
-        f"{folder} exists, is not empty and was not written by gaitkit demo",
+        f"{folder} exists, is not empty and holds no demo: it has no folder {_WALKERS}",
         hint="Choose a new folder.",
     )
 

@@ -263,7 +263,7 @@ def test_the_demo_leaves_a_folder_of_somebody_alone(gaitkit: Callable, tmp_path:
     (tmp_path / "thesis.tex").write_text("written in a year")
     ran = gaitkit("demo", "-o", tmp_path)
     assert ran.code == OutputExistsError.exit_code
-    assert f"{tmp_path} exists, is not empty and was not written by gaitkit demo" in ran.stderr
+    assert f"{tmp_path} exists, is not empty and holds no demo" in ran.stderr
     # Walkers that are none of ours are refused likewise.
     (tmp_path / "walkers").mkdir()
     (tmp_path / "walkers" / "dog.png").write_text("a good one")
