@@ -30,8 +30,8 @@ def explain(found: Identification) -> None:
     else:
         unknown = sum(answer.name is None for answer in found.answers)
         console.say(
-            f"{unknown} of {len(found.answers)} unknown: further than {found.threshold:.6g} from "
-            f"all {counted(found.people, 'person')}."
+            f"{unknown:,} of {counted(len(found.answers), 'walk')} unknown: further than "
+            f"{found.threshold:.6g} from all {counted(found.people, 'person')}."
         )
         if own is not None:
             _explain_threshold(own, found.threshold)

@@ -11,7 +11,8 @@ import contextlib
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +29,22 @@ __all__ = [
     "Bar",
     "StepBar",
     "in_options",
+    "print_entries",
+    "print_entry",
     "print_json",
     "print_line",
     "print_text",
     "progress",
+    "said_once",
     "say",
     "set_verbosity",
     "verbosity",
     "writing",
 ]
 
+_WIDTH, _LEAST_WIDTH = 80, 24
 _verbosity = 0
+_said: set[str] | None = None
 
 
 class _Notices(logging.Handler):
@@ -49,6 +55,10 @@ class _Notices(logging.Handler):
         # As in `say`, but errors and warnings also where one asked for quiet.
         with contextlib.suppress(OSError):
             text = prefix + in_options(record.getMessage())
+            if _said is not None:
+                if text in _said:
+                    return
+                _said.add(text)
             write_lines(sys.stderr, one_line(text))
 
 
@@ -69,6 +79,17 @@ def set_verbosity(level: int) -> None:
     logging.getLogger("matplotlib").setLevel(logging.WARNING if level >= 2 else logging.ERROR)
     levels = {-1: logging.ERROR, 0: logging.INFO}
     logger.setLevel(levels.get(max(-1, level), logging.DEBUG))
+
+
+@contextlib.contextmanager
+def said_once() -> Iterator[None]:
+    """What is the same of several inputs, such as their protocol, is noticed once within."""
+    global _said
+    before, _said = _said, set()
+    try:
+        yield
+    finally:
+        _said = before
 
 
 def verbosity() -> int:
@@ -119,6 +140,29 @@ def in_options(text: str) -> str:
 def print_line(text: str = "") -> None:
     """Write one line of a result to stdout, whatever the names in it hold."""
     write_lines(sys.stdout, one_line(text))
+
+
+def print_entry(head: str, said: str) -> None:
+    """Write what stands at the left of a line, and what is said behind it, to stdout.
+
+    On a terminal what is longer than 80 columns goes on below itself; elsewhere it has one line,
+    which is what scripts read.
+    """
+    lines = [said]
+    if sys.stdout.isatty():
+        width = max(_LEAST_WIDTH, _WIDTH - len(head))
+        lines = textwrap.wrap(said, width, break_on_hyphens=False) or [""]
+    print_line(f"{head}{lines[0]}".rstrip())
+    for line in lines[1:]:
+        print_line(f"{'':<{len(head)}}{line}")
+
+
+def print_entries(rows: Sequence[Sequence[str]], indent: str = "") -> None:
+    """Write rows of a table to stdout, each as `print_entry` does: what is said stands last."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    for *cells, said in rows:
+        padded = (f"{cell:<{width}}  " for cell, width in zip(cells, widths, strict=True))
+        print_entry(indent + "".join(padded), said)
 
 
 def print_text(text: str) -> None:

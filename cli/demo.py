@@ -8,6 +8,7 @@ import click
 
 from gaitkit.cli import console, options
 from gaitkit.cli.pipeline import run_and_print, say_report
+from gaitkit.errors import OutputExistsError
 from gaitkit.printable import counted
 from gaitkit.training.recipes import Recipe
 from gaitkit.translators.recipes import get_recipe
@@ -60,9 +61,10 @@ def command(
     from gaitkit.stages.workshop import Workshop
     from gaitkit.walkers import WalkerOptions, write_tree
 
+    _refuse_foreign(output)
     workshop = Workshop(output)
     walkers = WalkerOptions(subjects=subjects, seed=seed, frames=_FRAMES, views=_VIEWS)
-    tree = output / "walkers"
+    tree = output / _WALKERS
     console.say(f"Making {counted(subjects, 'synthetic walker')} in {tree}")
     with console.progress("synth", "sequences") as progress:
         write_tree(tree, walkers, workers=workers, overwrite=True, archives=True, progress=progress)
@@ -90,19 +92,30 @@ def command(
     if as_json:
         return
     console.print_line()
-    paths = {f"{output / name}{'/' * name.endswith('/')}": what for name, what in _FILES.items()}
-    width = max(map(len, paths))
-    for path, what in paths.items():
-        console.print_line(f"{path:<{width}}  {what}")
+    console.print_line(f"In {output}:")
+    console.print_entries(list(_FILES.items()), indent="  ")
     say_report(workshop)
 
 
+def _refuse_foreign(folder: Path) -> None:
+    """Refuse a folder that holds something and no earlier demo, before anything is put into it."""
+    # An earlier demo, finished or not, began with walkers. Whether these are ours is asked when
+    # they are made.
+    if not folder.is_dir() or (folder / _WALKERS).is_dir() or not any(folder.iterdir()):
+        return
+    raise OutputExistsError(
+        f"{folder} exists, is not empty and holds no demo: it has no folder {_WALKERS}",
+        hint="Choose a new folder.",
+    )
+
+
+_WALKERS = "walkers"
 _FILES = {
-    "walkers/": "the silhouettes, laid out as CASIA-B's, one archive for each person",
+    f"{_WALKERS}/": "silhouettes laid out as CASIA-B's, one archive a person",
     "gei.h5": "their gait energy images",
     "gei.png": "a sheet of them",
     "gaitgan.h5": "the trained translator, a small one",
-    "translated.h5": "every image as the person would look at 90°, walking normally",
+    "translated.h5": "all of them as seen from the side, walking normally",
     "translated.png": "a sheet of them",
     "gei-parts.h5": "the trained embedder, a small one",
     "embedded.h5": "a vector for every image that tells who it is",

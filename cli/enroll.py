@@ -91,4 +91,5 @@ def command(gallery: Path, new: tuple[Path, ...], as_json: bool, **how: Any) -> 
 
 
 def _holds(gallery: Path | None, done: dict[str, Any]) -> str:
-    return f"{gallery or 'It'} holds {done['sequences']} of {counted(done['subjects'], 'person')}."
+    walks = counted(done["sequences"], "sequence")
+    return f"{gallery or 'It'} holds {walks} of {counted(done['subjects'], 'person')}."

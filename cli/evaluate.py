@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,9 @@ from gaitkit.cli import console, options
 
 if TYPE_CHECKING:
     from gaitkit.protocols import Protocol
+
+
+_log = logging.getLogger(__name__)
 
 
 def _numbers(
@@ -25,6 +30,31 @@ def _numbers(
         raise click.BadParameter(
             f"{text!r} is not numbers with commas between them, such as 0.9,0.1."
         ) from None
+
+
+def _refuse_twice(geis: Sequence[Path]) -> None:
+    """Refuse an artefact beside itself, and warn of one beside its copy.
+
+    Raises
+    ------
+    click.UsageError
+        The same file is given twice.
+    """
+    from gaitkit.stages.workshop import content_of
+
+    for place, path in enumerate(geis):
+        for earlier in geis[:place]:
+            if path.samefile(earlier):
+                raise click.UsageError(
+                    f"{path} is given twice, and nothing differs from itself: give each artefact "
+                    "once."
+                )
+            # Digests are asked only of what could be a copy.
+            as_long = path.stat().st_size == earlier.stat().st_size
+            if as_long and content_of(path) == content_of(earlier):
+                _log.warning(
+                    "%s holds the same as %s: nothing will differ between them", path, earlier
+                )
 
 
 @click.command("evaluate", short_help="Identify people across views.")
@@ -153,29 +183,31 @@ def command(
         raise click.UsageError("--weights are those of --fuse, which was not given.")
     if answers is not None and len(geis) > 1 and not fuse:
         raise click.UsageError("--answers are of one input; give one GEIS, or fuse them.")
+    _refuse_twice(geis)
     wrote = None if output is None else console.writing(output)
-    results = EvaluationResults(
-        result
-        for path, *others in ([geis] if fuse else [(path,) for path in geis])
-        for result in evaluate(
-            path,
-            fuse_with=others,
-            weights=weights,
-            k=k,
-            count_failures=count_failures,
-            rounding=rounding,
-            rank_by=rank_by,
-            protocol=protocol,
-            features=features or None,
-            metrics=metrics or None,
-            probe_view=probe_view,
-            truth=truth,
-            output=output,
-            answers=answers,
-            overwrite=overwrite,
-            seed=seed,
+    with console.said_once():
+        results = EvaluationResults(
+            result
+            for path, *others in ([geis] if fuse else [(path,) for path in geis])
+            for result in evaluate(
+                path,
+                fuse_with=others,
+                weights=weights,
+                k=k,
+                count_failures=count_failures,
+                rounding=rounding,
+                rank_by=rank_by,
+                protocol=protocol,
+                features=features or None,
+                metrics=metrics or None,
+                probe_view=probe_view,
+                truth=truth,
+                output=output,
+                answers=answers,
+                overwrite=overwrite,
+                seed=seed,
+            )
         )
-    )
     if not results:
         # Nobody knows the probes' people: there are answers only.
         if as_json or form == "json":

@@ -82,17 +82,17 @@ def command(name: str | None, as_json: bool) -> None:
 def _tell_system(system: str, said: dict[str, Any], *, with_settings: bool) -> None:
     from gaitkit.translators.registry import OFFERS
 
-    console.print_line(f"  {system}: {said['summary']}")
-    console.print_line(f"      {said['source']}")
+    console.print_entry(f"  {system}: ", said["summary"])
+    console.print_entry("      ", said["source"])
     if "reads" in said:
-        console.print_line(f"      reads {_READS[said['reads']]}")
+        console.print_entry("      reads ", _READS[said["reads"]])
     else:
-        console.print_line(f"      needs {said['needs']}")
+        console.print_entry("      needs ", said["needs"])
     for offer in said.get("offers", ()):
-        console.print_line(f"      can: {OFFERS[offer]} ({_MET[offer]})")
+        console.print_entry("      can: ", f"{OFFERS[offer]} ({_MET[offer]})")
     if with_settings:
         for departure in said.get("adapted", ()):
-            console.print_line(f"      adapted: {departure}")
+            console.print_entry("      adapted: ", departure)
         _tell_settings(said)
 
 
@@ -160,35 +160,25 @@ def _tell_recipes(recipes: dict[str, dict[str, Any]], name: str | None, trained_
     if recipes:
         console.print_line()
         console.print_line(f"recipes, for gaitkit {trained_by} --recipe NAME")
-        for line in _table([[n, r["summary"]] for n, r in recipes.items()]):
-            console.print_line(f"  {line}")
+        console.print_entries([(n, r["summary"]) for n, r in recipes.items()], "  ")
     for recipe_name, recipe in recipes.items():
         changed = {**recipe["training"], **recipe["config"]}
         if name == recipe_name and changed:
             console.print_line()
             console.print_line("what it changes")
-            for line in _table([[key, _typed(value)] for key, value in changed.items()]):
-                console.print_line(f"  {line}")
+            console.print_entries([(key, _typed(value)) for key, value in changed.items()], "  ")
 
 
 def _tell_settings(said: dict[str, Any]) -> None:
     if said["training"]:
         changed = ", ".join(f"{key} {_typed(value)}" for key, value in said["training"].items())
-        console.print_line(f"      trained with {changed}")
+        console.print_entry("      trained with ", changed)
     console.print_line()
     console.print_line("settings, for --set NAME=VALUE")
     settings = said["settings"]
-    for line in _table([[s["name"], s["default"], s["allowed"], s["help"]] for s in settings]):
-        console.print_line(f"  {line}")
+    told = [(s["name"], s["default"], s["allowed"], s["help"]) for s in settings]
+    console.print_entries(told, "  ")
 
 
 def _typed(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def _table(rows: list[list[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]

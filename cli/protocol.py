@@ -24,10 +24,11 @@ def list_command(as_json: bool) -> None:
     from gaitkit.protocols import PROTOCOLS
 
     if as_json:
-        console.print_json({name: item.as_parameters() for name, item in PROTOCOLS.items()})
+        console.print_json(
+            {name: item.as_parameters(whole=True) for name, item in PROTOCOLS.items()}
+        )
         return
-    for name, protocol in PROTOCOLS.items():
-        console.print_line(f"{name:<15} {protocol.description}")
+    console.print_entries([(name, item.description) for name, item in PROTOCOLS.items()])
 
 
 @command.command("show", short_help="One protocol as TOML.")
@@ -40,6 +41,6 @@ def show_command(name: str, as_json: bool) -> None:
 
     protocol = get_protocol(name)
     if as_json:
-        console.print_json(protocol.as_parameters())
+        console.print_json(protocol.as_parameters(whole=True))
         return
     console.print_text(protocol_toml(protocol).rstrip())

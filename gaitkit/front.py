@@ -350,7 +350,7 @@ def identify(
         )
     _refuse_other_scale(searched, known)
     if len(names) != len(known):
-        raise OptionError(f"Expected one name per image, found {len(names)} for {len(known)}.")
+        raise OptionError(f"Expected one name per image, found {len(names):,} for {len(known):,}.")
     return identify_vectors(
         _vectors(searched),
         _vectors(known),

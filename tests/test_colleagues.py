@@ -55,8 +55,8 @@ def test_eight_colleagues_and_three_strangers(gaitkit, tmp_path, monkeypatch) ->
     assert [ran.code for ran in (first, second, told, door, visitors)] == [0] * 5, visitors.stderr
     assert "enrol only who has agreed" in first.stderr
     assert "walk to the right" in first.stderr
-    assert "It holds 28 of 7 people." in first.stderr
-    assert "new people: alice. It holds 32 of 8 people." in second.stderr
+    assert "It holds 28 sequences of 7 people." in first.stderr
+    assert "new people: alice. It holds 32 sequences of 8 people." in second.stderr
     assert re.search(r"walks +4 of each\n", told.stdout)
     assert re.fullmatch(r"door\.mp4: deniz, distance \d+\S* \(nearer: .*\)\n", door.stdout)
     assert Path("door-names.mp4").stat().st_size > 1000
@@ -66,7 +66,7 @@ def test_eight_colleagues_and_three_strangers(gaitkit, tmp_path, monkeypatch) ->
     for file, answer in answers.items():
         expected = "unknown, nearest is " if "stranger" in file else f"{file[:-4]}, distance "
         assert answer.startswith(expected), (file, answer)
-    assert "3 of 10 unknown" in visitors.stderr
+    assert "3 of 10 walks unknown" in visitors.stderr
     # Of so few nothing more can be said: one in eight is 0 to 53 per cent.
     assert "4 of 32 walks of strangers would be named (95 %: 0–53 %" in visitors.stderr
     assert re.search(r"\d+ of 32 walks of enrolled people would not get", visitors.stderr)

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from gaitkit.artifacts.schema import canonical_json
 from gaitkit.errors import ArtifactError, OutputError
 from gaitkit.outputs import beside, write_whole
+from gaitkit.printable import counted
 
 __all__ = ["PartsFolder", "PieceRows", "Pieces"]
 
@@ -166,7 +167,11 @@ class Pieces(PartsFolder):
             else:
                 done = sum(1 for _ in pieces.folder.glob("[0-9]*.npz"))
                 if done:
-                    _log.info("continuing: %d pieces in %s are done", done, pieces.folder)
+                    _log.info(
+                        "continuing: %s of %s done",
+                        pieces.folder,
+                        counted(done, "piece is", "pieces are"),
+                    )
         pieces.claim()
         try:
             # A killed worker's, which it had not finished.

@@ -228,7 +228,7 @@ def _floats(path: Path, name: str, table: NDArray[Any]) -> NDArray[np.float32]:
     )
     if bad:
         raise DatasetError(
-            f"{path}: {quoted(name)} contains NaN or infinity in {bad} of "
+            f"{path}: {quoted(name)} contains NaN or infinity in {bad:,} of "
             f"{counted(len(found), 'row')}, or more than float32 holds; distances to them mean "
             "nothing.",
             hint="Compute these vectors again, or leave the sequences out.",
@@ -241,7 +241,7 @@ def _floats(path: Path, name: str, table: NDArray[Any]) -> NDArray[np.float32]:
     )
     if lost:
         raise DatasetError(
-            f"{path}: {quoted(name)} holds nothing but values that are 0 in float32 in {lost} of "
+            f"{path}: {quoted(name)} holds nothing but values that are 0 in float32 in {lost:,} of "
             f"{counted(len(found), 'row')}.",
             hint="Multiply all vectors by one number, so that they are about 1 long.",
         )
@@ -378,7 +378,7 @@ def _refuse_duplicates(path: Path, keys: Collection[SequenceKey]) -> None:
     twice = [key for key in keys if key in seen or seen.add(key)]  # type: ignore[func-returns-value]
     if twice:
         raise DatasetError(
-            f"{path} has {len(twice)} of its {counted(len(keys), 'sequence')} more than once: "
+            f"{path} has {len(twice):,} of its {counted(len(keys), 'sequence')} more than once: "
             f"{', '.join(map(str, twice[:3]))}{', …' if len(twice) > 3 else ''}.",
             hint="Keep one vector of each sequence, or number further walks as other takes.",
         )

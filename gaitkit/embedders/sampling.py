@@ -150,7 +150,11 @@ class PeopleSampler(Sampler):
                 "`validation_subjects`, leaves more to learn from.",
             )
         if len(rows) < people:
-            _log.info("batches of %d people instead of %d: there are no more", len(rows), people)
+            _log.info(
+                "batches of %s instead of %s: there are no more",
+                counted(len(rows), "person"),
+                f"{people:,}",
+            )
             self.people = len(rows)
         number = {name: index for index, name in enumerate(everybody)}
         self._number = torch.tensor([number[name] for name in self.subjects])

@@ -71,7 +71,7 @@ def hold_out(labels: Labels, count: int, *, condition: str, seed: int) -> tuple[
     if count > len(usable) or people - count < 2:
         raise TrainingError(
             f"{counted(count, 'person')} cannot be held out for validation: of "
-            f"{counted(people, 'training person')} {len(usable)} can be enrolled (a sequence of "
+            f"{counted(people, 'training person')} {len(usable):,} can be enrolled (a sequence of "
             f"the condition {condition}) and searched in another view or take, and at least two "
             "must be left to learn from.",
             hint="Hold out fewer people, or use a protocol with more training people.",

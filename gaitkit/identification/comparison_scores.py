@@ -107,10 +107,9 @@ class ScoreKeeper:
         shape = (len(probe_people), len(gallery_views))
         if shape[0] * shape[1] * len(numbers) > most:
             _log.warning(
-                "%d probes × %d views × %d people are too many comparisons to keep: no "
+                "%s probes × %s views × %s people are too many comparisons to keep: no "
                 "verification and no open-set rates",
-                *shape,
-                len(numbers),
+                *(f"{count:,}" for count in (*shape, len(numbers))),
             )
             numbers = numbers[:0]
         self.scores = Scores(

@@ -169,8 +169,8 @@ class EvaluationResult:
             used = self.split.gallery | self.split.probe
             unknown = int(np.isnan(self.labels.view[used]).sum())
             told = [
-                f"The view of {unknown} of {counted(int(used.sum()), 'sequence')} is unknown: one "
-                "rank-1 over all pairs of probe and gallery, no mean over different views."
+                f"The view of {unknown:,} of {counted(int(used.sum()), 'sequence')} is unknown: "
+                "one rank-1 over all pairs of probe and gallery, no mean over different views."
             ]
             return told + self._left_out()
         if self.over == "equal views":
@@ -485,7 +485,7 @@ def evaluate_vectors(
     vectors = as_vectors(vectors, "`vectors`")
     if len(vectors) != len(labels):
         raise OptionError(
-            f"There are {len(vectors)} `vectors` and {counted(len(labels), 'row')} of `labels`; "
+            f"There are {len(vectors):,} `vectors` and {counted(len(labels), 'row')} of `labels`; "
             "each vector needs a row.",
             hint="Give one row of labels for each vector.",
         )
@@ -550,7 +550,7 @@ def as_vectors(values: Any, what: str) -> NDArray[Any]:
     bad = int(np.count_nonzero(~np.isfinite(array).all(axis=1)))
     if bad:
         raise OptionError(
-            f"{what}: expected finite numbers; {bad} of {counted(len(array), 'row')} hold NaN or "
+            f"{what}: expected finite numbers; {bad:,} of {counted(len(array), 'row')} hold NaN or "
             "infinity.",
             hint="Leave these rows out.",
         )
@@ -583,8 +583,8 @@ def warn_of_no_direction(
         vectors_used = int(used.sum())
         total = counted(vectors_used, "vector")
         _log.warning(
-            "%d of %s %s all zero and without a direction: by %s %s equally far from everybody%s",
-            count,
+            "%s of %s %s all zero and without a direction: by %s %s equally far from everybody%s",
+            f"{count:,}",
             f"{total} of {fused_of}" if fused_of else total,
             "is" if vectors_used == 1 else "are",
             metric.name,
@@ -649,12 +649,15 @@ def apply_protocol(labels: Labels, protocol: Protocol | str | Path | None) -> Sp
         if count and split.protocol.leave_one_out:
             _log.warning("%s", _without_second(split, labels, count))
         elif count:
-            _log.warning("%d probes of %s have no mate in the gallery: skipped", count, name)
+            _log.warning(
+                "%s no mate in the gallery: skipped",
+                counted(count, f"probe of {name} has", f"probes of {name} have"),
+            )
     themselves = 0 if split.protocol.leave_one_out else int((split.gallery & split.probe).sum())
     if themselves:
         _log.warning(
-            "%d probes are in the gallery themselves: each finds itself where views are equal",
-            themselves,
+            "%s in the gallery themselves: each finds itself where views are equal",
+            counted(themselves, "probe is", "probes are"),
         )
     empty = [name for name, rows in split.probes.items() if not rows.any()]
     if empty and split.probe.any():

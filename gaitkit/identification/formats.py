@@ -19,7 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitkit.identification.crossview import CrossViewTable, counts_identical, view_name
+from gaitkit.identification.crossview import (
+    CrossViewTable,
+    counts_identical,
+    headline_cells,
+    view_name,
+)
 from gaitkit.identification.evaluation import EvaluationResult, name_of, rank1_of
 from gaitkit.identification.figures.bootstrap import Interval
 from gaitkit.identification.figures.closed_set import FIGURES
@@ -44,6 +49,8 @@ _COLUMNS = (
     "high",
     "probes",
 )
+_OF_COMPARISONS = ("EER", "FNMR", "TPIR")
+"""Beginnings of the figures that are no share of the probes."""
 
 
 def csv_text(results: Sequence[EvaluationResult]) -> str:
@@ -53,7 +60,9 @@ def csv_text(results: Sequence[EvaluationResult]) -> str:
     -------
     str
         A line of names, then one line per figure. Cells have their views and the number of their
-        probes, headline figures their 95 % interval; what does not apply is empty.
+        probes. Headline figures have their 95 % interval, and identification rates the number of
+        probes that were searched, however many gallery views each was searched in. What does not
+        apply is empty: an error rate of verification is of comparisons, and not of probes.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -69,25 +78,34 @@ def csv_text(results: Sequence[EvaluationResult]) -> str:
 
 
 def _headline_rows(result: EvaluationResult, name: str) -> Iterator[list[str]]:
+    table = result.tables[name]
+    probes = str(_probes_searched(table, identical_view=result.protocol.identical_view))
     if name not in result.numbers:
         rate = rank1_of(result, name)
-        yield ["rank-1", "", "", *map(_plain, rate or [float("nan")] * 3), ""]
+        yield ["rank-1", "", "", *map(_plain, rate or [float("nan")] * 3), probes]
         return
     numbers = result.numbers[name]
     for label, pick, _ in figures_of([numbers]):
-        yield [label, "", "", *map(_plain, pick(numbers)), ""]
+        of_probes = not label.startswith(_OF_COMPARISONS)
+        yield [label, "", "", *map(_plain, pick(numbers)), probes if of_probes else ""]
     for label, value in (
         ("pooled rank-1", numbers.pooled_rank1),
         ("pooled rank-5", numbers.pooled_rank5),
         ("pooled rank-10", numbers.pooled_rank10),
         ("pooled mAP", numbers.pooled_mean_ap),
     ):
-        yield [label, "", "", _plain(value), "", "", ""]
+        yield [label, "", "", _plain(value), "", "", probes]
     for rank, value in enumerate(numbers.cmc.tolist(), start=1):
         ranked = "" if result.rank_by == "people" else f" by {result.rank_by}"
-        yield [f"CMC rank {rank}{ranked}", "", "", _plain(value), "", "", ""]
+        yield [f"CMC rank {rank}{ranked}", "", "", _plain(value), "", "", probes]
     failures = numbers.failures_to_acquire
     yield ["failures to acquire", "", "", str(failures.count), "", "", str(failures.of)]
+
+
+def _probes_searched(table: CrossViewTable, *, identical_view: bool) -> int:
+    """How many probes a headline is of, each once: all gallery views are searched by the same."""
+    counted = headline_cells(table.gallery_views, table.probe_views, identical_view=identical_view)
+    return int(np.where(counted, table.probes, 0).max(axis=0, initial=0).sum())
 
 
 def _cell_rows(table: CrossViewTable) -> Iterator[list[str]]:

@@ -85,7 +85,7 @@ def _difference(one: Artifact, other: Artifact) -> tuple[str, str]:
     short = set(ours) ^ set(theirs)
     if short and one.dataset == other.dataset and short <= _too_short(one) | _too_short(other):
         return (
-            f"{len(short)} that have too few frames for a GEI are in one of them only, such as "
+            f"{len(short):,} that have too few frames for a GEI are in one of them only, such as "
             f"{min(short, key=str)}",
             "Make the GEIs with `min_frames=1`, which keeps short walks, and make anew what is "
             "made of them.",
@@ -96,7 +96,7 @@ def _difference(one: Artifact, other: Artifact) -> tuple[str, str]:
     if row is not None:
         where = f"; row {row} is {ours[row]} in one and {theirs[row]} in the other"
     return (
-        f"{len(ours)} of {one.dataset} and {len(theirs)} of {other.dataset}{where}",
+        f"{len(ours):,} of {one.dataset} and {len(theirs):,} of {other.dataset}{where}",
         "Fuse a GEI artefact with its own translations and embeddings.",
     )
 

@@ -188,8 +188,8 @@ class Identification:
         shown = (shown if len(shown) <= 80 else shown[:79] + "…") + ", …" * (len(self.names) > 8)
         limit = "" if self.threshold is None else f" within {self.threshold:.6g}"
         return (
-            f"<Identification of {len(self.answers)} among {counted(self.people, 'person')} by "
-            f"{self.feature}, {self.metric}: {known} known{limit}\n"
+            f"<Identification of {len(self.answers):,} among {counted(self.people, 'person')} by "
+            f"{self.feature}, {self.metric}: {known:,} known{limit}\n"
             f" {shown}\n"
             f" all candidates: .table(), .answers>"
         )
@@ -312,8 +312,8 @@ def identify_vectors(
     called = np.array([str(name) for name in names], dtype=str)
     if len(called) != len(known):
         raise OptionError(
-            f"There are {counted(len(known), 'row')} of `gallery` and {len(called)} `names`; each "
-            "row needs one.",
+            f"There are {counted(len(known), 'row')} of `gallery` and {len(called):,} `names`; "
+            "each row needs one.",
             hint="Give the name of the person for each row, in the same order.",
         )
     distinct, people = np.unique(called, return_inverse=True)

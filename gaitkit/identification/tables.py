@@ -623,7 +623,7 @@ def figures_text(result: EvaluationResult) -> str:
         pooled = "".join(f"{_rate(item.pooled_rank1):>{_PAIR}}" for item in shown.values())
         lines.append(f"{'rank-1, pooled over all searches':<{label}}{pooled}")
         failures = [item.failures_to_acquire for item in shown.values()]
-        counts = "".join(f"{f'{item.count} of {item.of}':>{_PAIR}}" for item in failures)
+        counts = "".join(f"{f'{item.count:,} of {item.of:,}':>{_PAIR}}" for item in failures)
         note = ", as errors" if failures[0].counted else ""
         lines.append(f"{'failures to acquire' + note:<{label}}{counts}")
     return "\n".join(line.rstrip() for line in lines)

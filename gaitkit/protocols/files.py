@@ -258,7 +258,7 @@ def _partition(path: Path) -> Protocol:
     twice = sorted(set(sets["TRAIN_SET"]) & set(sets["TEST_SET"]))
     if twice:
         raise ProtocolError(
-            f"{label}: {len(twice)} are in TRAIN_SET and in TEST_SET: {', '.join(twice[:5])}.",
+            f"{label}: {len(twice):,} are in TRAIN_SET and in TEST_SET: {', '.join(twice[:5])}.",
             hint="Who trains cannot be tested.",
         )
     probes = None

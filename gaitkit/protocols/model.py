@@ -255,8 +255,15 @@ class Protocol:
         title = html.escape(f"{self.name}: {self.description}")
         return f"<p>{title}</p><table>{lines}</table>"
 
-    def as_parameters(self) -> dict[str, Any]:
-        """The protocol as JSON-able data; `Protocol.from_parameters` reads it back."""
+    def as_parameters(self, *, whole: bool = False) -> dict[str, Any]:
+        """The protocol as JSON-able data; `Protocol.from_parameters` reads it back.
+
+        Parameters
+        ----------
+        whole : bool
+            With every key. Without it those that most protocols do not use stand only where they
+            are used, as they always have in artefacts.
+        """
         told: dict[str, Any] = {
             "name": self.name,
             "description": self.description,
@@ -271,14 +278,16 @@ class Protocol:
             "gallery_views": _views_out(self.gallery_views),
             "probe_views": _views_out(self.probe_views),
         }
-        # What most protocols do not use stands only where it is used, as it always was.
-        if self.ranks != (1, 5, 10):
+        if whole or self.ranks != (1, 5, 10):
             told["ranks"] = list(self.ranks)
-        if self.unknown_people:
+        if whole or self.unknown_people:
             told["unknown_people"] = list(self.unknown_people)
         if self.probe_sequences is not None:
             told["probe_sequences"] = [sequence_text(*key) for key in self.probe_sequences]
-        return told | {flag: True for flag in _MORE_FLAGS if getattr(self, flag)}
+        elif whole:
+            told["probe_sequences"] = None
+        flags = {flag: getattr(self, flag) for flag in _MORE_FLAGS}
+        return told | {flag: value for flag, value in flags.items() if whole or value}
 
     @classmethod
     def from_parameters(cls, data: Mapping[str, Any]) -> Protocol:
@@ -301,7 +310,7 @@ class Protocol:
             ranks=tuple(int(rank) for rank in data.get("ranks", (1, 5, 10))),
             unknown_people=tuple(str(name) for name in data.get("unknown_people", ())),
             probe_sequences=None
-            if "probe_sequences" not in data
+            if data.get("probe_sequences") is None
             else tuple(sequence_of(str(text)) for text in data["probe_sequences"]),
             **{flag: bool(data.get(flag, False)) for flag in _MORE_FLAGS},
         )

@@ -57,7 +57,7 @@ class SubjectSplit(NamedTuple):
 
     def __repr__(self) -> str:
         return (
-            f"<SubjectSplit: {len(self.train)} train, {len(self.test)} are tested\n"
+            f"<SubjectSplit: {len(self.train):,} train, {len(self.test):,} are tested\n"
             f" train: {_brief(self.train)}\n"
             f" test: {_brief(self.test)}>"
         )
@@ -108,8 +108,8 @@ class Split:
         return (
             f"<Split by {self.protocol.name}: {counted(len(self.train), 'row')} of "
             f"{counted(len(self.subjects.train), 'person')} who train and "
-            f"{len(self.subjects.test)} who are tested\n train {int(self.train.sum()):,}, gallery "
-            f"{int(self.gallery.sum()):,}; probes {probes:.100}>"
+            f"{len(self.subjects.test):,} who are tested\n train {int(self.train.sum()):,}, "
+            f"gallery {int(self.gallery.sum()):,}; probes {probes:.100}>"
         )
 
     @property
@@ -218,7 +218,7 @@ def _subjects(protocol: Protocol, labels: Labels, advice: _Advice) -> SubjectSpl
         raise ProtocolError(
             f"Protocol {protocol.name} is for subjects {_people_text(protocol.train)} and "
             f"{_people_text(protocol.test)}; the artefact has "
-            f"{len(strangers)} of {counted(len(subjects), 'subject')} outside them: "
+            f"{len(strangers):,} of {counted(len(subjects), 'subject')} outside them: "
             f"{_listed(strangers)}.",
             hint=advice("Leave those people out, or write a protocol of your own."),
         )

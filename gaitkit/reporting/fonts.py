@@ -151,7 +151,7 @@ def tell_escaped(texts: Iterable[str]) -> None:
     for text, drawn in list(escaped.items())[:_MOST_TOLD]:
         _log.info("  %s = %s", fitted(drawn, 2 * LETTERS), fitted(text, LETTERS))
     if len(escaped) > _MOST_TOLD:
-        _log.info("  and %d more", len(escaped) - _MOST_TOLD)
+        _log.info("  and %s more", f"{len(escaped) - _MOST_TOLD:,}")
 
 
 def legible(artist: Artist) -> None:

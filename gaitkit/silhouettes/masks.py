@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gaitkit.errors import OptionError
+from gaitkit.printable import counted
 
 __all__ = [
     "as_array",
@@ -258,7 +259,7 @@ def as_array(value: Any, what: str) -> NDArray[Any]:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise OptionError(
             f"Expected {what} of finite numbers, found NaN or infinity in "
-            f"{np.count_nonzero(~np.isfinite(array))} of {array.size} values."
+            f"{np.count_nonzero(~np.isfinite(array)):,} of {counted(array.size, 'value')}."
         )
     return array
 

@@ -106,7 +106,7 @@ class NormalizedSequence:
     def __repr__(self) -> str:
         kept, lost = len(self.silhouettes), len(self.dropped)
         size = "×".join(map(str, self.silhouettes.shape[1:]))
-        lines = [f"NormalizedSequence: {kept} of {counted(kept + lost, 'frame')} kept, {size} px"]
+        lines = [f"NormalizedSequence: {kept:,} of {counted(kept + lost, 'frame')} kept, {size} px"]
         if lost:
             counts = Counter(reason for _, reason, _ in self.dropped).most_common()
             lines.append("dropped: " + ", ".join(f"{count} × {why}" for why, count in counts))

@@ -365,7 +365,7 @@ def _without_known(kept: Sequence[_Part], part: _Part) -> _Part:
             )
     if not fresh.all():
         count = int((~fresh).sum())
-        _log.info("%d walk%s left out: enrolled before", count, " was" if count == 1 else "s were")
+        _log.info("%s left out: enrolled before", counted(count, "walk was", "walks were"))
     return part.only(fresh)
 
 
@@ -518,7 +518,7 @@ def _refuse_duplicates(old: Path, known: set[SequenceKey], part: _Part) -> None:
     if twice:
         names = ", ".join(twice[:3]) + (", …" if len(twice) > 3 else "")
         raise ProtocolError(
-            f"{len(twice)} of the {counted(len(added), 'sequence')} of {part.artifact.path} are "
+            f"{len(twice):,} of the {counted(len(added), 'sequence')} of {part.artifact.path} are "
             f"in {old} already: {names}.",
             hint="Give new walks other takes, or leave out what is enrolled.",
         )

@@ -351,7 +351,7 @@ def _refuse_no_rate(claim: Output | None, sheet: Output | None, split: Split) ->
 
 
 def _say_answered(probes: int, sheet: Output) -> None:
-    _log.info("%s: whom each of %d probes is taken for", sheet.path, probes)
+    _log.info("%s: whom each of %s is taken for", sheet.path, counted(probes, "probe"))
 
 
 def _refuse_untrained(
@@ -404,7 +404,7 @@ def _check_unseen(artifact: Artifact, split: Split) -> None:
                 "protocol show leave-one-out prints one to edit."
             )
         raise SeenPeopleError(
-            f"{artifact.path} comes from a model that has seen {len(both)} of the "
+            f"{artifact.path} comes from a model that has seen {len(both):,} of the "
             f"{counted(len(tested), 'person')} whom protocol {split.protocol.name} tests: {names}.",
             hint=hint,
         )

@@ -309,10 +309,10 @@ def _is_fitted(feature: str) -> bool:
 def _warn_of_size(calibration: Calibration, people: int) -> None:
     if people > calibration.people:
         _log.warning(
-            "the threshold was found among %d people; among the %d of this gallery, false "
+            "the threshold was found among %s; among the %s of this gallery, false "
             "positives are about %.1f times as frequent",
-            calibration.people,
-            people,
+            counted(calibration.people, "person"),
+            f"{people:,}",
             people / max(1, calibration.people),
         )
 
@@ -321,7 +321,10 @@ def _warn_of_themselves(searched: Artifact, known: Artifact) -> None:
     if searched.dataset == known.dataset:
         both = len(set(searched.labels.keys()) & set(known.labels.keys()))
         if both:
-            _log.warning("%d probes are in the gallery themselves", both)
+            _log.warning(
+                "%s in the gallery themselves" if both > 1 else "%s in the gallery itself",
+                counted(both, "probe is", "probes are"),
+            )
 
 
 def _answer(

@@ -663,8 +663,8 @@ def _refitted(course: _Course, callbacks: Callbacks) -> _Course:
     if best is None:
         raise TrainingError("The validated training has no score.")
     _log.info(
-        "refit: all %d training people, %s (%.1f %% on those held out)",
-        len(course.data.labels.subjects()),
+        "refit: all %s, %s (%.1f %% on those held out)",
+        counted(len(course.data.labels.subjects()), "training person"),
         counted(best.step, "iteration"),
         best.score,
     )

@@ -250,7 +250,7 @@ class Training:
             f"Training of {type(self.model).__name__}",
             [
                 ("iterations", f"{self.step:,} of {self.options.iterations:,}"),
-                ("people", f"{len(self.sampler.subjects):,}, {len(self.held_out)} held out"),
+                ("people", f"{len(self.sampler.subjects):,}, {len(self.held_out):,} held out"),
                 ("best score, iterations", best),
                 ("last", ", ".join(f"{name} {value:.3g}" for name, value in means)),
             ],

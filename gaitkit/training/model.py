@@ -569,9 +569,9 @@ class Model(ABC, Generic[ConfigT]):
         if self.steps_done >= chosen.iterations:
             _log.warning(
                 "the model has been trained for %s; `iterations` counts from the "
-                "beginning, and %d are no more",
+                "beginning, and %s are no more",
                 counted(self.steps_done, "iteration"),
-                chosen.iterations,
+                f"{chosen.iterations:,}",
             )
         training = Training(self, data, chosen)
         with with_progress(callbacks, progress) as calls:

@@ -467,7 +467,7 @@ def continue_from(training: Training, source: Path, refit: Refit | None) -> None
         check_shapes(artifact, type(training.model), training.model.config)
         with _file_named(artifact.path):
             training.load_arrays(read_arrays(artifact, STATE_GROUPS))
-    _log.info("continuing after iteration %d", training.step)
+    _log.info("continuing after iteration %s", f"{training.step:,}")
 
 
 def _computation(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -159,15 +159,15 @@ class TripleSampler(Sampler):
         what = f"GEI of view {format_view(target_view)} and condition {target_condition}"
         if self.left_out:
             _log.warning(
-                "%d of %d training people have no %s and are left out: %s",
-                len(self.left_out),
-                len(self.left_out) + len(usable),
+                "%s of %s have no %s and are left out: %s",
+                f"{len(self.left_out):,}",
+                counted(len(self.left_out) + len(usable), "training person"),
                 what,
                 ", ".join(self.left_out),
             )
         if len(with_target) < 2:
             raise TrainingError(
-                f"Training needs at least two people who have a {what}; found {len(with_target)} "
+                f"Training needs at least two people who have a {what}; found {len(with_target):,} "
                 f"among {counted(len(labels), 'GEI')} of {counted(len(everybody), 'person')}.",
                 hint="Check who is trained on, and their views and conditions; `target_view` and "
                 "`target_condition` choose other targets.",

@@ -71,9 +71,9 @@ def hold_out(
     if count > len(usable) or len(with_target) - count < 2:
         raise TrainingError(
             f"{counted(count, 'person')} cannot be held out for validation: of "
-            f"{counted(len(labels.subjects()), 'training person')} {len(with_target)} have a "
+            f"{counted(len(labels.subjects()), 'training person')} {len(with_target):,} have a "
             f"target (a GEI of view {format_view(target_view)} and condition {target_condition}), "
-            f"of whom {len(usable)} can also be enrolled and searched across views, and at least "
+            f"of whom {len(usable):,} can also be enrolled and searched across views, and at least "
             "two must be left to learn from.",
             hint="Hold out fewer people, or use a protocol with more training people.",
         )

@@ -55,7 +55,7 @@ def test_a_stranger_is_unknown(gaitkit: Callable, gallery: Path, tmp_path: Path)
     ran = gaitkit("identify", probe, "--gallery", gallery, "--threshold", 10)
     answers = [line for line in ran.stdout.splitlines() if not line.startswith(" ")]
     assert answers == ["ben/nm-02/090: ben", "eve/nm-02/090: unknown"]
-    assert "1 of 2 unknown" in ran.stderr
+    assert "1 of 2 walks unknown" in ran.stderr
 
 
 def test_enrolled_and_found(gaitkit: Callable, gallery: Path, tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_enrolled_and_found(gaitkit: Callable, gallery: Path, tmp_path: Path) ->
     ran = gaitkit("enroll", gallery, new)
     assert ran.code == 0
     assert "Added 1 sequence to" in ran.stderr
-    assert "new people: eve. It holds 4 of 4 people." in ran.stderr
+    assert "new people: eve. It holds 4 sequences of 4 people." in ran.stderr
     with open_artifact(gallery, kind="gei") as artifact:
         assert artifact.labels.subjects() == ["ann", "ben", "cat", "eve"]
     probe = write(tmp_path / "probe.h5", "eve", 2)
@@ -78,12 +78,23 @@ def test_enrolled_and_found(gaitkit: Callable, gallery: Path, tmp_path: Path) ->
     assert gallery.read_bytes() == before
 
 
+def test_what_a_gallery_holds_is_told_with_nouns_and_commas(
+    gaitkit: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = {"made": False, "added": 1320, "removed": 0, "new_subjects": ["ann"], "dropped": []}
+    done |= {"sequences": 2640, "subjects": 1012}
+    monkeypatch.setattr("gaitkit.stages.enroll.enrol", lambda *_, **__: done)
+    ran = gaitkit("enroll", tmp_path / "gallery.h5", write(tmp_path / "new.h5", "ann", 1))
+    assert "Added 1,320 sequences to " in ran.stderr
+    assert "It holds 2,640 sequences of 1,012 people." in ran.stderr
+
+
 def test_a_new_gallery_is_made_for_its_owner(gaitkit: Callable, tmp_path: Path) -> None:
     first, gallery = write(tmp_path / "first.h5", "ann", 1), tmp_path / "mine.h5"
     ran = gaitkit("enroll", gallery, first)
     assert ran.code == 0
     assert "Made " in ran.stderr
-    assert "It holds 1 of 1 person." in ran.stderr
+    assert "It holds 1 sequence of 1 person." in ran.stderr
     if os.name == "posix":
         assert stat.S_IMODE(gallery.stat().st_mode) == 0o600
     assert gaitkit("enroll", gallery, write(tmp_path / "more.h5", "ben", 1)).code == 0

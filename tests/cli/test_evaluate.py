@@ -77,6 +77,26 @@ def test_artefacts_are_fused_or_side_by_side(gaitkit: Callable, tmp_path: Path) 
     assert len(json.loads(gaitkit("evaluate", one, other, "--json").stdout)["results"]) == 2
 
 
+@pytest.mark.parametrize("how", [[], ["--fuse"]])
+def test_nothing_is_compared_with_itself(gaitkit: Callable, tmp_path: Path, how: list[str]) -> None:
+    path = write(tmp_path / "gei.h5")
+    ran = gaitkit("evaluate", path, tmp_path / "." / "gei.h5", *how)
+    assert ran.code == 2
+    assert "gei.h5 is given twice" in ran.stderr
+    copy = tmp_path / "copy.h5"
+    copy.write_bytes(path.read_bytes())
+    ran = gaitkit("evaluate", path, copy, *how)
+    assert ran.code == 0
+    assert f"{copy} holds the same as {path}" in ran.stderr
+    other = write(tmp_path / "other.h5", seed=1)
+    assert "holds the same" not in gaitkit("evaluate", path, other, *how).stderr
+
+
+def test_the_protocol_of_several_inputs_is_told_once(gaitkit: Callable, tmp_path: Path) -> None:
+    paths = [write(tmp_path / f"{seed}.h5", seed=seed) for seed in range(3)]
+    assert gaitkit("evaluate", *paths).stderr.count("protocol halves:") == 1
+
+
 def test_fused_artefacts_weigh_what_they_are_told_to(gaitkit: Callable, tmp_path: Path) -> None:
     one, other = write(tmp_path / "one.h5"), write(tmp_path / "other.h5", seed=1)
     ran = gaitkit("evaluate", one, other, "--fuse", "--weights", "3,1", "--json")

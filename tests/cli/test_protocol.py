@@ -12,7 +12,14 @@ from gaitkit.protocols import PROTOCOLS
 def test_the_list_names_what_there_is(gaitkit: Callable) -> None:
     ran = gaitkit("protocol", "list")
     assert [line.split()[0] for line in ran.stdout.splitlines()] == list(PROTOCOLS)
-    assert list(json.loads(gaitkit("protocol", "list", "--json").stdout)) == list(PROTOCOLS)
+    told = json.loads(gaitkit("protocol", "list", "--json").stdout)
+    assert list(told) == list(PROTOCOLS)
+    # A script that reads one of them reads them all.
+    assert len({tuple(sorted(protocol)) for protocol in told.values()}) == 1
+    assert {name for name, protocol in told.items() if protocol["absent_people"]} == {"ou-mvlp"}
+    assert told == {
+        name: json.loads(gaitkit("protocol", "show", name, "--json").stdout) for name in told
+    }
 
 
 def test_a_printed_protocol_is_one_again(gaitkit: Callable, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from conftest import draw_tree
 from forked import ended, run_command, start_command
 
 from gaitkit.artifacts import open_artifact
+from gaitkit.errors import OutputExistsError
 
 SMALL = ["--width", 2, "--batch-size", 4, "--device", "cpu"]
 TRAIN = [*SMALL, "--iterations", 6, "--protocol", "halves", "--threads", 1]
@@ -258,6 +259,18 @@ def test_a_stopped_training_continues_to_the_same_bytes(
     assert broken.read_bytes() == whole.read_bytes()
 
 
+def test_the_demo_leaves_a_folder_of_somebody_alone(gaitkit: Callable, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("written in a year")
+    ran = gaitkit("demo", "-o", tmp_path)
+    assert ran.code == OutputExistsError.exit_code
+    assert f"{tmp_path} exists, is not empty and holds no demo" in ran.stderr
+    # Walkers that are none of ours are refused likewise.
+    (tmp_path / "walkers").mkdir()
+    (tmp_path / "walkers" / "dog.png").write_text("a good one")
+    assert gaitkit("demo", "-o", tmp_path).code == OutputExistsError.exit_code
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["thesis.tex", "walkers"]
+
+
 @pytest.mark.slow
 def test_the_demo_runs_from_nothing_to_the_table(gaitkit: Callable, tmp_path: Path) -> None:
     ran = gaitkit("demo", "-o", tmp_path / "d", "--subjects", 8, "--iterations", 5, "--workers", 2)
@@ -267,3 +280,8 @@ def test_the_demo_runs_from_nothing_to_the_table(gaitkit: Callable, tmp_path: Pa
     assert (tmp_path / "d" / "embedded.h5").is_file()
     assert (tmp_path / "d" / "gei.png").is_file()
     assert ran.stderr.endswith(f"The report, for any browser: {tmp_path / 'd' / 'report.html'}\n")
+    listed = ran.stdout.partition(f"In {tmp_path / 'd'}:\n")[2].splitlines()
+    assert {line.split()[0].rstrip("/") for line in listed} < {
+        path.name for path in (tmp_path / "d").iterdir()
+    }
+    assert max(map(len, listed)) <= 80

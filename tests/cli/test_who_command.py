@@ -61,7 +61,7 @@ def test_a_line_for_each_and_what_the_threshold_is_worth(
     assert "0 of 10 walks of enrolled people would not get their name (95 %: 0–52 %)" in ran.stderr
     # The walks of each are 8 apart.
     assert "--threshold 8 would name fewer, 0 of 10, and miss no more of these." in ran.stderr
-    assert "1 of 2 unknown: further than 80 from all 5 people." in ran.stderr
+    assert "1 of 2 walks unknown: further than 80 from all 5 people." in ran.stderr
 
 
 def test_json_says_the_same(gaitkit: Callable, gallery: Path, tmp_path: Path) -> None:

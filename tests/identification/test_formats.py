@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gaitkit.identification.crossview import CrossViewTable
 from gaitkit.identification.figures.bootstrap import Interval
 from gaitkit.identification.figures.numbers import Failures, Numbers, OpenSet, Verification
 from gaitkit.identification.formats import csv_text, latex_text, markdown_text
@@ -75,6 +76,24 @@ def test_csv_has_every_cell_and_every_figure(results: list[EvaluationResult]) ->
     assert figures["FNMR at FMR 0.1 %"]["value"] == ""
     assert figures["CMC rank 3"]["value"] == "100.0"
     assert figures["failures to acquire"]["value"] == "1"
+
+
+def test_csv_tells_of_how_many_probes_a_rate_is(results: list[EvaluationResult]) -> None:
+    views = np.array([0.0, 90.0])
+    # Of different views: three probes at 0°, four at 90°.
+    table = CrossViewTable(views, views, np.full((2, 2), 50.0), np.array([[9, 4], [3, 9]]))
+    result = replace(results[0], tables={"bg": table})
+    rows = list(csv.DictReader(io.StringIO(csv_text([result]))))
+    probes = {row["figure"]: row["probes"] for row in rows if not row["gallery_view"]}
+    assert probes["rank-1"] == "7"
+    assert {name for name, count in probes.items() if not count} == {
+        "EER",
+        "FNMR at FMR 1 %",
+        "FNMR at FMR 0.1 %",
+        "TPIR at FPIR 1 %",
+    }
+    assert (probes["mAP"], probes["pooled rank-5"], probes["CMC rank 3"]) == ("7", "7", "7")
+    assert probes["failures to acquire"] == "41"
 
 
 def test_markdown_marks_the_best_and_escapes_names(results: list[EvaluationResult]) -> None:

@@ -152,6 +152,20 @@ def test_a_click_on_a_probe_shows_it_beside_its_nearest(chromium: Chromium, page
     assert chromium.errors == []
 
 
+def test_on_a_phone_detail_is_folded_and_on_a_screen_nothing_of_it(
+    chromium: Chromium, page: Path
+) -> None:
+    folds = "[...document.querySelectorAll('.fold')].map(fold => fold.open)"
+    chromium.open(page, width=1280)
+    assert all(chromium.run(folds))
+    chromium.open(page, width=400)
+    assert not any(chromium.run(folds))
+    height = "document.documentElement.scrollHeight"
+    folded = chromium.run(height)
+    chromium.run(UNFOLD)
+    assert folded < chromium.run(height) / 2
+
+
 def test_a_finger_finds_everything_that_can_be_chosen(chromium: Chromium, page: Path) -> None:
     chromium.open(page, width=380)
     chromium.run(UNFOLD)

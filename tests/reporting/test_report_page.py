@@ -15,6 +15,7 @@ from made_up_results import Files, write_files
 
 from gaitkit.errors import MixtureError, OptionError, OutputExistsError
 from gaitkit.identification.crossview import CrossViewTable
+from gaitkit.identification.figures.bootstrap import Interval
 from gaitkit.identification.results import read_results
 from gaitkit.printable import harmless
 from gaitkit.protocols import get_protocol
@@ -22,8 +23,9 @@ from gaitkit.protocols.model import ProbeSet, Walks
 from gaitkit.reporting.page.curves import rate_by_angle
 from gaitkit.reporting.page.document import write_report
 from gaitkit.reporting.page.headline import headline
-from gaitkit.reporting.page.inputs import read_entries
+from gaitkit.reporting.page.inputs import Entry, read_entries, read_geis
 from gaitkit.reporting.page.mistakes import confusions, subject_rates
+from gaitkit.reporting.page.opening import opening
 from gaitkit.reporting.page.people import choose_probes
 from gaitkit.stages.evaluate import evaluate
 
@@ -254,6 +256,64 @@ def test_the_page_opens_with_a_sentence_two_pictures_and_a_caution(
     head = output.read_text(encoding="utf-8").partition("<main>")[0]
     assert head.count('<svg role="img"') == 2
     assert "<img " not in head
+
+
+def with_rates(files: Files, rates: dict[str, float]) -> list[Entry]:
+    """Results called by letters, each with one rank-1 rate for all its probe sets."""
+    entry = read_entries([files.raw])[0]
+    return [
+        dataclasses.replace(
+            entry,
+            key=key,
+            result=dataclasses.replace(
+                entry.result,
+                numbers={
+                    name: dataclasses.replace(
+                        numbers, rank1=Interval(rate, rate - 5.0, min(rate + 5.0, 100.0))
+                    )
+                    for name, numbers in entry.result.numbers.items()
+                },
+            ),
+        )
+        for key, rate in rates.items()
+    ]
+
+
+def test_six_results_are_all_told_at_the_top(files: Files) -> None:
+    six = opening(
+        with_rates(files, {"A": 10.0, "B": 20.0, "C": 30.0, "D": 40.0, "E": 50.0, "F": 60.0}), []
+    )
+    assert [line.who[0] for line in six.lines] == ["A", "B", "C", "D", "E", "F"]
+    assert six.lines[5].said.startswith("60 of 100")
+    assert six.shown == ""
+    # Each with a pattern of its own, guessing beside them.
+    assert [pen.name[0] for pen in six.legend] == ["A", "B", "C", "D", "E", "F", "g"]
+    assert len({pen.hatch for pen in six.legend[:6]}) == 6
+
+
+def test_of_more_the_best_are_told_and_why(files: Files) -> None:
+    rates = {"A": 1.0, "B": 70.0, "C": 20.0, "D": 30.0, "E": 10.0, "F": 60.0, "G": 50.0, "H": 90.0}
+    eight = opening(with_rates(files, rates), [])
+    assert [line.who[0] for line in eight.lines] == ["A", "B", "D", "F", "G", "H"]
+    assert eight.shown == (
+        "6 of 8 results: A, with which the others are compared, and the 5 others that have the "
+        "highest mean rate over the conditions"
+    )
+    # The colours are those of the page's other charts.
+    assert [pen.colour for pen in eight.legend[:6]] == [0, 1, 3, 5, 6, 7]
+    assert eight.angle_legend[-1].colour == 7
+
+
+def test_the_walks_at_the_top_tell_which_result_named_them(page: str, files: Files) -> None:
+    head = " ".join(page.partition("<main>")[0].split())
+    assert re.search("given (the right|a wrong) name by A: raw", head)
+    alone = read_entries([files.raw])
+    images = read_geis([files.geis], alone)
+    # There is nobody else who could have.
+    assert {pair.said for pair in opening(alone, images).pairs} <= {
+        "given the right name",
+        "given a wrong name",
+    }
 
 
 def test_results_are_called_what_one_calls_them(page: str, files: Files, tmp_path: Path) -> None:

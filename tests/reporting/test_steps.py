@@ -389,7 +389,9 @@ def test_a_page_prints_them(files: Files, gaitkit: Callable, tmp_path: Path) -> 
     output = tmp_path / "report.html"
     ran = gaitkit("report", files.raw, "-o", output, "--geis", files.geis)
     assert ran.code == 0, ran.stderr
-    (text,) = re.findall(r"<h3>Commands</h3>.*?<pre>(.*?)</pre>", output.read_text("utf-8"), re.S)
+    (text,) = re.findall(
+        r"<summary>Commands</summary>.*?<pre>(.*?)</pre>", output.read_text("utf-8"), re.S
+    )
     assert unescape(text).splitlines() == [
         "gaitkit make-gei FRAMES -o gei.h5 --min-frames 8",
         "gaitkit evaluate gei.h5 --protocol halves -o raw.h5",

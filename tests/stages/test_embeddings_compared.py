@@ -256,7 +256,7 @@ def test_fused_results_survive_the_file_and_can_be_made_again(
     assert read.metric == "euclidean+parts"
     assert gaitkit("report", output, "-o", tmp_path / "page.html").code == 0
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
-    (commands,) = re.findall(r"<h3>Commands</h3>.*?<pre>(.*?)</pre>", text, re.S)
+    (commands,) = re.findall(r"<summary>Commands</summary>.*?<pre>(.*?)</pre>", text, re.S)
     assert (
         "gaitkit evaluate gei.h5 embedded-2.h5 --protocol halves --fuse -o both.h5" in commands
     ) or "gaitkit evaluate gei.h5 embedded-2.h5 --fuse" in commands

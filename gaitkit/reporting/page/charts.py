@@ -35,6 +35,7 @@ PATTERNS = {
     "...": "M4 3h1M10 3h1M16 3h1M22 3h1M7 7h1M13 7h1M19 7h1M25 7h1",
     "xx": "M0 10L10 0M10 10L20 0M20 10L30 0M0 0L10 10M10 0L20 10M20 0L30 10",
     "---": "M0 3H30M0 7H30",
+    "\\\\\\": "M0 0L10 10M6 0L16 10M12 0L22 10M18 0L28 10M24 0L34 10",
 }
 """Patterns of areas, as matplotlib names them, and as a legend draws them."""
 

@@ -112,18 +112,20 @@ def angle_charts(entries: Sequence[Entry]) -> AngleCharts:
     return AngleCharts(charts, list(shown.values()), systems[0].protocol, means)
 
 
-def angle_chart(entries: Sequence[Entry]) -> Chart | None:
+def angle_chart(entries: Sequence[Entry], pens: Sequence[Pen]) -> Chart | None:
     """Rank-1 of the first probe set over the angle between the views, for the top of the page.
 
     Parameters
     ----------
     entries : sequence of Entry
         Some of the page's results.
+    pens : sequence of Pen
+        How each of them is drawn.
     """
     name = next(iter(entries[0].result.tables))
     drawn = [
-        Curve(Pen(entry.title, index), *rate_by_angle(entry.result.tables[name]))
-        for index, entry in enumerate(entries)
+        Curve(pen, *rate_by_angle(entry.result.tables[name]))
+        for entry, pen in zip(entries, pens, strict=True)
     ]
     if not any(len(curve.x) > 1 for curve in drawn):
         return None

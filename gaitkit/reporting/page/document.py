@@ -15,7 +15,7 @@ from markupsafe import Markup
 from gaitkit.errors import OptionError
 from gaitkit.identification.words import condition_word, people_enrolled
 from gaitkit.outputs import Output
-from gaitkit.printable import harmless, quoted
+from gaitkit.printable import counted, harmless, quoted
 from gaitkit.reporting.page.curves import angle_charts, curves
 from gaitkit.reporting.page.headline import all_figures, headline
 from gaitkit.reporting.page.inputs import (
@@ -155,6 +155,7 @@ def page(
             spoken=", ".join(f"{name} is {word}" for name, word in words.items() if name != word),
             compared=_compared(entries),
             enrolled=people_enrolled(first),
+            counted=counted,
             several=len(entries) > 1,
             embedded=_embedded(entries),
             without_pictures=not geis and any(entry.result.embedders for entry in entries),

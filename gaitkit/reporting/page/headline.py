@@ -116,7 +116,7 @@ def _mark(gap: Interval) -> str:
 def _span(result: EvaluationResult, name: str) -> str:
     counts = result.tables[name].probes
     low, high = int(counts.min()), int(counts.max())
-    return str(low) if low == high else f"{low} to {high}"
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _differences(
@@ -176,7 +176,7 @@ def _set_table(name: str, entries: Sequence[Entry]) -> Table:
     rows.append(Row("pooled rank-1", list(map(Cell, keys, pooled))))
     failures = [item.failures_to_acquire for item in numbers]
     counts = [
-        f"{item.count} of {item.of}" + (", count as errors" if item.counted else "")
+        f"{item.count:,} of {item.of:,}" + (", count as errors" if item.counted else "")
         for item in failures
     ]
     rows.append(Row("failures to acquire", list(map(Cell, keys, counts))))

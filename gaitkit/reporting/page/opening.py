@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isnan
 from typing import NamedTuple
 
@@ -10,15 +11,16 @@ from gaitkit.identification.evaluation import rank1_of
 from gaitkit.identification.figures.bootstrap import NOTHING
 from gaitkit.identification.words import chance, condition_word, sentence, short_sentence
 from gaitkit.printable import counted, fitted, printable
-from gaitkit.reporting.page.charts import Chart, Pen, bars
+from gaitkit.reporting.page.charts import PATTERNS, Chart, Pen, bars
 from gaitkit.reporting.page.curves import angle_chart
 from gaitkit.reporting.page.inputs import Entry, GeiFile
 from gaitkit.reporting.page.people import Pair, example_pairs
 
 __all__ = ["Line", "Opening", "opening"]
 
-_MOST = 4
-_HATCHES = (" ", "///", "...", "xx")
+# As many as there are patterns: bars are told apart without their colours too.
+_HATCHES = tuple(PATTERNS)
+_MOST = len(_HATCHES)
 _LONGEST_WORD = 12
 
 
@@ -32,7 +34,8 @@ class Line(NamedTuple):
 class Opening(NamedTuple):
     """A few sentences, the rates as bars, and walks beside their nearest or rates by angle.
 
-    `shown` tells how many of the results are in it where it is not all of them.
+    `angles` has the legend `angle_legend`, empty where there is one result only. `shown` tells
+    which of the results are in it, and why those, where it is not all of them.
     """
 
     lines: list[Line]
@@ -40,6 +43,7 @@ class Opening(NamedTuple):
     legend: list[Pen]
     pairs: list[Pair]
     angles: Chart | None
+    angle_legend: list[Pen]
     shown: str
 
 
@@ -49,21 +53,23 @@ def opening(entries: Sequence[Entry], files: Sequence[GeiFile]) -> Opening:
     Parameters
     ----------
     entries : sequence of Entry
-        The page's results; of many the first four are shown.
+        The page's results; of more than six, the first and those with the highest rates.
     files : sequence of GeiFile
         The page's images.
     """
-    first, *others = shown = entries[:_MOST]
-    pens = [
-        Pen(entry.title, at, hatch=hatch)
-        for at, (entry, hatch) in enumerate(zip(shown, _HATCHES, strict=False))
-    ]
+    places = _chosen(entries)
+    first, *others = shown = [entries[place] for place in places]
+    # In the colours that they have on the rest of the page.
+    lines_of = [Pen(entry.title, at) for at, entry in zip(places, shown, strict=True)]
+    pens = [replace(pen, hatch=hatch) for pen, hatch in zip(lines_of, _HATCHES, strict=False)]
     lines = [Line(first.title if others else "", sentence(first.result))]
     lines += [Line(entry.title, f"{short_sentence(entry.result)}.") for entry in others]
     pairs = example_pairs(entries, files)
     views = not any(table.pooled for table in first.result.tables.values())
     angles = (
-        angle_chart(shown) if views and not pairs and first.result.over != "equal views" else None
+        angle_chart(shown, lines_of)
+        if views and not pairs and first.result.over != "equal views"
+        else None
     )
     return Opening(
         lines,
@@ -71,7 +77,33 @@ def opening(entries: Sequence[Entry], files: Sequence[GeiFile]) -> Opening:
         [*(pens if others else []), Pen("guessing", 0, dashed=True)],
         pairs,
         angles,
-        f"the first {_MOST} of {counted(len(entries), 'result')}" if len(entries) > _MOST else "",
+        lines_of if others else [],
+        "" if len(shown) == len(entries) else _told_choice(entries, len(shown)),
+    )
+
+
+def _chosen(entries: Sequence[Entry]) -> list[int]:
+    """Places of the results to show, in the page's order: the best is always among them."""
+    if len(entries) <= _MOST:
+        return list(range(len(entries)))
+    others = range(1, len(entries))
+    best = sorted(others, key=lambda place: _mean_rate(entries[place]), reverse=True)
+    return [0, *sorted(best[: _MOST - 1])]
+
+
+def _mean_rate(entry: Entry) -> float:
+    """Rank-1 averaged over the probe sets; below all others where nothing was searched."""
+    rates = [rank1_of(entry.result, name) or NOTHING for name in entry.result.tables]
+    known = [rate.estimate for rate in rates if not isnan(rate.estimate)]
+    return sum(known) / len(known) if known else -1.0
+
+
+def _told_choice(entries: Sequence[Entry], shown: int) -> str:
+    several = len(entries[0].result.tables) > 1
+    rates = "the highest mean rate over the conditions" if several else "the highest rate"
+    return (
+        f"{shown} of {counted(len(entries), 'result')}: {entries[0].key}, with which the others "
+        f"are compared, and the {shown - 1} others that have {rates}"
     )
 
 

@@ -335,6 +335,8 @@ def example_pairs(entries: Sequence[Entry], files: Sequence[GeiFile]) -> list[Pa
     entry, file = shown[0]
     chosen = [pick for pick in choose_probes(entry.result) if file.image(pick.key) is not None]
     kinds = (("a middling hit", "given the right name"), ("the closest miss", "given a wrong name"))
+    # Another result may name the same walks otherwise.
+    by = f" by {entry.title}" if len(entries) > 1 else ""
     pairs = []
     for why, said in kinds:
         pick = next((pick for pick in chosen if pick.why == why), None)
@@ -350,7 +352,8 @@ def example_pairs(entries: Sequence[Entry], files: Sequence[GeiFile]) -> list[Pa
         ]
         probe = Shown(_picture(image, f"GEI of {pick.key}"), words)
         # Without its distance, which says nothing to whom this is for.
-        pairs.append(Pair(said, [probe, near[0]._replace(lines=[name, f"nearest: {take}"])]))
+        pictures = [probe, near[0]._replace(lines=[name, f"nearest: {take}"])]
+        pairs.append(Pair(said + by, pictures))
     return pairs
 
 

@@ -13,6 +13,7 @@
     if (className) made.className = className;
     return made;
   };
+  const many = (number) => number.toLocaleString("en");
   const degrees = (view) => (view === "all" || !view ? view : `${view}°`);
   const walk = (row) => data.walks[data.rows[0][row]];
   const person = (row) => data.people[data.rows[1][row]];
@@ -97,9 +98,9 @@
     }
     const more = searches.length - MOST;
     place.replaceChildren(
-      element("p", `${told.head}: ${right.length} of ${searches.length} ${told.noun} are right.`),
+      element("p", `${told.head}: ${many(right.length)} of ${many(searches.length)} ${told.noun} are right.`),
       lines,
-      ...(more > 0 ? [element("p", `and ${more} more`)] : []),
+      ...(more > 0 ? [element("p", `and ${many(more)} more`)] : []),
     );
     bring(place);
   };
@@ -165,7 +166,7 @@
     button.addEventListener("click", () => showPerson(button));
   }
 
-  // On a phone the matrices are folded; a link to a part opens it; on paper everything is open.
+  // On a phone what is detail is folded; on paper everything is open.
   for (const fold of document.querySelectorAll("details.fold")) fold.open = !phone.matches;
   let opened = [];
   addEventListener("beforeprint", () => {
