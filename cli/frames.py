@@ -142,6 +142,7 @@ def report_stage(
 ) -> None:
     """Say what a stage kept, dropped and passed over."""
     from gaitkit.artifacts.summary import count_reasons
+    from gaitkit.datasets.strays import told_strays
 
     reasons = count_reasons(summary.dropped)
     if as_json:
@@ -168,8 +169,7 @@ def report_stage(
             text = ", ".join(f"{reason} {count:,}" for reason, count in counts.items())
             console.say(f"Dropped {what}: {text}. See: gaitkit inspect --dropped {output}")
     if summary.ignored:
-        text = ", ".join(f"{count:,} {what}" for what, count in summary.ignored.items())
-        console.say(f"Ignored files: {text}.")
+        console.say(f"Ignored: {', '.join(told_strays(summary.ignored))}.")
 
 
 @contextmanager

@@ -38,6 +38,7 @@ __all__ = [
     "is_folder",
     "is_hidden",
     "is_special",
+    "is_system_name",
     "is_view",
     "natural_order",
     "noun_of",
@@ -251,9 +252,14 @@ def noun_of(suffixes: frozenset[str]) -> str:
     return "arrays" if suffixes == ARRAY_SUFFIXES else "images"
 
 
+def is_system_name(name: str) -> bool:
+    """Whether a file or folder is one that an operating system leaves anywhere."""
+    return name.lower() in _SYSTEM_FILES
+
+
 def stray_class(name: str, suffixes: frozenset[str] = IMAGE_SUFFIXES) -> str:
     """How a file that is not a frame of a sequence is counted; `suffixes` are those of frames."""
-    if name.lower() in _SYSTEM_FILES:
+    if is_system_name(name):
         return "system files"
     if name.startswith("."):
         return "hidden files"

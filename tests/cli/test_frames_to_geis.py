@@ -72,7 +72,7 @@ def test_a_bad_frame_is_dropped_with_its_reason(
     ran = gaitkit("make-gei", tree, "-o", tmp_path / "a.h5", "--workers", 1)
     assert ran.code == 0
     assert "Dropped frames: undecodable 1" in ran.stderr
-    assert "Ignored files: 1" in ran.stderr
+    assert "Ignored: 1 system file." in ran.stderr
     ran = gaitkit("inspect", tmp_path / "a.h5", "--dropped", "--json")
     (row,) = json.loads(ran.stdout)["dropped_rows"]
     assert (row["frame"], row["reason"]) == ("001-nm-01-090-004.png", "undecodable")
