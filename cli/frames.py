@@ -91,12 +91,18 @@ layout_option = click.option(
 )
 
 
+def _argument() -> str:
+    """What the running command calls the argument that it reads."""
+    params = click.get_current_context().command.params
+    return next(one.human_readable_name for one in params if isinstance(one, click.Argument))
+
+
 def one_input(
     given: Path | None, manifest: Path | None, layout: str | None
 ) -> tuple[Path, str | None]:
     """The path to read and its layout; exactly one of folder or archive and manifest is given."""
     if (given is None) == (manifest is None):
-        raise click.UsageError("Give either FRAMES or --manifest.")
+        raise click.UsageError(f"Give either {_argument()} or --manifest.")
     if given is not None:
         return given, layout
     assert manifest is not None

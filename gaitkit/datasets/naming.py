@@ -22,6 +22,7 @@ from pathlib import Path
 from gaitkit.arguments import check_name
 from gaitkit.errors import LayoutError
 from gaitkit.labels import SequenceKey
+from gaitkit.suffixes import ARCHIVE_SUFFIXES, VIDEO_SUFFIXES
 
 __all__ = [
     "ARCHIVE_SUFFIXES",
@@ -55,8 +56,6 @@ IMAGE_SUFFIXES = frozenset(
 )
 ARRAY_SUFFIXES = frozenset({".pkl", ".pickle", ".npy", ".npz"})
 """Files that hold all frames of a sequence as one array."""
-ARCHIVE_SUFFIXES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".tbz2", ".txz", ".tar", ".zip")
-VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"})
 
 SPECIAL = "pipes, sockets and devices"
 """How what `is_special` says is counted among the strays."""

@@ -425,10 +425,17 @@ def _refuse_empty_probes(
         return
     first = empty[0]
     why = _what_emptied(test, first.walks, protocol.probe_views, labels)
-    others = f" So are {_listed([probe.name for probe in empty[1:]])}." if empty[1:] else ""
+    others = [probe.name for probe in empty[1:]]
+    too = (
+        f" The {'probe sets' if len(others) > 1 else 'probe set'} {' and '.join(others)} "
+        f"{'find' if len(others) > 1 else 'finds'} no walk either."
+        if others
+        else ""
+    )
+    walks = ", ".join(map(str, first.walks))
     raise ProtocolError(
-        f"Protocol {protocol.name} searches {first} of the tested people as probe set "
-        f"{first.name}, which is empty: {why}.{others}",
+        f"Protocol {protocol.name} has nothing to search in its probe set {first.name}, {walks} of "
+        f"the tested people: {why}.{too}",
         hint=advice("Add these walks: a walk cannot be its own probe."),
     )
 
@@ -472,14 +479,17 @@ def _what_emptied(
 ) -> str:
     """The first filter that nothing passes, and what there was before it."""
     rows = test
+    passed: list[str] = []
     for name, mask in _filters(walks, views, labels):
         if not np.any(rows & mask):
+            kind = f" {', '.join(passed)}" if passed else ""
             there = describe_labels(labels.select(rows))
             return (
-                f"of the {counted(int(rows.sum()), 'sequence')} left by then none is {name}; they "
-                f"are {there}"
+                f"of their {counted(int(rows.sum()), 'sequence')}{kind} none is {name}; there are "
+                f"{there}"
             )
         rows = rows & mask
+        passed.append(name)
     raise AssertionError("something is left")
 
 
@@ -495,9 +505,9 @@ def describe_labels(labels: Labels) -> str:
     parts = [f"{counted(len(subjects), 'subject')} ({_listed(subjects, ends=True)})"]
     parts.append(f"the walks {', '.join(walks)}" if walks else "no walks")
     parts.append(
-        f"{counted(len(views), 'view')} ({', '.join(views)})" if views else "no known view"
+        f"{counted(len(views), 'view')} ({', '.join(views)})" if views else "views unknown"
     )
-    if unknown:
+    if unknown and views:
         parts.append(f"{counted(unknown, 'sequence')} of unknown view")
     return "; ".join(parts)
 

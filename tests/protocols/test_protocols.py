@@ -143,15 +143,15 @@ def test_a_protocol_of_ones_own(tmp_path):
     [
         (
             {"gallery": "coat = [1]"},
-            "gallery is empty: of the 40 .* none is of condition coat;.*nm-01",
+            "gallery is empty: of their 40 sequences none is of condition coat;.*nm-01",
         ),
         (
             {"gallery": "nm = [7]"},
-            "gallery is empty: of the 24 .* none is take nm-07;.*nm-01 to nm-06",
+            "gallery is empty: of their 24 .* nm none is take nm-07;.*nm-01 to nm-06",
         ),
         (
             {"views": "gallery_views = [36]"},
-            r"of the 8 .* none is seen from 036;.*2 views \(000, 090",
+            r"of their 8 .* none is seen from 036;.*2 views \(000, 090",
         ),
         ({"probes": "coat = [1]"}, "probe set other, .* of condition coat"),
         ({"views": "probe_views = [36]"}, "probe set other, .* seen from 036"),
@@ -352,9 +352,7 @@ def test_a_probe_set_needs_a_usable_and_distinct_name():
 
 def test_unknown_views_are_counted_in_the_description():
     labels = make_labels(["a"], walks=[("nm", 1), ("nm", 3)], views=(None,))
-    assert describe_labels(labels) == (
-        "1 subject (a); the walks nm-01, nm-03; no known view; 2 sequences of unknown view"
-    )
+    assert describe_labels(labels) == ("1 subject (a); the walks nm-01, nm-03; views unknown")
 
 
 @given(st.lists(st.text("abc01", min_size=1, max_size=3), min_size=4, max_size=12, unique=True))
