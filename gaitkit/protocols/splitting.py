@@ -426,16 +426,12 @@ def _refuse_empty_probes(
     first = empty[0]
     why = _what_emptied(test, first.walks, protocol.probe_views, labels)
     others = [probe.name for probe in empty[1:]]
-    too = (
-        f" The {'probe sets' if len(others) > 1 else 'probe set'} {' and '.join(others)} "
-        f"{'find' if len(others) > 1 else 'finds'} no walk either."
-        if others
-        else ""
-    )
+    sets = f"{counted(len(others), 'other probe set is', 'other probe sets are')} empty, too"
+    too = f" {sets}: {_listed(others)}." if others else ""
     walks = ", ".join(map(str, first.walks))
     raise ProtocolError(
-        f"Protocol {protocol.name} has nothing to search in its probe set {first.name}, {walks} of "
-        f"the tested people: {why}.{too}",
+        f"Protocol {protocol.name}: probe set {first.name} is empty. It is {walks} of the tested "
+        f"people, and {why}.{too}",
         hint=advice("Add these walks: a walk cannot be its own probe."),
     )
 

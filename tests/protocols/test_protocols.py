@@ -153,8 +153,8 @@ def test_a_protocol_of_ones_own(tmp_path):
             {"views": "gallery_views = [36]"},
             r"of their 8 .* none is seen from 036;.*2 views \(000, 090",
         ),
-        ({"probes": "coat = [1]"}, "probe set other, .* of condition coat"),
-        ({"views": "probe_views = [36]"}, "probe set other, .* seen from 036"),
+        ({"probes": "coat = [1]"}, "probe set other is empty.* of condition coat"),
+        ({"views": "probe_views = [36]"}, "probe set other is empty.* seen from 036"),
     ],
 )
 def test_the_filter_that_left_nothing_is_named(tmp_path, changes, message):
@@ -353,6 +353,17 @@ def test_a_probe_set_needs_a_usable_and_distinct_name():
 def test_unknown_views_are_counted_in_the_description():
     labels = make_labels(["a"], walks=[("nm", 1), ("nm", 3)], views=(None,))
     assert describe_labels(labels) == ("1 subject (a); the walks nm-01, nm-03; views unknown")
+
+
+def test_all_empty_probe_sets_are_named():
+    labels = make_labels(["ann", "bob"], walks=[("nm", 1), ("nm", 2)], views=(None,))
+    with pytest.raises(ProtocolError) as caught:
+        resolve(PROTOCOLS["everybody"], labels)
+    assert caught.value.message == (
+        "Protocol everybody: probe set nm is empty. It is nm-05, nm-06 of the tested people, and of "
+        "their 4 sequences of condition nm none is take nm-05, nm-06; there are 2 subjects (ann, "
+        "bob); the walks nm-01, nm-02; views unknown. 2 other probe sets are empty, too: bg, cl."
+    )
 
 
 @given(st.lists(st.text("abc01", min_size=1, max_size=3), min_size=4, max_size=12, unique=True))
