@@ -362,7 +362,8 @@ def test_all_empty_probe_sets_are_named():
     assert caught.value.message == (
         "Protocol everybody: probe set nm is empty. It is nm-05, nm-06 of the tested people, and "
         "of their 4 sequences of condition nm none is take nm-05, nm-06; there are 2 subjects "
-        "(ann, bob); the walks nm-01, nm-02; views unknown. 2 other probe sets are empty, too: bg, cl."
+        "(ann, bob); the walks nm-01, nm-02; views unknown. 2 other probe sets are "
+        "empty, too: bg, cl."
     )
 
 
