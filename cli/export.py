@@ -112,7 +112,12 @@ def _refuse_what_does_not_fit(kind: str, output: Path, chosen: bool, weights: st
             hint=f"Name the folder otherwise, such as {output.with_suffix('')}/.",
         )
     elif output.suffix == ".onnx":
-        raise OptionError(f"Only a model becomes an ONNX file; {kind} become PNGs or .npz.")
+        from gaitkit.artifacts.schema import KINDS
+
+        raise OptionError(
+            f"The artefact holds {KINDS[kind][0]}, and only a model can be written as ONNX.",
+            hint="Type -o FOLDER/ to have its images as PNGs, or -o FILE.npz as one array.",
+        )
 
 
 def _export_vectors(

@@ -98,12 +98,18 @@ layout_option = click.option(
 )
 
 
+def _argument() -> str:
+    """What the running command calls the argument that it reads."""
+    params = click.get_current_context().command.params
+    return next(one.human_readable_name for one in params if isinstance(one, click.Argument))
+
+
 def one_input(
     given: Path | None, manifest: Path | None, layout: str | None
 ) -> tuple[Path, str | None]:
     """The path to read and its layout; exactly one of folder or archive and manifest is given."""
     if (given is None) == (manifest is None):
-        raise click.UsageError("Give either FRAMES or --manifest.")
+        raise click.UsageError(f"Give either {_argument()} or --manifest.")
     if given is not None:
         return given, layout
     assert manifest is not None
@@ -149,6 +155,7 @@ def report_stage(
 ) -> None:
     """Say what a stage kept, dropped and passed over."""
     from gaitkit.artifacts.summary import count_reasons
+    from gaitkit.datasets.strays import told_strays
 
     reasons = count_reasons(summary.dropped)
     if as_json:
@@ -175,8 +182,7 @@ def report_stage(
             text = ", ".join(f"{reason} {count:,}" for reason, count in counts.items())
             console.say(f"Dropped {what}: {text}. See: gaitkit inspect --dropped {output}")
     if summary.ignored:
-        text = ", ".join(f"{count:,} {what}" for what, count in summary.ignored.items())
-        console.say(f"Ignored files: {text}.")
+        console.say(f"Ignored: {', '.join(told_strays(summary.ignored))}.")
 
 
 @contextmanager

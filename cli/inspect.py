@@ -125,6 +125,7 @@ def _embedding_lines(told: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _dropped_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    from gaitkit.datasets.strays import told_strays
     from gaitkit.dropped import REASONS
 
     rows = []
@@ -132,7 +133,7 @@ def _dropped_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         for reason, count in counts.items():
             noun = what if count != 1 else what[:-1]
             rows.append(("dropped", f"{count:,} {noun}: {reason} ({REASONS.get(reason, reason)})"))
-    rows += [("ignored", f"{count:,} {what}") for what, count in summary["ignored"].items()]
+    rows += [("ignored", line) for line in told_strays(summary["ignored"])]
     return rows or [("dropped", "nothing")]
 
 

@@ -55,6 +55,8 @@ def command(frames: Path, output: Path | None, layout: str | None, overwrite: bo
                 with claim.writing() as file:
                     file.write(content)
     console.say(source.recognised)
+    if source.folders_passed_over:
+        console.say(f"Passed over: {source.folders_passed_over}")
     if made.empty:
         console.say(f"Left out {counted(made.empty, 'sequence')} without a frame.")
     if output is not None:

@@ -9,6 +9,7 @@ import click
 
 from gaitkit.cli import options
 from gaitkit.errors import OptionError
+from gaitkit.printable import LETTERS, printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,15 +54,25 @@ def choose(
         ("--condition", conditions, labels.condition, labels.conditions()),
         ("--view", views, labels.view, labels.views()),
     ):
-        missing = [str(name) for name in wanted if name not in known]
+        missing = [_as_typed(name) for name in wanted if name not in known]
         if missing:
-            names = [f"{name:g}" if isinstance(name, float) else name for name in known]
+            names = [_as_typed(name) for name in known]
             if len(names) > 12:
                 names = [*names[:5], "…", *names[-2:]]
             there = ", ".join(names) or "none"
-            raise OptionError(f"{option} {missing[0]}: the artefact has {there}.")
+            raise OptionError(
+                f"There is no {option.removeprefix('--')} {missing[0]}; the artefact has {there}.",
+                hint=f"Give one of these to {option}, or leave it out for all."
+                if names
+                else f"Leave {option} out: no {option.removeprefix('--')} is known.",
+            )
         if wanted:
             mask &= np.isin(column, np.array(list(wanted), dtype=column.dtype))
     if not mask.any():
         raise OptionError("No sequence has this combination of subject, condition and view.")
     return np.flatnonzero(mask)
+
+
+def _as_typed(name: object) -> str:
+    """A name or a view as one types it: 91, not 91.0."""
+    return f"{name:g}" if isinstance(name, float) else printable(str(name), LETTERS)

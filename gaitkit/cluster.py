@@ -319,7 +319,8 @@ def _library() -> Any:
     except ImportError as error:
         raise LibraryError(
             f"A cluster needs the library distributed, which cannot be loaded: {error}.",
-            hint="Install it here and where the workers are: pip install distributed",
+            hint="Install it here and where the workers are: pip install "
+            '"gaitkit-recognition[cluster]"',
         ) from error
     return distributed
 

@@ -84,7 +84,7 @@ def test_no_environment_names_a_scheduler(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_without_the_library_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(LibraryError, match="pip install distributed"):
+    with pytest.raises(LibraryError, match=r"pip install \"gaitkit-recognition\[cluster\]\""):
         as_cluster("head:8786")
 
 

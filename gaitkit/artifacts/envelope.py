@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 from collections.abc import Sequence
 from io import BufferedReader, FileIO
 from pathlib import Path
@@ -18,6 +19,8 @@ from pathlib import Path
 from gaitkit.artifacts.schema import KINDS, command_for
 from gaitkit.errors import ArtifactError, DamagedArtifactError, ForeignFileError
 from gaitkit.outputs import ARTEFACT_SUFFIXES
+from gaitkit.printable import printable
+from gaitkit.suffixes import may_be_read
 
 __all__ = ["BLOCK_BYTES", "seal", "verify"]
 
@@ -47,15 +50,27 @@ def seal(file: FileIO | Path) -> None:
         left = left[file.write(left) or 0 :]
 
 
-def _make(path: Path, expected: Sequence[str]) -> str:
+def _make(path: Path, expected: Sequence[str], start: bytes = b"") -> str:
     kind = expected[0] if expected else "gei"
-    command = command_for(kind, path.name)
+    command = command_for(kind, _typed(path))
     if path.suffix.lower() not in ("", *ARTEFACT_SUFFIXES):
-        # A video, an archive or a table: nothing should be written there, and GEIs are made of it.
-        written = path.with_suffix(".h5").name
-        made_of_it = f"gaitkit make-gei {path.name} -o {written}"
-        command = made_of_it if kind == "gei" else command_for(kind, written)
+        # Nothing should be written there. Of a video, an archive or a table GEIs are made.
+        written = _typed(path.with_suffix(".h5"))
+        command = command_for(kind, written)
+        if kind == "gei" and may_be_read(path.name, start):
+            command = f"gaitkit make-gei {_typed(path)} -o {written}"
+        elif kind == "gei":
+            wanted = f"holds {KINDS[kind][0]}" if expected else "gaitkit has written"
+            return (
+                f"Give a file that {wanted}. Of a folder of frames, a video or an archive one is "
+                "made with: gaitkit make-gei INPUT -o gei.h5"
+            )
     return f"Make {KINDS[kind][0]} with: {command}"
+
+
+def _typed(path: Path) -> str:
+    """A path as it is typed into a shell, wherever it is not cut in a message."""
+    return shlex.quote(printable(str(path)))
 
 
 def _again(path: Path, expected: Sequence[str]) -> str:
@@ -95,7 +110,7 @@ def verify(path: Path, *, expected: Sequence[str], contents: bool = True) -> Non
                 raise ForeignFileError(
                     f"{path} is {what} that gaitkit did not write: an artefact begins with "
                     f"'gaitkit artefact'.",
-                    hint=_make(path, expected),
+                    hint=_make(path, expected, block),
                 )
             match = _BLOCK.fullmatch(block)
             if len(block) < BLOCK_BYTES or match is None:

@@ -15,6 +15,7 @@ from gaitkit.datasets.naming import (
     is_folder,
     is_hidden,
     is_special,
+    is_system_name,
     is_view,
     noun_of,
     parse_view,
@@ -31,6 +32,7 @@ from gaitkit.datasets.sources import (
     list_images,
     name_in_marker,
 )
+from gaitkit.datasets.strays import HIDDEN_FOLDERS, note_folder, without
 from gaitkit.documents import MAX_BYTES
 from gaitkit.errors import LayoutError
 from gaitkit.labels import SequenceKey
@@ -105,7 +107,10 @@ class TreeSource(Layout):
         wrong_view = None
         root, strays = self.path, self.strays
         for subject, above in self._sequence_folders():
-            for view_name in self._folders(root / above):
+            views = self._folders(root / above)
+            if not views:
+                note_folder(strays, without(noun_of(self.suffixes)), above)
+            for view_name in views:
                 folder = f"{above}/{view_name}"
                 names = list_images(root / folder, strays, self)
                 count = len(self.choose(names, str(root / folder)))
@@ -118,7 +123,7 @@ class TreeSource(Layout):
                 elif count:
                     wrong_view = wrong_view or folder
                 else:
-                    strays[f"folders without {noun_of(self.suffixes)}"] += 1
+                    note_folder(strays, without(noun_of(self.suffixes)), folder)
         if wrong_view is not None and sequences:
             raise view_is_no_number((root / wrong_view).as_posix())
         if wrong_view is not None or not images:
@@ -138,7 +143,10 @@ class TreeSource(Layout):
         A subject's archive that was unpacked into a folder of its own name leaves 001/001/nm-01.
         """
         for subject in self._folders(self.path, known=MARKER):
-            for sequence in self._folders(self.path / subject):
+            sequences = self._folders(self.path / subject)
+            if not sequences:
+                note_folder(self.strays, without(noun_of(self.suffixes)), subject)
+            for sequence in sequences:
                 folder = f"{subject}/{sequence}"
                 if sequence == subject and self._holds_sequences(folder):
                     for inner in self._folders(self.path / folder):
@@ -166,6 +174,9 @@ class TreeSource(Layout):
                     continue
                 if is_folder(entry) and not is_hidden(entry.name):
                     names.append(entry.name)
+                elif is_folder(entry) and not is_system_name(entry.name):
+                    hidden = (folder / entry.name).relative_to(self.path).as_posix()
+                    note_folder(self.strays, HIDDEN_FOLDERS, hidden)
                 elif entry.name != known:
                     stray = stray_class(entry.name, self.suffixes)
                     self.strays[SPECIAL if is_special(entry) else stray] += 1

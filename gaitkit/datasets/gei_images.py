@@ -25,6 +25,7 @@ from gaitkit.datasets.naming import (
     clean_text,
     is_hidden,
     is_special,
+    is_system_name,
     parse_view,
     sequence_key,
     stray_class,
@@ -39,6 +40,7 @@ from gaitkit.datasets.sources import (
     cut_into_units,
     read_bounded,
 )
+from gaitkit.datasets.strays import HIDDEN_FOLDERS, note_folder, without
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import DatasetError, LayoutError
 from gaitkit.labels import SequenceKey, is_direction
@@ -349,7 +351,7 @@ class GeiImageSource(Layout):
             for member in visible_members(container, self.limits, contents):
                 if not member.is_folder:
                     found.append((member.parts, member))
-        self.strays = contents.ignored
+        self.strays.update(contents.ignored)
         self.strays["archives"] += len(contents.archives)
         return found
 
@@ -360,10 +362,14 @@ class GeiImageSource(Layout):
             parts = Path(folder).relative_to(self.path).parts
             output = self.output_in(folder)
             folders[:] = sorted(
-                name
-                for name in folders
-                if not (is_hidden(name) or (output and is_beside(name, output)))
+                name for name in folders if not (output and is_beside(name, output))
             )
+            for name in filter(is_hidden, folders):
+                if not is_system_name(name):
+                    note_folder(self.strays, HIDDEN_FOLDERS, "/".join((*parts, name)))
+            folders[:] = [name for name in folders if not is_hidden(name)]
+            if parts and not folders and not any(suffix_of(n) in IMAGE_SUFFIXES for n in files):
+                note_folder(self.strays, without("images"), "/".join(parts))
             for name in files:
                 if output and is_beside(name, output):
                     continue

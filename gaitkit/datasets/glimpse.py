@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -329,7 +330,7 @@ def misplaced(root: Path, seen: Glimpse) -> LayoutError:
         gei_root = _join(text, *folders[:-2]) if len(folders) > 2 else text
         return LayoutError(
             f"{start}; it holds ready-made GEIs, one image per sequence and view: {where}",
-            hint=f"Read them with: gaitkit make-gei {gei_root}",
+            hint=_read_with(gei_root),
         )
     extra = len(folders) - _LEVELS
     if extra > 0:
@@ -372,13 +373,16 @@ def misplaced_in_archive(label: str, seen: Glimpse) -> LayoutError:
             return LayoutError(f"{start}; it holds videos: {'/'.join(seen.video)}", hint=_SEGMENT)
         if seen.unread is not None:
             return _unread(start, "/".join(seen.unread))
-        return LayoutError(f"{start}; there is no image in it")
+        return LayoutError(
+            f"{start}; there is no image in it",
+            hint="Pack the folder that holds the people's folders of frames.",
+        )
     found = seen.image or seen.array or ()
     where = "/".join(found)
     if seen.image is not None and is_gei_name(seen.image):
         return LayoutError(
             f"{start}; it holds ready-made GEIs, one image per sequence and view: {where}",
-            hint=f"Read them with: gaitkit make-gei {label}",
+            hint=_read_with(label),
         )
     missing = _LEVELS - len(found) + 1
     if missing <= 0:
@@ -388,6 +392,10 @@ def misplaced_in_archive(label: str, seen: Glimpse) -> LayoutError:
         f"{start}; its first {_noun(seen)} is {where}: it looks {_levels(missing)} too shallow",
         hint="Pack the folder that holds the subjects' folders.",
     )
+
+
+def _read_with(path: str) -> str:
+    return f"Read them with: gaitkit make-gei {shlex.quote(printable(path))} -o gei.h5"
 
 
 def _unread(start: str, where: str) -> LayoutError:
@@ -450,7 +458,12 @@ def _without_images(text: str, start: str, seen: Glimpse) -> LayoutError:
             "nowhere",
             hint="Copy the files themselves there.",
         )
-    return LayoutError(f"{start}; there is no file in it")
+    return LayoutError(
+        f"found 0 sequences under {text}: there is no file in it",
+        hint="Put there a folder for each person with their videos or folders of frames, "
+        f"{_join(text, 'anna', 'monday.mp4')} or {_join(text, 'anna', 'monday', '*.png')}; or a "
+        f"data set, {_join(text, PATTERN)}.",
+    )
 
 
 def view_is_no_number(folder: str) -> LayoutError:

@@ -44,6 +44,8 @@ from gaitkit.datasets.naming import (
     is_folder,
     is_hidden,
     is_special,
+    is_system_name,
+    noun_of,
     stray_class,
     suffix_of,
 )
@@ -60,6 +62,7 @@ from gaitkit.datasets.sources import (
     name_in_marker,
     people_and_masks,
 )
+from gaitkit.datasets.strays import HIDDEN_FOLDERS, Strays, note_folder, without
 from gaitkit.documents import MAX_BYTES
 from gaitkit.errors import DatasetError, LayoutError
 from gaitkit.labels import SequenceKey, is_direction
@@ -136,7 +139,7 @@ class _Walked(NamedTuple):
 
     sequences: list[Located]
     archives: list[_Archive]
-    strays: Counter[str]
+    strays: Strays
 
 
 class NamedLayout(Layout):
@@ -258,7 +261,8 @@ class NamedLayout(Layout):
         """
         walked = self._walk()
         self._walked = walked
-        self.strays = Counter(walked.strays)
+        self.strays.clear()
+        self.strays.add(walked.strays)
         sequences = walked.sequences
         keys = [sequence.key for sequence in sequences]
         everything = list(sequences)
@@ -397,7 +401,7 @@ class NamedLayout(Layout):
     # --- loose on the disk ---
 
     def _walk(self) -> _Walked:
-        walked = _Walked([], [], Counter())
+        walked = _Walked([], [], Strays())
         if not self.path.is_dir():
             kind = archive_kind(Place(self.path).start)
             folders = (archive_stem(self.path.name) or self.path.name,)
@@ -427,13 +431,20 @@ class NamedLayout(Layout):
         walked: _Walked,
         packed: list[_Archive],
         above: list[str],
-    ) -> None:
-        """Go through a folder and those below it, each in order of name."""
-        names, folders, others = self._entries(folder, walked.strays)
+    ) -> bool:
+        """Go through a folder and those below it, each in order of name.
+
+        Returns
+        -------
+        bool
+            Whether there is anything in it that could be read: frames, videos, archives.
+        """
+        names, folders, others = self._entries(folder, parts, walked.strays)
         key = self._key(parts) if parts else None
         known = MARKER if not parts else ""
         strays = walked.strays
-        if key is not None and self._is_sequence(parts, names, folders, others):
+        is_sequence = key is not None and self._is_sequence(parts, names, folders, others)
+        if key is not None and is_sequence:
             chosen = self.choose(sorted(names), str(folder))
             strays[OTHERS] += len(names) - len(chosen)
             walked.sequences.append(Located(key, "/".join(parts)))
@@ -446,16 +457,35 @@ class NamedLayout(Layout):
                     strays["archives"] += 1
                 else:
                     self._file(folder, parts, name, walked, packed, known)
+        holds = is_sequence or bool(names) or any(map(self._may_be_read, others))
+        vain: list[Folders] = []
         for name in folders:
-            path = folder / name
+            path, below = folder / name, (*parts, name)
             if len(parts) >= _MAX_DEPTH:
-                strays["folders that lie too deep"] += 1
+                note_folder(strays, "folders that lie too deep", "/".join(below))
+                holds = True
                 continue
             real = os.path.realpath(path) if path.is_symlink() else ""
             if real and real in above:
-                strays["links to a folder above"] += 1
+                note_folder(strays, "links to a folder above", "/".join(below))
+                holds = True
                 continue
-            self._look(path, (*parts, name), walked, packed, [*above, real or str(path)])
+            if self._look(path, below, walked, packed, [*above, real or str(path)]):
+                holds = True
+            else:
+                vain.append(below)
+        # Where there is nothing in any of them, the folder above is named.
+        if holds or not parts:
+            noun = "images or videos" if self.videos else noun_of(self.suffixes)
+            for one in vain:
+                note_folder(strays, without(noun), "/".join(one))
+        return holds
+
+    def _may_be_read(self, name: str) -> bool:
+        """Whether a file beside frames is no stray by its name."""
+        if is_hidden(name):
+            return False
+        return archive_stem(name) is not None or suffix_of(name) in IMAGE_SUFFIXES | VIDEO_SUFFIXES
 
     def _is_sequence(
         self, parts: Folders, names: list[str], folders: list[str], others: list[str]
@@ -494,7 +524,7 @@ class NamedLayout(Layout):
             walked.strays[stray_class(name, self.suffixes)] += 1
 
     def _entries(
-        self, folder: Path, strays: Counter[str]
+        self, folder: Path, parts: Folders, strays: Counter[str]
     ) -> tuple[list[str], list[str], list[str]]:
         """Files of frames, visible folders and other files, each in order of name."""
         names: list[str] = []
@@ -512,7 +542,9 @@ class NamedLayout(Layout):
                 if output and is_beside(name, output):
                     continue
                 hidden = is_hidden(name)
-                if is_folder(entry):
+                if is_folder(entry) and hidden and not is_system_name(name):
+                    note_folder(strays, HIDDEN_FOLDERS, "/".join((*parts, name)))
+                elif is_folder(entry):
                     (others if hidden else folders).append(name)
                 elif suffix_of(name) in self.suffixes and not hidden and is_file(entry):
                     names.append(name)

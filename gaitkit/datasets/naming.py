@@ -22,6 +22,7 @@ from pathlib import Path
 from gaitkit.arguments import check_name
 from gaitkit.errors import LayoutError
 from gaitkit.labels import SequenceKey
+from gaitkit.suffixes import ARCHIVE_SUFFIXES, VIDEO_SUFFIXES
 
 __all__ = [
     "ARCHIVE_SUFFIXES",
@@ -38,6 +39,7 @@ __all__ = [
     "is_folder",
     "is_hidden",
     "is_special",
+    "is_system_name",
     "is_view",
     "natural_order",
     "noun_of",
@@ -54,8 +56,6 @@ IMAGE_SUFFIXES = frozenset(
 )
 ARRAY_SUFFIXES = frozenset({".pkl", ".pickle", ".npy", ".npz"})
 """Files that hold all frames of a sequence as one array."""
-ARCHIVE_SUFFIXES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".tbz2", ".txz", ".tar", ".zip")
-VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"})
 
 SPECIAL = "pipes, sockets and devices"
 """How what `is_special` says is counted among the strays."""
@@ -251,9 +251,14 @@ def noun_of(suffixes: frozenset[str]) -> str:
     return "arrays" if suffixes == ARRAY_SUFFIXES else "images"
 
 
+def is_system_name(name: str) -> bool:
+    """Whether a file or folder is one that an operating system leaves anywhere."""
+    return name.lower() in _SYSTEM_FILES
+
+
 def stray_class(name: str, suffixes: frozenset[str] = IMAGE_SUFFIXES) -> str:
     """How a file that is not a frame of a sequence is counted; `suffixes` are those of frames."""
-    if name.lower() in _SYSTEM_FILES:
+    if is_system_name(name):
         return "system files"
     if name.startswith("."):
         return "hidden files"

@@ -44,8 +44,10 @@ from gaitkit.datasets.naming import (
     clean_text,
     in_natural_order,
     is_file,
+    is_folder,
     is_hidden,
     is_special,
+    is_system_name,
     is_view,
     noun_of,
     parse_view,
@@ -63,6 +65,7 @@ from gaitkit.datasets.sources import (
     cut_into_units,
     name_in_marker,
 )
+from gaitkit.datasets.strays import HIDDEN_FOLDERS, note_folder
 from gaitkit.documents import MAX_BYTES
 from gaitkit.errors import ArchiveError
 from gaitkit.labels import SequenceKey
@@ -304,7 +307,7 @@ class PackedSource(Layout):
             contents = self._contents(container)
             if contents.marker is not None and contents.marker.size <= MAX_BYTES:
                 self._named_by(container.read(contents.marker))
-            self.strays = contents.ignored
+            self.strays.update(contents.ignored)
             if contents.sequences:
                 self.strays["archives"] += len(contents.archives)
                 return cut_into_units(
@@ -353,6 +356,9 @@ class PackedSource(Layout):
                 inner.append(InnerArchive(str(entry), stem, entry.name, file_identity(entry)))
             elif entry.name == MARKER and is_file(entry) and entry.stat().st_size <= MAX_BYTES:
                 self._named_by(entry.read_bytes())
+            elif is_folder(entry) and not is_system_name(entry.name):
+                what = HIDDEN_FOLDERS if is_hidden(entry.name) else "folders beside archives"
+                note_folder(self.strays, what, entry.name)
             else:
                 stray = stray_class(entry.name, self.suffixes)
                 self.strays[SPECIAL if is_special(entry) else stray] += 1

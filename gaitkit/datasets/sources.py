@@ -33,10 +33,12 @@ from gaitkit.datasets.naming import (
     is_folder,
     is_hidden,
     is_special,
+    is_system_name,
     stray_class,
     suffix_of,
 )
 from gaitkit.datasets.recognition import refuse_implausible, told_keys
+from gaitkit.datasets.strays import HIDDEN_FOLDERS, Strays, note_folder
 from gaitkit.documents import read_json
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import DatasetError, LayoutError, OutputError
@@ -290,7 +292,7 @@ class Layout(ABC):
     ) -> None:
         self.path = Path(path)
         self.limits = limits
-        self.strays: Counter[str] = Counter()
+        self.strays = Strays()
         self.left_out: list[DroppedRow] = []
         self._name = None if name is None else check_name(name, "`name`")
         self._units: list[Unit] | None = None
@@ -378,6 +380,17 @@ class Layout(ABC):
         """Counts of strays by class; those within inner archives come with their sequences."""
         self.units()
         return dict(sorted((+self.strays).items()))
+
+    @property
+    def folders_passed_over(self) -> str:
+        """Which folders are not read, and why, in one line for people; empty where there are none.
+
+        Examples
+        --------
+        ``hidden folder (.eve), folders without images (bob, empty person)``
+        """
+        self.units()
+        return self.strays.told()
 
     @property
     def dropped(self) -> list[DroppedRow]:
@@ -687,11 +700,19 @@ def list_images(folder: Path, ignored: Counter[str], source: Layout | None = Non
                 continue
             if suffix_of(name) in suffixes and not is_hidden(name) and is_file(entry):
                 names.append(name)
-            elif is_folder(entry) and not is_hidden(name):
-                ignored["folders within views"] += 1
+            elif is_folder(entry) and not is_system_name(name):
+                what = HIDDEN_FOLDERS if is_hidden(name) else "folders within views"
+                note_folder(ignored, what, _shown(folder / name, source))
             else:
                 ignored[SPECIAL if is_special(entry) else stray_class(name, suffixes)] += 1
     return in_natural_order(names)
+
+
+def _shown(folder: Path, source: Layout | None) -> str:
+    """A folder as it is told: from what was given, where it is known."""
+    if source is not None and folder.is_relative_to(source.path):
+        return folder.relative_to(source.path).as_posix()
+    return folder.name
 
 
 def frames_of(folder: Path, source: Layout | None = None) -> Iterator[tuple[str, bytes]]:

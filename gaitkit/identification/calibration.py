@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitkit.artifacts import Artifact, open_artifact
-from gaitkit.errors import ArtifactError, OptionError, ProtocolError
+from gaitkit.errors import ArtifactError, ProtocolError
 from gaitkit.gei.making import making_differences
 from gaitkit.identification.evaluation import EvaluationResult
 from gaitkit.identification.features import LinearProjection
+from gaitkit.identification.own_distances import not_a_rate
 from gaitkit.identification.results import read_results
 from gaitkit.printable import counted
 
@@ -63,7 +64,7 @@ class Calibration:
             positive at all, with a probability of a twentieth, at that very rate.
         """
         if not 0.0 < fpir < 1.0:
-            raise OptionError(f"A false-positive rate is above 0 and below 1; got {fpir:g}.")
+            raise not_a_rate(fpir)
         count = len(self.non_mated)
         # The rounding of 3 / 0.03 must not ask for 101.
         if count < round(3.0 / fpir, 6):

@@ -22,6 +22,7 @@ from gaitkit.identification.matching import Vectors, search
 from gaitkit.identification.metrics import DEFAULT_METRIC, Metric, get_metric
 from gaitkit.identification.own_distances import (
     OwnDistances,
+    not_a_rate,
     own_distances,
     people_left_out,
     refuse_rate,
@@ -373,7 +374,7 @@ def check_rate(fpir: float | None, threshold: float | None) -> None:
         raise OptionError("Give a threshold or a false-positive rate, not both.")
     real = isinstance(fpir, Real) and not isinstance(fpir, bool)
     if not (real and 0.0 < fpir < 1.0):
-        raise OptionError(f"A false-positive rate is above 0 and below 1; got {fpir!r}.")
+        raise not_a_rate(fpir)
 
 
 def refuse_rare(fpir: float, labels: Labels, gallery: str) -> None:
@@ -454,7 +455,11 @@ def check_threshold(metric: Metric, threshold: float | None) -> None:
         return
     told = f"{threshold:g}" if real else f"a {type(threshold).__name__}"
     limits = "0 or more" if isinf(metric.largest) else f"0 to {metric.largest:g}"
-    raise OptionError(f"A threshold of {metric.name} distances is {limits}; got {told}.")
+    raise OptionError(
+        f"A threshold of {metric.name} distances is {limits}; got {told}.",
+        hint="Leave `threshold` out to have the nearest person named at any distance, or give "
+        "`fpir=0.05` to have it chosen.",
+    )
 
 
 def nearest_people(

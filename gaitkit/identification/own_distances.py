@@ -30,7 +30,7 @@ from gaitkit.identification.figures.binomial import Share, share_of
 from gaitkit.identification.matching import Vectors, search
 from gaitkit.identification.metrics import Metric
 from gaitkit.labels import Labels
-from gaitkit.printable import counted
+from gaitkit.printable import counted, quoted
 from gaitkit.protocols.splitting import walk_numbers
 
 __all__ = [
@@ -233,6 +233,15 @@ def least_rate(people: int) -> float:
     return ceil(round(10.0**digits / people, 6)) / 10.0**digits
 
 
+def not_a_rate(fpir: object) -> OptionError:
+    """The error for a false-positive rate that is none."""
+    told = f"{fpir:g}" if isinstance(fpir, float) else quoted(fpir)
+    return OptionError(
+        f"A false-positive rate is above 0 and below 1; got {told}.",
+        hint="`fpir=0.05` is one stranger in twenty who is taken for somebody of the gallery.",
+    )
+
+
 def refuse_rate(fpir: float, left_out: int) -> None:
     """Refuse a false-positive rate that so many people who are left out in turn cannot show.
 
@@ -242,7 +251,7 @@ def refuse_rate(fpir: float, left_out: int) -> None:
         It is outside its range, or less than one in `left_out`.
     """
     if not 0.0 < fpir < 1.0:
-        raise OptionError(f"A false-positive rate is above 0 and below 1; got {fpir:g}.")
+        raise not_a_rate(fpir)
     if floor(round(fpir * left_out, 6)) < 1:
         needed = ceil(round(1.0 / fpir, 6))
         raise OptionError(

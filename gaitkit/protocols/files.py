@@ -93,6 +93,12 @@ def get_protocol(name: Protocol | str | Path) -> Protocol:
     )
 
 
+_OWN = (
+    "gaitkit protocol show halves > mine.toml writes one to edit; gaitkit protocol list names "
+    "those that need no file."
+)
+
+
 def load_protocol(path: Path | str) -> Protocol:
     """Read a protocol from a TOML file (`protocol_toml` shows the form) or a partition file.
 
@@ -113,7 +119,7 @@ def load_protocol(path: Path | str) -> Protocol:
     path = as_path(path)
     if path.suffix == ".json":
         return _partition(path)
-    data = read_toml(path, what="a protocol", error=ProtocolError)
+    data = read_toml(path, what="a protocol", error=ProtocolError, hint=_OWN)
     label = printable(str(path), 200)
     try:
         protocol = _protocol(data, path.stem)

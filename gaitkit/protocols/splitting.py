@@ -425,10 +425,13 @@ def _refuse_empty_probes(
         return
     first = empty[0]
     why = _what_emptied(test, first.walks, protocol.probe_views, labels)
-    others = f" So are {_listed([probe.name for probe in empty[1:]])}." if empty[1:] else ""
+    others = [probe.name for probe in empty[1:]]
+    sets = f"{counted(len(others), 'other probe set is', 'other probe sets are')} empty, too"
+    too = f" {sets}: {_listed(others)}." if others else ""
+    walks = ", ".join(map(str, first.walks))
     raise ProtocolError(
-        f"Protocol {protocol.name} searches {first} of the tested people as probe set "
-        f"{first.name}, which is empty: {why}.{others}",
+        f"Protocol {protocol.name}: probe set {first.name} is empty. It is {walks} of the tested "
+        f"people, and {why}.{too}",
         hint=advice("Add these walks: a walk cannot be its own probe."),
     )
 
@@ -472,14 +475,17 @@ def _what_emptied(
 ) -> str:
     """The first filter that nothing passes, and what there was before it."""
     rows = test
+    passed: list[str] = []
     for name, mask in _filters(walks, views, labels):
         if not np.any(rows & mask):
+            kind = f" {', '.join(passed)}" if passed else ""
             there = describe_labels(labels.select(rows))
             return (
-                f"of the {counted(int(rows.sum()), 'sequence')} left by then none is {name}; they "
-                f"are {there}"
+                f"of their {counted(int(rows.sum()), 'sequence')}{kind} none is {name}; there are "
+                f"{there}"
             )
         rows = rows & mask
+        passed.append(name)
     raise AssertionError("something is left")
 
 
@@ -495,9 +501,9 @@ def describe_labels(labels: Labels) -> str:
     parts = [f"{counted(len(subjects), 'subject')} ({_listed(subjects, ends=True)})"]
     parts.append(f"the walks {', '.join(walks)}" if walks else "no walks")
     parts.append(
-        f"{counted(len(views), 'view')} ({', '.join(views)})" if views else "no known view"
+        f"{counted(len(views), 'view')} ({', '.join(views)})" if views else "views unknown"
     )
-    if unknown:
+    if unknown and views:
         parts.append(f"{counted(unknown, 'sequence')} of unknown view")
     return "; ".join(parts)
 

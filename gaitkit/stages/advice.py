@@ -64,8 +64,8 @@ HINTS: Mapping[str, str] = {
     "walks through the picture, and it shows the place without them as well. "
     "Who is lower than 20 pixels is looked for with `min_height_px=8`.",
     "no-frames": "Look at a few frames: they should show silhouettes, a white person on black.",
-    "too-few-frames": "`min_frames=N` says how many are enough: less than ten are a posture, "
-    "rather than a gait.",
+    "too-few-frames": "A lower `min_frames=N` takes shorter sequences: less than ten frames are a "
+    "posture, rather than a gait.",
     "no-period": '`cycles="all"` averages all frames, whether there is a gait cycle or not.',
     "no-direction": '`mirror="none"` leaves the walks as they are; `mirror="view"` asks for their '
     "views only.",
@@ -165,10 +165,11 @@ def refuse_empty(
     if kept:
         return
     everything = sorted([*inherited, *dropped], key=lambda row: row.order)
-    counts = _counts(everything)
-    text = ", ".join(f"{count:,} × {reason}" for reason, count in counts.most_common(3))
+    sequences = _by_reason(row for row in everything if not row.frame)
+    frames = _by_reason(row for row in everything if row.frame)
+    text = f"No sequence of {description} could be used: {sequences or 'there were none'}."
     raise NothingUsableError(
-        f"No sequence of {description} could be used: {text or 'there were none'}.",
+        f"{text} Dropped frames: {frames}." if frames else text,
         hint=hint_for(dropped or inherited),
         dropped=everything,
         told=dropped or inherited,
@@ -194,8 +195,8 @@ def hint_for(dropped: Sequence[DroppedRow], *, alike: bool = False) -> str:
     --------
     >>> from gaitkit.labels import SequenceKey
     >>> key = SequenceKey("001", "nm", 1, 90.0)
-    >>> hint_for([DroppedRow.of(key, "too-few-frames", detail="6 usable frames")])[-43:]
-    ' The first: 001/nm-01/090: 6 usable frames.'
+    >>> hint_for([DroppedRow.of(key, "too-few-frames", detail="6 usable frames")])[-45:]
+    ' The longest: 001/nm-01/090: 6 usable frames.'
     """
     sequences = Counter(row.reason for row in dropped if not row.frame)
     frames = Counter(row.reason for row in dropped if row.frame)
@@ -207,7 +208,8 @@ def hint_for(dropped: Sequence[DroppedRow], *, alike: bool = False) -> str:
     if not ranked:
         return HINTS["no-frames"]
     reason = ranked[0][0]
-    row = next(row for row in dropped if row.reason == reason)
+    rows = [row for row in dropped if row.reason == reason]
+    row = max(rows, key=_length) if reason == "too-few-frames" else rows[0]
     hint = HINTS.get(reason, HINTS["no-frames"])
     if alike:
         hint = HINTS_ALIKE.get(reason, hint)
@@ -223,7 +225,14 @@ def hint_for(dropped: Sequence[DroppedRow], *, alike: bool = False) -> str:
         return hint
     if reason == "other-size":
         return f"{hint} The first has {row.detail}."
-    return f"{hint} The first: {_told(row)}."
+    which = "longest" if reason == "too-few-frames" else "first"
+    return f"{hint} The {which}: {_told(row)}."
+
+
+def _length(row: DroppedRow) -> int:
+    """How many usable frames a sequence has, as its row tells."""
+    number = row.detail.partition(" ")[0]
+    return int(number) if number.isdecimal() else 0
 
 
 def examples(dropped: Sequence[DroppedRow], most: int = _EXAMPLES) -> list[str]:
@@ -274,6 +283,12 @@ def write_dropped(dropped: Iterable[DroppedRow], output: Output) -> None:
         writer.writerow(row._replace(view=view))  # type: ignore[arg-type]
     with output.writing() as file:
         file.write(text.getvalue().encode("utf-8", "backslashreplace"))
+
+
+def _by_reason(rows: Iterable[DroppedRow]) -> str:
+    """The commonest reasons, each with its number."""
+    counts = Counter(row.reason for row in rows)
+    return ", ".join(f"{count:,} × {reason}" for reason, count in counts.most_common(3))
 
 
 def _counts(dropped: Sequence[DroppedRow]) -> Counter[str]:

@@ -72,6 +72,7 @@ from gaitkit.stages.piecework import (
     refuse_changed,
     same_source,
     source_digest,
+    tell_passed_over,
     work_through_frames,
 )
 
@@ -681,6 +682,7 @@ def collect_geis(
         units = source.units()
         if isinstance(source, Layout) and not claim.taken:
             _log.info("%s", source.recognised)
+            tell_passed_over(source)
         follow = Counted(units, progress)
         for unit in units:
             for sequence in source.read(unit):

@@ -184,7 +184,7 @@ def normalize_frames(sequence: SequenceFrames, options: SilhouetteOptions) -> Re
         dropped = [row for row in dropped if row.frame]  # One reason for the whole sequence.
         dropped.append(DroppedRow.of(sequence.key, verdict[0], detail=verdict[1]))
     elif not len(normalized.silhouettes) and all(row.frame for row in dropped):
-        count = f"{len(dropped)} dropped"
+        count = f"{len(dropped)} dropped" if dropped else "it has no frame"
         # Where nobody walks through a video, its own rows say so.
         if dropped or not sequence.dropped:
             dropped.append(DroppedRow.of(sequence.key, "no-frames", detail=count))

@@ -64,6 +64,7 @@ __all__ = [
     "same_source",
     "save_piece",
     "source_digest",
+    "tell_passed_over",
     "work_through_frames",
 ]
 
@@ -289,6 +290,7 @@ def work_through_frames(
     units = source.units()
     if isinstance(source, Layout):
         _log.info("%s", source.recognised)
+        tell_passed_over(source)
     plan = {
         "stage": stage,
         "version": __version__,
@@ -313,6 +315,13 @@ def work_through_frames(
         kind, parameters, source.name, None, inputs, dict(sorted(total.items()))
     )
     return FramesWorked(pieces, found, provenance)
+
+
+def tell_passed_over(source: Layout) -> None:
+    """Say which folders of a data set are not read: one may be a person whom nobody is to miss."""
+    told = source.folders_passed_over
+    if told:
+        _log.info("Passed over: %s", told)
 
 
 def made_on_the_way(source: FrameSource) -> dict[str, Any]:

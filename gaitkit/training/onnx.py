@@ -207,7 +207,7 @@ def _require_libraries() -> None:
     if missing:
         raise LibraryError(
             f"Writing ONNX needs {' and '.join(missing)}, which are not installed.",
-            hint="Install them: pip install onnx onnxscript",
+            hint='Install them: pip install "gaitkit-recognition[onnx]"',
         )
     if torch.__version__ < "2.6":
         raise LibraryError(

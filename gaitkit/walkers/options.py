@@ -79,37 +79,39 @@ class WalkerOptions:
     def __post_init__(self) -> None:
         # A read-only copy: the caller's dict may change later; a plain dict also pickles.
         if not isinstance(self.takes, Mapping):
-            raise OptionError(f"takes must be a number for each condition, got {self.takes!r}")
+            raise OptionError(f"`takes` must be a number for each condition, got {self.takes!r}")
         object.__setattr__(self, "takes", dict(self.takes))
         try:
             views = tuple(float(view) for view in self.views)
         except (TypeError, ValueError):
-            raise OptionError(f"views must be several angles, got {self.views!r}") from None
+            raise OptionError(f"`views` must be several angles, got {self.views!r}") from None
         object.__setattr__(self, "views", views)
-        _check_between("subjects", self.subjects, 1, 9999)
-        _check_between("frames", self.frames, 1, 120)
-        _check_between("seed", self.seed, 0, 2**63 - 1)
-        _check_between("height_px", self.height_px, 32, 1080)
-        _check_between("width_px", self.width_px, 32, 1920)
+        _check_between("`subjects`", self.subjects, 1, 9999)
+        _check_between("`frames`", self.frames, 1, 120)
+        _check_between("`seed`", self.seed, 0, 2**63 - 1)
+        _check_between("`height_px`", self.height_px, 32, 1080)
+        _check_between("`width_px`", self.width_px, 32, 1920)
         if not (_is_number(self.noise) and 0 <= self.noise <= 5):
-            raise OptionError(f"noise must be between 0 and 5, got {self.noise!r}")
+            raise OptionError(f"`noise` must be between 0 and 5, got {self.noise!r}")
         self._check_views()
         self._check_takes()
 
     def _check_views(self) -> None:
         for view in self.views:
             if not (isfinite(view) and 0 <= view < 360):
-                raise OptionError(f"views must be at least 0 and below 360 degrees, got {view}")
+                raise OptionError(f"`views` must be at least 0 and below 360 degrees, got {view:g}")
         if not self.views or len({format_view(view) for view in self.views}) != len(self.views):
-            raise OptionError(f"views must be one or more different angles, got {self.views}")
+            raise OptionError(f"`views` must be one or more different angles, got {self.views}")
 
     def _check_takes(self) -> None:
         for condition, count in self.takes.items():
             if condition not in CONDITIONS:
-                raise OptionError(f"takes may name the conditions nm, bg and cl, got {condition!r}")
-            _check_between(f"takes of {condition}", count, 0, 99)
+                raise OptionError(
+                    f"`takes` may name the conditions nm, bg and cl, got {condition!r}"
+                )
+            _check_between(f"`takes` of {condition}", count, 0, 99)
         if sum(self.takes.values()) == 0:
-            raise OptionError("takes must hold at least one walk, got none")
+            raise OptionError("`takes` must hold at least one walk, got none")
 
     @property
     def dataset_name(self) -> str:

@@ -177,6 +177,41 @@ def test_every_flipped_byte_is_noticed(tmp_path: Path) -> None:
             open_artifact(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "is_read"),
+    [
+        ("notes.txt", b"some text", False),
+        ("walks", b"some text", True),  # It may be meant for an artefact.
+        ("walks.bin", b"PK\3\4", True),
+        ("walks.npz", b"", True),
+        ("people.csv", b"path,subject,condition\n", True),
+        ("dropped.csv", b"subject,condition\n", False),
+    ],
+)
+def test_make_gei_is_advised_only_where_it_may_read_the_file(
+    tmp_path: Path, name: str, content: bytes, is_read: bool
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    for kinds in ((), "gei"):
+        with pytest.raises(ForeignFileError) as caught:
+            open_artifact(tmp_path / name, kinds)
+        assert ("Make gait energy images with" in str(caught.value)) == is_read
+        assert " -o " in str(caught.value)
+    if not is_read:
+        assert caught.value.hint == (
+            "Give a file that holds gait energy images. Of a folder of frames, a video or an "
+            "archive one is made with: gaitkit make-gei INPUT -o gei.h5"
+        )
+
+
+def test_an_advised_name_is_typed_as_a_shell_wants_it(tmp_path: Path) -> None:
+    path = tmp_path / "my walk.mp4"
+    path.write_bytes(b"a video")
+    with pytest.raises(ForeignFileError) as caught:
+        open_artifact(path, "gei")
+    assert f"gaitkit make-gei '{path}' -o '{tmp_path}/my walk.h5'" in str(caught.value)
+
+
 @pytest.mark.parametrize("length", [0, 1, 16, 100, 512, 600, -1])
 def test_every_truncation_is_noticed(tmp_path: Path, length: int) -> None:
     path = tmp_path / "a.h5"
@@ -195,9 +230,10 @@ def test_a_file_of_another_program_is_foreign(tmp_path: Path) -> None:
         open_artifact(path)
     path.write_bytes(b"PK\x03\x04")
     (tmp_path / "walk.mp4").write_bytes(b"a video")
+    walk = tmp_path / "walk"
     for kind, hint in {
-        "gei": "Make gait energy images with: gaitkit make-gei walk.mp4 -o walk.h5",
-        "identification": "Make identification results with: gaitkit evaluate gei.h5 -o walk.h5",
+        "gei": f"Make gait energy images with: gaitkit make-gei {walk}.mp4 -o {walk}.h5",
+        "identification": f"Make identification results with: gaitkit evaluate gei.h5 -o {walk}.h5",
     }.items():
         with pytest.raises(ForeignFileError) as caught:
             open_artifact(tmp_path / "walk.mp4", kind)

@@ -72,7 +72,7 @@ def test_a_bad_frame_is_dropped_with_its_reason(
     ran = gaitkit("make-gei", tree, "-o", tmp_path / "a.h5", "--workers", 1)
     assert ran.code == 0
     assert "Dropped frames: undecodable 1" in ran.stderr
-    assert "Ignored files: 1" in ran.stderr
+    assert "Ignored: 1 system file." in ran.stderr
     ran = gaitkit("inspect", tmp_path / "a.h5", "--dropped", "--json")
     (row,) = json.loads(ran.stdout)["dropped_rows"]
     assert (row["frame"], row["reason"]) == ("001-nm-01-090-004.png", "undecodable")
@@ -116,7 +116,7 @@ def test_options_that_cannot_apply_are_usage_errors(
     assert "--size belongs to gaitkit normalize" in ran.stderr
     ran = gaitkit("make-gei", "-o", tmp_path / "g.h5")
     assert ran.code == 2
-    assert "either FRAMES or --manifest" in ran.stderr
+    assert "either INPUT or --manifest" in ran.stderr
     ran = gaitkit("make-gei", geis, "-o", tmp_path / "g.h5")
     assert ran.code == 1
     assert "holds gait energy images; this step reads normalised silhouettes" in ran.stderr
@@ -182,7 +182,7 @@ def test_show_draws_a_labelled_sheet(gaitkit: Callable, geis: Path, tmp_path: Pa
         assert image.size[1] > 3 * 72
     ran = gaitkit("show", geis, "-o", tmp_path / "b.png", "--subject", "009")
     assert (ran.code, (tmp_path / "b.png").exists()) == (2, False)
-    assert "the artefact has 001, 002, 003, 004" in ran.stderr
+    assert "There is no subject 009; the artefact has 001, 002, 003, 004" in ran.stderr
 
 
 def test_exported_geis_are_read_again(gaitkit: Callable, geis: Path, tmp_path: Path) -> None:

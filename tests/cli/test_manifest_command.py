@@ -138,3 +138,19 @@ def test_names_that_are_all_numbers_as_pandas_writes_them_are_told(
     for number, name in enumerate(("alice", "bob")):
         (people / name).rename(people / f"{number}.0")
     assert "has a name that would be read as another one" in gaitkit("manifest", people).stderr
+
+
+def test_folders_that_are_passed_over_are_named(
+    gaitkit: Callable, people: Path, tmp_path: Path
+) -> None:
+    (people / "carl").mkdir()
+    (people / "bob").rename(people / ".bob")
+    told = "Passed over: folder without images or videos (carl), hidden folder (.bob)"
+    assert told in gaitkit("manifest", people).stderr
+    ran = gaitkit("make-gei", people, "-o", tmp_path / "a.h5", "--workers", 1)
+    assert told in ran.stderr
+    assert "Ignored: 1 folder without images or videos, 1 hidden folder." in ran.stderr
+    assert told in gaitkit("normalize", people, "-o", tmp_path / "b.h5", "--workers", 1).stderr
+    assert told in gaitkit("enroll", tmp_path / "g.h5", people, "--workers", 1).stderr
+    ran = gaitkit("inspect", tmp_path / "a.h5")
+    assert "1 folder without images or videos" in ran.stdout

@@ -70,13 +70,16 @@ def test_ready_made_geis(make_tree):
         f"found 0 sequences under {root}; expected {root}/001/nm-01/000/*.png; it holds ready-made "
         f"GEIs, one image per sequence and view: {root}/gei/001/nm-01/001-nm-01-090.png"
     )
-    assert error.hint == f"Read them with: gaitkit make-gei {root}/gei"
+    assert error.hint == f"Read them with: gaitkit make-gei {root}/gei -o gei.h5"
 
 
 def test_an_empty_folder(tmp_path):
-    assert refusal(tmp_path).message == (
-        f"found 0 sequences under {tmp_path}; expected {tmp_path}/001/nm-01/000/*.png; there is no "
-        "file in it"
+    error = refusal(tmp_path)
+    assert error.message == f"found 0 sequences under {tmp_path}: there is no file in it"
+    assert error.hint == (
+        "Put there a folder for each person with their videos or folders of frames, "
+        f"{tmp_path}/anna/monday.mp4 or {tmp_path}/anna/monday/*.png; or a data set, "
+        f"{tmp_path}/001/nm-01/000/*.png."
     )
 
 

@@ -147,7 +147,11 @@ def test_frames_directly_in_a_persons_folder_are_one_recording(with_direct, cont
     }
     assert len(found["zoe/nm-01/unknown"]) == 2
     # A preview above the recordings is none of them.
-    assert source.ignored == {"files that are not images": 1, "images at another depth": 1}
+    assert source.ignored == {
+        "files that are not images": 1,
+        "folders without images or videos": 1,
+        "images at another depth": 1,
+    }
     assert "the frames directly in zoe are one recording of that person" in source.recognised
     packed = shutil.make_archive(str(tmp_path / "packed"), "zip", with_direct)
     assert contents(open_source(packed)) == found

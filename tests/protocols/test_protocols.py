@@ -143,18 +143,18 @@ def test_a_protocol_of_ones_own(tmp_path):
     [
         (
             {"gallery": "coat = [1]"},
-            "gallery is empty: of the 40 .* none is of condition coat;.*nm-01",
+            "gallery is empty: of their 40 sequences none is of condition coat;.*nm-01",
         ),
         (
             {"gallery": "nm = [7]"},
-            "gallery is empty: of the 24 .* none is take nm-07;.*nm-01 to nm-06",
+            "gallery is empty: of their 24 .* nm none is take nm-07;.*nm-01 to nm-06",
         ),
         (
             {"views": "gallery_views = [36]"},
-            r"of the 8 .* none is seen from 036;.*2 views \(000, 090",
+            r"of their 8 .* none is seen from 036;.*2 views \(000, 090",
         ),
-        ({"probes": "coat = [1]"}, "probe set other, .* of condition coat"),
-        ({"views": "probe_views = [36]"}, "probe set other, .* seen from 036"),
+        ({"probes": "coat = [1]"}, "probe set other is empty.* of condition coat"),
+        ({"views": "probe_views = [36]"}, "probe set other is empty.* seen from 036"),
     ],
 )
 def test_the_filter_that_left_nothing_is_named(tmp_path, changes, message):
@@ -352,8 +352,18 @@ def test_a_probe_set_needs_a_usable_and_distinct_name():
 
 def test_unknown_views_are_counted_in_the_description():
     labels = make_labels(["a"], walks=[("nm", 1), ("nm", 3)], views=(None,))
-    assert describe_labels(labels) == (
-        "1 subject (a); the walks nm-01, nm-03; no known view; 2 sequences of unknown view"
+    assert describe_labels(labels) == ("1 subject (a); the walks nm-01, nm-03; views unknown")
+
+
+def test_all_empty_probe_sets_are_named():
+    labels = make_labels(["ann", "bob"], walks=[("nm", 1), ("nm", 2)], views=(None,))
+    with pytest.raises(ProtocolError) as caught:
+        resolve(PROTOCOLS["everybody"], labels)
+    assert caught.value.message == (
+        "Protocol everybody: probe set nm is empty. It is nm-05, nm-06 of the tested people, and "
+        "of their 4 sequences of condition nm none is take nm-05, nm-06; there are 2 subjects "
+        "(ann, bob); the walks nm-01, nm-02; views unknown. 2 other probe sets are "
+        "empty, too: bg, cl."
     )
 
 

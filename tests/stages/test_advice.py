@@ -233,7 +233,9 @@ def test_the_cause_is_named_and_not_its_consequence() -> None:
     assert hint_for([]) == HINTS["no-frames"]
     assert examples(rows) == ["empty: 001/nm-01/090/0: dark", "no-frames: 001/nm-01/090: 3 dropped"]
     cut = [DroppedRow.of(KEY, "cut-by-border", frame="1")]
-    with pytest.raises(NothingUsableError, match="1 × cut-by-border, 1 × too-few-frames") as caught:
+    with pytest.raises(
+        NothingUsableError, match="used: 1 × too-few-frames. Dropped frames: 1 × cut-by-border"
+    ) as caught:
         refuse_empty(0, few[3:], "x.h5", inherited=cut)
     assert caught.value.hint.startswith(HINTS["too-few-frames"]), "the frames were left out before"
     assert len(caught.value.dropped) == 2

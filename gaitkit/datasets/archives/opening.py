@@ -19,11 +19,17 @@ from gaitkit.datasets.archives.streams import Checkpoint, ExpandedStream
 from gaitkit.datasets.archives.tars import TarContainer, is_tar_header
 from gaitkit.datasets.archives.zips import ZipContainer
 from gaitkit.errors import ArchiveError, OutputError
+from gaitkit.suffixes import ARCHIVE_SUFFIXES, VIDEO_SUFFIXES
 
 __all__ = ["archive_kind", "expand", "expand_file", "open_container"]
 
 _MAGIC = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\0": "xz", b"PK\3\4": "zip", b"PK\5\6": "zip"}
 _BUFFER = 2**18
+_WANTED = (
+    "Give a folder of frames or videos, an archive of one, a video "
+    f"({', '.join(sorted(VIDEO_SUFFIXES))}), or a manifest: a CSV file, its name in .csv, that "
+    "begins with path,subject,condition,take,view."
+)
 
 
 def archive_kind(start: bytes) -> str:
@@ -96,7 +102,10 @@ def _open(
     if not kind:
         raise ArchiveError(
             f"{label} is not an archive that gaitkit reads (zip, tar, tar.gz, tar.bz2, tar.xz)."
-            + (" It is empty." if size == 0 else "")
+            + (" It is empty." if size == 0 else ""),
+            hint=_WANTED
+            if not label.lower().endswith(ARCHIVE_SUFFIXES)
+            else "It may be cut short, or another file by this name: copy it again.",
         )
     stream = ExpandedStream(file, kind, label, Budget(label, limits, size), checkpoints)
     expanded = io.BufferedReader(stream, _BUFFER)
