@@ -71,9 +71,9 @@ def test_arrays_give_what_the_artefact_gives(write_gei):
         ({"vectors": np.zeros(240)}, r"found the shape \(240,\)"),
         ({"metric": "far"}, "no metric 'far'"),
         ({"protocol": 3}, "its name or its file, found a int"),
-        ({"k": 0}, "`k=0`"),
+        ({"k": 0}, "`k` must be a whole number from 1 to 1000, got 0"),
         ({"k": "1"}, "`k` must be a whole number"),
-        ({"k": 10**9}, "`k` must be a whole number from 0 to 1000"),
+        ({"k": 10**9}, "`k` must be a whole number from 1 to 1000"),
         ({"probe_view": 33.0}, "no probe at view 033"),
     ],
 )

@@ -345,7 +345,7 @@ def test_one_walk_each_says_what_is_missing(write_gei):
     labels = people_labels([f"{n:03d}" for n in range(1, 10)], walks=[("nm", 1)], views=(90.0,))
     with pytest.raises(ProtocolError, match="nobody of the 9 tested people has a second one"):
         evaluate(write_gei("one.h5", labels=labels))
-    with pytest.raises(ProtocolError, match="searches nm-05, nm-06 .* none is take nm-05"):
+    with pytest.raises(ProtocolError, match="It is nm-05, nm-06 of .* none is take nm-05"):
         evaluate(write_gei(labels=labels), protocol="halves")
 
 
