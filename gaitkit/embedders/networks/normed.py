@@ -1,8 +1,7 @@
 """Convolutions with batch normalisation behind them, which are one convolution once trained.
 
 With running statistics a batch normalisation multiplies each channel by one number and adds
-another. Both can be done to the weights, once a batch, instead of to maps of all images, which
-saves an eighth of the time of an embedding.
+another. Both can be done to the weights, once a batch, instead of to maps of all images.
 """
 
 from __future__ import annotations
