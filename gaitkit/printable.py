@@ -18,6 +18,7 @@ and emoji, those joined by U+200D too, stay as they are.
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from datetime import date, time
 from typing import Any
@@ -34,6 +35,7 @@ __all__ = [
     "padded",
     "printable",
     "quoted",
+    "typed",
     "width_of",
 ]
 
@@ -89,6 +91,17 @@ def printable(text: str, letters: int | None = None) -> str:
     shown = text if letters is None else text[: letters + 1]
     shown = _NAME.sub(_escaped, shown)
     return shown if letters is None else fitted(shown, letters)
+
+
+def typed(path: Any, letters: int | None = None) -> str:
+    """A foreign path as one types it into a shell, for a command line that is advised.
+
+    Examples
+    --------
+    >>> typed("walks/anna"), typed("our walks")
+    ('walks/anna', "'our walks'")
+    """
+    return shlex.quote(printable(str(path), letters))
 
 
 def quoted(value: Any, letters: int = LETTERS) -> str:

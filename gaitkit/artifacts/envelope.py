@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shlex
 from collections.abc import Sequence
 from io import BufferedReader, FileIO
 from pathlib import Path
@@ -19,7 +18,7 @@ from pathlib import Path
 from gaitkit.artifacts.schema import KINDS, command_for
 from gaitkit.errors import ArtifactError, DamagedArtifactError, ForeignFileError
 from gaitkit.outputs import ARTEFACT_SUFFIXES
-from gaitkit.printable import printable
+from gaitkit.printable import typed
 from gaitkit.suffixes import may_be_read
 
 __all__ = ["BLOCK_BYTES", "seal", "verify"]
@@ -52,25 +51,20 @@ def seal(file: FileIO | Path) -> None:
 
 def _make(path: Path, expected: Sequence[str], start: bytes = b"") -> str:
     kind = expected[0] if expected else "gei"
-    command = command_for(kind, _typed(path))
+    written = path
     if path.suffix.lower() not in ("", *ARTEFACT_SUFFIXES):
         # Nothing should be written there. Of a video, an archive or a table GEIs are made.
-        written = _typed(path.with_suffix(".h5"))
-        command = command_for(kind, written)
-        if kind == "gei" and may_be_read(path.name, start):
-            command = f"gaitkit make-gei {_typed(path)} -o {written}"
-        elif kind == "gei":
+        written = path.with_suffix(".h5")
+        if kind == "gei" and not may_be_read(path.name, start):
             wanted = f"holds {KINDS[kind][0]}" if expected else "gaitkit has written"
             return (
                 f"Give a file that {wanted}. Of a folder of frames, a video or an archive one is "
                 "made with: gaitkit make-gei INPUT -o gei.h5"
             )
+    command = command_for(kind, typed(written))
+    if kind == "gei" and written != path:
+        command = f"gaitkit make-gei {typed(path)} -o {typed(written)}"
     return f"Make {KINDS[kind][0]} with: {command}"
-
-
-def _typed(path: Path) -> str:
-    """A path as it is typed into a shell, wherever it is not cut in a message."""
-    return shlex.quote(printable(str(path)))
 
 
 def _again(path: Path, expected: Sequence[str]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -28,7 +27,7 @@ from gaitkit.datasets.naming import (
 )
 from gaitkit.errors import LayoutError
 from gaitkit.outputs import ARTEFACT_SUFFIXES
-from gaitkit.printable import counted, printable
+from gaitkit.printable import counted, printable, typed
 
 if TYPE_CHECKING:
     from gaitkit.datasets.sampling import Sampled
@@ -395,7 +394,7 @@ def misplaced_in_archive(label: str, seen: Glimpse) -> LayoutError:
 
 
 def _read_with(path: str) -> str:
-    return f"Read them with: gaitkit make-gei {shlex.quote(printable(path))} -o gei.h5"
+    return f"Read them with: gaitkit make-gei {typed(path)} -o gei.h5"
 
 
 def _unread(start: str, where: str) -> LayoutError:

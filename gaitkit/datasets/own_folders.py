@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -35,7 +34,7 @@ from gaitkit.datasets.naming import (
 )
 from gaitkit.errors import LayoutError
 from gaitkit.labels import SequenceKey, is_direction, sequence_name
-from gaitkit.printable import LETTERS, printable
+from gaitkit.printable import LETTERS, printable, typed
 
 if TYPE_CHECKING:
     from gaitkit.datasets.glimpse import Place
@@ -122,7 +121,7 @@ class OwnFolders(NamedLayout):
                 f"{shown} holds videos, which are not read within archives: "
                 f"{printable('/'.join(video), LETTERS)}.",
                 hint=f"Unpack it, and give the folder: mkdir people && {unpack} "
-                f"{shlex.quote(printable(str(self.path), _LINE))} {option} people",
+                f"{typed(self.path, _LINE)} {option} people",
             )
         above = {
             str(folder)

@@ -7,7 +7,6 @@ frames of CASIA-B is more than all the rest of gaitkit takes; here the directory
 from __future__ import annotations
 
 import io
-import shlex
 import stat
 import struct
 import zlib
@@ -26,7 +25,7 @@ from gaitkit.datasets.archives.common import (
 )
 from gaitkit.datasets.archives.zip_names import Letters, letters_of, tell
 from gaitkit.errors import ArchiveError
-from gaitkit.printable import printable, quoted
+from gaitkit.printable import printable, quoted, typed
 
 __all__ = ["ZipContainer"]
 
@@ -204,7 +203,7 @@ class ZipContainer(Container):
         """The error for an archive that needs a password, with the line that unpacks it."""
         file = Path(self.label)
         whole = file.is_file() and len(self.label) < _LONG
-        name = shlex.quote(printable(self.label if whole else file.name, _LONG))
+        name = typed(self.label if whole else file.name, _LONG)
         around = "" if file.is_file() else "Unpack the archive around it first. "
         return ArchiveError(
             f"The archive {printable(self.label, 160)} was refused: its member {quoted(path)} is "

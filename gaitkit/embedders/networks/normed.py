@@ -10,10 +10,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from gaitkit.embedders.networks.recomputing import behind_convolution
+
 __all__ = ["NormedSequential", "normed"]
 
 
-def normed(convolution: nn.Conv2d, norm: nn.Module, maps: torch.Tensor) -> torch.Tensor:
+def normed(
+    convolution: nn.Conv2d, norm: nn.Module, maps: torch.Tensor, *, sparing: bool = False
+) -> torch.Tensor:
     """Maps, convolved and normalised; in one step where the statistics stand still.
 
     Parameters
@@ -24,6 +28,8 @@ def normed(convolution: nn.Conv2d, norm: nn.Module, maps: torch.Tensor) -> torch
         A `BatchNorm2d` of its channels, with scale and shift; of anything else what it makes of
         what is convolved is given.
     maps : Tensor, shape (n, channels, rows, columns)
+    sparing : bool
+        Whether a training spares memory at the cost of some time (`behind_convolution`).
 
     Examples
     --------
@@ -40,6 +46,8 @@ def normed(convolution: nn.Conv2d, norm: nn.Module, maps: torch.Tensor) -> torch
         or norm.running_mean is None
         or norm.running_var is None
     ):
+        if sparing:
+            return behind_convolution(maps, convolution, norm)
         found: torch.Tensor = norm(convolution(maps))
         return found
     scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
@@ -55,6 +63,12 @@ def normed(convolution: nn.Conv2d, norm: nn.Module, maps: torch.Tensor) -> torch
 class NormedSequential(nn.Sequential):
     """Layers one after the other, with `normed` for each convolution that has a layer behind it.
 
+    Parameters
+    ----------
+    *layers : Module
+    sparing : bool
+        See `normed`.
+
     Examples
     --------
     >>> layers = nn.Conv2d(1, 2, 3, bias=False), nn.BatchNorm2d(2), nn.ReLU()
@@ -64,12 +78,17 @@ class NormedSequential(nn.Sequential):
     True
     """
 
+    def __init__(self, *layers: nn.Module, sparing: bool = False) -> None:
+        super().__init__(*layers)
+        self.sparing = sparing
+
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """What the last layer makes of them."""
         layers = iter(self)
         for layer in layers:
             if isinstance(layer, nn.Conv2d):
-                maps = normed(layer, next(layers, nn.Identity()), maps)
+                norm = next(layers, nn.Identity())
+                maps = normed(layer, norm, maps, sparing=self.sparing)
             else:
                 maps = layer(maps)
         return maps

@@ -75,10 +75,8 @@ def between_convolutions(
     return seen if second is None else second(seen)
 
 
-def behind_convolution(
-    maps: torch.Tensor, convolution: nn.Module, norm: nn.Module, slope: float | None
-) -> torch.Tensor:
-    """What a small convolution makes of maps, normalised, and by option behind a ReLU.
+def behind_convolution(maps: torch.Tensor, convolution: nn.Conv2d, norm: nn.Module) -> torch.Tensor:
+    """What a small convolution makes of maps, normalised.
 
     Only the maps are kept for the way back, which are not the convolution's own.
 
@@ -87,26 +85,23 @@ def behind_convolution(
     maps : Tensor, shape (n, channels, rows, columns)
     convolution : Conv2d
         Without a bias, and padded by zeros.
-    norm : BatchNorm2d
+    norm : BatchNorm2d or Identity
         Of what it gives.
-    slope : float, optional
-        Of the ReLU, below 0.
 
     Examples
     --------
     >>> maps = torch.tensor([-1.0, 1.0]).view(2, 1, 1, 1)
     >>> convolution = nn.Conv2d(1, 1, 1, bias=False)
-    >>> behind_convolution(maps, convolution, nn.BatchNorm2d(1), 0.0).max().round().item()
+    >>> behind_convolution(maps, convolution, nn.BatchNorm2d(1)).max().round().item()
     1.0
     """
-    normed = isinstance(norm, nn.BatchNorm2d) and _worthwhile(norm, maps)
-    if normed and isinstance(convolution, nn.Conv2d):
+    if isinstance(norm, nn.BatchNorm2d) and _worthwhile(norm, maps):
         found: torch.Tensor = _Behind.apply(  # type: ignore[no-untyped-call]
-            maps, convolution.weight, norm.weight, norm.bias, convolution, norm, slope
+            maps, convolution.weight, norm.weight, norm.bias, convolution, norm
         )
         return found
     given: torch.Tensor = norm(convolution(maps))
-    return given if slope is None else bent(given, slope)
+    return given
 
 
 def _worthwhile(norm: nn.BatchNorm2d, maps: torch.Tensor) -> bool:
@@ -208,28 +203,21 @@ class _Behind(torch.autograd.Function):
         shift: torch.Tensor,
         convolution: nn.Conv2d,
         norm: nn.BatchNorm2d,
-        slope: float | None,
     ) -> torch.Tensor:
         ctx.save_for_backward(maps, weight, scale, shift)
-        ctx.eps, ctx.slope = norm.eps, slope
+        ctx.eps = norm.eps
         ctx.how = list(convolution.stride), list(convolution.padding)
         found: torch.Tensor = norm(convolution(maps))
-        return found if slope is None else bent(found, slope)
+        return found
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         maps, weight, scale, shift = ctx.saved_tensors
-        (slopes,) = gradients
         given = functional.conv2d(maps, weight, None, *ctx.how)
-        seen, by = _normed_again(given, scale, shift, ctx.eps)
-        if ctx.slope is not None:
-            seen = bent(seen, ctx.slope)
-            _bent_back(slopes, seen, ctx.slope, out=seen)
-            slopes = seen
-        del seen
-        slopes, of_scale, of_shift = _normed_back(slopes, given, scale, by, ctx.eps)
+        by = _normed_again(given, scale, shift, ctx.eps)[1]
+        slopes, of_scale, of_shift = _normed_back(gradients[0], given, scale, by, ctx.eps)
         del given
         of_maps, of_weight = _convolved_back(
             slopes, maps, weight, ctx.how, to_maps=ctx.needs_input_grad[0]
         )
-        return of_maps, of_weight, of_scale, of_shift, None, None, None
+        return of_maps, of_weight, of_scale, of_shift, None, None

@@ -7,11 +7,7 @@ from torch import nn
 
 from gaitkit.embedders.networks.normed import NormedSequential, normed
 from gaitkit.embedders.networks.pooling import every_pixel
-from gaitkit.embedders.networks.recomputing import (
-    behind_convolution,
-    bent,
-    between_convolutions,
-)
+from gaitkit.embedders.networks.recomputing import bent, between_convolutions
 
 __all__ = ["Residual"]
 
@@ -28,7 +24,7 @@ class Residual(nn.Module):
     slope : float
         Of the ReLUs below 0.
     sparing : bool
-        Whether memory is spared on the way back (`between_convolutions`), at the cost of some time.
+        Whether a training spares memory at the cost of some time (`between_convolutions`).
     """
 
     def __init__(
@@ -54,6 +50,7 @@ class Residual(nn.Module):
                 _EveryPixel(stride),
                 nn.Conv2d(channels_in, channels_out, 1, bias=False),
                 nn.BatchNorm2d(channels_out),
+                sparing=sparing,
             )
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
@@ -61,18 +58,11 @@ class Residual(nn.Module):
         if self.sparing and self.training:
             first = self.conv1(maps)
             found = self.norm2(between_convolutions(first, self.norm1, self.slope, self.conv2))
-            found += self._beside_sparing(maps)
         else:
             found = bent(normed(self.conv1, self.norm1, maps), self.slope)
             found = normed(self.conv2, self.norm2, found)
-            found += self.beside(maps)
+        found += self.beside(maps)
         return bent(found, self.slope)
-
-    def _beside_sparing(self, maps: torch.Tensor) -> torch.Tensor:
-        if not isinstance(self.beside, NormedSequential):
-            return maps
-        few, convolution, norm = self.beside
-        return behind_convolution(few(maps), convolution, norm, None)
 
 
 class _EveryPixel(nn.Module):

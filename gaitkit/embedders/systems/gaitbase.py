@@ -23,7 +23,6 @@ from gaitkit.embedders.networks.parts import (
     part_matrices,
     strips,
 )
-from gaitkit.embedders.networks.recomputing import behind_convolution
 from gaitkit.embedders.networks.residual import Residual
 from gaitkit.embedders.sets import SetConfig, SetEmbedder
 from gaitkit.errors import OptionError
@@ -80,6 +79,7 @@ class GaitBaseNet(EmbeddingNet):
             nn.Conv2d(1, width, 3, stride=2 if half else 1, padding=1, bias=False),
             nn.BatchNorm2d(width),
             nn.ReLU(inplace=True),
+            sparing=True,
         )
         self.stages = nn.Sequential(
             Residual(width, width, 1, sparing=True),
@@ -94,11 +94,7 @@ class GaitBaseNet(EmbeddingNet):
 
     def maps(self, frames: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The last maps, a quarter as high and as wide as what is seen."""
-        seen = crop_width(frames)
-        if self.training:
-            convolution, norm, _ = self.stem
-            return (self.stages(behind_convolution(seen, convolution, norm, 0.0)),)
-        return (self.stages(self.stem(seen)),)
+        return (self.stages(self.stem(crop_width(frames))),)
 
     def features(self, pooled: tuple[torch.Tensor, ...]) -> torch.Tensor:
         """The strips of the last maps."""

@@ -9,7 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from gaitkit.embedders.networks.recomputing import behind_convolution, between_convolutions
+from gaitkit.embedders.networks.recomputing import (
+    behind_convolution,
+    bent,
+    between_convolutions,
+)
 
 SLOPES = pytest.mark.parametrize("slope", [0.0, 0.1])
 
@@ -27,6 +31,10 @@ def _layers(stride: int = 1) -> nn.ModuleList:
 
 def _bend(maps: torch.Tensor, slope: float | None) -> torch.Tensor:
     return maps if slope is None else nn.functional.leaky_relu(maps, slope)
+
+
+def _overwritten(maps: torch.Tensor, slope: float | None) -> torch.Tensor:
+    return maps if slope is None else bent(maps, slope)
 
 
 def _same(
@@ -72,7 +80,7 @@ def test_behind_a_last_convolution(slope: float) -> None:
 def test_behind_a_small_convolution(slope: float | None) -> None:
     _same(
         _layers()[:2],
-        lambda layers, maps: behind_convolution(maps, layers[0], layers[1], slope),
+        lambda layers, maps: _overwritten(behind_convolution(maps, layers[0], layers[1]), slope),
         lambda layers, maps: _bend(layers[1](layers[0](maps)), slope),
     )
 
@@ -89,7 +97,7 @@ def test_without_a_normalisation_nothing_is_computed_twice() -> None:
 
 def test_frames_that_ask_for_no_slope_get_none() -> None:
     convolution, norm, _ = _layers()
-    found = behind_convolution(torch.randn(3, 2, 8, 8), convolution, norm, 0.0)
+    found = bent(behind_convolution(torch.randn(3, 2, 8, 8), convolution, norm), 0.0)
     (slopes,) = torch.autograd.grad(found.sum(), [convolution.weight])
     assert slopes.shape == convolution.weight.shape
 
