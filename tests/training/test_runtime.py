@@ -176,7 +176,39 @@ def test_memory_is_kept_until_the_last_one_is_done(monkeypatch: pytest.MonkeyPat
         with runtime.freed_memory_kept():
             assert asked == [("mmap threshold", 2**25), ("trim threshold", -1)] * 2
         assert asked[4:] == []
-    assert asked[4:] == [("trim threshold", 2**26), ("trim", 0)]
+    assert asked[4:] == [("mmap threshold", 2**25), ("trim threshold", 2**26), ("trim", 0)]
+
+
+FAULTS_OF_ONE_BLOCK = """
+import resource, sys, torch
+from gaitkit.training.runtime import Runtime
+
+def faults(mebibytes):
+    counts = []
+    for _ in range(20):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        torch.ones(mebibytes, 2**20, dtype=torch.uint8)
+        counts.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    return min(counts[1:])  # glibc tries several places before it finds the free one again
+
+with Runtime(precision=sys.argv[1]).active():
+    print(*map(faults, (15, 17, 31, 33)))
+"""
+
+
+@pytest.mark.skipif(
+    runtime.platform.libc_ver()[0] != "glibc", reason="other allocators are left alone"
+)
+@pytest.mark.parametrize(("precision", "largest"), [("fp32", 32), ("bf16", 16)])
+def test_of_bfloat16_blocks_of_half_the_size_are_kept(precision: str, largest: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTS_OF_ONE_BLOCK, precision],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    fetched_again = [int(count) > 1000 for count in done.stdout.split()]
+    assert fetched_again == [size > largest for size in (15, 17, 31, 33)]
 
 
 def test_other_allocators_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
