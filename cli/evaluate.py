@@ -86,7 +86,8 @@ def _refuse_twice(geis: Sequence[Path]) -> None:
     "--fuse",
     is_flag=True,
     help="Match the given artefacts together instead of side by side: their normalised distances "
-    "are added, with weights from the training people.",
+    "are added, with weights from the training people. A walk that one has left out is left out of "
+    "all.",
 )
 @click.option(
     "--weights",

@@ -76,6 +76,11 @@ class DroppedRow(NamedTuple):
         return SequenceKey(self.subject, self.condition, self.take, self.view)
 
     @property
+    def sequence_failed(self) -> bool:
+        """Whether a whole walk is missing: neither a frame of it nor a second copy."""
+        return not self.frame and self.reason != "duplicate"
+
+    @property
     def order(self) -> tuple[str, str, int, float, str, str]:
         """A sort key: the sequence's order, then frame and reason."""
         return (*self.key.order, self.frame, self.reason)

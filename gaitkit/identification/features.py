@@ -517,6 +517,7 @@ def feature_vectors(
     split: Split,
     *,
     used: NDArray[np.bool_],
+    rows: NDArray[np.intp] | None = None,
     threads: int | None = None,
 ) -> tuple[NDArray[Any], LinearProjection | None]:
     """The vectors of one artefact.
@@ -531,6 +532,8 @@ def feature_vectors(
         What is fitted is fitted on its training people.
     used : ndarray of bool, shape (n,)
         Rows that must be finite.
+    rows : ndarray of intp, shape (n,), optional
+        The rows of the artefact that `split` and `used` are about, in their order; by default all.
     threads : int, optional
         Does not change the result.
 
@@ -548,7 +551,12 @@ def feature_vectors(
     """
     column = feature.column or main_column(artifact)
     is_embedding = artifact.kind == "embedding" and column == VECTORS
-    vectors = _used_rows(artifact, used) if is_embedding else artifact.read(column)
+    labels, needed = artifact.labels, used
+    if rows is not None:
+        needed = np.zeros(len(labels), dtype=np.bool_)
+        needed[rows[used]] = True
+        labels = labels.select(rows)
+    vectors = _used_rows(artifact, needed) if is_embedding else artifact.read(column)
     if len(vectors) != len(artifact.labels) or vectors.ndim < 2 or vectors.dtype.kind not in "uif":
         raise DamagedArtifactError(
             f"{artifact.path} is not a well-formed artefact: {column} is {vectors.dtype} "
@@ -558,10 +566,12 @@ def feature_vectors(
     what = str(artifact.path)
     if feature.column.startswith(_COLUMNS):
         what += f": the column {feature.column}"
-    check_finite(vectors, what, used)
+    check_finite(vectors, what, needed)
+    if rows is not None:
+        vectors = vectors[rows]
     if feature.fit is None:
         return vectors, None
-    learned = artifact.labels.select(split.train)
+    learned = labels.select(split.train)
     projection = feature.fit(vectors[split.train], learned, threads)
     out = np.zeros((len(vectors), projection.matrix.shape[1]))
     out[used] = projection.transform(vectors[used])

@@ -30,7 +30,7 @@ from gaitkit.labels import Labels, SequenceKey
 from gaitkit.printable import counted, quoted
 from gaitkit.protocols import Split
 
-__all__ = ["Fusion", "check_same_sequences", "fit_fusion", "for_metric", "fuse", "shares"]
+__all__ = ["Fusion", "fit_fusion", "for_metric", "fuse", "shared_rows", "shares"]
 
 _log = logging.getLogger(__name__)
 
@@ -55,55 +55,92 @@ class Fusion:
     scales: tuple[float, ...]
 
 
-def check_same_sequences(one: Artifact, other: Artifact) -> None:
-    """Refuse artefacts that are not of the same sequences in the same order.
+def shared_rows(artifacts: Sequence[Artifact]) -> list[NDArray[np.intp] | None]:
+    """Rows of the sequences that several artefacts have in common.
+
+    A walk that one of them says it has left out, and why, is left out of all: what is fused fails
+    with it, which `gaitkit.identification.figures.numbers.failed_probes` counts. Any other walk
+    that one lacks makes it an artefact of other sequences.
+
+    Parameters
+    ----------
+    artifacts : sequence of Artifact
+        At least one.
+
+    Returns
+    -------
+    list of ndarray of intp, shape (n,), or None
+        For each artefact its rows, in the order of the first one; None where they are all of it, as
+        they lie.
 
     Raises
     ------
     MixtureError
-        The message counts the sequences and names the first that differs.
+        They are of different data sets, one lacks a sequence without saying why, or they have none
+        in common. The message counts the sequences and names one.
     """
-    if one.labels.keys() == other.labels.keys() and one.dataset == other.dataset:
-        return
-    what, hint = _difference(one, other)
-    raise MixtureError(
-        f"{one.path} and {other.path} do not hold the same sequences: {what}.", hint=hint
+    for other in artifacts[1:]:
+        if other.dataset != artifacts[0].dataset:
+            raise _of_other_data(artifacts[0], other)
+    if len(artifacts) == 1:
+        return [None]
+    keys = [artifact.labels.keys() for artifact in artifacts]
+    if all(mine == keys[0] for mine in keys):
+        return [None] * len(keys)
+    places = [{key: row for row, key in enumerate(mine)} for mine in keys]
+    everything = set().union(*places)
+    for artifact, mine in zip(artifacts, places, strict=True):
+        told = {row.key for row in artifact.dropped if row.sequence_failed}
+        if lacking := everything - mine.keys() - told:
+            other = next(
+                a for a, has in zip(artifacts, places, strict=True) if lacking & has.keys()
+            )
+            raise _lacking(artifact, other, lacking)
+    common = [key for key in keys[0] if all(key in mine for mine in places)]
+    if not common:
+        raise MixtureError(
+            f"{_together(artifacts)} have no sequence in common: each has left out those of the "
+            "others.",
+            hint="Fuse a GEI artefact with its own translations and embeddings.",
+        )
+    if left := everything.difference(common):
+        _log.warning(
+            "%s left out of the fusion: not in all of %s, such as %s",
+            counted(len(left), "sequence"),
+            _together(artifacts),
+            min(left, key=lambda key: key.order),
+        )
+    return [
+        None if mine == common else np.array([place[key] for key in common], dtype=np.intp)
+        for mine, place in zip(keys, places, strict=True)
+    ]
+
+
+def _together(artifacts: Sequence[Artifact]) -> str:
+    *before, last = (str(artifact.path) for artifact in artifacts)
+    return f"{', '.join(before)} and {last}"
+
+
+def _of_other_data(one: Artifact, other: Artifact) -> MixtureError:
+    named = quoted(one.dataset)
+    return MixtureError(
+        f"{one.path} and {other.path} do not hold the same sequences: the data set of the one is "
+        f"{named}, of the other {quoted(other.dataset)}.",
+        hint="The same name in another data set is another person. Where they are the same walks, "
+        f"make the second file again: gaitkit make-gei with `name={named}`, or gaitkit embed of "
+        f"somebody else's vectors with `dataset={named}`.",
     )
 
 
-def _difference(one: Artifact, other: Artifact) -> tuple[str, str]:
-    """What is different about the sequences of two artefacts, and what to do about it."""
-    ours, theirs = one.labels.keys(), other.labels.keys()
-    if ours == theirs:
-        named = quoted(one.dataset)
-        return (
-            f"the data set of the one is {named}, of the other {quoted(other.dataset)}",
-            "The same name in another data set is another person. Where they are the same walks, "
-            f"make the second file again: gaitkit make-gei with `name={named}`, or gaitkit embed "
-            f"of somebody else's vectors with `dataset={named}`.",
-        )
-    short = set(ours) ^ set(theirs)
-    if short and one.dataset == other.dataset and short <= _too_short(one) | _too_short(other):
-        return (
-            f"{len(short):,} that have too few frames for a GEI are in one of them only, such as "
-            f"{min(short, key=str)}",
-            "Make the GEIs with `min_frames=1`, which keeps short walks, and make anew what is "
-            "made of them.",
-        )
-    where = ""
-    pairs = enumerate(zip(ours, theirs, strict=False))
-    row = next((n for n, (mine, yours) in pairs if mine != yours), None)
-    if row is not None:
-        where = f"; row {row} is {ours[row]} in one and {theirs[row]} in the other"
-    return (
-        f"{len(ours):,} of {one.dataset} and {len(theirs):,} of {other.dataset}{where}",
-        "Fuse a GEI artefact with its own translations and embeddings.",
+def _lacking(one: Artifact, other: Artifact, lacking: set[SequenceKey]) -> MixtureError:
+    example = min(lacking, key=lambda key: key.order)
+    return MixtureError(
+        f"{one.path} and {other.path} do not hold the same sequences: "
+        f"{counted(len(lacking), 'sequence')} of {other.dataset}, such as {example}, "
+        f"{'is' if len(lacking) == 1 else 'are'} not in {one.path}, which does not say why.",
+        hint="Fuse a GEI artefact with its own translations and embeddings, or with vectors of all "
+        "its walks.",
     )
-
-
-def _too_short(artifact: Artifact) -> set[SequenceKey]:
-    """Sequences that were left out because of their length."""
-    return {row.key for row in artifact.dropped if row.reason == "too-few-frames"}
 
 
 def fit_fusion(

@@ -37,10 +37,11 @@ from gaitkit.identification.features import (
     parts_of,
     vector_columns,
 )
-from gaitkit.identification.fusion import check_same_sequences, for_metric, shares
+from gaitkit.identification.fusion import for_metric, shared_rows, shares
 from gaitkit.identification.metrics import Metric, get_metric
 from gaitkit.identification.quality import QualityTable, translation_quality
 from gaitkit.identification.results import ResultsProvenance, write_results
+from gaitkit.labels import Labels
 from gaitkit.outputs import Output
 from gaitkit.printable import counted
 from gaitkit.protocols import Protocol, Split
@@ -100,8 +101,9 @@ def evaluate(
         The measured GEIs from which `path` was translated (or `path` itself): adds the comparison
         with each tested person's true normal 90° GEIs.
     fuse_with : path-like or sequence of path-like
-        Artefacts of the same sequences, whose normalised distances are added, see
-        `gaitkit.identification.fusion`; by default each by its own feature and metric.
+        Artefacts of the same sequences, in any order, whose normalised distances are added, see
+        `gaitkit.identification.fusion`; by default each by its own feature and metric. A walk that
+        one of them has left out is left out of all, as a failure to acquire.
     weights : sequence of float, optional
         Of `path` and of those it is fused with, in this order; by default those with which the
         training people are told apart best. A model that was trained on them tells just them apart
@@ -191,14 +193,13 @@ def evaluate(
         artifacts = [stack.enter_context(open_artifact(item, COMPARED)) for item in paths]
         if claim is not None and claim.taken:
             refuse_unlike(claim, "identification", [item.ref() for item in artifacts])
-        artifact, labels = artifacts[0], artifacts[0].labels
+        artifact, rows = artifacts[0], shared_rows(artifacts)
+        labels = artifact.labels if rows[0] is None else artifact.labels.select(rows[0])
         split = apply_protocol(labels, protocol)
-        for other in artifacts[1:]:
-            check_same_sequences(artifact, other)
         if not split.train.any():
             _refuse_untrained(artifacts, chosen_features, split)
         for item in artifacts:
-            _check_unseen(item, split)
+            _check_unseen(item, labels, split)
         nobody_known = not split.probe.any()
         if nobody_known:
             _refuse_no_rate(claim, sheet, split)
@@ -231,8 +232,8 @@ def evaluate(
             if fitted or len(artifacts) > 1:
                 used = used | split.train
             loaded = [
-                feature_vectors(item, its, split, used=used, threads=threads)
-                for item, its in columns
+                feature_vectors(item, its, split, used=used, rows=its_rows, threads=threads)
+                for (item, its), its_rows in zip(columns, rows, strict=True)
             ]
             parts = [vectors for vectors, _ in loaded]
             for chosen in chosen_metrics:
@@ -387,10 +388,10 @@ def _refuse_untrained(
         )
 
 
-def _check_unseen(artifact: Artifact, split: Split) -> None:
+def _check_unseen(artifact: Artifact, labels: Labels, split: Split) -> None:
     """Refuse to test a model on people of the same data set whom it has seen."""
     seen = {row.subject for row in artifact.trained_on if row.dataset == artifact.dataset}
-    tested = set(artifact.labels.subject[split.gallery | split.probe].tolist())
+    tested = set(labels.subject[split.gallery | split.probe].tolist())
     both = sorted(seen & tested)
     if both:
         names = ", ".join(both[:5]) + (", …" if len(both) > 5 else "")

@@ -1,16 +1,19 @@
 """Several artefacts matched together: the sum of distances, its weights, and what is refused."""
 
+from itertools import repeat
+
 import numpy as np
 import pytest
 from made_up_people import people_images, people_labels
 
-from gaitkit.artifacts import TrainedOn
+from gaitkit.artifacts import TrainedOn, open_artifact
 from gaitkit.dropped import DroppedRow
 from gaitkit.errors import MixtureError, SeenPeopleError
 from gaitkit.identification.formats import to_json
 from gaitkit.identification.fusion import Fusion, fuse
 from gaitkit.identification.metrics import get_metric
 from gaitkit.identification.results import read_results
+from gaitkit.labels import SequenceKey
 from gaitkit.stages.evaluate import evaluate
 
 
@@ -115,16 +118,18 @@ def test_vectors_without_a_direction_are_told_of_the_one_that_has_them(
 def test_other_sequences_are_refused(write_gei, tmp_path):
     labels = people_labels([f"p{n}" for n in range(8)])
     one = write_gei("one.h5", labels=labels)
-    order = np.arange(len(labels))
-    order[[0, 1]] = order[[1, 0]]
     output = tmp_path / "results.h5"
-    for other in (
-        write_gei("fewer.h5", labels=labels.select(order[:-1])),
-        write_gei("mixed.h5", labels=labels.select(order)),
-        write_gei("elsewhere.h5", labels=labels, dataset="elsewhere"),
+    for other, told in (
+        (
+            write_gei("fewer.h5", labels=labels.select(slice(None, -1))),
+            f"1 sequence of made-up, such as {labels.key(len(labels) - 1)}, is not in",
+        ),
+        (write_gei("elsewhere.h5", labels=labels, dataset="elsewhere"), "the other 'elsewhere'"),
     ):
-        with pytest.raises(MixtureError, match="do not hold the same sequences"):
-            evaluate(one, fuse_with=[other], output=output)
+        for pair in ((one, other), (other, one)):
+            with pytest.raises(MixtureError, match="do not hold the same sequences") as refused:
+                evaluate(pair[0], fuse_with=[pair[1]], output=output)
+            assert told in str(refused.value) or "the other 'made-up'" in str(refused.value)
     assert not output.exists()
 
 
@@ -137,14 +142,57 @@ def test_two_names_of_one_data_set_are_told_apart_from_other_walks(write_gei):
     assert "gaitkit make-gei with `name='made-up'`" in e.value.hint
 
 
-def test_walks_too_short_for_a_gei_are_named_with_what_to_do(write_gei):
+def all_but_the_names(results):
+    return to_json(results) | {"input": None}
+
+
+def test_the_order_of_the_rows_does_not_matter(halves_of_the_image, write_gei):
+    top, bottom = halves_of_the_image
+    with open_artifact(bottom, "gei") as artifact:
+        labels, images = artifact.labels, artifact.read("gei")
+    order = np.random.default_rng(0).permutation(len(labels))
+    mixed = write_gei("mixed.h5", labels=labels.select(order), images=images[order])
+    for feature in ("pixels", "lda"):
+        assert all_but_the_names(
+            evaluate(top, features=feature, fuse_with=[mixed])
+        ) == all_but_the_names(evaluate(top, features=feature, fuse_with=[bottom]))
+
+
+def test_a_walk_that_one_has_left_out_fails_in_all(write_gei, caplog):
     labels = people_labels([f"p{n}" for n in range(8)])
-    short = [DroppedRow.of(labels.key(3), "too-few-frames"), DroppedRow.of(labels.key(0), "empty")]
-    geis = write_gei("gei.h5", labels=labels.select(np.arange(len(labels)) != 3), dropped=short)
-    with pytest.raises(MixtureError, match="1 that have too few frames for a GEI") as refused:
-        evaluate(write_gei("vectors.h5", labels=labels), fuse_with=[geis])
-    assert str(labels.key(3)) in str(refused.value)
-    assert "`min_frames=1`" in refused.value.hint
+    images = people_images(labels)
+    probe = SequenceKey("p5", "nm", 5, 54.0)
+    there = labels.keys()
+    left = np.array([key != probe for key in there])
+    short = [DroppedRow.of(probe, "too-few-frames")]
+    whole = write_gei("vectors.h5", labels=labels, images=images)
+    geis = write_gei("gei.h5", labels=labels.select(left), images=images[left], dropped=short)
+    alone = evaluate(
+        geis, fuse_with=[write_gei("same.h5", labels=labels.select(left), images=images[left])]
+    )
+    for pair in ((whole, geis), (geis, whole)):
+        caplog.clear()
+        (fused,) = evaluate(pair[0], fuse_with=[pair[1]])
+        assert fused.numbers["nm"].rank1 == alone[0].numbers["nm"].rank1
+        assert fused.numbers["nm"].failures_to_acquire.count == 1
+        named = f"{pair[0]} and {pair[1]}, such as {probe}"
+        told = f"1 sequence left out of the fusion: not in all of {named}"
+        assert told in caplog.text
+
+
+def test_what_is_left_out_of_either_leaves_nothing(write_gei):
+    labels = people_labels([f"p{n}" for n in range(8)])
+    first = np.arange(len(labels)) < len(labels) // 2
+    halves = [
+        write_gei(
+            name,
+            labels=labels.select(mine),
+            dropped=list(map(DroppedRow.of, labels.select(~mine).keys(), repeat("empty"))),
+        )
+        for name, mine in (("one.h5", first), ("other.h5", ~first))
+    ]
+    with pytest.raises(MixtureError, match="have no sequence in common"):
+        evaluate(halves[0], fuse_with=[halves[1]])
 
 
 def test_every_artefact_must_be_unseen(write_gei):

@@ -131,7 +131,7 @@ def failed_probes(
         Key columns of the failed probes of each probe set.
     """
     there = set(labels.keys())
-    keys = {row.key for row in dropped if not row.frame and row.reason != "duplicate"} - there
+    keys = {row.key for row in dropped if row.sequence_failed} - there
     failed = Labels.from_keys(sorted(keys, key=lambda key: key.order))
     tested = np.array([_is_tested(split, name) for name in failed.subject], dtype=bool)
     tested &= in_views(failed.view, views)
