@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Ran
+from ran import Ran
 
 SCRIPTS = Path(__file__).parents[2] / "benchmarks" / "casia_b"
 SMALL = ["--protocol", "halves", "--width", "2", "--batch-size", "4", "--iterations", "4"]

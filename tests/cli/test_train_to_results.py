@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import draw_tree
+from drawn_people import draw_tree
 from forked import ended, run_command, start_command
 
 from gaitkit.artifacts import open_artifact
