@@ -274,7 +274,7 @@ def parse_csv(
             f"line {reader.line_num} of {label} is not CSV: {told}",
             hint="Save it as CSV UTF-8: a spreadsheet of another kind is no text."
             if told == _NUL
-            else None,
+            else "Mend that line, or save the table again as CSV UTF-8.",
         ) from None
 
 

@@ -19,6 +19,7 @@ from gaitkit.artifacts.schema import KINDS, command_for
 from gaitkit.errors import ArtifactError, DamagedArtifactError, ForeignFileError
 from gaitkit.outputs import ARTEFACT_SUFFIXES
 from gaitkit.printable import typed
+from gaitkit.regular import is_special
 from gaitkit.suffixes import may_be_read
 
 __all__ = ["BLOCK_BYTES", "seal", "verify"]
@@ -96,6 +97,11 @@ def verify(path: Path, *, expected: Sequence[str], contents: bool = True) -> Non
     ArtifactError
         The file cannot be read at all.
     """
+    if is_special(path):
+        raise ForeignFileError(
+            f"{path} is not a regular file; expected an artefact of gaitkit.",
+            hint="Give the name of a file that gaitkit has written.",
+        )
     try:
         with path.open("rb") as file:
             block = file.read(BLOCK_BYTES)

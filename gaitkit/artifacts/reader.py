@@ -290,7 +290,7 @@ class Artifact:
     @cached_property
     def dropped(self) -> list[DroppedRow]:
         """What was left out, and why."""
-        if "dropped/reason" not in self:
+        if not self.names("dropped/"):
             return []
         rows = zip(*self._columns("dropped", DroppedRow._fields), strict=True)
         return [
@@ -301,7 +301,7 @@ class Artifact:
     @cached_property
     def trained_on(self) -> list[TrainedOn]:
         """Everybody whom the models behind this content have seen."""
-        if "trained_on/subject" not in self:
+        if not self.names("trained_on/"):
             return []
         rows = zip(*self._columns("trained_on", TrainedOn._fields), strict=True)
         return [TrainedOn(*row) for row in rows]

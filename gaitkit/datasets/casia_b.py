@@ -14,7 +14,6 @@ from gaitkit.datasets.naming import (
     clean_text,
     is_folder,
     is_hidden,
-    is_special,
     is_system_name,
     is_view,
     noun_of,
@@ -37,6 +36,7 @@ from gaitkit.documents import MAX_BYTES
 from gaitkit.errors import LayoutError
 from gaitkit.labels import SequenceKey
 from gaitkit.outputs import is_beside
+from gaitkit.regular import is_special
 
 if TYPE_CHECKING:
     from gaitkit.datasets.glimpse import Place

@@ -24,7 +24,6 @@ from gaitkit.datasets.naming import (
     SPECIAL,
     clean_text,
     is_hidden,
-    is_special,
     is_system_name,
     parse_view,
     sequence_key,
@@ -47,6 +46,7 @@ from gaitkit.labels import SequenceKey, is_direction
 from gaitkit.outputs import is_beside
 from gaitkit.png import DecodeError, decode_grey
 from gaitkit.printable import LETTERS, counted, printable
+from gaitkit.regular import is_special
 
 if TYPE_CHECKING:
     from gaitkit.datasets.glimpse import Place

@@ -32,7 +32,6 @@ from gaitkit.datasets.naming import (
     VIDEO_SUFFIXES,
     archive_stem,
     clean_text,
-    is_special,
     suffix_of,
 )
 from gaitkit.datasets.sources import (
@@ -49,6 +48,7 @@ from gaitkit.documents import parse_csv, read_text
 from gaitkit.errors import DatasetError, LayoutError
 from gaitkit.labels import SequenceKey, is_direction
 from gaitkit.printable import LETTERS, counted, printable, quoted
+from gaitkit.regular import is_special
 
 if TYPE_CHECKING:
     from gaitkit.datasets.glimpse import Place
@@ -138,7 +138,7 @@ def _parse(text: str, label: str) -> _Table:
         raise DatasetError(f"{label} is empty", hint=_EXAMPLE)
     found = [(line, _values(header, cells, line, label)) for line, cells in table]
     if not found:
-        raise DatasetError(f"{label} lists no sequence below its header line")
+        raise DatasetError(f"{label} lists no sequence below its header line", hint=_EXAMPLE)
     # A column of whole numbers with a gap comes out of pandas as 1.0.
     for column in ("subject", "condition"):
         texts = [values[column] for _, values in found if values.get(column)]
@@ -179,7 +179,10 @@ def _header(cells: list[str], label: str) -> list[str]:
             )
     repeated = [name for name, count in Counter(names).items() if count > 1 and name in COLUMNS]
     if repeated:
-        raise DatasetError(f"the header of {label} has the column {repeated[0]!r} twice")
+        raise DatasetError(
+            f"the header of {label} has the column {repeated[0]!r} twice",
+            hint="Keep one of them: gaitkit would have to guess which one is meant.",
+        )
     missing = [name for name in _NEEDED if name not in names]
     if missing:
         shown = printable(", ".join(filter(None, names)), 2 * LETTERS)
@@ -420,7 +423,10 @@ class ManifestSource(Layout):
         shown = printable(str(path), 120)
         if os.path.isdir(path):
             if not list_images(path, self.strays, self):
-                raise LayoutError(f"{where}: there is no image directly in the folder {shown}")
+                raise LayoutError(
+                    f"{where}: there is no image directly in the folder {shown}",
+                    hint="Give each folder of frames a row of its own.",
+                )
             return
         if not os.path.exists(path):
             raise LayoutError(
@@ -428,7 +434,10 @@ class ManifestSource(Layout):
                 hint="Paths are relative to the folder of the manifest.",
             )
         if is_special(path):
-            raise LayoutError(f"{where}: {shown} is no file, but a pipe, a socket or a device")
+            raise LayoutError(
+                f"{where}: {shown} is no file, but a pipe, a socket or a device",
+                hint="Name a folder of frames, a video or an image.",
+            )
         if path.suffix.lower() in VIDEO_SUFFIXES:
             return
         if path.suffix.lower() in IMAGE_SUFFIXES:
@@ -472,7 +481,10 @@ class GeiManifestSource(ManifestSource):
                 hint="Paths are relative to the folder of the manifest.",
             )
         if is_special(path):
-            raise LayoutError(f"{where}: {shown} is no file, but a pipe, a socket or a device")
+            raise LayoutError(
+                f"{where}: {shown} is no file, but a pipe, a socket or a device",
+                hint="Name a folder of frames, a video or an image.",
+            )
         if os.path.isdir(path) or suffix_of(path.name) not in IMAGE_SUFFIXES:
             raise LayoutError(
                 f"{where}: {shown} is no image, and the first path of the manifest is one",

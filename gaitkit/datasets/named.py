@@ -43,7 +43,6 @@ from gaitkit.datasets.naming import (
     is_file,
     is_folder,
     is_hidden,
-    is_special,
     is_system_name,
     noun_of,
     stray_class,
@@ -68,6 +67,7 @@ from gaitkit.errors import DatasetError, LayoutError
 from gaitkit.labels import SequenceKey, is_direction
 from gaitkit.outputs import FileIdentity, file_identity, is_beside
 from gaitkit.printable import counted, printable
+from gaitkit.regular import is_special
 
 if TYPE_CHECKING:
     from gaitkit.datasets.archives.streams import Checkpoint

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -38,7 +37,6 @@ __all__ = [
     "is_file",
     "is_folder",
     "is_hidden",
-    "is_special",
     "is_system_name",
     "is_view",
     "natural_order",
@@ -214,18 +212,6 @@ def is_file(entry: os.DirEntry[str] | Path) -> bool:
         return entry.is_file()
     except OSError:
         return False
-
-
-def is_special(entry: os.DirEntry[str] | Path) -> bool:
-    """Whether something in a folder is neither a file, nor a folder, nor a link to nothing.
-
-    A pipe, a socket or a device: to open one may wait for ever, whatever it is called.
-    """
-    try:
-        mode = entry.stat().st_mode
-    except OSError:
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def suffix_of(name: str) -> str:

@@ -46,7 +46,6 @@ from gaitkit.datasets.naming import (
     is_file,
     is_folder,
     is_hidden,
-    is_special,
     is_system_name,
     is_view,
     noun_of,
@@ -71,6 +70,7 @@ from gaitkit.errors import ArchiveError
 from gaitkit.labels import SequenceKey
 from gaitkit.outputs import FileIdentity, file_identity, is_beside
 from gaitkit.printable import quoted
+from gaitkit.regular import is_special
 
 if TYPE_CHECKING:
     from gaitkit.datasets.glimpse import Place

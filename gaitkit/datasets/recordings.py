@@ -20,7 +20,6 @@ from gaitkit.datasets.naming import (
     VIDEO_SUFFIXES,
     clean_text,
     is_hidden,
-    is_special,
     natural_order,
 )
 from gaitkit.datasets.sources import Unit, list_images
@@ -28,6 +27,7 @@ from gaitkit.errors import LayoutError, OptionError
 from gaitkit.labels import SequenceKey
 from gaitkit.outputs import FileIdentity, file_identity
 from gaitkit.printable import printable, quoted
+from gaitkit.regular import is_special
 
 __all__ = ["Recordings", "holds_frames", "is_video", "recordings_in"]
 

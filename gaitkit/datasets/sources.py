@@ -32,7 +32,6 @@ from gaitkit.datasets.naming import (
     is_file,
     is_folder,
     is_hidden,
-    is_special,
     is_system_name,
     stray_class,
     suffix_of,
@@ -45,6 +44,7 @@ from gaitkit.errors import DatasetError, LayoutError, OutputError
 from gaitkit.labels import SequenceKey
 from gaitkit.outputs import EXPANDED_SUFFIX, FileIdentity, beside, file_identity, is_beside
 from gaitkit.printable import printable
+from gaitkit.regular import is_special
 
 if TYPE_CHECKING:
     from gaitkit.datasets.archives.streams import Checkpoint

@@ -15,6 +15,9 @@ view, degrees      ``view``; NaN for unknown     ``views``: ``090``
 
 from __future__ import annotations
 
+import lzma
+import sys
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Collection
@@ -31,7 +34,8 @@ from gaitkit.artifacts.embeddings import MAX_PARTS, MAX_VALUES
 from gaitkit.datasets.naming import clean_text, parse_sequence, parse_view
 from gaitkit.errors import DatasetError, OptionError
 from gaitkit.labels import Labels, SequenceKey, is_direction
-from gaitkit.printable import counted, quoted
+from gaitkit.printable import counted, printable, quoted
+from gaitkit.regular import is_special
 
 __all__ = ["AXES", "GivenVectors", "read_vectors"]
 
@@ -49,6 +53,28 @@ _NAMES = {
     "take": ("take",),
     "view": ("view", "views"),
 }
+_NO_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    UnicodeDecodeError,
+)
+"""What a file that is no whole zip makes `zipfile` raise, beside errors of the system."""
+
+_NO_HEADER = (
+    ValueError,
+    KeyError,
+    TypeError,
+    SyntaxError,
+    RecursionError,
+    MemoryError,
+    tokenize.TokenError,
+)
+"""What a header that is none makes NumPy raise, which reads it as Python reads a literal."""
+
 _SAVE = (
     "Save them with numpy.savez(file, vectors=…, subject=…, condition=…, take=…, view=…), or by "
     "OpenGait's names: embeddings, labels, types, views."
@@ -100,6 +126,10 @@ def read_vectors(path: Path, *, array: str | None = None, axes: str | None = Non
     """
     if axes not in (None, *AXES):
         raise OptionError(f"There are no axes {quoted(axes)}.", hint=f"Choose {' or '.join(AXES)}.")
+    if is_special(path):
+        raise DatasetError(
+            f"{printable(str(path), 200)} is not a regular file; expected an npz.", hint=_SAVE
+        )
     try:
         with zipfile.ZipFile(path) as zipped:
             members = _Members(path, zipped)
@@ -107,12 +137,15 @@ def read_vectors(path: Path, *, array: str | None = None, axes: str | None = Non
             table = _floats(path, name, members.read(name))
             labels = _labels(path, members, len(table))
             told = axes or members.text("axes")
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except _NO_ZIP as error:
         raise DatasetError(
             f"{path} is no whole npz file, which numpy.savez writes.", hint=_SAVE
         ) from error
     except OSError as error:
-        raise DatasetError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise DatasetError(
+            f"{path} cannot be read: {error.strerror or error}.",
+            hint=None if error.filename else _SAVE,
+        ) from error
     vectors, used = _with_parts(path, name, table, told)
     return GivenVectors(vectors, labels, name, used)
 
@@ -152,7 +185,7 @@ class _Members:
                 (2, 0): np.lib.format.read_array_header_2_0,
             }[version]
             shape, fortran, dtype = read(file)
-        except (ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+        except _NO_HEADER as error:
             raise DatasetError(
                 f"{self._path}: {quoted(name)} is no plain array.", hint=_SAVE
             ) from error
@@ -164,7 +197,8 @@ class _Members:
                 "numpy.array(names, dtype=str).",
             )
         there = info.file_size - file.tell()
-        if dtype.kind not in "biufSU" or len(shape) > 8 or prod(shape) * dtype.itemsize != there:
+        whole = len(shape) <= 8 and all(type(size) is int and size >= 0 for size in shape)
+        if dtype.kind not in "biufSU" or not whole or prod(shape) * dtype.itemsize != there:
             raise DatasetError(
                 f"{self._path}: {quoted(name)} is no whole array of numbers or text.", hint=_SAVE
             )
@@ -180,6 +214,10 @@ class _Members:
                 block = raw[start : start + _BLOCK_BYTES]
                 if file.readinto(block) != len(block):  # type: ignore[attr-defined]
                     raise EOFError
+        if dtype.kind == "U" and values.nbytes:
+            letters = values.view(np.dtype(np.uint32).newbyteorder(dtype.byteorder))
+            if letters.size and letters.max() > sys.maxunicode:
+                raise DatasetError(f"{self._path}: {quoted(name)} is no text.", hint=_SAVE)
         return values.reshape(shape, order="F" if fortran else "C")
 
     def text(self, name: str) -> str | None:
@@ -256,6 +294,11 @@ def _with_parts(
         table = table[:, None]
     else:
         _, one, other = table.shape
+        if axes is not None and axes not in AXES:
+            raise DatasetError(
+                f"{path}: its text 'axes' is {quoted(axes)}; expected {' or '.join(AXES)}.",
+                hint="Give `axes`, which goes before what the file says.",
+            )
         if axes not in AXES and one == other > 1:
             raise OptionError(
                 f"{path}: {quoted(name)} has the shape {table.shape}; which axis counts the parts "
@@ -292,6 +335,14 @@ def _labels(path: Path, members: _Members, count: int) -> Labels:
         for part, name in found.items()
         if name is not None
     }
+    for part in ("subject", "condition"):
+        missing = sum(isinstance(value, float) and value != value for value in columns[part])
+        if missing:
+            raise DatasetError(
+                f"{path}: {quoted(found[part])} is missing (NaN) in {missing:,} of "
+                f"{counted(count, 'row')}.",
+                hint="Say of every vector whose it is, or leave it out.",
+            )
     subjects = [clean_text(_as_text(value)) for value in columns["subject"]]
     conditions = [clean_text(_as_text(value)) for value in columns["condition"]]
     if "take" in columns:
@@ -320,13 +371,19 @@ def _column(path: Path, members: _Members, name: str, count: int) -> list[Any]:
             hint="Save arrays of equal length, in the same order.",
         )
     if dtype.itemsize > 1 << 14:
-        raise DatasetError(f"{path}: {quoted(name)} holds text of unlikely length.")
+        raise DatasetError(
+            f"{path}: {quoted(name)} holds text of unlikely length, {dtype.itemsize:,} bytes each.",
+            hint=_SAVE,
+        )
     values = members.read(name)
     if values.dtype.kind == "S":
         try:
             values = np.char.decode(values, "utf-8")
         except UnicodeDecodeError as error:
-            raise DatasetError(f"{path}: {quoted(name)} is no text in UTF-8.") from error
+            raise DatasetError(
+                f"{path}: {quoted(name)} is no text in UTF-8.",
+                hint="Save names as text, numpy.array(names, dtype=str), and not as bytes.",
+            ) from error
     return list(values.tolist())
 
 

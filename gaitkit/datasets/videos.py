@@ -30,10 +30,11 @@ from gaitkit.child import (
     memory_is_short,
     serving,
 )
-from gaitkit.datasets.naming import clean_text, is_special
+from gaitkit.datasets.naming import clean_text
 from gaitkit.errors import DatasetError
 from gaitkit.likeness import likeness
 from gaitkit.printable import counted, printable
+from gaitkit.regular import is_special
 
 __all__ = [
     "MAX_FRAMES",

@@ -268,6 +268,8 @@ def _read_result(
     place = f"{feature}/{metric}"
     gallery_views = _array(artifact, "gallery_views", "f", (-1,))
     probe_views = _array(artifact, "probe_views", "f", (-1,))
+    if np.isinf(gallery_views).any() or np.isinf(probe_views).any():
+        raise ValueError("a view is infinite")
     shape = (len(gallery_views), len(probe_views))
     projection = None
     if f"features/{feature}/matrix" in artifact:
@@ -286,7 +288,7 @@ def _read_result(
             name: CrossViewTable(
                 gallery_views,
                 probe_views,
-                _array(artifact, f"tables/{place}/{name}/rate", "f", shape),
+                _per_cent(_array(artifact, f"tables/{place}/{name}/rate", "f", shape)),
                 _array(artifact, f"tables/{place}/{name}/probes", "i", shape),
             )
             for name in split.probes
@@ -436,6 +438,8 @@ def _numbers_in(artifact: Artifact, place: str) -> Numbers:
     count, of, counted = map(int, read("failures_to_acquire").tolist())
     cmc, pooled_cmc = read("cmc"), read("pooled_cmc")
     _same_length(cmc, pooled_cmc)
+    for rates in (read("pooled"), cmc, pooled_cmc):
+        _per_cent(rates)
     return Numbers(
         rank1=rank1,
         rank5=rank5,
@@ -463,7 +467,16 @@ def _intervals(rows: NDArray[Any], count: int) -> list[Interval]:
         raise ValueError(
             f"expected {counted(count, 'interval')}, got an array of shape {rows.shape}"
         )
-    return [Interval(float(row[0]), float(row[1]), float(row[2])) for row in rows]
+    return [Interval(float(row[0]), float(row[1]), float(row[2])) for row in _per_cent(rows)]
+
+
+def _per_cent(rates: NDArray[Any]) -> NDArray[Any]:
+    """Rates that are some; NaN where there is none."""
+    known = rates[~np.isnan(rates)]
+    # A mean of hundreds may be a last bit above.
+    if known.size and (known.min() < 0 or known.max() > 100 + 1e-6):
+        raise ValueError("a rate is outside [0, 100] per cent")
+    return rates
 
 
 def _same_length(*columns: NDArray[Any]) -> None:

@@ -248,7 +248,7 @@ def _partition(path: Path) -> Protocol:
     """
     label = printable(str(path), 200)
     form = 'a partition file: {"TRAIN_SET": ["001", …], "TEST_SET": ["075", …]}'
-    data = read_json(path, what="a partition file", error=ProtocolError)
+    data = read_json(path, what="a partition file", error=ProtocolError, hint=f"It must be {form}.")
     if not isinstance(data, dict) or not {"TRAIN_SET", "TEST_SET"} <= set(data):
         keys = ", ".join(map(str, data)) if isinstance(data, dict) else type(data).__name__
         raise ProtocolError(
@@ -260,7 +260,9 @@ def _partition(path: Path) -> Protocol:
         for key in _PARTITION
     }
     if not sets["TEST_SET"]:
-        raise ProtocolError(f"{label}: TEST_SET is empty: nobody is tested.")
+        raise ProtocolError(
+            f"{label}: TEST_SET is empty: nobody is tested.", hint=f"It must be {form}."
+        )
     twice = sorted(set(sets["TRAIN_SET"]) & set(sets["TEST_SET"]))
     if twice:
         raise ProtocolError(

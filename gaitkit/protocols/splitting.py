@@ -310,12 +310,18 @@ def _resolved(protocol: Protocol, labels: Labels, advice: _Advice) -> Split:
     test = np.isin(labels.subject.astype(str), people.test)
     listed = _listed_probes(protocol, labels)
     unknown = test & np.isin(labels.subject.astype(str), protocol.unknown_people)
+    if unknown.any() and not (test & ~unknown).any():
+        raise ProtocolError(
+            f"Protocol {protocol.name}: everybody who is tested is of unknown_people; nobody can "
+            "be enrolled.",
+            hint="Let unknown_people name those alone whom nobody knows.",
+        )
     gallery = _chosen(test & ~unknown, protocol.gallery, protocol.gallery_views, labels)
     if listed is not None:
         gallery &= ~listed
     if not gallery.any():
         walks = ", ".join(map(str, protocol.gallery))
-        why = _what_emptied(test, protocol.gallery, protocol.gallery_views, labels)
+        why = _what_emptied(test & ~unknown, protocol.gallery, protocol.gallery_views, labels)
         raise ProtocolError(
             f"Protocol {protocol.name} enrols {walks} of the tested people, and the gallery is "
             f"empty: {why}.",
@@ -486,7 +492,8 @@ def _what_emptied(
             )
         rows = rows & mask
         passed.append(name)
-    raise AssertionError("something is left")
+    # What is none of the walk's own properties: it is enrolled, or not of those that are listed.
+    return f"all {int(rows.sum()):,} that would be are used otherwise, or not listed"
 
 
 def describe_labels(labels: Labels) -> str:
@@ -509,10 +516,11 @@ def describe_labels(labels: Labels) -> str:
 
 
 def _takes_text(condition: str, takes: list[int]) -> str:
-    first, last = takes[0], takes[-1]
-    if len(takes) > 2 and takes == list(range(first, last + 1)):
-        return f"{sequence_name(condition, first)} to {sequence_name(condition, last)}"
-    return ", ".join(sequence_name(condition, take) for take in takes)
+    """Different takes, ascending."""
+    names = [sequence_name(condition, take) for take in takes]
+    if len(takes) > 2 and takes[-1] - takes[0] == len(takes) - 1:
+        return f"{names[0]} to {names[-1]}"
+    return _listed(names)
 
 
 def _listed(names: Sequence[str], *, ends: bool = False) -> str:

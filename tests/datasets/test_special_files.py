@@ -1,4 +1,4 @@
-"""Pipes and sockets among the frames: counted and never opened, since that may wait for ever."""
+"""Pipes and sockets, alone or among the frames: never opened, since that may wait for ever."""
 
 import os
 import shutil
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from gaitkit.artifacts import open_artifact
 from gaitkit.datasets import open_source
-from gaitkit.errors import LayoutError
+from gaitkit.errors import ForeignFileError, LayoutError
 from gaitkit.walkers import WalkerOptions, write_tree
 
 SPECIAL = "pipes, sockets and devices"
@@ -75,3 +76,10 @@ def test_links_that_lead_round_in_circles_are_no_reason_to_fail(
         source = open_source(root)
         frames = [list(one.frames) for unit in source.units() for one in source.read(unit)]
         assert {len(found) for found in frames} == {2}
+
+
+def test_a_pipe_is_no_artefact(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "gei.h5")
+    with pytest.raises(ForeignFileError, match=r"gei\.h5 is not a regular file") as refused:
+        open_artifact(tmp_path / "gei.h5")
+    assert refused.value.hint == "Give the name of a file that gaitkit has written."

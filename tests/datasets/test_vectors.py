@@ -119,6 +119,10 @@ def with_nan() -> np.ndarray:
         ({"vectors": TABLE, **OURS, "view": np.array(["0", "1000"])}, "found '1000' in row 2"),
         ({"vectors": TABLE, **OURS, "subject": np.array(["", "a"])}, "each subject of"),
         ({"vectors": np.zeros((2, 5000, 9), "f2"), **OURS}, "at most 4096 parts"),
+        ({"vectors": TABLE, **OURS, "subject": np.array([75, np.nan])}, "is missing .NaN. in 1 of 2"),
+        ({"vectors": TABLE, **OURS, "subject": np.full(2, 2**21, "u4").view("U1")}, "is no text"),
+        ({"vectors": TABLE, **OURS, "subject": np.array([b"\xff", b"a"])}, "no text in UTF-8"),
+        ({"vectors": TABLE, **OURS, "axes": np.array("ncw")}, "is 'ncw'; expected npc or ncp"),
     ],
 )  # fmt: skip
 def test_what_is_refused(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:
@@ -126,6 +130,44 @@ def test_what_is_refused(tmp_path: Path, arrays: dict[str, Any], message: str) -
     with pytest.raises(DatasetError, match=message) as refused:
         read_vectors(save(tmp_path, **arrays), axes=axes)
     assert "v.npz" in refused.value.message
+
+
+def with_header(folder: Path, header: bytes, data: bytes = TABLE.tobytes()) -> Path:
+    """An npz whose vectors begin with this header."""
+    path = save(folder, **OURS)
+    with zipfile.ZipFile(path, "a") as zipped:
+        length = len(header).to_bytes(2, "little")
+        zipped.writestr("vectors.npy", b"\x93NUMPY\1\0" + length + header + data)
+    return path
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"{'descr': '<f4'\0",
+        b"{'descr': '<f4', 'shape': (2, 3",
+        b"[" * 9000,
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (True, 30), }",
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (-2, -15), }",
+    ],
+    ids=["nul", "open", "brackets", "truth", "negative"],
+)
+def test_a_header_that_is_none(tmp_path: Path, header: bytes) -> None:
+    with pytest.raises(DatasetError, match="'vectors' is no (plain|whole) array") as refused:
+        read_vectors(with_header(tmp_path, header))
+    assert "numpy.savez" in refused.value.hint
+
+
+def test_changed_headers_are_read_or_refused(tmp_path: Path) -> None:
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, 5), }\n"
+    random = np.random.default_rng(0)
+    letters = np.frombuffer(b"[](){}',:-0123456789<>=|OVUSMTrue\0\n\"\\#", dtype=np.uint8)
+    for _ in range(300):
+        changed = bytearray(header)
+        for place in random.integers(0, len(header), random.integers(1, 4)):
+            changed[place] = random.choice(letters)
+        with contextlib.suppress(GaitkitError):
+            assert len(read_vectors(with_header(tmp_path, bytes(changed))).labels) == 2
 
 
 def test_nothing_is_unpickled(tmp_path: Path) -> None:
@@ -154,6 +196,22 @@ def test_a_small_file_that_expands_without_end(tmp_path: Path) -> None:
 def test_what_is_no_npz(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "v.npz").write_bytes(content)
     with pytest.raises(DatasetError, match="no whole npz file"):
+        read_vectors(tmp_path / "v.npz")
+
+
+def test_a_name_of_a_member_that_is_no_text(tmp_path: Path) -> None:
+    data = bytearray(save(tmp_path, vectors=TABLE, **OURS).read_bytes())
+    name = data.rfind(b"subject.npy")
+    entry = data.rfind(b"PK\1\2", 0, name)
+    data[name], data[entry + 9] = 0xF9, data[entry + 9] | 8  # Said to be UTF-8.
+    (tmp_path / "v.npz").write_bytes(data)
+    with pytest.raises(DatasetError, match="no whole npz file"):
+        read_vectors(tmp_path / "v.npz")
+
+
+def test_a_device_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "v.npz").symlink_to("/dev/zero")
+    with pytest.raises(DatasetError, match=r"v\.npz is not a regular file; expected an npz"):
         read_vectors(tmp_path / "v.npz")
 
 

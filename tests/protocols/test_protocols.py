@@ -355,6 +355,25 @@ def test_unknown_views_are_counted_in_the_description():
     assert describe_labels(labels) == ("1 subject (a); the walks nm-01, nm-03; views unknown")
 
 
+def test_takes_that_are_dates_are_described_without_counting_to_them():
+    walks = [("nm", take) for take in (1, 2, 3, 20_261_128_235_959, 2**62 - 1)]
+    assert "the walks nm-01, nm-02, nm-03, nm-20261128235959, nm-4611686018427387903;" in (
+        describe_labels(make_labels(["a"], walks=walks))
+    )
+    many = [("nm", take) for take in range(1, 100, 2)]
+    assert "the walks nm-01, nm-03, nm-05, nm-07, nm-09, …;" in (
+        describe_labels(make_labels(["a"], walks=many))
+    )
+
+
+def test_somebody_of_the_tested_must_be_known():
+    labels = make_labels(numbered(1, 4))
+    protocol = replace(get_protocol("halves"), name="mine", unknown_people=("003", "004"))
+    with pytest.raises(ProtocolError, match="everybody who is tested is of unknown_people") as e:
+        resolve(protocol, labels)
+    assert "those alone whom nobody knows" in e.value.hint
+
+
 def test_all_empty_probe_sets_are_named():
     labels = make_labels(["ann", "bob"], walks=[("nm", 1), ("nm", 2)], views=(None,))
     with pytest.raises(ProtocolError) as caught:
