@@ -438,8 +438,8 @@ def _numbers_in(artifact: Artifact, place: str) -> Numbers:
     count, of, counted = map(int, read("failures_to_acquire").tolist())
     cmc, pooled_cmc = read("cmc"), read("pooled_cmc")
     _same_length(cmc, pooled_cmc)
-    for rates in (read("pooled"), cmc, pooled_cmc):
-        _per_cent(rates)
+    for shares in (read("pooled"), cmc, pooled_cmc):
+        _per_cent(shares)
     return Numbers(
         rank1=rank1,
         rank5=rank5,

@@ -119,7 +119,7 @@ def with_nan() -> np.ndarray:
         ({"vectors": TABLE, **OURS, "view": np.array(["0", "1000"])}, "found '1000' in row 2"),
         ({"vectors": TABLE, **OURS, "subject": np.array(["", "a"])}, "each subject of"),
         ({"vectors": np.zeros((2, 5000, 9), "f2"), **OURS}, "at most 4096 parts"),
-        ({"vectors": TABLE, **OURS, "subject": np.array([75, np.nan])}, "is missing .NaN. in 1 of 2"),
+        ({"vectors": TABLE, **OURS, "subject": np.array([75, np.nan])}, "missing .NaN. in 1 of 2"),
         ({"vectors": TABLE, **OURS, "subject": np.full(2, 2**21, "u4").view("U1")}, "is no text"),
         ({"vectors": TABLE, **OURS, "subject": np.array([b"\xff", b"a"])}, "no text in UTF-8"),
         ({"vectors": TABLE, **OURS, "axes": np.array("ncw")}, "is 'ncw'; expected npc or ncp"),
