@@ -492,8 +492,8 @@ def _what_emptied(
             )
         rows = rows & mask
         passed.append(name)
-    # What is none of the walk's own properties: it is enrolled, or not of those that are listed.
-    return f"all {int(rows.sum()):,} that would be are used otherwise, or not listed"
+    # What no filter says: a list of probes takes them from the gallery, or does not name them.
+    return f"{counted(int(rows.sum()), 'such sequence is', 'such sequences are')} used otherwise"
 
 
 def describe_labels(labels: Labels) -> str:

@@ -366,6 +366,14 @@ def test_takes_that_are_dates_are_described_without_counting_to_them():
     )
 
 
+def test_a_list_of_probes_may_leave_nothing_to_enrol():
+    labels = make_labels(numbered(1, 4))
+    listed = tuple((who, "nm", take) for who in ("003", "004") for take in range(1, 5))
+    protocol = replace(get_protocol("halves"), name="mine", probe_sequences=listed)
+    with pytest.raises(ProtocolError, match="gallery is empty: 16 such sequences are used otherw"):
+        resolve(protocol, labels)
+
+
 def test_somebody_of_the_tested_must_be_known():
     labels = make_labels(numbered(1, 4))
     protocol = replace(get_protocol("halves"), name="mine", unknown_people=("003", "004"))
