@@ -204,7 +204,7 @@ def test_a_finished_training_is_known_as_finished(
         {"options": replace(how.get("options", OPTIONS), iterations=8)},
         {"config": {"width": 3}},
         {"subjects": SUBJECTS[:-1]},
-        {"precision": "bf16"},
+        {"precision": "fp64"},
         {"refit": not how.get("refit", False), "options": VALIDATED},
     ):
         with pytest.raises(OutputExistsError):
