@@ -417,10 +417,25 @@ class ManifestSource(Layout):
                 quoted(lost.path),
             )
 
-    def _check(self, row: ManifestRow) -> None:
+    def _there(self, row: ManifestRow, listed: str) -> tuple[Path, str, str]:
+        """The path of a row, where it is written, and how it is told; refused where nothing is."""
         path = self._place(row)
         where = f"line {row.line} of {printable(str(self.path), 200)}, column path"
         shown = printable(str(path), 120)
+        if not os.path.exists(path):
+            raise LayoutError(
+                f"{where}: there is no {listed} {shown}",
+                hint="Paths are relative to the folder of the manifest.",
+            )
+        if is_special(path):
+            raise LayoutError(
+                f"{where}: {shown} is no file, but a pipe, a socket or a device",
+                hint="Name what lies on a disk: a pipe cannot be read a second time.",
+            )
+        return path, where, shown
+
+    def _check(self, row: ManifestRow) -> None:
+        path, where, shown = self._there(row, "file or folder")
         if os.path.isdir(path):
             if not list_images(path, self.strays, self):
                 raise LayoutError(
@@ -428,16 +443,6 @@ class ManifestSource(Layout):
                     hint="Give each folder of frames a row of its own.",
                 )
             return
-        if not os.path.exists(path):
-            raise LayoutError(
-                f"{where}: there is no file or folder {shown}",
-                hint="Paths are relative to the folder of the manifest.",
-            )
-        if is_special(path):
-            raise LayoutError(
-                f"{where}: {shown} is no file, but a pipe, a socket or a device",
-                hint="Name a folder of frames, a video or an image.",
-            )
         if path.suffix.lower() in VIDEO_SUFFIXES:
             return
         if path.suffix.lower() in IMAGE_SUFFIXES:
@@ -472,19 +477,7 @@ class GeiManifestSource(ManifestSource):
             yield SequenceFrames(row.key, [(clean_text(path.name), read_bounded(path))])
 
     def _check(self, row: ManifestRow) -> None:
-        path = self._place(row)
-        where = f"line {row.line} of {printable(str(self.path), 200)}, column path"
-        shown = printable(str(path), 120)
-        if not os.path.exists(path):
-            raise LayoutError(
-                f"{where}: there is no file {shown}",
-                hint="Paths are relative to the folder of the manifest.",
-            )
-        if is_special(path):
-            raise LayoutError(
-                f"{where}: {shown} is no file, but a pipe, a socket or a device",
-                hint="Name a folder of frames, a video or an image.",
-            )
+        path, where, shown = self._there(row, "file")
         if os.path.isdir(path) or suffix_of(path.name) not in IMAGE_SUFFIXES:
             raise LayoutError(
                 f"{where}: {shown} is no image, and the first path of the manifest is one",

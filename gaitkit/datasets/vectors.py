@@ -34,7 +34,7 @@ from gaitkit.artifacts.embeddings import MAX_PARTS, MAX_VALUES
 from gaitkit.datasets.naming import clean_text, parse_sequence, parse_view
 from gaitkit.errors import DatasetError, OptionError
 from gaitkit.labels import Labels, SequenceKey, is_direction
-from gaitkit.printable import counted, printable, quoted
+from gaitkit.printable import counted, quoted
 from gaitkit.regular import is_special
 
 __all__ = ["AXES", "GivenVectors", "read_vectors"]
@@ -127,9 +127,7 @@ def read_vectors(path: Path, *, array: str | None = None, axes: str | None = Non
     if axes not in (None, *AXES):
         raise OptionError(f"There are no axes {quoted(axes)}.", hint=f"Choose {' or '.join(AXES)}.")
     if is_special(path):
-        raise DatasetError(
-            f"{printable(str(path), 200)} is not a regular file; expected an npz.", hint=_SAVE
-        )
+        raise DatasetError(f"{path} is not a regular file; expected an npz.", hint=_SAVE)
     try:
         with zipfile.ZipFile(path) as zipped:
             members = _Members(path, zipped)
@@ -144,6 +142,7 @@ def read_vectors(path: Path, *, array: str | None = None, axes: str | None = Non
     except OSError as error:
         raise DatasetError(
             f"{path} cannot be read: {error.strerror or error}.",
+            # Without a name it was not the opening that failed, but what the file says of itself.
             hint=None if error.filename else _SAVE,
         ) from error
     vectors, used = _with_parts(path, name, table, told)

@@ -434,12 +434,10 @@ def _numbers_in(artifact: Artifact, place: str) -> Numbers:
         )
         _same_length(open_set.fpir, open_set.tpir)
     rank1, rank5, rank10, mean_ap = _intervals(read("closed_set"), len(FIGURES))
-    pooled = [float(value) for value in read("pooled").tolist()]
+    pooled = [float(value) for value in _per_cent(read("pooled")).tolist()]
     count, of, counted = map(int, read("failures_to_acquire").tolist())
     cmc, pooled_cmc = read("cmc"), read("pooled_cmc")
     _same_length(cmc, pooled_cmc)
-    for shares in (read("pooled"), cmc, pooled_cmc):
-        _per_cent(shares)
     return Numbers(
         rank1=rank1,
         rank5=rank5,
@@ -449,8 +447,8 @@ def _numbers_in(artifact: Artifact, place: str) -> Numbers:
         pooled_rank5=pooled[1],
         pooled_rank10=pooled[2],
         pooled_mean_ap=pooled[3],
-        cmc=cmc,
-        pooled_cmc=pooled_cmc,
+        cmc=_per_cent(cmc),
+        pooled_cmc=_per_cent(pooled_cmc),
         verification=verification,
         open_set=open_set,
         failures_to_acquire=Failures(count, of, bool(counted)),

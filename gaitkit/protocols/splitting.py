@@ -310,18 +310,19 @@ def _resolved(protocol: Protocol, labels: Labels, advice: _Advice) -> Split:
     test = np.isin(labels.subject.astype(str), people.test)
     listed = _listed_probes(protocol, labels)
     unknown = test & np.isin(labels.subject.astype(str), protocol.unknown_people)
-    if unknown.any() and not (test & ~unknown).any():
+    known = test & ~unknown
+    if unknown.any() and not known.any():
         raise ProtocolError(
             f"Protocol {protocol.name}: everybody who is tested is of unknown_people; nobody can "
             "be enrolled.",
             hint="Let unknown_people name those alone whom nobody knows.",
         )
-    gallery = _chosen(test & ~unknown, protocol.gallery, protocol.gallery_views, labels)
+    gallery = _chosen(known, protocol.gallery, protocol.gallery_views, labels)
     if listed is not None:
         gallery &= ~listed
     if not gallery.any():
         walks = ", ".join(map(str, protocol.gallery))
-        why = _what_emptied(test & ~unknown, protocol.gallery, protocol.gallery_views, labels)
+        why = _what_emptied(known, protocol.gallery, protocol.gallery_views, labels)
         raise ProtocolError(
             f"Protocol {protocol.name} enrols {walks} of the tested people, and the gallery is "
             f"empty: {why}.",
@@ -365,7 +366,7 @@ def _resolved(protocol: Protocol, labels: Labels, advice: _Advice) -> Split:
             "another walk. Several views of one walk count as one.",
         )
     if not nameless.any():
-        _refuse_empty_probes(protocol, probes, test & ~unknown, labels, advice)
+        _refuse_empty_probes(protocol, probes, known, labels, advice)
     answered = nameless if nameless.any() else None
     return Split(protocol, people, train, gallery, probes, answered, skipped)
 
