@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 
 import click
 
@@ -12,7 +13,7 @@ from gaitkit.cli.variables import PREFIX, all_variables
 from gaitkit.errors import did_you_mean
 from gaitkit.printable import printable
 
-__all__ = ["EXAMPLES", "HelpedCommand", "going_on", "warn_of_unknown_variables"]
+__all__ = ["EXAMPLES", "HelpContext", "HelpedCommand", "going_on", "warn_of_unknown_variables"]
 
 _log = logging.getLogger("gaitkit.cli")
 
@@ -79,8 +80,42 @@ _CONTINUED = {"demo", "run", "synth"}
 """Commands that continue without a ``--restart``."""
 
 
+_HYPHEN = "\ue000"  # of the area for private use: no help has it
+
+
+class _HelpFormatter(click.HelpFormatter):
+    """Lines of help that never end within a name such as ``casia-b-silhouettes``.
+
+    click breaks lines at hyphens and has no switch for it; what is written here has another
+    character in their place until all lines are made.
+    """
+
+    def write_text(self, text: str) -> None:
+        """A paragraph."""
+        super().write_text(text.replace("-", _HYPHEN))
+
+    def write_dl(
+        self, rows: Sequence[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
+    ) -> None:
+        """A list of names and what they mean."""
+        kept = [(name, text.replace("-", _HYPHEN)) for name, text in rows]
+        super().write_dl(kept, col_max, col_spacing)
+
+    def getvalue(self) -> str:
+        """Everything written."""
+        return super().getvalue().replace(_HYPHEN, "-")
+
+
+class HelpContext(click.Context):
+    """A context whose help keeps names whole."""
+
+    formatter_class = _HelpFormatter
+
+
 class HelpedCommand(click.Command):
     """A command whose help has groups and an example, and which takes ``--config``."""
+
+    context_class = HelpContext
 
     @classmethod
     def of(cls, command: click.Command) -> HelpedCommand:

@@ -16,7 +16,7 @@ import click
 
 from gaitkit._version import __version__
 from gaitkit.cli import console, options
-from gaitkit.cli.helped import HelpedCommand, going_on, warn_of_unknown_variables
+from gaitkit.cli.helped import HelpContext, HelpedCommand, going_on, warn_of_unknown_variables
 from gaitkit.cli.mistakes import plain_message
 from gaitkit.cli.parameters import in_options
 from gaitkit.cli.streams import standard_streams, write_lines
@@ -58,6 +58,8 @@ COMMANDS = {
 
 class Pipeline(click.Group):
     """A group that lists its commands in the order of the pipeline and loads them lazily."""
+
+    context_class = HelpContext
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order in which they are used."""

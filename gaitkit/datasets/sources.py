@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
@@ -662,16 +663,28 @@ def name_in_marker(marker: bytes | None, where: Path | str = MARKER) -> str | No
         return None
     try:
         found = read_json(marker, what="a description of a data set", label=MARKER)
+        name = found.get("dataset") if isinstance(found, dict) else None
     except DatasetError:
-        return None  # A file of somebody else's that happens to be called so.
-    name = found.get("dataset") if isinstance(found, dict) else None
+        name = None
     if not isinstance(name, str) or not name:
+        _tell_of_marker(printable(str(where), 200))
         return None
     return check_name(
         name,
         f"the name of the data set in {MARKER} of {printable(str(where), 200)}",
         error=DatasetError,
         hint="Give the data set a `name`.",
+    )
+
+
+@lru_cache(maxsize=64)
+def _tell_of_marker(where: str) -> None:
+    """Say it once a process: a source is asked for its name again and again."""
+    # Somebody else's that happens to be called so, or what was cut off on its way.
+    _log.warning(
+        "%s in %s does not say which walkers there are: the data set goes by another name.",
+        MARKER,
+        where,
     )
 
 

@@ -39,6 +39,18 @@ def test_every_command_has_help_and_every_option_says_what_it_does(name: str) ->
     assert undocumented == []
 
 
+@pytest.mark.parametrize("width", ["40", "80", "100"])
+def test_help_breaks_no_name_at_its_hyphens(
+    width: str, gaitkit: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    for name in COMMANDS:
+        ran = gaitkit(name, "--help")
+        assert ran.code == 0
+        assert [line for line in ran.stdout.splitlines() if line.endswith("-")] == []
+    assert "casia-b-packed" in gaitkit("normalize", "--help").stdout
+
+
 def test_version(gaitkit: Callable) -> None:
     assert gaitkit("--version").stdout == f"gaitkit {__version__}\n"
 

@@ -29,9 +29,13 @@ def test_a_synthetic_tree_names_itself_and_its_marker_is_no_stray(tree):
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"dataset": 3}', '{"dataset": ""}'])
-def test_a_marker_that_says_nothing_is_passed_over(tree, text):
+def test_a_marker_that_says_nothing_is_told_of_once(tree, text, caplog):
     (tree / "synth.json").write_text(text)
-    assert TreeSource(tree).name == "walkers"
+    assert [TreeSource(tree).name, TreeSource(tree).name] == ["walkers", "walkers"]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"synth.json in {tree} does not say which walkers there are: the data set goes by another "
+        "name."
+    ]
 
 
 def test_strays_are_counted_by_class_and_change_nothing(tree, contents):
