@@ -49,8 +49,8 @@ class Figure:
         What each hull is covered with: one of `GARMENTS`.
     cloths : mapping of str to Cloth
         How these look; one that is missing never looks like the room.
-    contrast : Contrast
-        How little the person stands out from the room.
+    contrast, head_contrast : Contrast
+        How little the person, and the head, stands out from the room.
     """
 
     centres: NDArray[np.float64]
@@ -60,6 +60,7 @@ class Figure:
     garments: tuple[str, ...] = ()
     cloths: Mapping[str, Cloth] = field(default_factory=dict)
     contrast: Contrast = field(default_factory=Contrast)
+    head_contrast: Contrast = field(default_factory=Contrast)
 
 
 class Sculptor:

@@ -6,7 +6,8 @@ adults: cadence, step width and foot angle by Murray, Drought and Kory (1964) an
 joint ranges by Perry and Burnfield (2010); arm swing and its asymmetry by Meyns, Bruijn and
 Duysens (2013), made narrower, mostly by a half, until GEIs of walkers differed as those of
 CASIA-B's people do (``benchmarks/walkers/calibration.py``): legs and arms less than trunks
-and heads. Spreads over takes are about a third of those over people.
+and heads. What sets left and right apart was made wider again, but for what is seen from before
+and behind: people seen from before on one side are less like those seen from behind on it. Spreads over takes are about a third of those over people.
 
 Joints follow mean angles over one gait cycle, as Fourier series. The cycle runs from one heel
 contact to the next of the same foot (phase 0 to 1). The knots follow, rounded to about a degree,
@@ -58,25 +59,25 @@ STYLE: Mapping[str, Spread] = {
     "ankle_gain": Spread(1.0, 0.075, 0.03, 0.4, 1.6),
     "ankle_offset": Spread(0.0, 1.4, 0.5, -7, 7),
     "ankle_shift": Spread(0.0, 0.0053, 0.0022),
-    "leg_asymmetry": Spread(0.0, 0.011, 0.006),
-    "knee_asymmetry": Spread(0.0, 0.015, 0.007),
+    "leg_asymmetry": Spread(0.0, 0.018, 0.006),
+    "knee_asymmetry": Spread(0.0, 0.024, 0.007),
     "toe_out": Spread(7.0, 3.0, 1.0, -8, 22),
     "toe_out_asymmetry": Spread(0.0, 1.7, 0.6),
     "step_width_m": Spread(0.105, 0.017, 0.006, 0.02, 0.22),
     "shoulder_gain": Spread(1.0, 0.18, 0.06, 0.1, 2.2),
     "shoulder_offset": Spread(2.0, 2.9, 0.8, -14, 16),
     "shoulder_shift": Spread(0.0, 0.018, 0.006),
-    "shoulder_asymmetry": Spread(0.0, 0.12, 0.04, -0.5, 0.5),
-    "shoulder_offset_asymmetry": Spread(0.0, 1.4, 0.5),
+    "shoulder_asymmetry": Spread(0.0, 0.19, 0.04, -0.5, 0.5),
+    "shoulder_offset_asymmetry": Spread(0.0, 2.2, 0.5),
     "elbow_gain": Spread(1.0, 0.27, 0.09, 0.0, 2.5),
     "elbow_offset": Spread(-2.0, 3.6, 1.1, -16, 22),
-    "elbow_asymmetry": Spread(0.0, 2.3, 0.8),
+    "elbow_asymmetry": Spread(0.0, 3.7, 0.8),
     "arm_abduction": Spread(9.0, 2.9, 0.9, 3, 20),
     "arm_abduction_asymmetry": Spread(0.0, 1.3, 0.35),
     "arm_inward": Spread(12.0, 8.1, 2.2, -20, 45),
     "wrist": Spread(8.0, 5.4, 1.5, -10, 30),
     "trunk_lean": Spread(3.0, 0.99, 0.35, -4, 11),
-    "trunk_side_lean": Spread(0.0, 0.81, 0.3),
+    "trunk_side_lean": Spread(0.0, 0.45, 0.3),
     "trunk_nod": Spread(1.2, 0.5, 0.15, 0, 3),
     "trunk_roll": Spread(1.5, 0.8, 0.3, 0, 4),
     "upper_back_bend": Spread(7.0, 2.2, 0.6, -3, 22),

@@ -77,12 +77,16 @@ class Contrast(NamedTuple):
     ahead, across, between : float
         The first three waves round the person: times the cosine of the camera's angle, of twice
         and of three times that.
+    oblique : float
+        Times the sine of twice the angle: more seen from before on one side and from behind on
+        the other, none seen along and across the walk.
     """
 
     everywhere: float = 0.0
     ahead: float = 0.0
     across: float = 0.0
     between: float = 0.0
+    oblique: float = 0.0
 
     def dimness(self, view_degrees: float) -> float:
         """Levels seen from one side, within those that a mask can lose.
@@ -92,7 +96,8 @@ class Contrast(NamedTuple):
         >>> Contrast(everywhere=20.0, ahead=30.0).dimness(180.0)
         -10.0
         """
-        waves = np.cos(np.arange(len(self)) * np.radians(view_degrees))
+        angle = np.radians(view_degrees)
+        waves = [*np.cos(np.arange(4) * angle), np.sin(2 * angle)]
         return float(np.clip(np.dot(self, waves), -_MOST_DIM, _MOST_DIM))
 
 
@@ -223,7 +228,9 @@ def roughen(
     strength: float,
     rng: np.random.Generator,
     *,
+    garments: tuple[str, ...] = (),
     dimness: float = 0.0,
+    head_dimness: float = 0.0,
 ) -> None:
     """Add segmentation noise in place.
 
@@ -241,11 +248,19 @@ def roughen(
         Multiplies amplitude and frequency; positive.
     rng : numpy.random.Generator
         The sequence's generator.
-    dimness : float, optional
-        How little the person stands out from the room: see `Contrast`.
+    garments : tuple of str, optional
+        What each polygon is covered with; the first in ``hair`` is the head.
+    dimness, head_dimness : float, optional
+        How little the person, and the head, stands out from the room: see `Contrast`.
     """
     clip = _Clip(frames, centres, strength, frames.shape[1] / _REFERENCE_HEIGHT, rng)
-    _ragged_edges(clip, polygons, dimness * min(strength, 2.0))
+    dims = np.array([head_dimness, dimness]) * min(strength, 2.0)
+    if "hair" in garments:
+        head = polygons[:, [garments.index("hair")]]
+        chins = _boxes(head, frames, 0, 0)[:, 3]
+    else:
+        chins = np.zeros(len(frames), np.intp)
+    _ragged_edges(clip, polygons, dims, chins)
     _holes(clip)
     _lost_feet(clip, feet)
     _specks(clip)
@@ -261,23 +276,37 @@ class _Clip(NamedTuple):
     rng: np.random.Generator
 
 
-def _ragged_edges(clip: _Clip, polygons: NDArray[np.float64], dimness: float) -> None:
-    """Threshold the blurred silhouette, dimmed, at a level that wanders along its edge."""
+def _ragged_edges(
+    clip: _Clip,
+    polygons: NDArray[np.float64],
+    dims: NDArray[np.float64],
+    chins: NDArray[np.intp],
+) -> None:
+    """Threshold the blurred silhouette, dimmed, at a level that wanders along its edge.
+
+    Above the chin's row it is dimmed by the first of `dims`, below by the second.
+    """
     frames = clip.frames
     levels = _levels(min(clip.strength, 2.5))
     boxes = _boxes(polygons, frames, _MARGIN, _MARGIN)
-    dimmed = np.clip(np.arange(256) - dimness, 0, 255).astype(np.uint8)
+    dimmed = np.clip(np.arange(256) - dims[:, None], 0, 255).astype(np.uint8)
     # What is far from the edge stays as it is, however bright or dim the person.
-    dimmed[0], dimmed[255] = 0, 255
+    dimmed[:, 0], dimmed[:, 255] = 0, 255
     shifts = clip.rng.integers(0, _TILE, size=(len(frames), 2))
-    for frame, (left, top, right, bottom), (dx, dy) in zip(frames, boxes, shifts, strict=True):
+    for frame, (left, top, right, bottom), chin, (dx, dy) in zip(
+        frames, boxes, chins, shifts, strict=True
+    ):
         rows, columns = bottom - top, right - left
         if rows <= 0 or columns <= 0:
             continue
         part = frame[top:bottom, left:right]
         dy, dx = dy % (len(levels) - rows + 1), dx % (levels.shape[1] - columns + 1)
         level = levels[dy : dy + rows, dx : dx + columns]
-        part[...] = cv2.compare(cv2.LUT(cv2.blur(part, (5, 5)), dimmed), level, cv2.CMP_GT)
+        soft = cv2.blur(part, (5, 5))
+        neck = min(max(chin - top, 0), rows)
+        for table, piece in zip(dimmed, (slice(neck), slice(neck, rows)), strict=True):
+            if len(soft[piece]):
+                part[piece] = cv2.compare(cv2.LUT(soft[piece], table), level[piece], cv2.CMP_GT)
 
 
 @lru_cache(maxsize=4)

@@ -21,12 +21,13 @@ __all__ = [
     "sequence_keys",
 ]
 
-MODEL_VERSION = 4
+MODEL_VERSION = 5
 """Raised whenever the same options would give other frames.
 
 1 had one wardrobe for all people, who took another coat or bag now and then. 2 had people whom legs
 and arms told apart too well, in a coat as without one, and no holes but in coats. 3 had holes that
-turned with the camera, and fronts and backs that were too alike.
+turned with the camera, and fronts and backs that were too alike. 4 had heads, and left and right
+sides, that were too alike, and trunks that differed too much between the front and the side.
 """
 
 CONDITIONS = ("bg", "cl", "nm")
@@ -117,7 +118,7 @@ class WalkerOptions:
     def dataset_name(self) -> str:
         """The data set's name; another model, seed or kind of body is another set of people.
 
-        ``synthetic-4-0`` is the fourth model with seed 0. Walkers of the first are called
+        ``synthetic-5-0`` is the fifth model with seed 0. Walkers of the first are called
         ``synthetic-0``, and so are people in artefacts and models made of them: nothing of one
         model is taken for the other's.
         """

@@ -142,7 +142,9 @@ def render_figure(
             figure.feet,
             options.noise,
             rng,
+            garments=figure.garments,
             dimness=figure.contrast.dimness(view),
+            head_dimness=figure.head_contrast.dimness(view),
         )
     return frames
 

@@ -38,7 +38,7 @@ _LIKENESS = 0.90
 """How alike the walk with a bag or in a coat is to that without, as a correlation over people: what
 is carried and worn changes each of them in a way of their own."""
 
-_PULLED_M = {"bg": 0.004, "cl": 0.006}
+_PULLED_M = {"bg": 0.003, "cl": 0.006}
 """How far a strap or a coat pulls clothes and hair from where they are without, in all takes."""
 
 _LAG_S = 0.06
@@ -48,12 +48,22 @@ of 6 cm, about what a hem or a bag on a short strap is against the limb that dri
 # Levels of a mask's edge (`gaitkit.walkers.noise.Contrast`): people and lamps hardly change from
 # take to take, and most of it is the same in a coat.
 _CONTRAST = {
-    "everywhere": Spread(0.0, 26.0, 6.0),
-    "ahead": Spread(0.0, 25.0, 4.0),
-    "across": Spread(0.0, 45.0, 6.0),
+    "everywhere": Spread(0.0, 33.0, 6.0),
+    "ahead": Spread(0.0, 14.0, 4.0),
+    "across": Spread(0.0, 28.0, 6.0),
     "between": Spread(0.0, 12.0, 4.0),
+    "oblique": Spread(0.0, 10.0, 4.0),
 }
 _CONTRAST_LIKENESS = 0.75
+
+# Added above the chin: a face stands out otherwise than the hair at the back of the head.
+_HEAD_CONTRAST = {
+    "everywhere": Spread(0.0, 0.0, 4.0),
+    "ahead": Spread(0.0, 34.0, 4.0),
+    "across": Spread(0.0, 0.0, 4.0),
+    "between": Spread(0.0, 16.0, 4.0),
+    "oblique": Spread(0.0, 30.0, 4.0),
+}
 
 # People keep to a line of their own.
 _PATH = {
@@ -77,8 +87,8 @@ class Walk:
         What the condition adds.
     cloths : dict of str to Cloth
         How light clothes, face and hair are.
-    contrast : Contrast
-        How little the person stands out from the room.
+    contrast, head_contrast : Contrast
+        How little the person, and the head, stands out from the room.
     style : dict of str to float
         Values of `gaitkit.walkers.gait.STYLE`.
     start_phase : float
@@ -93,6 +103,7 @@ class Walk:
     bag: Bag | None
     cloths: dict[str, Cloth]
     contrast: Contrast
+    head_contrast: Contrast
     style: dict[str, float]
     start_phase: float
     heading_degrees: float
@@ -127,7 +138,8 @@ def plan_walk(options: WalkerOptions, subject_index: int, condition: str, take: 
     name, seed = subject_name(subject_index), options.seed
     now = generator(seed, "walk", name, condition, str(take))
     if options.equal_bodies:
-        body, outfit, cloths, contrast = mean_body(), mean_outfit(), {}, Contrast()
+        body, outfit, cloths = mean_body(), mean_outfit(), {}
+        contrast = head_contrast = Contrast()
     else:
         body = random_body(generator(seed, "body", name))
         outfit = random_outfit(generator(seed, "outfit", name), female=body.female > 0.5)
@@ -145,6 +157,12 @@ def plan_walk(options: WalkerOptions, subject_index: int, condition: str, take: 
                 likeness=_CONTRAST_LIKENESS,
             )
         )
+        of_head = draw(
+            _HEAD_CONTRAST,
+            generator(seed, "head", name),
+            generator(seed, "head", name, condition, str(take)),
+        )
+        head_contrast = Contrast(*np.add(contrast, Contrast(**of_head)).tolist())
     occasion = None if condition == "nm" else generator(seed, "gait", name, condition)
     style = draw(STYLE, generator(seed, "gait", name), now, occasion=occasion, likeness=_LIKENESS)
     coat, bag = None, None
@@ -162,6 +180,7 @@ def plan_walk(options: WalkerOptions, subject_index: int, condition: str, take: 
         bag=bag,
         cloths=cloths,
         contrast=contrast,
+        head_contrast=head_contrast,
         style=style,
         start_phase=float(now.random()),
         heading_degrees=path["heading"],
@@ -202,4 +221,5 @@ def figure_of(walk: Walk, frames: int) -> Figure:
         axes=heading @ figure.axes,
         cloths=walk.cloths,
         contrast=walk.contrast,
+        head_contrast=walk.head_contrast,
     )

@@ -126,7 +126,30 @@ def test_who_stands_out_less_has_a_thinner_silhouette():
     assert areas == [43 * 43 - 12, 41 * 41 - 12, 39 * 39 - 4]
 
 
-def test_contrast_goes_round_the_person_in_three_waves():
+def test_a_head_stands_out_by_itself():
+    # A body of 40 x 40 pixels below a head of 20 x 20, which loses a rim of a pixel all round.
+    head = np.array([[30.0, 0], [50, 0], [50, 20], [30, 20]]) + (0, 10)
+    body = SQUARE + (0, 10)
+    frames = drawn(head) | drawn(body)
+    before = frames.copy()
+    roughen(
+        frames,
+        np.full((1, 1, 2), 40.0),
+        np.stack([body, head])[None],
+        {"right": 0, "left": 0},
+        0.01,
+        np.random.default_rng(0),
+        garments=("top", "hair"),
+        head_dimness=6000.0,
+    )
+    assert before[0, 20].nonzero()[0].tolist() == list(range(30, 51))
+    assert frames[0, 20].nonzero()[0].tolist() == list(range(31, 50))
+    assert frames[0, 50].nonzero()[0].tolist() == list(range(20, 61))
+
+
+def test_contrast_goes_round_the_person_in_three_waves_and_an_oblique_one():
+    oblique = Contrast(oblique=10.0)
+    assert [round(oblique.dimness(view)) for view in (0.0, 45.0, 90.0, 135.0)] == [0, 10, 0, -10]
     contrast = Contrast(everywhere=1.0, ahead=8.0, across=16.0, between=24.0)
     found = [contrast.dimness(view) for view in (0.0, 60.0, 90.0, 180.0)]
     # 1 + 8 + 16 + 24; 1 + 4 - 8 - 24; 1 - 16; 1 - 8 + 16 - 24.
