@@ -7,7 +7,8 @@ joint ranges by Perry and Burnfield (2010); arm swing and its asymmetry by Meyns
 Duysens (2013), made narrower, mostly by a half, until GEIs of walkers differed as those of
 CASIA-B's people do (``benchmarks/walkers/calibration.py``): legs and arms less than trunks
 and heads. What sets left and right apart was made wider again, but for what is seen from before
-and behind: people seen from before on one side are less like those seen from behind on it. Spreads over takes are about a third of those over people.
+and behind: people seen from before on one side are less like those seen from behind on it. Spreads
+over takes are about a third of those over people; of the trunk's lean to a side, two thirds.
 
 Joints follow mean angles over one gait cycle, as Fourier series. The cycle runs from one heel
 contact to the next of the same foot (phase 0 to 1). The knots follow, rounded to about a degree,
