@@ -11,7 +11,8 @@ sets: with segmentation noise, without, and with every body equal.
 
 `--halves` takes 62 people and tests each half of them with the LDA of the other; with `--geis`
 people whose GEIs there are, such as CASIA-B's, so that both go through the same function. `--quick`
-does that at four views with 14 frames.
+does that at four views with 14 frames. `--alike` prints how alike what is a person's own is from
+one view to another, too.
 """
 
 from __future__ import annotations
@@ -212,6 +213,38 @@ def report(
     print(flush=True)
 
 
+PARTS = {"head": slice(0, 12), "trunk": slice(12, 34), "legs": slice(34, 64)}
+"""Rows of a GEI of 64."""
+
+PAIRS = ((0, 180), (18, 162), (36, 144), (54, 126), (0, 36), (36, 72), (36, 90), (0, 90))
+
+
+def own(geis: NDArray[np.uint8], labels: Labels, view: float) -> NDArray[np.float64]:
+    """Each person's mean normal GEI of one view, less that of all; 0 for who has none."""
+    here = (labels.condition.astype(str) == "nm") & (labels.view == view)
+    who = labels.subject.astype(str)
+    means = np.full((len(labels.subjects()), *geis.shape[1:]), np.nan)
+    for row, name in enumerate(labels.subjects()):
+        taken = geis[here & (who == name)]
+        if len(taken):
+            means[row] = taken.mean(axis=0)
+    return np.nan_to_num(means - np.nanmean(means, axis=0))
+
+
+def print_alike(geis: NDArray[np.uint8], labels: Labels) -> None:
+    """The correlation of what is people's own in two views, over people and pixels."""
+    kept = {view: own(geis, labels, view) for view in labels.views()}
+    print("  alike, two views: " + ", ".join(PARTS))
+    for one, other in PAIRS:
+        if one not in kept or other not in kept:
+            continue
+        found = []
+        for rows in PARTS.values():
+            left, right = kept[one][:, rows], kept[other][:, rows]
+            found.append((left * right).sum() / np.sqrt((left**2).sum() * (right**2).sum()))
+        print(f"    {one:3} {other:3}  " + "  ".join(f"{value:5.2f}" for value in found))
+
+
 QUICK = {"frames": 14, "views": (0.0, 54.0, 90.0, 144.0)}
 
 
@@ -257,12 +290,16 @@ def main() -> None:
     parser.add_argument("--only", choices=["noise", "clean", "equal"], help="one of the three")
     parser.add_argument("--halves", action="store_true", help="62 people, each half is tested")
     parser.add_argument("--quick", action="store_true", help="the same at four views, 14 frames")
+    parser.add_argument("--alike", action="store_true", help="also the likeness of two views")
     parser.add_argument("--geis", type=Path, help="an artefact's people instead, with --halves")
     parser.add_argument("--alignment", choices=["opengait", "person"], default="opengait")
     chosen = parser.parse_args()
     if chosen.geis is not None:
         with open_artifact(chosen.geis, "gei") as artifact:
-            both_halves(str(chosen.geis), np.rint(artifact.read("gei")), artifact.labels)
+            geis, labels = np.rint(artifact.read("gei")), artifact.labels
+        both_halves(str(chosen.geis), geis, labels)
+        if chosen.alike:
+            print_alike(geis, labels)
         return
     if chosen.halves or chosen.quick:
         walkers = WalkerOptions(subjects=62, seed=chosen.seed, frames=chosen.frames)
@@ -271,6 +308,8 @@ def main() -> None:
         people = range(walkers.subjects)
         geis, labels = dataset_geis(walkers, people, chosen.workers, chosen.alignment)
         both_halves(walkers.dataset_name, geis, labels)
+        if chosen.alike:
+            print_alike(geis, labels)
         return
     base = {"subjects": chosen.subjects, "seed": chosen.seed, "frames": chosen.frames}
     kinds = {
