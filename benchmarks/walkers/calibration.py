@@ -296,21 +296,23 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.geis is not None:
         with open_artifact(chosen.geis, "gei") as artifact:
-            geis, labels = np.rint(artifact.read("gei")), artifact.labels
-        both_halves(str(chosen.geis), geis, labels)
-        if chosen.alike:
-            print_alike(geis, labels)
-        return
-    if chosen.halves or chosen.quick:
+            title, geis, labels = str(chosen.geis), np.rint(artifact.read("gei")), artifact.labels
+    elif chosen.halves or chosen.quick:
         walkers = WalkerOptions(subjects=62, seed=chosen.seed, frames=chosen.frames)
         if chosen.quick:
             walkers = replace(walkers, **QUICK)
-        people = range(walkers.subjects)
+        people, title = range(walkers.subjects), walkers.dataset_name
         geis, labels = dataset_geis(walkers, people, chosen.workers, chosen.alignment)
-        both_halves(walkers.dataset_name, geis, labels)
-        if chosen.alike:
-            print_alike(geis, labels)
+    else:
+        report_kinds(chosen)
         return
+    both_halves(title, geis, labels)
+    if chosen.alike:
+        print_alike(geis, labels)
+
+
+def report_kinds(chosen: argparse.Namespace) -> None:
+    """All three data sets, or the one that was asked for."""
     base = {"subjects": chosen.subjects, "seed": chosen.seed, "frames": chosen.frames}
     kinds = {
         "noise": ("with segmentation noise", WalkerOptions(**base)),
