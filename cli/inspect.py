@@ -11,6 +11,7 @@ from gaitkit.cli import console, options
 from gaitkit.printable import counted
 
 _MOST_NAMED = 20
+_MOST_LISTED = 8
 
 
 @click.command("inspect", short_help="Say what an artefact is, holds, and comes from.")
@@ -29,8 +30,9 @@ def command(artifact: Path, dropped: bool, as_json: bool) -> None:
     if as_json:
         console.print_json(summary | ({"dropped_rows": rows} if dropped else {}))
         return
-    for line in _lines(artifact, summary):
-        console.print_line(line)
+    console.print_line(str(artifact))
+    for head, said in _entries(summary):
+        console.print_entry(head, said)
     for row in rows:
         from gaitkit.labels import SequenceKey
 
@@ -40,7 +42,8 @@ def command(artifact: Path, dropped: bool, as_json: bool) -> None:
         console.print_line(line)
 
 
-def _lines(path: Path, summary: dict[str, Any]) -> list[str]:
+def _entries(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """What stands at the left of each line, and what is said there."""
     rows: list[tuple[str, str]] = [
         ("kind", f"{summary['kind']} ({summary['holds']})"),
         ("data set", summary["dataset"]),
@@ -74,16 +77,16 @@ def _lines(path: Path, summary: dict[str, Any]) -> list[str]:
     if "dropped" in summary:
         rows += _dropped_lines(summary)
     for made_from in summary["made_from"]:
-        rows.append(("made from", f"{made_from['kind']} {made_from['content_sha256']}"))
+        rows.append(("made from", f"{made_from['kind']} {_digest(made_from['content_sha256'])}"))
     rows += [
         ("content", summary["content_sha256"]),
         ("written by", f"gaitkit {summary['gaitkit_version']}"),
     ]
-    lines, previous = [str(path)], ""
-    for name, text in rows:
-        lines.append(f"  {'' if name == previous else name:<11} {text}")
+    entries, previous = [], ""
+    for name, said in rows:
+        entries.append((f"  {'' if name == previous else name:<11} ", said))
         previous = name
-    return lines
+    return entries
 
 
 def _walks(of_each: dict[str, int]) -> str:
@@ -105,7 +108,7 @@ def _compared(summary: dict[str, Any]) -> str:
     ]
     if "embedding" in summary:
         told = summary["embedding"]
-        model = f", model {told['model'][:12]}" if told["model"] else ""
+        model = f", model {_digest(told['model'])}" if told["model"] else ""
         what = f"vectors of {told['embedder'] or 'an embedder'}{model}"
     else:
         what = "pixels"
@@ -113,7 +116,7 @@ def _compared(summary: dict[str, Any]) -> str:
 
 
 def _embedding_lines(told: dict[str, Any]) -> list[tuple[str, str]]:
-    model = told["model"] or "no digest of a model"
+    model = _digest(told["model"]) if told["model"] else "no digest of a model"
     weights = f", {told['weights']} weights" if told["weights"] else ""
     parts = counted(told["parts"], "part")
     return [
@@ -137,6 +140,11 @@ def _dropped_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     return rows or [("dropped", "nothing")]
 
 
+def _digest(of_content: str) -> str:
+    """As much of a digest as tells two files apart; all of it stands at `content`, and in JSON."""
+    return of_content[:12]
+
+
 def _flat(value: dict[str, Any], prefix: str = "") -> list[str]:
     lines = []
     for name, item in value.items():
@@ -148,12 +156,15 @@ def _flat(value: dict[str, Any], prefix: str = "") -> list[str]:
 
 
 def _short(value: object) -> str:
+    """A value as `--set` takes it; of many values the first and the last."""
+    if isinstance(value, list):
+        texts = [_short(item) for item in value]
+        return _some(texts) if len(texts) > _MOST_LISTED else ",".join(texts) or "none"
     text = str(value)
     return text if len(text) <= 120 else text[:117] + "..."
 
 
 def _some(names: list[str]) -> str:
-    shown = (
-        " ".join(names) if len(names) <= 8 else f"{' '.join(names[:4])} … {' '.join(names[-2:])}"
-    )
+    few = len(names) <= _MOST_LISTED
+    shown = " ".join(names) if few else f"{' '.join(names[:4])} … {' '.join(names[-2:])}"
     return f"{len(names):,} ({shown})"

@@ -169,7 +169,9 @@ def test_inspect_says_what_a_file_is(gaitkit: Callable, geis: Path) -> None:
         assert line in text.splitlines()
     summary = json.loads(gaitkit("inspect", geis, "--json").stdout)
     assert summary["arrays"]["gei"] == {"shape": [120, 64, 64], "dtype": "uint8"}
-    assert summary["made_from"][0]["kind"] == "frames"
+    made_from = summary["made_from"][0]
+    assert made_from["kind"] == "frames"
+    assert f"  made from   frames {made_from['content_sha256'][:12]}" in text.splitlines()
 
 
 def test_show_draws_a_labelled_sheet(gaitkit: Callable, geis: Path, tmp_path: Path) -> None:

@@ -424,6 +424,7 @@ def test_a_model_is_inspected_and_its_history_drawn(
         "embedder (a trained embedder)",
         "embedder.name = gei-parts",
         "training.people = 2",
+        "training.held_out = 001,003",
         "drawn, validation: 2",
     ):
         assert words in told
