@@ -19,6 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gaitkit.walkers.draws import Draws
+
 __all__ = ["FEMALE_SHARE", "Body", "mean_body", "random_body"]
 
 FEMALE_SHARE = 0.25
@@ -128,13 +130,13 @@ class Body:
         return 1.02 * self.upper_arm_radius
 
 
-def random_body(rng: np.random.Generator) -> Body:
+def random_body(rng: Draws) -> Body:
     """A random adult.
 
     Parameters
     ----------
-    rng : numpy.random.Generator
-        The person's generator.
+    rng : numpy.random.Generator or EvenDraws
+        The person's.
 
     Returns
     -------

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gaitkit.walkers.draws import Draws
 from gaitkit.walkers.noise import WALL, Cloth
 
 __all__ = [
@@ -149,32 +150,31 @@ class Bag:
     swing: float = 0.0
 
 
-def random_outfit(rng: np.random.Generator, *, female: bool) -> Outfit:
+def random_outfit(rng: Draws, *, female: bool) -> Outfit:
     """One person's hair and everyday clothes.
 
     Parameters
     ----------
-    rng : numpy.random.Generator
-        The person's generator.
+    rng : numpy.random.Generator or EvenDraws
+        The person's.
     female : bool
         Skirts and long hair are for women here.
     """
-    loose = rng.beta(2, 3)
-    wide = rng.beta(1.6, 3)
-    skirt = float(rng.uniform(0.30, 0.75)) if female and rng.random() < 0.12 else 0.0
-    style = rng.random()
+    loose, wide = rng.beta(2, 3), rng.beta(1.6, 3)
+    skirted, hem, style = rng.random(), rng.uniform(0.30, 0.75), rng.random()
+    hair, hair_length, bun = rng.random(), rng.uniform(0.10, 0.28), rng.uniform(0.03, 0.05)
     return Outfit(
         top=0.004 + 0.034 * loose,
-        depth=float(rng.uniform(-0.020, 0.026)),
+        depth=rng.uniform(-0.020, 0.026),
         sleeve=0.003 + 0.014 * loose * rng.uniform(0.4, 1.2),
-        top_hem=float(rng.uniform(0.0, 0.14)),
+        top_hem=rng.uniform(0.0, 0.14),
         thigh=0.003 + 0.015 * wide,
         knee=0.006 + 0.022 * wide,
         cuff=0.012 + 0.030 * wide * rng.uniform(0.5, 1.2),
-        skirt=skirt,
-        hair=float(rng.uniform(0.004, 0.030) if female else rng.uniform(0.0, 0.022)),
-        hair_length=float(rng.uniform(0.10, 0.28)) if female and style < 0.5 else 0.0,
-        bun=float(rng.uniform(0.03, 0.05)) if female and style >= 0.7 else 0.0,
+        skirt=hem if female and skirted < 0.12 else 0.0,
+        hair=0.004 + 0.026 * hair if female else 0.022 * hair,
+        hair_length=hair_length if female and style < 0.5 else 0.0,
+        bun=bun if female and style >= 0.7 else 0.0,
     )
 
 
@@ -183,19 +183,19 @@ def mean_outfit() -> Outfit:
     return Outfit(0.012, 0.0, 0.007, 0.05, 0.008, 0.013, 0.03, 0.0, 0.012, 0.0, 0.0)
 
 
-def random_cloths(rng: np.random.Generator) -> dict[str, Cloth]:
+def random_cloths(rng: Draws) -> dict[str, Cloth]:
     """How light a person's coat, top, face and hair are.
 
     Parameters
     ----------
-    rng : numpy.random.Generator
-        The person's generator.
+    rng : numpy.random.Generator or EvenDraws
+        The person's.
     """
-    cloths = {"hair": Cloth(float(rng.normal(*_FACE)), float(rng.normal(*_HAIR)))}
+    cloths = {"hair": Cloth(rng.normal(*_FACE), rng.normal(*_HAIR))}
     for garment, share in (("coat", _LIGHT_COATS), ("top", _LIGHT_TOPS)):
         light = rng.random() < share
-        grey = float(rng.normal(*_LIGHT) if light else rng.uniform(*_DARK))
-        cloths[garment] = Cloth(grey, grey + float(rng.normal(0.0, _BACK)))
+        grey = rng.normal(*_LIGHT) if light else rng.uniform(*_DARK)
+        cloths[garment] = Cloth(grey, grey + rng.normal(0.0, _BACK))
     return cloths
 
 
@@ -223,25 +223,27 @@ def drape(outfit: Outfit, rng: np.random.Generator, spread: float = 0.0018) -> O
     )
 
 
-def random_coat(rng: np.random.Generator) -> Coat:
+def random_coat(rng: Draws) -> Coat:
     """A person's coat: jackets, three-quarter coats and long coats, thin or padded."""
-    kind = rng.random()
+    kind, hem = rng.random(), rng.random()
     if kind < 0.55:
-        hem = rng.uniform(0.04, 0.14)
+        hem = 0.04 + 0.10 * hem
     elif kind < 0.85:
-        hem = rng.uniform(0.14, 0.28)
+        hem = 0.14 + 0.14 * hem
     else:
-        hem = rng.uniform(0.30, 0.50)
+        hem = 0.30 + 0.20 * hem
     # Cut and padding of trunk, sleeves and skirt have little to do with each other.
-    trunk, sleeve, flare = rng.beta(1.5, 2.2, size=3)
+    trunk, sleeve, flare = (rng.beta(1.5, 2.2) for _ in range(3))
+    collared, collar = rng.random(), rng.uniform(0.012, 0.045)
+    hooded, hood = rng.random(), rng.uniform(0.06, 0.10)
     return Coat(
-        trunk=0.008 + 0.070 * float(trunk),
-        sleeve=0.005 + 0.045 * float(0.4 * trunk + 0.6 * sleeve),
-        hem=float(hem),
-        flare=0.008 + 0.055 * float(flare),
-        collar=float(rng.uniform(0.012, 0.045)) if rng.random() < 0.7 else 0.0,
-        hood=float(rng.uniform(0.06, 0.10)) if rng.random() < 0.3 else 0.0,
-        pockets=bool(rng.random() < _POCKETS_IN_COAT),
+        trunk=0.008 + 0.070 * trunk,
+        sleeve=0.005 + 0.045 * (0.4 * trunk + 0.6 * sleeve),
+        hem=hem,
+        flare=0.008 + 0.055 * flare,
+        collar=collar if collared < 0.7 else 0.0,
+        hood=hood if hooded < 0.3 else 0.0,
+        pockets=rng.random() < _POCKETS_IN_COAT,
     )
 
 
@@ -265,7 +267,7 @@ def wear(coat: Coat, rng: np.random.Generator) -> Coat:
     )
 
 
-def random_bag(rng: np.random.Generator) -> Bag:
+def random_bag(rng: Draws) -> Bag:
     """A person's bag: on the back, over a shoulder, across the body, or in a hand."""
     kind = str(rng.choice(BAG_KINDS, p=(0.10, 0.50, 0.20, 0.13, 0.07)))
     side = "right" if rng.random() < 0.8 else "left"
@@ -283,10 +285,10 @@ def random_bag(rng: np.random.Generator) -> Bag:
         length=length * float(size[0]),
         thickness=thickness * float(size[1]),
         height=height * float(size[2]),
-        at=float(rng.uniform(0.62, 0.75) if kind == "backpack" else rng.uniform(-0.20, 0.06)),
-        forward=float(rng.uniform(-0.18, -0.06)),
-        strap_held=bool(rng.random() < 0.35) and kind in ("shoulder bag", "backpack"),
-        swing=0.0 if kind == "backpack" else float(rng.uniform(0.1, 0.5)),
+        at=rng.uniform(0.62, 0.75) if kind == "backpack" else rng.uniform(-0.20, 0.06),
+        forward=rng.uniform(-0.18, -0.06),
+        strap_held=rng.random() < 0.35 and kind in ("shoulder bag", "backpack"),
+        swing=0.0 if kind == "backpack" else rng.uniform(0.1, 0.5),
     )
 
 

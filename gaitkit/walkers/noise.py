@@ -88,6 +88,10 @@ class Contrast(NamedTuple):
     between: float = 0.0
     oblique: float = 0.0
 
+    def dimmed(self, levels: float) -> Contrast:
+        """The same, but standing out less by some levels, seen from any side."""
+        return self._replace(everywhere=self.everywhere + levels)
+
     def dimness(self, view_degrees: float) -> float:
         """Levels seen from one side, within those that a mask can lose.
 

@@ -28,7 +28,7 @@ from gaitkit.walkers.draws import generator
 from gaitkit.walkers.figure import Figure
 from gaitkit.walkers.noise import hide, roughen
 from gaitkit.walkers.options import CONDITIONS, WalkerOptions, subject_name
-from gaitkit.walkers.walks import figure_of, plan_walk
+from gaitkit.walkers.walks import before_camera, figure_of, plan_walk
 
 __all__ = [
     "CAMERA_HEIGHT_M",
@@ -95,6 +95,7 @@ def render_sequence(
     figure = _cached_figure(
         options.seed, options.equal_bodies, options.frames, subject_index, condition, take
     )
+    figure = before_camera(figure, options, subject_index, condition, view)
     names = (subject_name(subject_index), condition, str(take), format_view(view))
     return render_figure(figure, options, view, generator(options.seed, "noise", *names))
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
+from gaitkit.labels import format_view
 from gaitkit.walkers.body import Body, mean_body, random_body
 from gaitkit.walkers.clothing import (
     Bag,
@@ -22,14 +24,14 @@ from gaitkit.walkers.clothing import (
     random_outfit,
     wear,
 )
-from gaitkit.walkers.draws import Spread, draw, generator
+from gaitkit.walkers.draws import EvenDraws, Spread, draw, generator
 from gaitkit.walkers.figure import Figure, dress
 from gaitkit.walkers.gait import STYLE
 from gaitkit.walkers.noise import Cloth, Contrast
 from gaitkit.walkers.options import WalkerOptions, subject_name
 from gaitkit.walkers.skeleton import pose, stride_length, turn
 
-__all__ = ["FRAMES_PER_SECOND", "Walk", "figure_of", "plan_walk"]
+__all__ = ["FRAMES_PER_SECOND", "Walk", "before_camera", "figure_of", "plan_walk"]
 
 FRAMES_PER_SECOND = 25.0
 """CASIA-B's frame rate."""
@@ -64,6 +66,9 @@ _HEAD_CONTRAST = {
     "between": Spread(0.0, 16.0, 4.0),
     "oblique": Spread(0.0, 30.0, 4.0),
 }
+
+# What stands behind the walkers is another thing for each camera, and so is who stands out there.
+_BACKDROP = {"body": Spread(0.0, 8.0, 0.0), "head": Spread(0.0, 8.0, 0.0)}
 
 # People keep to a line of their own.
 _PATH = {
@@ -137,42 +142,43 @@ def plan_walk(options: WalkerOptions, subject_index: int, condition: str, take: 
     """
     name, seed = subject_name(subject_index), options.seed
     now = generator(seed, "walk", name, condition, str(take))
+    own = partial(EvenDraws, seed, subject_index)
     if options.equal_bodies:
         body, outfit, cloths = mean_body(), mean_outfit(), {}
         contrast = head_contrast = Contrast()
     else:
-        body = random_body(generator(seed, "body", name))
-        outfit = random_outfit(generator(seed, "outfit", name), female=body.female > 0.5)
+        body = random_body(own("body"))
+        outfit = random_outfit(own("outfit"), female=body.female > 0.5)
         if condition != "nm":
             outfit = drape(outfit, generator(seed, "outfit", name, condition), _PULLED_M[condition])
         outfit = drape(outfit, now)
-        cloths = random_cloths(generator(seed, "cloths", name))
-        in_coat = generator(seed, "contrast", name, condition) if condition == "cl" else None
+        cloths = random_cloths(own("cloths"))
+        looks = own("contrast")
         contrast = Contrast(
             **draw(
                 _CONTRAST,
-                generator(seed, "contrast", name),
+                looks,
                 generator(seed, "contrast", name, condition, str(take)),
-                occasion=in_coat,
+                occasion=looks if condition == "cl" else None,
                 likeness=_CONTRAST_LIKENESS,
             )
         )
         of_head = draw(
             _HEAD_CONTRAST,
-            generator(seed, "head", name),
+            own("head"),
             generator(seed, "head", name, condition, str(take)),
         )
         head_contrast = Contrast(*np.add(contrast, Contrast(**of_head)).tolist())
-    occasion = None if condition == "nm" else generator(seed, "gait", name, condition)
-    style = draw(STYLE, generator(seed, "gait", name), now, occasion=occasion, likeness=_LIKENESS)
+    occasion = None if condition == "nm" else own("gait", condition)
+    style = draw(STYLE, own("gait"), now, occasion=occasion, likeness=_LIKENESS)
     coat, bag = None, None
     if condition == "cl":
-        coat = wear(random_coat(generator(seed, "coat", name)), now)
+        coat = wear(random_coat(own("coat")), now)
         style = coat_style(style, coat)
     elif condition == "bg":
-        bag = carry(random_bag(generator(seed, "bag", name)), now)
+        bag = carry(random_bag(own("bag")), now)
         style = carrying_style(style, bag)
-    path = draw(_PATH, generator(seed, "path", name), now)
+    path = draw(_PATH, own("path"), now)
     return Walk(
         body=body,
         outfit=outfit,
@@ -222,4 +228,44 @@ def figure_of(walk: Walk, frames: int) -> Figure:
         cloths=walk.cloths,
         contrast=walk.contrast,
         head_contrast=walk.head_contrast,
+    )
+
+
+def before_camera(
+    figure: Figure, options: WalkerOptions, subject_index: int, condition: str, view: float
+) -> Figure:
+    """The walker before what one camera sees behind it.
+
+    Parameters
+    ----------
+    figure : Figure
+        Made by `figure_of`.
+    options : WalkerOptions
+        The data set.
+    subject_index : int
+        The person, counted from 0.
+    condition : str
+        ``nm``, ``bg`` or ``cl``: a coat stands out otherwise than what is beneath.
+    view : float
+        The camera's angle, degrees.
+
+    Returns
+    -------
+    Figure
+        Its contrasts changed by as much in all takes of the person at this camera.
+    """
+    if options.equal_bodies:
+        return figure
+    looks = EvenDraws(options.seed, subject_index, "camera", format_view(view))
+    behind = draw(
+        _BACKDROP,
+        looks,
+        None,
+        occasion=looks if condition == "cl" else None,
+        likeness=_CONTRAST_LIKENESS,
+    )
+    return replace(
+        figure,
+        contrast=figure.contrast.dimmed(behind["body"]),
+        head_contrast=figure.head_contrast.dimmed(behind["head"]),
     )
