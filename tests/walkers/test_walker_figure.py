@@ -158,7 +158,7 @@ def test_with_a_bag_or_in_a_coat_people_walk_and_are_dressed_otherwise_in_both_t
     def between(first, second):
         """How far apart two walks of a person are, in gait and in trousers; means over people."""
         apart = []
-        for person in range(40):
+        for person in range(124):
             one, other = plan_walk(options, person, *first), plan_walk(options, person, *second)
             gait = [(one.style[it] - other.style[it]) / STYLE[it].subject_sd for it in names]
             apart.append((np.linalg.norm(gait), abs(one.outfit.thigh - other.outfit.thigh)))
