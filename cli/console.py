@@ -11,7 +11,6 @@ import contextlib
 import json
 import logging
 import sys
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from gaitkit.cli.streams import write_lines
 from gaitkit.display import Bar, StepBar, progress_bar
 from gaitkit.outputs import file_identity
 from gaitkit.parallel import process_rank
-from gaitkit.printable import harmless, harmless_in_json, one_line
+from gaitkit.printable import harmless, harmless_in_json, one_line, wrapped
 
 __all__ = [
     "Bar",
@@ -151,7 +150,7 @@ def print_entry(head: str, said: str) -> None:
     lines = [said]
     if sys.stdout.isatty():
         width = max(_LEAST_WIDTH, _WIDTH - len(head))
-        lines = textwrap.wrap(said, width, break_on_hyphens=False) or [""]
+        lines = wrapped(said, width)
     print_line(f"{head}{lines[0]}".rstrip())
     for line in lines[1:]:
         print_line(f"{'':<{len(head)}}{line}")

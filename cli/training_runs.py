@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from gaitkit.cli import console
-from gaitkit.printable import counted
+from gaitkit.printable import counted, wrapped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,12 +99,7 @@ def _told(summary: dict[str, Any]) -> list[str]:
     for panel, values in panels.items():
         # A name and its value stay together where the line is broken.
         listed = "  ".join(value.replace(" ", "\u00a0") for value in values)
-        lines += textwrap.wrap(
-            f"  last {panel:<10} {listed}",
-            width=100,
-            subsequent_indent=" " * 18,
-            break_on_hyphens=False,
-        )
+        lines += wrapped(f"  last {panel:<10} {listed}", 100, " " * 18)
     if validation:
         rates = "  ".join(
             f"{name} {_rate(rate)}" for name, rate in validation["best_rates"].items()

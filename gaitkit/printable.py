@@ -9,7 +9,7 @@ is what is done about it, and nowhere else:
 - `harmless` is for text that is composed already, of several lines perhaps: the last measure
   before anything is written to a terminal; `one_line` for what has to stay a line;
 - `harmless_in_json` is for JSON and TOML, which have escapes of their own;
-- `fitted` and `cut_inside` cut what is too long.
+- `fitted` and `cut_inside` cut what is too long, and `wrapped` breaks it into lines.
 
 What is escaped is shown as in a Python string: ``\x1b``, ``\u202e``. Letters of any script, accents
 and emoji, those joined by U+200D too, stay as they are.
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import textwrap
 import unicodedata
 from datetime import date, time
 from typing import Any
@@ -37,6 +38,7 @@ __all__ = [
     "quoted",
     "typed",
     "width_of",
+    "wrapped",
 ]
 
 LETTERS = 60
@@ -254,6 +256,32 @@ def padded(text: str, width: int) -> str:
             shown = shown[:-1] if len(shown) <= width else shown[:width]
         shown += "…"
     return shown + " " * (width - width_of(shown))
+
+
+def wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    """A text in lines of so many columns; names stay whole where they have hyphens.
+
+    Parameters
+    ----------
+    text : str
+        Of one paragraph, made printable before.
+    width : int
+        Columns.
+    indent : str, optional
+        What stands before the second line and those below.
+
+    Returns
+    -------
+    list of str
+        One or more lines.
+
+    Examples
+    --------
+    >>> wrapped("by the protocol casia-b-62-62", 24, "  ")
+    ['by the protocol', '  casia-b-62-62']
+    """
+    lines = textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False)
+    return lines or [""]
 
 
 def width_of(text: str) -> int:

@@ -106,15 +106,15 @@ def identified(
 def beside(ours: Interval | None, published: float | None) -> str:
     """Ours with its interval, the published figure, and the difference with its interval."""
     if ours is None or isnan(ours.estimate):
-        return f"{'-':>6}{'':16}{_rate(published):>8}"
-    text = f"{ours.estimate:6.1f}{_span(ours, '.1f'):>16}{_rate(published):>8}"
+        return f"{'-':>6}{'':17}{_rate(published):>8}"
+    text = f"{ours.estimate:6.1f}{_span(ours, '.1f'):>17}{_rate(published):>8}"
     if published is None:
         return text
     gap = Interval(*(value - published for value in ours))
-    return f"{text}{gap.estimate:+8.1f}{_span(gap, '+.1f'):>18}"
+    return f"{text}{gap.estimate:+8.1f}{_span(gap, '+.1f'):>19}"
 
 
-HEAD = f"{'ours':>6}{'':16}{'paper':>8}{'diff.':>8}"
+HEAD = f"{'ours':>6}{'':17}{'paper':>8}{'diff.':>8}"
 """Names of the columns of `beside`."""
 
 

@@ -38,7 +38,7 @@ def compared(result: EvaluationResult, name: str, paper: PublishedSystem) -> str
         both = mean is not None and published is not None
         difference = f"{mean - published:+8.1f}" if both else ""
         told = ["-" if value is None else f"{value:.1f}" for value in (mean, published)]
-        lines.append(f"{format_view(view):<6}{told[0]:>6}{'':16}{told[1]:>8}{difference}")
+        lines.append(f"{format_view(view):<6}{told[0]:>6}{'':17}{told[1]:>8}{difference}")
     lines.append(
         f"{'all':<6}{beside(rank1_of(result, name), paper.mean_excluding_identical(name))}"
     )

@@ -95,4 +95,6 @@ def summary(head: str, steps: dict[str, dict[str, Any]]) -> str:
 
 
 def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent=" " * 11, drop_whitespace=False) or [""]
+    return textwrap.wrap(
+        text, WIDTH, subsequent_indent=" " * 11, drop_whitespace=False, break_on_hyphens=False
+    ) or [""]

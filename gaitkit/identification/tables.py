@@ -10,7 +10,6 @@ same in a terminal, in a pipe and in an issue report.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from math import isnan, nan
 
@@ -32,7 +31,7 @@ from gaitkit.identification.published import (
 from gaitkit.identification.quality import QualityTable
 from gaitkit.identification.words import people_enrolled, sentence
 from gaitkit.labels import format_view
-from gaitkit.printable import counted, fitted, padded, printable, width_of
+from gaitkit.printable import counted, fitted, padded, printable, width_of, wrapped
 
 __all__ = [
     "BESIDE",
@@ -142,7 +141,7 @@ def overview_text(results: Sequence[EvaluationResult], names: Sequence[str] | No
     called = [name_of(result) for result in results] if names is None else list(names)
     parts = _overview_of_one(results[0]) if len(results) == 1 else _overview(results, called)
     remarks = dict.fromkeys(line for result in results for line in result.remarks())
-    parts.append("\n".join(textwrap.fill(line, NARROW) for line in remarks))
+    parts.append("\n".join(part for line in remarks for part in wrapped(line, NARROW)))
     parts += map(_quality_overview, _qualities(results))
     return "\n\n".join(filter(None, parts))
 
@@ -162,8 +161,8 @@ def _overview_of_one(result: EvaluationResult) -> list[str]:
     if len(rates) > 1:
         lines.append(f"{'mean':<{label}}{_rate(_mean(rates)):>18}")
     return [
-        "\n".join(textwrap.fill(line, NARROW) for line in title(result).splitlines()),
-        textwrap.fill(sentence(result), NARROW),
+        "\n".join(part for line in title(result).splitlines() for part in wrapped(line, NARROW)),
+        "\n".join(wrapped(sentence(result), NARROW)),
         "\n".join(line.rstrip() for line in lines),
     ]
 
@@ -222,7 +221,7 @@ def _subjects_of(results: Sequence[EvaluationResult]) -> str:
         f"{counted(people_enrolled(result), 'person')} enrolled, {_galleries(result)}"
         for result in results
     )
-    return "\n".join(textwrap.fill(line, NARROW) for line in told)
+    return "\n".join(part for line in told for part in wrapped(line, NARROW))
 
 
 def _gaps(first: EvaluationResult, other: EvaluationResult, sets: Sequence[str]) -> list[Interval]:
@@ -301,7 +300,7 @@ def _quality_overview(quality: QualityTable) -> str:
     lines.append("SSIM: 1 is equal. MAE: grey levels of 255. Means over all views.")
     if quality.without_truth:
         told = f"Left out, no true GEI: {', '.join(map(printable, quality.without_truth))}."
-        lines += textwrap.wrap(told, NARROW)
+        lines += wrapped(told, NARROW)
     return "\n".join(lines)
 
 
@@ -337,11 +336,11 @@ def _rules(result: EvaluationResult) -> str:
         text += "Equal views count in the means, as the protocol says. "
     text += " ".join([*result.remarks(), ""])
     text += "A probe whose person is not enrolled at the gallery view counts as an error. "
-    return textwrap.fill(f"{text}{_EMPTY}: no probe or no gallery.", WIDTH)
+    return "\n".join(wrapped(f"{text}{_EMPTY}: no probe or no gallery.", WIDTH))
 
 
 def _remark_lines(result: EvaluationResult, width: int = WIDTH) -> list[str]:
-    return [line for remark in result.remarks() for line in textwrap.wrap(remark, width)]
+    return [line for remark in result.remarks() for line in wrapped(remark, width)]
 
 
 def _camera_lines(result: EvaluationResult, name: str) -> list[str]:
@@ -350,7 +349,7 @@ def _camera_lines(result: EvaluationResult, name: str) -> list[str]:
         return []
     told = ", ".join(f"{camera} {rate:.1f} ({count})" for camera, (rate, count) in cameras.items())
     text = f"{printable(name)} by the probe's camera (probes): {told}"
-    return textwrap.wrap(text, WIDTH, subsequent_indent="  ")
+    return wrapped(text, WIDTH, "  ")
 
 
 def title(result: EvaluationResult) -> str:
@@ -488,7 +487,7 @@ def probe_view_text(
             text.append(f"{label:<8}{' | '.join(cells)}".rstrip())
         text.append("")
     without = f" without {format_view(probe_view)}." if mean_of != "mean" else " over all of them."
-    notes = textwrap.wrap(
+    notes = wrapped(
         f"Rank-1 in per cent at probe view {format_view(probe_view)} against each gallery view; "
         f"last line: mean{without}",
         width,
@@ -498,7 +497,7 @@ def probe_view_text(
         f"{printable(name)} {_span(table.probes[:, column])}"
         for name, table in result.tables.items()
     )
-    notes += textwrap.wrap(f"This input's probes: {counts}.", width)
+    notes += wrapped(f"This input's probes: {counts}.", width)
     if systems:
         protocol = systems[0].protocol
         head, means = means_told()
@@ -508,10 +507,10 @@ def probe_view_text(
             f"{head}: {', '.join(means)}.",
         ]
         for note in told:
-            notes += textwrap.wrap(note, width, subsequent_indent="  ")
+            notes += wrapped(note, width, "  ")
     if any("?" in line for group in groups for line in group):
         notes.append("  ?: transcription in doubt")
-    heads = [part for line in title(result).splitlines() for part in textwrap.wrap(line, width)]
+    heads = [part for line in title(result).splitlines() for part in wrapped(line, width)]
     return "\n".join([*heads, "", *text, *notes])
 
 
