@@ -151,7 +151,9 @@ def _even(seed: int, block: int, *names: str) -> NDArray[np.float64]:
     half, columns = PEOPLE // 2, np.arange(_MOST)
     # The rank of each person in their half, for each number: by chance, then by what is left of
     # the number when what it has in common with the others is taken out.
-    rank = np.stack([rng.permuted(np.tile(np.arange(half), (_MOST, 1)), axis=1).T for _ in "12"])
+    rank = np.stack(
+        [rng.permuted(np.tile(np.arange(half), (_MOST, 1)), axis=1).T for _ in range(2)]
+    )
     scores = ndtri((np.arange(half) + 0.5) / half)
     for _ in range(_PASSES):
         values = scores[rank].reshape(PEOPLE, _MOST)
