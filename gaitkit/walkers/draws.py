@@ -111,7 +111,7 @@ class EvenDraws:
         self._used = 0
 
     def _next(self, count: int) -> NDArray[np.float64]:
-        taken = self._row[self._used : self._used + count]
+        taken: NDArray[np.float64] = self._row[self._used : self._used + count]
         if len(taken) < count:
             raise IndexError(f"a name has {_MOST} numbers")
         self._used += count
@@ -165,7 +165,8 @@ def _even(seed: int, block: int, *names: str) -> NDArray[np.float64]:
     parts = 2 * rank + np.stack([upper[rank[0], columns], 1 - upper[rank[1], columns]])
     numbers = (parts.reshape(PEOPLE, _MOST) + rng.random((PEOPLE, _MOST))) / PEOPLE
     # Not too near 0 and 1, whose quantiles are endless.
-    return np.clip(numbers, 1e-6, 1 - 1e-6)
+    clipped: NDArray[np.float64] = np.clip(numbers, 1e-6, 1 - 1e-6)
+    return clipped
 
 
 Draws = np.random.Generator | EvenDraws
