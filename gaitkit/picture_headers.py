@@ -218,7 +218,9 @@ def _jpeg_size(data: bytes) -> tuple[int, int, float]:
             size, progressive = (width, height), code in _JPEG_PROGRESSIVE
             # Two numbers of four bits: how densely a component is sampled.
             densities = [(both >> 4) * (both & 15) for both in data[offset + 7 :: 3][:components]]
-            samples = sum(densities) / max(*densities, 1)
+            if not densities:
+                raise ValueError("no component")
+            samples = sum(densities) / max(1, max(densities))
         elif code == _JPEG_SCAN and size is not None:
             in_pieces = progressive or data[offset] < components
             if in_pieces and data.count(b"\xff\xda", offset) >= _MAX_SCANS:

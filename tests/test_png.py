@@ -487,6 +487,40 @@ def test_small_files_of_large_pictures_are_refused_by_their_headers(name):
     assert caught.value.reason == "too-large"
 
 
+def test_a_photo_of_no_component_is_refused():
+    with pytest.raises(UndecodableImageError, match="header"):
+        decode_grey(jpeg(0xC0, 40, 30, densities=()))
+
+
+PHOTO = np.arange(48 * 40 * 3, dtype=np.uint8).reshape(48, 40, 3)
+FORMATS = (".png", ".jpg", ".bmp", ".pgm", ".webp", ".tif")
+WRITTEN = {suffix: cv2.imencode(suffix, PHOTO[..., 0])[1].tobytes() for suffix in FORMATS}
+COLOURED = {
+    suffix: cv2.imencode(suffix, PHOTO)[1].tobytes() for suffix in FORMATS if suffix != ".pgm"
+}
+
+
+@settings(max_examples=600)
+@given(st.data())
+def test_damage_in_any_format_is_told_as_damage(data):
+    suffix = data.draw(st.sampled_from(FORMATS))
+    good = data.draw(
+        st.sampled_from([kind[suffix] for kind in (WRITTEN, COLOURED) if suffix in kind])
+    )
+    bad = bytearray(good)
+    # Mostly in the headers, where sizes and counts stand.
+    places = st.one_of(st.integers(0, min(len(good), 700) - 1), st.integers(0, len(good) - 1))
+    for place in data.draw(st.lists(places, min_size=1, max_size=4)):
+        bad[place] = data.draw(st.sampled_from([0, 1, 127, 255, bad[place] ^ 1, bad[place] ^ 128]))
+    cut = data.draw(st.one_of(st.just(len(bad)), st.integers(0, len(bad))))
+    try:
+        image = decode_grey(bytes(bad[:cut]))
+    except DecodeError:
+        return
+    assert image.dtype == np.uint8
+    assert image.ndim == 2
+
+
 def test_a_photo_of_endless_scans_is_refused():
     scan = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00"
     with pytest.raises(UndecodableImageError, match="header"):
