@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from common import HEAD, TAKEN_AS_FIXED, beside, identified, run
 
 from gaitkit.identification.crossview import CrossViewTable
 from gaitkit.identification.evaluation import rank1_of
+from gaitkit.identification.figures.bootstrap import Interval
 from gaitkit.identification.published import PublishedSystem, published_system
 from gaitkit.identification.results import EvaluationResult
 from gaitkit.identification.tables import cross_view_text, title
@@ -35,10 +37,8 @@ def compared(result: EvaluationResult, name: str, paper: PublishedSystem) -> str
     lines += ["", f"{'mean':<6}{HEAD}"]
     for view, mean in ours.per_probe_view().items():
         published = paper.mean_at_probe_view(name, view)
-        both = mean is not None and published is not None
-        difference = f"{mean - published:+8.1f}" if both else ""
-        told = ["-" if value is None else f"{value:.1f}" for value in (mean, published)]
-        lines.append(f"{format_view(view):<6}{told[0]:>6}{'':17}{told[1]:>8}{difference}")
+        figure = None if mean is None else Interval(mean, nan, nan)
+        lines.append(f"{format_view(view):<6}{beside(figure, published)}")
     lines.append(
         f"{'all':<6}{beside(rank1_of(result, name), paper.mean_excluding_identical(name))}"
     )

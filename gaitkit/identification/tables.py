@@ -10,7 +10,7 @@ same in a terminal, in a pipe and in an issue report.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import isnan, nan
 
 import numpy as np
@@ -141,7 +141,7 @@ def overview_text(results: Sequence[EvaluationResult], names: Sequence[str] | No
     called = [name_of(result) for result in results] if names is None else list(names)
     parts = _overview_of_one(results[0]) if len(results) == 1 else _overview(results, called)
     remarks = dict.fromkeys(line for result in results for line in result.remarks())
-    parts.append("\n".join(part for line in remarks for part in wrapped(line, NARROW)))
+    parts.append("\n".join(_each_wrapped(remarks, NARROW)))
     parts += map(_quality_overview, _qualities(results))
     return "\n\n".join(filter(None, parts))
 
@@ -161,7 +161,7 @@ def _overview_of_one(result: EvaluationResult) -> list[str]:
     if len(rates) > 1:
         lines.append(f"{'mean':<{label}}{_rate(_mean(rates)):>18}")
     return [
-        "\n".join(part for line in title(result).splitlines() for part in wrapped(line, NARROW)),
+        "\n".join(_each_wrapped(title(result).splitlines(), NARROW)),
         "\n".join(wrapped(sentence(result), NARROW)),
         "\n".join(line.rstrip() for line in lines),
     ]
@@ -221,7 +221,7 @@ def _subjects_of(results: Sequence[EvaluationResult]) -> str:
         f"{counted(people_enrolled(result), 'person')} enrolled, {_galleries(result)}"
         for result in results
     )
-    return "\n".join(part for line in told for part in wrapped(line, NARROW))
+    return "\n".join(_each_wrapped(told, NARROW))
 
 
 def _gaps(first: EvaluationResult, other: EvaluationResult, sets: Sequence[str]) -> list[Interval]:
@@ -340,7 +340,11 @@ def _rules(result: EvaluationResult) -> str:
 
 
 def _remark_lines(result: EvaluationResult, width: int = WIDTH) -> list[str]:
-    return [line for remark in result.remarks() for line in wrapped(remark, width)]
+    return _each_wrapped(result.remarks(), width)
+
+
+def _each_wrapped(texts: Iterable[str], width: int, indent: str = "") -> list[str]:
+    return [line for text in texts for line in wrapped(text, width, indent)]
 
 
 def _camera_lines(result: EvaluationResult, name: str) -> list[str]:
@@ -506,11 +510,10 @@ def probe_view_text(
             *(f"  {system.label}: {system.title}" for system in systems),
             f"{head}: {', '.join(means)}.",
         ]
-        for note in told:
-            notes += wrapped(note, width, "  ")
+        notes += _each_wrapped(told, width, "  ")
     if any("?" in line for group in groups for line in group):
         notes.append("  ?: transcription in doubt")
-    heads = [part for line in title(result).splitlines() for part in wrapped(line, width)]
+    heads = _each_wrapped(title(result).splitlines(), width)
     return "\n".join([*heads, "", *text, *notes])
 
 
