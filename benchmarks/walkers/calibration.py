@@ -53,6 +53,9 @@ REAL = {
     },
 }
 
+RATES_WITHIN, ANGLES_WITHIN = 4, 8
+"""By how many points walkers may differ from CASIA-B."""
+
 
 class Person(NamedTuple):
     """One unit of work."""
@@ -145,6 +148,14 @@ def print_tables(title: str, found: dict[str, CrossViewTable]) -> None:
     print("    " + " ".join(f"{step:5.0f}" for step, _ in angles))
     print("    " + " ".join(f"{rate:5.1f}" for _, rate in angles))
     print("    " + " ".join(f"{value:5.0f}" for value in real["angle"]))
+    rates = np.array([(it.mean_identical, it.mean_excluding_identical) for it in found.values()])
+    wanted = np.array([(real["same"][name], real["different"][name]) for name in found])
+    near = np.abs(rates - wanted) <= RATES_WITHIN
+    near_angles = np.abs(np.array([rate for _, rate in angles]) - real["angle"]) <= ANGLES_WITHIN
+    print(
+        f"    within {RATES_WITHIN} points: {near.sum()} of {near.size} rates; "
+        f"within {ANGLES_WITHIN}: {near_angles.sum()} of {near_angles.size} angles"
+    )
 
 
 # The same of CASIA-B's people 001-062 (OpenGait's alignment), at 0, 54, 90 and 180 degrees.
