@@ -134,27 +134,29 @@ def print_tables(title: str, found: dict[str, CrossViewTable]) -> None:
     print(f"  {title}")
     columns = ("same view", "lowest", "CASIA-B", "different", "CASIA-B")
     print("         " + "".join(f"{column:>10}" for column in columns))
+    gaps = []
     for name, table in found.items():
+        same, different = real["same"][name], real["different"][name]
         row = (
             table.mean_identical,
             table.rate[table.identical].min(),
-            real["same"][name],
+            same,
             table.mean_excluding_identical,
-            real["different"][name],
+            different,
         )
         print(f"    {name:5}" + "".join(f"{value:10.1f}" for value in row))
+        gaps += [table.mean_identical - same, table.mean_excluding_identical - different]
     print("    nm, different views, by the angle between gallery and probe; below, CASIA-B:")
     angles = by_angle(found["nm"])
     print("    " + " ".join(f"{step:5.0f}" for step, _ in angles))
     print("    " + " ".join(f"{rate:5.1f}" for _, rate in angles))
     print("    " + " ".join(f"{value:5.0f}" for value in real["angle"]))
-    rates = np.array([(it.mean_identical, it.mean_excluding_identical) for it in found.values()])
-    wanted = np.array([(real["same"][name], real["different"][name]) for name in found])
-    near = np.abs(rates - wanted) <= RATES_WITHIN
-    near_angles = np.abs(np.array([rate for _, rate in angles]) - real["angle"]) <= ANGLES_WITHIN
+    near = sum(abs(gap) <= RATES_WITHIN for gap in gaps)
+    by_step = zip(angles, real["angle"], strict=True)
+    near_angles = sum(abs(rate - value) <= ANGLES_WITHIN for (_, rate), value in by_step)
     print(
-        f"    within {RATES_WITHIN} points: {near.sum()} of {near.size} rates; "
-        f"within {ANGLES_WITHIN}: {near_angles.sum()} of {near_angles.size} angles"
+        f"    within {RATES_WITHIN} points: {near} of {len(gaps)} rates; "
+        f"within {ANGLES_WITHIN}: {near_angles} of {len(angles)} angles"
     )
 
 
