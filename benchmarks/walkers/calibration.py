@@ -12,7 +12,7 @@ sets: with segmentation noise, without, and with every body equal.
 `--halves` takes 62 people and tests each half of them with the LDA of the other; with `--geis`
 people whose GEIs there are, such as CASIA-B's, so that both go through the same function. `--quick`
 does that at four views with 14 frames. `--alike` prints how alike what is a person's own is from
-one view to another, too.
+one view to another, too, and what bags and coats do to it.
 """
 
 from __future__ import annotations
@@ -258,6 +258,63 @@ def print_alike(geis: NDArray[np.uint8], labels: Labels) -> None:
         print(f"    {one:3} {other:3}  " + "  ".join(f"{value:5.2f}" for value in found))
 
 
+WORN_VIEWS = (0, 54, 90, 126, 180)
+SHOULDERS, SHANKS = slice(14, 20), slice(48, 60)
+"""Rows of a GEI of 64, as `PARTS`."""
+
+
+def of_each(geis: NDArray[np.float64], labels: Labels, view: float, condition: str) -> NDArray:
+    """The mean GEI of each person in one condition and view; NaN for who has none."""
+    there = (labels.condition.astype(str) == condition) & (labels.view == view)
+    who = labels.subject.astype(str)
+    means = np.full((len(labels.subjects()), *geis.shape[1:]), np.nan)
+    for row, name in enumerate(labels.subjects()):
+        if (there & (who == name)).any():
+            means[row] = geis[there & (who == name)].mean(axis=0)
+    return means
+
+
+def print_worn(geis: NDArray[np.uint8], labels: Labels) -> None:
+    """What a bag and a coat do to the body, by view: leans, widths and their likeness."""
+
+    def correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+        return float(np.corrcoef(one, other)[0, 1])
+
+    columns = np.arange(geis.shape[2])
+    names = (
+        "head aside with a bag, deviation in columns",
+        "shanks, deviation of their width in columns",
+        "shanks in a coat and without, correlation",
+        "shoulders, deviation of their width",
+        "shoulders in a coat, the same",
+        "shoulders in a coat and without, correlation",
+        "trunk, what a coat changes in all, in levels",
+    )
+    rows = []
+    for view in WORN_VIEWS:
+        worn = np.stack([of_each(geis / 255, labels, view, it) for it in ("nm", "bg", "cl")])
+        nm, bg, cl = worn[:, ~np.isnan(worn).any(axis=(0, 2, 3))]
+        head_nm, head_bg = (it[:, :8].sum(axis=1) for it in (nm, bg))
+        aside = head_bg @ columns / head_bg.sum(axis=1) - head_nm @ columns / head_nm.sum(axis=1)
+        shanks, shanks_cl = (it[:, SHANKS].sum(axis=2).mean(axis=1) for it in (nm, cl))
+        shoulders, shoulders_cl = (it[:, SHOULDERS].sum(axis=2).mean(axis=1) for it in (nm, cl))
+        changed = (cl - nm)[:, PARTS["trunk"]].mean(axis=0)
+        rows.append(
+            (
+                aside.std(),
+                shanks.std(),
+                correlation(shanks, shanks_cl),
+                shoulders.std(),
+                shoulders_cl.std(),
+                correlation(shoulders, shoulders_cl),
+                255 * np.sqrt(np.mean(changed**2)),
+            )
+        )
+    print("  at " + ", ".join(f"{view}" for view in WORN_VIEWS) + " degrees:")
+    for name, values in zip(names, zip(*rows, strict=True), strict=True):
+        print(f"    {name:46}" + "  ".join(f"{value:5.2f}" for value in values))
+
+
 QUICK = {"frames": 14, "views": (0.0, 54.0, 90.0, 144.0)}
 
 
@@ -303,7 +360,7 @@ def main() -> None:
     parser.add_argument("--only", choices=["noise", "clean", "equal"], help="one of the three")
     parser.add_argument("--halves", action="store_true", help="62 people, each half is tested")
     parser.add_argument("--quick", action="store_true", help="the same at four views, 14 frames")
-    parser.add_argument("--alike", action="store_true", help="also the likeness of two views")
+    parser.add_argument("--alike", action="store_true", help="also views, bags and coats compared")
     parser.add_argument("--geis", type=Path, help="an artefact's people instead, with --halves")
     parser.add_argument("--alignment", choices=["opengait", "person"], default="opengait")
     chosen = parser.parse_args()
@@ -322,6 +379,8 @@ def main() -> None:
     both_halves(title, geis, labels)
     if chosen.alike:
         print_alike(geis, labels)
+        if not chosen.quick:
+            print_worn(geis, labels)
 
 
 def report_kinds(chosen: argparse.Namespace) -> None:

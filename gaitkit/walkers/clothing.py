@@ -96,6 +96,9 @@ class Coat:
     ----------
     trunk, sleeve : float
         Thickness over the clothes.
+    depth : float
+        Thickness before and behind the trunk, as a share of that at its sides: a down jacket
+        bulges, an open coat hangs flat.
     hem : float
         Its lower edge as a fraction of hip to ankle: 0.15 is a jacket, 0.5 ends at the knee.
     flare : float
@@ -106,15 +109,19 @@ class Coat:
         Radius of a hood lying on the back; 0 for none.
     pockets : bool
         Hands in the pockets.
+    away : float
+        Degrees that sleeves keep the arms from the trunk, beside what padding does.
     """
 
     trunk: float
+    depth: float
     sleeve: float
     hem: float
     flare: float
     collar: float
     hood: float
     pockets: bool
+    away: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -137,6 +144,9 @@ class Bag:
         The hand of that side holds the strap.
     swing : float
         The share of the arm's or thigh's swing that it takes part in; none for a backpack.
+    lean : float
+        Degrees that the trunk leans to the left with it: people lean away from what is heavy, or
+        towards a strap to keep it on.
     """
 
     kind: str
@@ -148,6 +158,7 @@ class Bag:
     forward: float
     strap_held: bool
     swing: float = 0.0
+    lean: float = 0.0
 
 
 def random_outfit(rng: Draws, *, female: bool) -> Outfit:
@@ -160,11 +171,11 @@ def random_outfit(rng: Draws, *, female: bool) -> Outfit:
     female : bool
         Skirts and long hair are for women here.
     """
-    loose, wide = rng.beta(2, 3), rng.beta(1.6, 3)
+    loose, wide = rng.beta(1.4, 2.1), rng.beta(1.6, 3)
     skirted, hem, style = rng.random(), rng.uniform(0.30, 0.75), rng.random()
     hair, hair_length, bun = rng.random(), rng.uniform(0.10, 0.28), rng.uniform(0.03, 0.05)
     return Outfit(
-        top=0.004 + 0.034 * loose,
+        top=0.002 + 0.044 * loose,
         depth=rng.uniform(-0.020, 0.026),
         sleeve=0.003 + 0.014 * loose * rng.uniform(0.4, 1.2),
         top_hem=rng.uniform(0.0, 0.14),
@@ -234,16 +245,18 @@ def random_coat(rng: Draws) -> Coat:
         hem = 0.30 + 0.20 * hem
     # Cut and padding of trunk, sleeves and skirt have little to do with each other.
     trunk, sleeve, flare = (rng.beta(1.5, 2.2) for _ in range(3))
-    collared, collar = rng.random(), rng.uniform(0.012, 0.045)
-    hooded, hood = rng.random(), rng.uniform(0.06, 0.10)
+    collared, collar = rng.random(), rng.uniform(0.012, 0.062)
+    hooded, hood = rng.random(), rng.uniform(0.06, 0.115)
     return Coat(
-        trunk=0.008 + 0.070 * trunk,
-        sleeve=0.005 + 0.045 * (0.4 * trunk + 0.6 * sleeve),
+        trunk=0.014 + 0.075 * trunk,
+        sleeve=0.0035 + 0.056 * (0.25 * trunk + 0.75 * sleeve),
         hem=hem,
-        flare=0.008 + 0.055 * flare,
+        flare=0.02 + 0.09 * flare,
         collar=collar if collared < 0.7 else 0.0,
-        hood=hood if hooded < 0.3 else 0.0,
+        hood=hood if hooded < 0.38 else 0.0,
         pockets=rng.random() < _POCKETS_IN_COAT,
+        depth=rng.uniform(0.6, 1.75),
+        away=rng.uniform(-1.0, 2.0),
     )
 
 
@@ -289,6 +302,7 @@ def random_bag(rng: Draws) -> Bag:
         forward=rng.uniform(-0.18, -0.06),
         strap_held=rng.random() < 0.35 and kind in ("shoulder bag", "backpack"),
         swing=0.0 if kind == "backpack" else rng.uniform(0.1, 0.5),
+        lean=3.4 * float(np.clip(rng.standard_normal(1)[0], -2, 2)),
     )
 
 
@@ -302,13 +316,14 @@ def carry(bag: Bag, rng: np.random.Generator) -> Bag:
     rng : numpy.random.Generator
         The take's generator.
     """
-    shifts = np.clip(rng.standard_normal(2), -2, 2)
+    shifts = np.clip(rng.standard_normal(3), -2, 2)
     other = "left" if bag.side == "right" else "right"
     return replace(
         bag,
         at=bag.at + 0.04 * float(shifts[0]),
         forward=bag.forward + 0.02 * float(shifts[1]),
         side=other if rng.random() < _BAG_CHANGES_SIDE else bag.side,
+        lean=bag.lean + 1.2 * float(shifts[2]),
     )
 
 
@@ -329,6 +344,7 @@ def carrying_style(style: dict[str, float], bag: Bag) -> dict[str, float]:
     """
     changed = dict(style)
     right = 1.0 if bag.side == "right" else -1.0
+    changed["trunk_side_lean"] += bag.lean
     if bag.kind == "backpack":
         changed["trunk_lean"] += 1.2
         changed["neck_forward"] += 1.0
@@ -356,7 +372,7 @@ def coat_style(style: dict[str, float], coat: Coat) -> dict[str, float]:
     changed = dict(style)
     stiffness = min(coat.trunk / 0.06, 1.0)
     changed["shoulder_gain"] *= 1 - 0.25 * stiffness
-    changed["arm_abduction"] += 3.0 * stiffness
+    changed["arm_abduction"] += 3.0 * stiffness + coat.away
     changed["hip_gain"] *= 1 - 0.05 * float(coat.hem > 0.4)
     if coat.pockets:
         changed["shoulder_gain"] *= 0.3

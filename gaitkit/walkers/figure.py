@@ -26,6 +26,7 @@ GARMENTS = ("skin", "hair", "top", "trousers", "shoes", "coat", "bag")
 """What a piece of the surface is covered with; skirts count as trousers."""
 
 _DOWN = np.array([0.0, 0.0, -1.0])
+_PRESSED = 0.6  # of what is worn beneath a coat is left of its thickness at the sides
 _SKIRT_FLARE_M = 0.03
 _TOP_FLARE_M = 0.006
 _TOP_HEM_SHOWS = 0.03  # a shorter one ends on the hips
@@ -49,7 +50,7 @@ class Figure:
         What each hull is covered with: one of `GARMENTS`.
     cloths : mapping of str to Cloth
         How these look; one that is missing never looks like the room.
-    contrast, head_contrast : Contrast
+    contrast, head_contrast, legs_contrast : Contrast
         How little the person, and the head, stands out from the room.
     """
 
@@ -61,6 +62,7 @@ class Figure:
     cloths: Mapping[str, Cloth] = field(default_factory=dict)
     contrast: Contrast = field(default_factory=Contrast)
     head_contrast: Contrast = field(default_factory=Contrast)
+    legs_contrast: Contrast = field(default_factory=Contrast)
 
 
 class Sculptor:
@@ -219,9 +221,10 @@ class _Person(Sculptor):
         self._body = body
         self._outfit = outfit
         self._coat = coat
-        self._cloth = outfit.top + (0.0 if coat is None else coat.trunk)
-        # Coats are padded less before and behind than at the sides.
-        padding = 0.0 if coat is None else 0.7 * coat.trunk
+        if coat is None:
+            self._cloth, padding = outfit.top, 0.0
+        else:
+            self._cloth, padding = _PRESSED * outfit.top + coat.trunk, coat.depth * coat.trunk
         self._cloth_depth = max(outfit.top + outfit.depth, 0.001) + padding
         self._sleeve = outfit.sleeve + (0.0 if coat is None else coat.sleeve)
 

@@ -73,7 +73,7 @@ STYLE: Mapping[str, Spread] = {
     "elbow_gain": Spread(1.0, 0.27, 0.09, 0.0, 2.5),
     "elbow_offset": Spread(-2.0, 3.6, 1.1, -16, 22),
     "elbow_asymmetry": Spread(0.0, 3.7, 0.8),
-    "arm_abduction": Spread(9.0, 2.9, 0.9, 3, 20),
+    "arm_abduction": Spread(9.0, 3.6, 0.9, 2, 22),
     "arm_abduction_asymmetry": Spread(0.0, 1.3, 0.35),
     "arm_inward": Spread(12.0, 8.1, 2.2, -20, 45),
     "wrist": Spread(8.0, 5.4, 1.5, -10, 30),

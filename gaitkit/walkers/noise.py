@@ -44,6 +44,7 @@ _TORN = 0.015  # of the silhouette: a hand may come off, no head and no leg
 
 # Levels of the blurred mask, at most: 51 are a pixel of its edge (`Contrast`).
 _MOST_DIM = 60.0
+_LEGS_FROM = 0.53  # of a person's height in the image, from above
 
 
 class Cloth(NamedTuple):
@@ -235,6 +236,7 @@ def roughen(
     garments: tuple[str, ...] = (),
     dimness: float = 0.0,
     head_dimness: float = 0.0,
+    legs_dimness: float = 0.0,
 ) -> None:
     """Add segmentation noise in place.
 
@@ -254,11 +256,11 @@ def roughen(
         The sequence's generator.
     garments : tuple of str, optional
         What each polygon is covered with; the first in ``hair`` is the head.
-    dimness, head_dimness : float, optional
-        How little the person, and the head, stands out from the room: see `Contrast`.
+    dimness, head_dimness, legs_dimness : float, optional
+        How little trunk and arms, the head and the legs stand out from the room: see `Contrast`.
     """
     clip = _Clip(frames, centres, strength, frames.shape[1] / _REFERENCE_HEIGHT, rng)
-    dims = np.array([head_dimness, dimness]) * min(strength, 2.0)
+    dims = np.array([head_dimness, dimness, legs_dimness]) * min(strength, 2.0)
     if "hair" in garments:
         head = polygons[:, [garments.index("hair")]]
         chins = _boxes(head, frames, 0, 0)[:, 3]
@@ -288,7 +290,8 @@ def _ragged_edges(
 ) -> None:
     """Threshold the blurred silhouette, dimmed, at a level that wanders along its edge.
 
-    Above the chin's row it is dimmed by the first of `dims`, below by the second.
+    It is dimmed by the first of `dims` above the chin's row, by the second over trunk and arms,
+    and by the third over the legs.
     """
     frames = clip.frames
     levels = _levels(min(clip.strength, 2.5))
@@ -308,7 +311,9 @@ def _ragged_edges(
         level = levels[dy : dy + rows, dx : dx + columns]
         soft = cv2.blur(part, (5, 5))
         neck = min(max(chin - top, 0), rows)
-        for table, piece in zip(dimmed, (slice(neck), slice(neck, rows)), strict=True):
+        hip = max(neck, _MARGIN + round(_LEGS_FROM * (rows - 2 * _MARGIN)))
+        pieces = slice(neck), slice(neck, hip), slice(hip, rows)
+        for table, piece in zip(dimmed, pieces, strict=True):
             if len(soft[piece]):
                 part[piece] = cv2.compare(cv2.LUT(soft[piece], table), level[piece], cv2.CMP_GT)
 

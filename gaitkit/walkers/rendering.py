@@ -146,6 +146,7 @@ def render_figure(
             garments=figure.garments,
             dimness=figure.contrast.dimness(view),
             head_dimness=figure.head_contrast.dimness(view),
+            legs_dimness=figure.legs_contrast.dimness(view),
         )
     return frames
 

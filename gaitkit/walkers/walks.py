@@ -36,11 +36,11 @@ __all__ = ["FRAMES_PER_SECOND", "Walk", "before_camera", "figure_of", "plan_walk
 FRAMES_PER_SECOND = 25.0
 """CASIA-B's frame rate."""
 
-_LIKENESS = 0.90
+_LIKENESS = {"bg": 0.94, "cl": 0.95}
 """How alike the walk with a bag or in a coat is to that without, as a correlation over people: what
 is carried and worn changes each of them in a way of their own."""
 
-_PULLED_M = {"bg": 0.003, "cl": 0.006}
+_PULLED_M = {"bg": 0.002, "cl": 0.0035}
 """How far a strap or a coat pulls clothes and hair from where they are without, in all takes."""
 
 _LAG_S = 0.06
@@ -57,18 +57,25 @@ _CONTRAST = {
     "oblique": Spread(0.0, 10.0, 4.0),
 }
 _CONTRAST_LIKENESS = 0.75
+_LEGS_SHARE = 0.7
+"""Legs stand before the floor, which is darker than the wall: the room takes less of them. They are
+the same with a coat above them."""
 
 # Added above the chin: a face stands out otherwise than the hair at the back of the head.
 _HEAD_CONTRAST = {
     "everywhere": Spread(0.0, 0.0, 4.0),
-    "ahead": Spread(0.0, 34.0, 4.0),
+    "ahead": Spread(0.0, 24.0, 4.0),
     "across": Spread(0.0, 0.0, 4.0),
-    "between": Spread(0.0, 16.0, 4.0),
-    "oblique": Spread(0.0, 30.0, 4.0),
+    "between": Spread(0.0, 12.0, 4.0),
+    "oblique": Spread(0.0, 39.0, 4.0),
 }
+_HEAD_LIKENESS = {"bg": 0.75, "cl": 0.86}
+"""As `_LIKENESS`: a strap pulls hair, a collar hides it, and who carries looks elsewhere."""
 
 # What stands behind the walkers is another thing for each camera, and so is who stands out there.
 _BACKDROP = {"body": Spread(0.0, 8.0, 0.0), "head": Spread(0.0, 8.0, 0.0)}
+# A camera in line with the walk sees the end of one walkway, whoever comes or goes.
+_BACKDROP_IN_LINE = 0.35
 
 # People keep to a line of their own.
 _PATH = {
@@ -92,8 +99,8 @@ class Walk:
         What the condition adds.
     cloths : dict of str to Cloth
         How light clothes, face and hair are.
-    contrast, head_contrast : Contrast
-        How little the person, and the head, stands out from the room.
+    contrast, head_contrast, legs_contrast : Contrast
+        How little trunk and arms, the head, and the legs stand out from the room.
     style : dict of str to float
         Values of `gaitkit.walkers.gait.STYLE`.
     start_phase : float
@@ -109,6 +116,7 @@ class Walk:
     cloths: dict[str, Cloth]
     contrast: Contrast
     head_contrast: Contrast
+    legs_contrast: Contrast
     style: dict[str, float]
     start_phase: float
     heading_degrees: float
@@ -145,7 +153,7 @@ def plan_walk(options: WalkerOptions, subject_index: int, condition: str, take: 
     own = partial(EvenDraws, seed, subject_index)
     if options.equal_bodies:
         body, outfit, cloths = mean_body(), mean_outfit(), {}
-        contrast = head_contrast = Contrast()
+        contrast = head_contrast = legs_contrast = Contrast()
     else:
         body = random_body(own("body"))
         outfit = random_outfit(own("outfit"), female=body.female > 0.5)
@@ -153,24 +161,22 @@ def plan_walk(options: WalkerOptions, subject_index: int, condition: str, take: 
             outfit = drape(outfit, generator(seed, "outfit", name, condition), _PULLED_M[condition])
         outfit = drape(outfit, now)
         cloths = random_cloths(own("cloths"))
-        looks = own("contrast")
-        contrast = Contrast(
-            **draw(
-                _CONTRAST,
-                looks,
-                generator(seed, "contrast", name, condition, str(take)),
-                occasion=looks if condition == "cl" else None,
-                likeness=_CONTRAST_LIKENESS,
-            )
+        contrast, without_coat = (
+            _contrast(seed, subject_index, condition, take, coated=coated)
+            for coated in (condition == "cl", False)
         )
+        legs_contrast = Contrast(*np.multiply(_LEGS_SHARE, without_coat).tolist())
+        heads = own("head")
         of_head = draw(
             _HEAD_CONTRAST,
-            own("head"),
+            heads,
             generator(seed, "head", name, condition, str(take)),
+            occasion=None if condition == "nm" else heads,
+            likeness=_HEAD_LIKENESS.get(condition, 1.0),
         )
         head_contrast = Contrast(*np.add(contrast, Contrast(**of_head)).tolist())
     occasion = None if condition == "nm" else own("gait", condition)
-    style = draw(STYLE, own("gait"), now, occasion=occasion, likeness=_LIKENESS)
+    style = draw(STYLE, own("gait"), now, occasion=occasion, likeness=_LIKENESS.get(condition, 1.0))
     coat, bag = None, None
     if condition == "cl":
         coat = wear(random_coat(own("coat")), now)
@@ -187,12 +193,23 @@ def plan_walk(options: WalkerOptions, subject_index: int, condition: str, take: 
         cloths=cloths,
         contrast=contrast,
         head_contrast=head_contrast,
+        legs_contrast=legs_contrast,
         style=style,
         start_phase=float(now.random()),
         heading_degrees=path["heading"],
         along_m=path["along_m"],
         across_m=path["across_m"],
     )
+
+
+def _contrast(
+    seed: int, subject_index: int, condition: str, take: int, *, coated: bool
+) -> Contrast:
+    """How little the person stands out in a take; in a coat it is mostly the same."""
+    looks = EvenDraws(seed, subject_index, "contrast")
+    now = generator(seed, "contrast", subject_name(subject_index), condition, str(take))
+    occasion = looks if coated else None
+    return Contrast(**draw(_CONTRAST, looks, now, occasion=occasion, likeness=_CONTRAST_LIKENESS))
 
 
 def figure_of(walk: Walk, frames: int) -> Figure:
@@ -228,6 +245,7 @@ def figure_of(walk: Walk, frames: int) -> Figure:
         cloths=walk.cloths,
         contrast=walk.contrast,
         head_contrast=walk.head_contrast,
+        legs_contrast=walk.legs_contrast,
     )
 
 
@@ -256,16 +274,21 @@ def before_camera(
     """
     if options.equal_bodies:
         return figure
-    looks = EvenDraws(options.seed, subject_index, "camera", format_view(view))
-    behind = draw(
-        _BACKDROP,
-        looks,
-        None,
-        occasion=looks if condition == "cl" else None,
-        likeness=_CONTRAST_LIKENESS,
+    behind, without_coat = (
+        _backdrop(options.seed, subject_index, view, coated=coated)
+        for coated in (condition == "cl", False)
     )
+    share = _BACKDROP_IN_LINE if view in (0, 180) else 1.0
     return replace(
         figure,
-        contrast=figure.contrast.dimmed(behind["body"]),
-        head_contrast=figure.head_contrast.dimmed(behind["head"]),
+        contrast=figure.contrast.dimmed(share * behind["body"]),
+        head_contrast=figure.head_contrast.dimmed(share * behind["head"]),
+        legs_contrast=figure.legs_contrast.dimmed(share * _LEGS_SHARE * without_coat["body"]),
     )
+
+
+def _backdrop(seed: int, subject_index: int, view: float, *, coated: bool) -> dict[str, float]:
+    """By how many levels the person stands out less before one camera, in all takes."""
+    looks = EvenDraws(seed, subject_index, "camera", format_view(view))
+    occasion = looks if coated else None
+    return draw(_BACKDROP, looks, None, occasion=occasion, likeness=_CONTRAST_LIKENESS)

@@ -101,6 +101,27 @@ def test_what_a_camera_sees_behind_a_person_is_the_same_in_all_takes() -> None:
     assert max(alike) < 0.95
 
 
+def test_legs_stand_out_as_much_in_a_coat_as_without() -> None:
+    options = WalkerOptions(seed=2)
+
+    def seen(condition: str, view: float) -> list[tuple[float, float]]:
+        """Trunk and legs, mean over takes."""
+        figures = [
+            before_camera(
+                figure_of(plan_walk(options, 3, condition, take), 2), options, 3, condition, view
+            )
+            for take in range(1, 33)
+        ]
+        levels = [(it.contrast.dimness(view), it.legs_contrast.dimness(view)) for it in figures]
+        return np.mean(levels, axis=0).tolist()
+
+    for view in (0, 54, 180):
+        (trunk, legs), (trunk_in_coat, legs_in_coat) = seen("nm", view), seen("cl", view)
+        assert legs_in_coat == pytest.approx(legs, abs=4)
+        assert legs == pytest.approx(0.7 * trunk, abs=1)
+    assert abs(trunk_in_coat - trunk) > 8
+
+
 def test_equal_bodies_stand_out_alike_before_all_cameras() -> None:
     options = WalkerOptions(seed=2, equal_bodies=True)
     figure = figure_of(plan_walk(options, 0, "nm", 1), 2)

@@ -105,10 +105,11 @@ def test_as_much_is_lost_in_every_frame_and_elsewhere():
     assert abs(int(first.sum()) - int(second.sum())) < 0.4 * first.sum()
 
 
-def test_who_stands_out_less_has_a_thinner_silhouette():
-    # A square of 41 pixels. The blurred mask falls by 51 from pixel to pixel at its edge.
-    areas = []
-    for dimness in (-60.0, 0.0, 60.0):
+def test_who_stands_out_less_has_a_thinner_silhouette_above_the_legs():
+    # A square of 41 pixels. The blurred mask falls by 51 from pixel to pixel at its edge: 45 levels
+    # are enough for a pixel there, and 15 are not.
+    masks = []
+    for dimness in (-45.0, 0.0, 45.0):
         frames = drawn(SQUARE)
         polygons = SQUARE[None, None]
         rng = np.random.default_rng(0)
@@ -120,10 +121,13 @@ def test_who_stands_out_less_has_a_thinner_silhouette():
             0.01,
             rng,
             dimness=100 * dimness,
+            legs_dimness=100 * dimness / 3,
         )
-        areas.append(int((frames > 0).sum()))
-    # Corners are rounded.
-    assert areas == [43 * 43 - 12, 41 * 41 - 12, 39 * 39 - 4]
+        masks.append(frames[0] > 0)
+    wide, plain, thin = (mask.sum(axis=1)[mask.any(axis=1)].tolist() for mask in masks)
+    assert plain == 1 * [37] + 1 * [39] + 37 * [41] + 1 * [39] + 1 * [37]
+    assert wide == 1 * [37] + 2 * [41] + 19 * [43] + 19 * [41] + 1 * [39]
+    assert thin == 1 * [37] + 19 * [39] + 18 * [41] + 1 * [39] + 1 * [37]
 
 
 def test_a_head_stands_out_by_itself():
