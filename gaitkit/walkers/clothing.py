@@ -248,7 +248,7 @@ def random_coat(rng: Draws) -> Coat:
     collared, collar = rng.random(), rng.uniform(0.012, 0.062)
     hooded, hood = rng.random(), rng.uniform(0.06, 0.115)
     return Coat(
-        trunk=0.014 + 0.075 * trunk,
+        trunk=0.015 + 0.075 * trunk,
         sleeve=0.0035 + 0.056 * (0.25 * trunk + 0.75 * sleeve),
         hem=hem,
         flare=0.02 + 0.09 * flare,

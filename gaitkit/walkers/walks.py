@@ -36,7 +36,7 @@ __all__ = ["FRAMES_PER_SECOND", "Walk", "before_camera", "figure_of", "plan_walk
 FRAMES_PER_SECOND = 25.0
 """CASIA-B's frame rate."""
 
-_LIKENESS = {"bg": 0.94, "cl": 0.95}
+_LIKENESS = 0.94
 """How alike the walk with a bag or in a coat is to that without, as a correlation over people: what
 is carried and worn changes each of them in a way of their own."""
 
@@ -176,7 +176,7 @@ def plan_walk(options: WalkerOptions, subject_index: int, condition: str, take: 
         )
         head_contrast = Contrast(*np.add(contrast, Contrast(**of_head)).tolist())
     occasion = None if condition == "nm" else own("gait", condition)
-    style = draw(STYLE, own("gait"), now, occasion=occasion, likeness=_LIKENESS.get(condition, 1.0))
+    style = draw(STYLE, own("gait"), now, occasion=occasion, likeness=_LIKENESS)
     coat, bag = None, None
     if condition == "cl":
         coat = wear(random_coat(own("coat")), now)
