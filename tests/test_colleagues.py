@@ -67,8 +67,8 @@ def test_eight_colleagues_and_three_strangers(gaitkit, tmp_path, monkeypatch) ->
         expected = "unknown, nearest is " if "stranger" in file else f"{file[:-4]}, distance "
         assert answer.startswith(expected), (file, answer)
     assert "3 of 10 walks unknown" in visitors.stderr
-    # Of so few nothing more can be said: one in ten is 0 to 49 per cent.
-    told = "3 of 32 walks of strangers would be named (95 %: 0–49 %"
+    # Of so few nothing more can be said: one in eight is 0 to 53 per cent.
+    told = "4 of 32 walks of strangers would be named (95 %: 0–53 %"
     assert told in visitors.stderr
     assert told in PAGE
     assert re.search(r"\d+ of 32 walks of enrolled people would not get", visitors.stderr)
