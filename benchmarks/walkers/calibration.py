@@ -232,15 +232,20 @@ PARTS = {"head": slice(0, 12), "trunk": slice(12, 34), "legs": slice(34, 64)}
 PAIRS = ((0, 180), (18, 162), (36, 144), (54, 126), (0, 36), (36, 72), (36, 90), (0, 90))
 
 
-def own(geis: NDArray[np.uint8], labels: Labels, view: float) -> NDArray[np.float64]:
-    """Each person's mean normal GEI of one view, less that of all; 0 for who has none."""
-    here = (labels.condition.astype(str) == "nm") & (labels.view == view)
+def of_each(geis: NDArray, labels: Labels, view: float, condition: str) -> NDArray:
+    """The mean GEI of each person in one condition and view; NaN for who has none."""
+    there = (labels.condition.astype(str) == condition) & (labels.view == view)
     who = labels.subject.astype(str)
     means = np.full((len(labels.subjects()), *geis.shape[1:]), np.nan)
     for row, name in enumerate(labels.subjects()):
-        taken = geis[here & (who == name)]
-        if len(taken):
-            means[row] = taken.mean(axis=0)
+        if (there & (who == name)).any():
+            means[row] = geis[there & (who == name)].mean(axis=0)
+    return means
+
+
+def own(geis: NDArray[np.uint8], labels: Labels, view: float) -> NDArray[np.float64]:
+    """Each person's mean normal GEI of one view, less that of all; 0 for who has none."""
+    means = of_each(geis, labels, view, "nm")
     return np.nan_to_num(means - np.nanmean(means, axis=0))
 
 
@@ -263,17 +268,6 @@ SHOULDERS, SHANKS = slice(14, 20), slice(48, 60)
 """Rows of a GEI of 64, as `PARTS`."""
 
 
-def of_each(geis: NDArray[np.float64], labels: Labels, view: float, condition: str) -> NDArray:
-    """The mean GEI of each person in one condition and view; NaN for who has none."""
-    there = (labels.condition.astype(str) == condition) & (labels.view == view)
-    who = labels.subject.astype(str)
-    means = np.full((len(labels.subjects()), *geis.shape[1:]), np.nan)
-    for row, name in enumerate(labels.subjects()):
-        if (there & (who == name)).any():
-            means[row] = geis[there & (who == name)].mean(axis=0)
-    return means
-
-
 def print_worn(geis: NDArray[np.uint8], labels: Labels) -> None:
     """What a bag and a coat do to the body, by view: leans, widths and their likeness."""
 
@@ -290,8 +284,8 @@ def print_worn(geis: NDArray[np.uint8], labels: Labels) -> None:
         "shoulders in a coat and without, correlation",
         "trunk, what a coat changes in all, in levels",
     )
-    rows = []
-    for view in WORN_VIEWS:
+    views, rows = [view for view in WORN_VIEWS if view in labels.views()], []
+    for view in views:
         worn = np.stack([of_each(geis / 255, labels, view, it) for it in ("nm", "bg", "cl")])
         nm, bg, cl = worn[:, ~np.isnan(worn).any(axis=(0, 2, 3))]
         head_nm, head_bg = (it[:, :8].sum(axis=1) for it in (nm, bg))
@@ -310,7 +304,7 @@ def print_worn(geis: NDArray[np.uint8], labels: Labels) -> None:
                 255 * np.sqrt(np.mean(changed**2)),
             )
         )
-    print("  at " + ", ".join(f"{view}" for view in WORN_VIEWS) + " degrees:")
+    print("  at " + ", ".join(f"{view}" for view in views) + " degrees:")
     for name, values in zip(names, zip(*rows, strict=True), strict=True):
         print(f"    {name:46}" + "  ".join(f"{value:5.2f}" for value in values))
 
@@ -379,8 +373,7 @@ def main() -> None:
     both_halves(title, geis, labels)
     if chosen.alike:
         print_alike(geis, labels)
-        if not chosen.quick:
-            print_worn(geis, labels)
+        print_worn(geis, labels)
 
 
 def report_kinds(chosen: argparse.Namespace) -> None:
