@@ -286,7 +286,7 @@ def print_worn(geis: NDArray[np.uint8], labels: Labels) -> None:
     )
     views, rows = [view for view in WORN_VIEWS if view in labels.views()], []
     for view in views:
-        worn = np.stack([of_each(geis / 255, labels, view, it) for it in ("nm", "bg", "cl")])
+        worn = np.stack([of_each(geis, labels, view, it) for it in ("nm", "bg", "cl")]) / 255
         nm, bg, cl = worn[:, ~np.isnan(worn).any(axis=(0, 2, 3))]
         head_nm, head_bg = (it[:, :8].sum(axis=1) for it in (nm, bg))
         aside = head_bg @ columns / head_bg.sum(axis=1) - head_nm @ columns / head_nm.sum(axis=1)
@@ -304,6 +304,8 @@ def print_worn(geis: NDArray[np.uint8], labels: Labels) -> None:
                 255 * np.sqrt(np.mean(changed**2)),
             )
         )
+    if not rows:
+        return
     print("  at " + ", ".join(f"{view}" for view in views) + " degrees:")
     for name, values in zip(names, zip(*rows, strict=True), strict=True):
         print(f"    {name:46}" + "  ".join(f"{value:5.2f}" for value in values))

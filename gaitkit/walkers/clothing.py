@@ -145,8 +145,8 @@ class Bag:
     swing : float
         The share of the arm's or thigh's swing that it takes part in; none for a backpack.
     lean : float
-        Degrees that the trunk leans to the left with it: people lean away from what is heavy, or
-        towards a strap to keep it on.
+        Degrees that the person leans to the right with it, beside what its weight does: a habit,
+        whichever side it hangs on.
     """
 
     kind: str
@@ -301,6 +301,8 @@ def random_bag(rng: Draws) -> Bag:
         at=rng.uniform(0.62, 0.75) if kind == "backpack" else rng.uniform(-0.20, 0.06),
         forward=rng.uniform(-0.18, -0.06),
         strap_held=rng.random() < 0.35 and kind in ("shoulder bag", "backpack"),
+        # A backpack asks for no number here, so its lean is of another column than the others'
+        # (`EvenDraws`). To mend it gives other frames: with the next `MODEL_VERSION`.
         swing=0.0 if kind == "backpack" else rng.uniform(0.1, 0.5),
         lean=3.4 * float(np.clip(rng.standard_normal(1)[0], -2, 2)),
     )
@@ -308,6 +310,8 @@ def random_bag(rng: Draws) -> Bag:
 
 def carry(bag: Bag, rng: np.random.Generator) -> Bag:
     """The same bag in one take: it hangs a little elsewhere, now and then on the other side.
+
+    The person leans a little more or less, too.
 
     Parameters
     ----------
@@ -350,7 +354,7 @@ def carrying_style(style: dict[str, float], bag: Bag) -> dict[str, float]:
         changed["neck_forward"] += 1.0
         changed["shoulder_gain"] *= 0.85
     elif bag.kind in ("handbag", "briefcase"):
-        # The loaded arm hangs and hardly swings; the trunk leans away from it.
+        # The loaded arm hangs and hardly swings, and pulls its shoulder down.
         changed["shoulder_asymmetry"] = -0.45 * right
         changed["shoulder_gain"] *= 0.85
         changed["trunk_side_lean"] += 0.9 * right

@@ -26,7 +26,8 @@ GARMENTS = ("skin", "hair", "top", "trousers", "shoes", "coat", "bag")
 """What a piece of the surface is covered with; skirts count as trousers."""
 
 _DOWN = np.array([0.0, 0.0, -1.0])
-_PRESSED = 0.6  # of what is worn beneath a coat is left of its thickness at the sides
+# Beneath a coat a top is flatter at the sides; before and behind the coat hangs over all of it.
+_PRESSED = 0.6
 _SKIRT_FLARE_M = 0.03
 _TOP_FLARE_M = 0.006
 _TOP_HEM_SHOWS = 0.03  # a shorter one ends on the hips
@@ -51,7 +52,7 @@ class Figure:
     cloths : mapping of str to Cloth
         How these look; one that is missing never looks like the room.
     contrast, head_contrast, legs_contrast : Contrast
-        How little the person, and the head, stands out from the room.
+        How little trunk and arms, the head, and what is below the hips stand out from the room.
     """
 
     centres: NDArray[np.float64]

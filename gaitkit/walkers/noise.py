@@ -44,7 +44,7 @@ _TORN = 0.015  # of the silhouette: a hand may come off, no head and no leg
 
 # Levels of the blurred mask, at most: 51 are a pixel of its edge (`Contrast`).
 _MOST_DIM = 60.0
-_LEGS_FROM = 0.53  # of a person's height in the image, from above
+_LEGS_FROM = 0.53  # of a person's height in the image, from above: hands and long hems too
 
 
 class Cloth(NamedTuple):
@@ -257,7 +257,8 @@ def roughen(
     garments : tuple of str, optional
         What each polygon is covered with; the first in ``hair`` is the head.
     dimness, head_dimness, legs_dimness : float, optional
-        How little trunk and arms, the head and the legs stand out from the room: see `Contrast`.
+        How little a person stands out from the room, the head, and what is below the hips: see
+        `Contrast`.
     """
     clip = _Clip(frames, centres, strength, frames.shape[1] / _REFERENCE_HEIGHT, rng)
     dims = np.array([head_dimness, dimness, legs_dimness]) * min(strength, 2.0)
@@ -290,18 +291,22 @@ def _ragged_edges(
 ) -> None:
     """Threshold the blurred silhouette, dimmed, at a level that wanders along its edge.
 
-    It is dimmed by the first of `dims` above the chin's row, by the second over trunk and arms,
-    and by the third over the legs.
+    It is dimmed by the first of `dims` above the chin's row, by the second from there to the hips,
+    and by the third below them.
     """
     frames = clip.frames
     levels = _levels(min(clip.strength, 2.5))
     boxes = _boxes(polygons, frames, _MARGIN, _MARGIN)
+    # Of the whole person, whom the image may cut off.
+    rows_of = polygons[..., 1].reshape(len(frames), -1)
+    highest, lowest = np.floor(rows_of.min(axis=1)), np.ceil(rows_of.max(axis=1))
+    hips = (highest + np.rint(_LEGS_FROM * (lowest - highest))).astype(np.intp)
     dimmed = np.clip(np.arange(256) - dims[:, None], 0, 255).astype(np.uint8)
     # What is far from the edge stays as it is, however bright or dim the person.
     dimmed[:, 0], dimmed[:, 255] = 0, 255
     shifts = clip.rng.integers(0, _TILE, size=(len(frames), 2))
-    for frame, (left, top, right, bottom), chin, (dx, dy) in zip(
-        frames, boxes, chins, shifts, strict=True
+    for frame, (left, top, right, bottom), chin, hip, (dx, dy) in zip(
+        frames, boxes, chins, hips, shifts, strict=True
     ):
         rows, columns = bottom - top, right - left
         if rows <= 0 or columns <= 0:
@@ -311,8 +316,8 @@ def _ragged_edges(
         level = levels[dy : dy + rows, dx : dx + columns]
         soft = cv2.blur(part, (5, 5))
         neck = min(max(chin - top, 0), rows)
-        hip = max(neck, _MARGIN + round(_LEGS_FROM * (rows - 2 * _MARGIN)))
-        pieces = slice(neck), slice(neck, hip), slice(hip, rows)
+        waist = min(max(hip - top, neck), rows)
+        pieces = slice(neck), slice(neck, waist), slice(waist, rows)
         for table, piece in zip(dimmed, pieces, strict=True):
             if len(soft[piece]):
                 part[piece] = cv2.compare(cv2.LUT(soft[piece], table), level[piece], cv2.CMP_GT)

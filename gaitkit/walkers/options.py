@@ -27,7 +27,9 @@ MODEL_VERSION = 7
 1 had one wardrobe for all people, who took another coat or bag now and then. 2 had people whom legs
 and arms told apart too well, in a coat as without one, and no holes but in coats. 3 had holes that
 turned with the camera, and fronts and backs that were too alike. 4 had heads, and left and right
-sides, that were too alike, and trunks that differed too much between the front and the side.
+sides, that were too alike, and trunks that differed too much between the front and the side. 5 left
+to chance who had what. 6 had legs that changed with the light as trunks did, and in a coat, and
+bags with which hardly anybody leaned.
 """
 
 CONDITIONS = ("bg", "cl", "nm")
@@ -55,7 +57,7 @@ class WalkerOptions:
     noise : float
         Strength of the segmentation noise: 1 is normal, 0 switches all of it off.
     equal_bodies : bool
-        Everybody has the mean body, hair and clothes; only the movement differs.
+        Everybody has the mean body, hair and clothes; movement, coats and bags are their own.
     takes : mapping of str to int
         Walks per condition: ``nm`` (normal), ``bg`` (with a bag), ``cl`` (in a coat).
     height_px, width_px : int

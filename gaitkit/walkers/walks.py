@@ -58,8 +58,8 @@ _CONTRAST = {
 }
 _CONTRAST_LIKENESS = 0.75
 _LEGS_SHARE = 0.7
-"""Legs stand before the floor, which is darker than the wall: the room takes less of them. They are
-the same with a coat above them."""
+"""Legs stand before the floor, which is darker than the wall: the room takes less of them, and as
+much with a coat above them."""
 
 # Added above the chin: a face stands out otherwise than the hair at the back of the head.
 _HEAD_CONTRAST = {
@@ -70,11 +70,13 @@ _HEAD_CONTRAST = {
     "oblique": Spread(0.0, 39.0, 4.0),
 }
 _HEAD_LIKENESS = {"bg": 0.75, "cl": 0.86}
-"""As `_LIKENESS`: a strap pulls hair, a collar hides it, and who carries looks elsewhere."""
+"""As `_LIKENESS`, of heads: who wears or carries something holds the head, and has the hair,
+otherwise; with a bag and in a coat in one and the same way."""
 
 # What stands behind the walkers is another thing for each camera, and so is who stands out there.
 _BACKDROP = {"body": Spread(0.0, 8.0, 0.0), "head": Spread(0.0, 8.0, 0.0)}
-# A camera in line with the walk sees the end of one walkway, whoever comes or goes.
+# A camera in line with the walk sees the end of one walkway, whoever comes or goes: so much of the
+# backdrop is left at 0 and 180 degrees, all of it from 18 degrees beside that.
 _BACKDROP_IN_LINE = 0.35
 
 # People keep to a line of their own.
@@ -100,7 +102,7 @@ class Walk:
     cloths : dict of str to Cloth
         How light clothes, face and hair are.
     contrast, head_contrast, legs_contrast : Contrast
-        How little trunk and arms, the head, and the legs stand out from the room.
+        How little trunk and arms, the head, and what is below the hips stand out from the room.
     style : dict of str to float
         Values of `gaitkit.walkers.gait.STYLE`.
     start_phase : float
@@ -278,7 +280,8 @@ def before_camera(
         _backdrop(options.seed, subject_index, view, coated=coated)
         for coated in (condition == "cl", False)
     )
-    share = _BACKDROP_IN_LINE if view in (0, 180) else 1.0
+    aside = min(abs(np.sin(np.radians(view))) / np.sin(np.radians(18)), 1.0)
+    share = _BACKDROP_IN_LINE + (1 - _BACKDROP_IN_LINE) * aside
     return replace(
         figure,
         contrast=figure.contrast.dimmed(share * behind["body"]),

@@ -115,11 +115,50 @@ def test_legs_stand_out_as_much_in_a_coat_as_without() -> None:
         levels = [(it.contrast.dimness(view), it.legs_contrast.dimness(view)) for it in figures]
         return np.mean(levels, axis=0).tolist()
 
+    changes = []
     for view in (0, 54, 180):
         (trunk, legs), (trunk_in_coat, legs_in_coat) = seen("nm", view), seen("cl", view)
         assert legs_in_coat == pytest.approx(legs, abs=4)
         assert legs == pytest.approx(0.7 * trunk, abs=1)
-    assert abs(trunk_in_coat - trunk) > 8
+        changes.append(abs(trunk_in_coat - trunk))
+    assert max(changes) > 8
+
+
+def test_cameras_in_line_with_the_walk_see_less_of_what_is_behind() -> None:
+    options = WalkerOptions(seed=2)
+
+    def spread(view: float) -> float:
+        """Of the levels that one camera takes of people, the standard deviation."""
+        levels = []
+        for person in range(PEOPLE):
+            figure = figure_of(plan_walk(options, person, "nm", 1), 2)
+            seen = before_camera(figure, options, person, "nm", view)
+            levels.append(seen.contrast.everywhere - figure.contrast.everywhere)
+        return float(np.std(levels))
+
+    # Levels of 8: 0.35 of them in line, all from 18 degrees beside it, two thirds at 9.
+    expected = {0.0: 2.8, 9.0: 5.43, 18.0: 8.0, 90.0: 8.0, 180.0: 2.8, 351.0: 5.43}
+    found = {view: spread(view) for view in expected}
+    assert found == pytest.approx(expected, rel=0.06)
+
+
+@pytest.mark.parametrize(("condition", "alike"), [("bg", 0.75), ("cl", 0.86)])
+def test_heads_stand_out_otherwise_with_a_bag_and_in_a_coat(condition: str, alike: float) -> None:
+    options = WalkerOptions(seed=2)
+
+    def oblique(condition: str) -> list[float]:
+        """What the head has of its own, each person's mean of four takes."""
+        walks = [
+            [plan_walk(options, person, condition, take) for take in range(1, 5)]
+            for person in range(PEOPLE)
+        ]
+        return [
+            float(np.mean([it.head_contrast.oblique - it.contrast.oblique for it in takes]))
+            for takes in walks
+        ]
+
+    found = np.corrcoef(oblique("nm"), oblique(condition))[0, 1]
+    assert found == pytest.approx(alike, abs=0.08)
 
 
 def test_equal_bodies_stand_out_alike_before_all_cameras() -> None:

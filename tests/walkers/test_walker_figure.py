@@ -82,6 +82,54 @@ def test_a_loaded_arm_swings_less():
     assert {name: spread.mean for name, spread in STYLE.items()} == MEAN  # untouched
 
 
+def test_with_a_bag_people_lean_to_a_side_of_their_own():
+    upright = dataclasses.replace(bag("shoulder bag"), lean=0.0)
+    habit = dataclasses.replace(upright, lean=5.0)
+    neck, leant = (
+        pose(BODY, carrying_style(MEAN, carried), np.zeros(1)).points["neck"][0]
+        for carried in (upright, habit)
+    )
+    # y is to the walker's left: 5 degrees to the right move a neck by some 4 cm.
+    assert -0.05 < leant[1] - neck[1] < -0.02
+    options = WalkerOptions(seed=4)
+    leans = np.array(
+        [[plan_walk(options, it, "bg", take).bag.lean for take in (1, 2)] for it in range(62)]
+    )
+    assert leans.mean() == pytest.approx(0, abs=0.5)
+    assert leans.std() == pytest.approx(3.4, rel=0.15)
+    assert np.corrcoef(leans.T)[0, 1] > 0.8
+
+
+def test_a_deep_coat_bulges_before_and_behind_and_another_keeps_the_arms_away():
+    def area(view, **changes):
+        coat = dataclasses.replace(COAT, **changes)
+        style = coat_style(MEAN, coat)
+        skeleton = pose(BODY, style, np.arange(8) / 8)
+        return silhouettes(dress(skeleton, BODY, mean_outfit(), coat, None), view).sum()
+
+    assert area(90, depth=1.75) > 1.04 * area(90, depth=0.6)
+    assert area(0, depth=1.75) < 1.02 * area(0, depth=0.6)
+    assert area(0, away=4.0) > 1.01 * area(0)
+    assert area(90, away=4.0) == pytest.approx(area(90), rel=0.01)
+
+
+def test_a_top_is_flatter_beneath_a_coat():
+    thick, thin = (
+        dress(SKELETON, BODY, dataclasses.replace(mean_outfit(), top=top), COAT, None)
+        for top in (0.04, 0.01)
+    )
+    coated = silhouettes(thick, 0).sum() - silhouettes(thin, 0).sum()
+    plain = np.subtract(
+        *(
+            silhouettes(
+                dress(SKELETON, BODY, dataclasses.replace(mean_outfit(), top=top), None, None), 0
+            ).sum()
+            for top in (0.04, 0.01)
+        )
+    )
+    assert 0 < coated < 0.85 * plain
+
+
 def test_all_kinds_occur():
     kinds = {random_bag(generator(0, "bag", str(index))).kind for index in range(100)}
     assert kinds == set(BAG_KINDS)
