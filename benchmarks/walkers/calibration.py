@@ -171,29 +171,37 @@ REAL_SPREADS = {
 }
 
 
+def of_each(geis: NDArray, labels: Labels, view: float, condition: str) -> NDArray:
+    """The mean GEI of each person in one condition and view; NaN for who has none."""
+    there = (labels.condition.astype(str) == condition) & (labels.view == view)
+    who = labels.subject.astype(str)
+    means = np.full((len(labels.subjects()), *geis.shape[1:]), np.nan)
+    for row, name in enumerate(labels.subjects()):
+        taken = geis[there & (who == name)]
+        if len(taken):
+            means[row] = taken.mean(axis=0)
+    return means
+
+
 def spreads(geis: NDArray[np.uint8], labels: Labels, view: float) -> dict[str, float]:
     """By how many grey levels GEIs of one view differ, root mean square.
 
     What a bag or coat changes is split into the mean over people and the rest, each person's own.
     """
-    values = geis.reshape(len(geis), -1).astype(np.float64)
-    subject, condition = labels.subject.astype(str), labels.condition.astype(str)
-
-    def of(who: str, what: str) -> NDArray[np.float64]:
-        return values[(subject == who) & (condition == what) & (labels.view == view)]
+    who = labels.subject.astype(str)
+    walks = (labels.condition.astype(str) == "nm") & (labels.view == view)
 
     def rms(difference: NDArray[np.float64]) -> float:
         return float(np.sqrt(np.mean(difference**2)))
 
-    people = labels.subjects()
-    normal = np.array([of(who, "nm").mean(axis=0) for who in people])
-    takes = [of(who, "nm").var(axis=0, ddof=1).mean() for who in people]
+    normal = of_each(geis, labels, view, "nm")
+    takes = [geis[walks & (who == it)].var(axis=0, ddof=1).mean() for it in labels.subjects()]
     found = {
         "between people": rms(normal - normal.mean(axis=0)),
         "between takes": float(np.sqrt(np.mean(takes))),
     }
     for what in ("bg", "cl"):
-        change = np.array([of(who, what).mean(axis=0) for who in people]) - normal
+        change = of_each(geis, labels, view, what) - normal
         found[f"{what}, all people"] = rms(change.mean(axis=0))
         found[f"{what}, each person"] = rms(change - change.mean(axis=0))
     return found
@@ -230,17 +238,6 @@ PARTS = {"head": slice(0, 12), "trunk": slice(12, 34), "legs": slice(34, 64)}
 """Rows of a GEI of 64."""
 
 PAIRS = ((0, 180), (18, 162), (36, 144), (54, 126), (0, 36), (36, 72), (36, 90), (0, 90))
-
-
-def of_each(geis: NDArray, labels: Labels, view: float, condition: str) -> NDArray:
-    """The mean GEI of each person in one condition and view; NaN for who has none."""
-    there = (labels.condition.astype(str) == condition) & (labels.view == view)
-    who = labels.subject.astype(str)
-    means = np.full((len(labels.subjects()), *geis.shape[1:]), np.nan)
-    for row, name in enumerate(labels.subjects()):
-        if (there & (who == name)).any():
-            means[row] = geis[there & (who == name)].mean(axis=0)
-    return means
 
 
 def own(geis: NDArray[np.uint8], labels: Labels, view: float) -> NDArray[np.float64]:

@@ -198,12 +198,27 @@ def _boxes(
     polygons: NDArray[np.float64], frames: NDArray[np.uint8], before: int, after: int
 ) -> NDArray[np.intp]:
     """Left, top, right and bottom of what holds some outlines in each frame, with a margin."""
-    size = [frames.shape[2], frames.shape[1]]
+    return _within(frames, *_reach(polygons), before, after)
+
+
+def _reach(polygons: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Lowest and highest column and row of some outlines in each frame, inside the image or not."""
     # Column and row apart: numpy is slow to reduce along an axis before a short last one.
     flat = np.moveaxis(polygons.reshape(len(polygons), -1, 2), -1, 0).copy()
-    low = np.floor(flat.min(axis=-1).T).astype(np.intp) - before
-    high = np.ceil(flat.max(axis=-1).T).astype(np.intp) + after
-    return np.concatenate([np.clip(low, 0, size), np.clip(high, 0, size)], axis=1)
+    low, high = np.floor(flat.min(axis=-1).T), np.ceil(flat.max(axis=-1).T)
+    return low.astype(np.intp), high.astype(np.intp)
+
+
+def _within(
+    frames: NDArray[np.uint8],
+    low: NDArray[np.intp],
+    high: NDArray[np.intp],
+    before: int,
+    after: int,
+) -> NDArray[np.intp]:
+    """The boxes that `_boxes` gives, of what `_reach` gives."""
+    size = [frames.shape[2], frames.shape[1]]
+    return np.concatenate([np.clip(low - before, 0, size), np.clip(high + after, 0, size)], axis=1)
 
 
 def _is_torn(frame: NDArray[np.uint8]) -> bool:
@@ -296,11 +311,10 @@ def _ragged_edges(
     """
     frames = clip.frames
     levels = _levels(min(clip.strength, 2.5))
-    boxes = _boxes(polygons, frames, _MARGIN, _MARGIN)
+    low, high = _reach(polygons)
+    boxes = _within(frames, low, high, _MARGIN, _MARGIN)
     # Of the whole person, whom the image may cut off.
-    rows_of = polygons[..., 1].reshape(len(frames), -1)
-    highest, lowest = np.floor(rows_of.min(axis=1)), np.ceil(rows_of.max(axis=1))
-    hips = (highest + np.rint(_LEGS_FROM * (lowest - highest))).astype(np.intp)
+    hips = (low + np.rint(_LEGS_FROM * (high - low)).astype(np.intp))[:, 1]
     dimmed = np.clip(np.arange(256) - dims[:, None], 0, 255).astype(np.uint8)
     # What is far from the edge stays as it is, however bright or dim the person.
     dimmed[:, 0], dimmed[:, 255] = 0, 255

@@ -163,10 +163,9 @@ def plan_walk(options: WalkerOptions, subject_index: int, condition: str, take: 
             outfit = drape(outfit, generator(seed, "outfit", name, condition), _PULLED_M[condition])
         outfit = drape(outfit, now)
         cloths = random_cloths(own("cloths"))
-        contrast, without_coat = (
-            _contrast(seed, subject_index, condition, take, coated=coated)
-            for coated in (condition == "cl", False)
-        )
+        contrast = without_coat = _contrast(seed, subject_index, condition, take, coated=False)
+        if condition == "cl":
+            contrast = _contrast(seed, subject_index, condition, take, coated=True)
         legs_contrast = Contrast(*np.multiply(_LEGS_SHARE, without_coat).tolist())
         heads = own("head")
         of_head = draw(
@@ -276,10 +275,9 @@ def before_camera(
     """
     if options.equal_bodies:
         return figure
-    behind, without_coat = (
-        _backdrop(options.seed, subject_index, view, coated=coated)
-        for coated in (condition == "cl", False)
-    )
+    behind = without_coat = _backdrop(options.seed, subject_index, view, coated=False)
+    if condition == "cl":
+        behind = _backdrop(options.seed, subject_index, view, coated=True)
     aside = min(abs(np.sin(np.radians(view))) / np.sin(np.radians(18)), 1.0)
     share = _BACKDROP_IN_LINE + (1 - _BACKDROP_IN_LINE) * aside
     return replace(
