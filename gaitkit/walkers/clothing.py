@@ -41,7 +41,7 @@ _HANDS_CHANGE = 0.03  # share of takes in which they do otherwise
 _BAG_CHANGES_SIDE = 0.06
 
 # How many are as light as the wall, of coats and of tops; the others are darker than the floor.
-_LIGHT_COATS, _LIGHT_TOPS = 0.12, 0.20
+_LIGHT_COATS, _LIGHT_TOPS = 0.10, 0.20
 _LIGHT = (WALL, 0.05)
 _DARK = (0.05, 0.40)
 # Faces and hair: some are lost before the wall, other people's from the front than from behind.
@@ -248,8 +248,8 @@ def random_coat(rng: Draws) -> Coat:
     collared, collar = rng.random(), rng.uniform(0.012, 0.062)
     hooded, hood = rng.random(), rng.uniform(0.06, 0.115)
     return Coat(
-        trunk=0.015 + 0.075 * trunk,
-        sleeve=0.0035 + 0.056 * (0.25 * trunk + 0.75 * sleeve),
+        trunk=0.0225 + 0.060 * trunk,
+        sleeve=0.0025 + 0.056 * (0.25 * trunk + 0.75 * sleeve),
         hem=hem,
         flare=0.02 + 0.09 * flare,
         collar=collar if collared < 0.7 else 0.0,
@@ -282,8 +282,8 @@ def wear(coat: Coat, rng: np.random.Generator) -> Coat:
 
 def random_bag(rng: Draws) -> Bag:
     """A person's bag: on the back, over a shoulder, across the body, or in a hand."""
-    kind = str(rng.choice(BAG_KINDS, p=(0.10, 0.50, 0.20, 0.13, 0.07)))
-    side = "right" if rng.random() < 0.8 else "left"
+    kind = str(rng.choice(BAG_KINDS, p=(0.08, 0.58, 0.26, 0.05, 0.03)))
+    side = "right" if rng.random() < 0.45 else "left"
     length, thickness, height = {
         "backpack": (0.28, 0.12, 0.38),
         "shoulder bag": (0.245, 0.085, 0.205),
@@ -291,6 +291,7 @@ def random_bag(rng: Draws) -> Bag:
         "handbag": (0.28, 0.10, 0.22),
         "briefcase": (0.36, 0.08, 0.27),
     }[kind]
+    swing = rng.uniform(0.1, 0.5)  # drawn for all: everybody has to ask alike (`EvenDraws`)
     size = np.clip(1 + 0.14 * rng.standard_normal(3), 0.7, 1.3)
     return Bag(
         kind=kind,
@@ -298,13 +299,11 @@ def random_bag(rng: Draws) -> Bag:
         length=length * float(size[0]),
         thickness=thickness * float(size[1]),
         height=height * float(size[2]),
-        at=rng.uniform(0.62, 0.75) if kind == "backpack" else rng.uniform(-0.20, 0.06),
-        forward=rng.uniform(-0.18, -0.06),
-        strap_held=rng.random() < 0.35 and kind in ("shoulder bag", "backpack"),
-        # A backpack asks for no number here, so its lean is of another column than the others'
-        # (`EvenDraws`). To mend it gives other frames: with the next `MODEL_VERSION`.
-        swing=0.0 if kind == "backpack" else rng.uniform(0.1, 0.5),
-        lean=3.4 * float(np.clip(rng.standard_normal(1)[0], -2, 2)),
+        at=rng.uniform(0.62, 0.75) if kind == "backpack" else rng.uniform(-0.36, -0.10),
+        forward=rng.uniform(-0.20, -0.09),
+        strap_held=rng.random() < 0.25 and kind in ("shoulder bag", "backpack"),
+        swing=0.0 if kind == "backpack" else swing,
+        lean=2.7 * float(np.clip(rng.standard_normal(1)[0], -2, 2)),
     )
 
 
@@ -349,6 +348,7 @@ def carrying_style(style: dict[str, float], bag: Bag) -> dict[str, float]:
     changed = dict(style)
     right = 1.0 if bag.side == "right" else -1.0
     changed["trunk_side_lean"] += bag.lean
+    changed["arm_abduction"] += 3.0  # bag and strap keep the arms away
     if bag.kind == "backpack":
         changed["trunk_lean"] += 1.2
         changed["neck_forward"] += 1.0

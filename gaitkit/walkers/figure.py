@@ -52,7 +52,7 @@ class Figure:
     cloths : mapping of str to Cloth
         How these look; one that is missing never looks like the room.
     contrast, head_contrast, legs_contrast : Contrast
-        How little trunk and arms, the head, and what is below the hips stand out from the room.
+        How little trunk and arms, the head, and what is below hips and coat stand out.
     """
 
     centres: NDArray[np.float64]
@@ -511,7 +511,8 @@ class _Person(Sculptor):
         points, body = self._points, self._body
         sign = 1.0 if bag.side == "left" else -1.0
         hip, shoulder = points[f"{bag.side}_hip"], points[f"{bag.side}_shoulder"]
-        out = max(body.hip_breadth / 2 - 0.09, 0.0) + 0.035 + bag.thickness / 2
+        # It lies on the buttock rather than beside the hip.
+        out = max(body.hip_breadth / 2 - 0.09, 0.0) - 0.015 + bag.thickness / 2
         at = hip + bag.at * (shoulder - hip) + np.array([bag.forward, sign * out, 0.0])
         # It swings about the shoulder on its strap; the thigh drives it.
         hung = self._swung(f"{bag.side}_hip", f"{bag.side}_knee", bag.swing)

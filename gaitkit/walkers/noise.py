@@ -270,10 +270,11 @@ def roughen(
     rng : numpy.random.Generator
         The sequence's generator.
     garments : tuple of str, optional
-        What each polygon is covered with; the first in ``hair`` is the head.
+        What each polygon is covered with; the first in ``hair`` is the head, and legs begin below
+        what is in ``coat``.
     dimness, head_dimness, legs_dimness : float, optional
-        How little a person stands out from the room, the head, and what is below the hips: see
-        `Contrast`.
+        How little a person stands out from the room, the head, and what is below hips and coat:
+        see `Contrast`.
     """
     clip = _Clip(frames, centres, strength, frames.shape[1] / _REFERENCE_HEIGHT, rng)
     dims = np.array([head_dimness, dimness, legs_dimness]) * min(strength, 2.0)
@@ -282,7 +283,9 @@ def roughen(
         chins = _boxes(head, frames, 0, 0)[:, 3]
     else:
         chins = np.zeros(len(frames), np.intp)
-    _ragged_edges(clip, polygons, dims, chins)
+    coat = [row for row, garment in enumerate(garments) if garment == "coat"]
+    hems = _reach(polygons[:, coat])[1][:, 1] if coat else np.zeros(len(frames), np.intp)
+    _ragged_edges(clip, polygons, dims, chins, hems)
     _holes(clip)
     _lost_feet(clip, feet)
     _specks(clip)
@@ -303,11 +306,12 @@ def _ragged_edges(
     polygons: NDArray[np.float64],
     dims: NDArray[np.float64],
     chins: NDArray[np.intp],
+    hems: NDArray[np.intp],
 ) -> None:
     """Threshold the blurred silhouette, dimmed, at a level that wanders along its edge.
 
     It is dimmed by the first of `dims` above the chin's row, by the second from there to the hips,
-    and by the third below them.
+    or to the row of a coat's hem that hangs lower, and by the third below them.
     """
     frames = clip.frames
     levels = _levels(min(clip.strength, 2.5))
@@ -315,12 +319,13 @@ def _ragged_edges(
     boxes = _within(frames, low, high, _MARGIN, _MARGIN)
     # Of the whole person, whom the image may cut off.
     hips = (low + np.rint(_LEGS_FROM * (high - low)).astype(np.intp))[:, 1]
+    legs = np.maximum(hips, hems)
     dimmed = np.clip(np.arange(256) - dims[:, None], 0, 255).astype(np.uint8)
     # What is far from the edge stays as it is, however bright or dim the person.
     dimmed[:, 0], dimmed[:, 255] = 0, 255
     shifts = clip.rng.integers(0, _TILE, size=(len(frames), 2))
-    for frame, (left, top, right, bottom), chin, hip, (dx, dy) in zip(
-        frames, boxes, chins, hips, shifts, strict=True
+    for frame, (left, top, right, bottom), chin, leg, (dx, dy) in zip(
+        frames, boxes, chins, legs, shifts, strict=True
     ):
         rows, columns = bottom - top, right - left
         if rows <= 0 or columns <= 0:
@@ -330,7 +335,7 @@ def _ragged_edges(
         level = levels[dy : dy + rows, dx : dx + columns]
         soft = cv2.blur(part, (5, 5))
         neck = min(max(chin - top, 0), rows)
-        waist = min(max(hip - top, neck), rows)
+        waist = min(max(leg - top, neck), rows)
         pieces = slice(neck), slice(neck, waist), slice(waist, rows)
         for table, piece in zip(dimmed, pieces, strict=True):
             if len(soft[piece]):

@@ -21,7 +21,7 @@ __all__ = [
     "sequence_keys",
 ]
 
-MODEL_VERSION = 7
+MODEL_VERSION = 8
 """Raised whenever the same options would give other frames.
 
 1 had one wardrobe for all people, who took another coat or bag now and then. 2 had people whom legs
@@ -120,7 +120,7 @@ class WalkerOptions:
     def dataset_name(self) -> str:
         """The data set's name; another model, seed or kind of body is another set of people.
 
-        ``synthetic-7-0`` is the seventh model with seed 0. Walkers of the first are called
+        ``synthetic-8-0`` is the eighth model with seed 0. Walkers of the first are called
         ``synthetic-0``, and so are people in artefacts and models made of them: nothing of one
         model is taken for the other's.
         """

@@ -36,7 +36,7 @@ __all__ = ["FRAMES_PER_SECOND", "Walk", "before_camera", "figure_of", "plan_walk
 FRAMES_PER_SECOND = 25.0
 """CASIA-B's frame rate."""
 
-_LIKENESS = 0.94
+_LIKENESS = {"bg": 0.91, "cl": 0.88}
 """How alike the walk with a bag or in a coat is to that without, as a correlation over people: what
 is carried and worn changes each of them in a way of their own."""
 
@@ -51,12 +51,12 @@ of 6 cm, about what a hem or a bag on a short strap is against the limb that dri
 # take to take, and most of it is the same in a coat.
 _CONTRAST = {
     "everywhere": Spread(0.0, 33.0, 6.0),
-    "ahead": Spread(0.0, 14.0, 4.0),
+    "ahead": Spread(0.0, 12.5, 4.0),
     "across": Spread(0.0, 28.0, 6.0),
-    "between": Spread(0.0, 12.0, 4.0),
-    "oblique": Spread(0.0, 10.0, 4.0),
+    "between": Spread(0.0, 13.5, 4.0),
+    "oblique": Spread(0.0, 12.5, 4.0),
 }
-_CONTRAST_LIKENESS = 0.75
+_CONTRAST_LIKENESS = 0.92
 _LEGS_SHARE = 0.7
 """Legs stand before the floor, which is darker than the wall: the room takes less of them, and as
 much with a coat above them."""
@@ -64,17 +64,17 @@ much with a coat above them."""
 # Added above the chin: a face stands out otherwise than the hair at the back of the head.
 _HEAD_CONTRAST = {
     "everywhere": Spread(0.0, 0.0, 4.0),
-    "ahead": Spread(0.0, 24.0, 4.0),
+    "ahead": Spread(0.0, 22.0, 4.0),
     "across": Spread(0.0, 0.0, 4.0),
     "between": Spread(0.0, 12.0, 4.0),
     "oblique": Spread(0.0, 39.0, 4.0),
 }
-_HEAD_LIKENESS = {"bg": 0.75, "cl": 0.86}
+_HEAD_LIKENESS = {"bg": 0.76, "cl": 0.86}
 """As `_LIKENESS`, of heads: who wears or carries something holds the head, and has the hair,
-otherwise; with a bag and in a coat in one and the same way."""
+otherwise."""
 
 # What stands behind the walkers is another thing for each camera, and so is who stands out there.
-_BACKDROP = {"body": Spread(0.0, 8.0, 0.0), "head": Spread(0.0, 8.0, 0.0)}
+_BACKDROP = {"body": Spread(0.0, 7.5, 0.0), "head": Spread(0.0, 8.0, 0.0)}
 # A camera in line with the walk sees the end of one walkway, whoever comes or goes: so much of the
 # backdrop is left at 0 and 180 degrees, all of it from 18 degrees beside that.
 _BACKDROP_IN_LINE = 0.35
@@ -102,7 +102,7 @@ class Walk:
     cloths : dict of str to Cloth
         How light clothes, face and hair are.
     contrast, head_contrast, legs_contrast : Contrast
-        How little trunk and arms, the head, and what is below the hips stand out from the room.
+        How little trunk and arms, the head, and what is below hips and coat stand out.
     style : dict of str to float
         Values of `gaitkit.walkers.gait.STYLE`.
     start_phase : float
@@ -167,17 +167,16 @@ def plan_walk(options: WalkerOptions, subject_index: int, condition: str, take: 
         if condition == "cl":
             contrast = _contrast(seed, subject_index, condition, take, coated=True)
         legs_contrast = Contrast(*np.multiply(_LEGS_SHARE, without_coat).tolist())
-        heads = own("head")
         of_head = draw(
             _HEAD_CONTRAST,
-            heads,
+            own("head"),
             generator(seed, "head", name, condition, str(take)),
-            occasion=None if condition == "nm" else heads,
+            occasion=None if condition == "nm" else own("head", condition),
             likeness=_HEAD_LIKENESS.get(condition, 1.0),
         )
         head_contrast = Contrast(*np.add(contrast, Contrast(**of_head)).tolist())
     occasion = None if condition == "nm" else own("gait", condition)
-    style = draw(STYLE, own("gait"), now, occasion=occasion, likeness=_LIKENESS)
+    style = draw(STYLE, own("gait"), now, occasion=occasion, likeness=_LIKENESS.get(condition, 1.0))
     coat, bag = None, None
     if condition == "cl":
         coat = wear(random_coat(own("coat")), now)

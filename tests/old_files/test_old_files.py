@@ -270,7 +270,7 @@ def test_walkers_of_then_and_of_now_are_never_the_same_people(
     ran = gaitkit("make-gei", walkers, "-o", now, "--size", 32, 32, *few)
     assert ran.code == 0, ran.stderr
     with open_artifact(before, "gei") as then, open_artifact(now, "gei") as today:
-        assert (then.dataset, today.dataset) == ("synthetic-0", "synthetic-7-0")
+        assert (then.dataset, today.dataset) == ("synthetic-0", "synthetic-8-0")
         assert set(today.labels.subjects()) < set(then.labels.subjects())
     ran = gaitkit("enroll", before, now)
     assert ran.code == 1, ran.stderr

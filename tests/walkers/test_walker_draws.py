@@ -95,7 +95,7 @@ def test_what_a_camera_sees_behind_a_person_is_the_same_in_all_takes() -> None:
     assert len(np.unique(cameras.round(6))) == 22  # eleven cameras, body and head
     usual = np.array([shift(person, "nm", 54) for person in range(PEOPLE)])
     in_coat = np.array([shift(person, "cl", 54) for person in range(PEOPLE)])
-    assert usual.std(axis=0) == pytest.approx((8.0, 8.0), rel=0.05)
+    assert usual.std(axis=0) == pytest.approx((7.5, 8.0), rel=0.05)
     alike = [np.corrcoef(usual[:, part], in_coat[:, part])[0, 1] for part in (0, 1)]
     assert min(alike) > 0.5
     assert max(alike) < 0.95
@@ -136,13 +136,13 @@ def test_cameras_in_line_with_the_walk_see_less_of_what_is_behind() -> None:
             levels.append(seen.contrast.everywhere - figure.contrast.everywhere)
         return float(np.std(levels))
 
-    # Levels of 8: 0.35 of them in line, all from 18 degrees beside it, two thirds at 9.
-    expected = {0.0: 2.8, 9.0: 5.43, 18.0: 8.0, 90.0: 8.0, 180.0: 2.8, 351.0: 5.43}
+    # Levels of 7.5: 0.35 of them in line, all from 18 degrees beside it, two thirds at 9.
+    expected = {0.0: 2.63, 9.0: 5.09, 18.0: 7.5, 90.0: 7.5, 180.0: 2.63, 351.0: 5.09}
     found = {view: spread(view) for view in expected}
     assert found == pytest.approx(expected, rel=0.06)
 
 
-@pytest.mark.parametrize(("condition", "alike"), [("bg", 0.75), ("cl", 0.86)])
+@pytest.mark.parametrize(("condition", "alike"), [("bg", 0.76), ("cl", 0.86)])
 def test_heads_stand_out_otherwise_with_a_bag_and_in_a_coat(condition: str, alike: float) -> None:
     options = WalkerOptions(seed=2)
 

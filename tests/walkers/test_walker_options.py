@@ -38,9 +38,9 @@ def test_parameters_are_plain_and_complete():
 
 
 def test_the_name_says_whose_bodies():
-    # Of the model's seventh version; those of the first with this seed were called synthetic-3.
-    assert WalkerOptions(seed=3).dataset_name == "synthetic-7-3"
-    assert WalkerOptions(seed=3, equal_bodies=True).dataset_name == "synthetic-7-3-equal-bodies"
+    # Of the model's eighth version; those of the first with this seed were called synthetic-3.
+    assert WalkerOptions(seed=3).dataset_name == "synthetic-8-3"
+    assert WalkerOptions(seed=3, equal_bodies=True).dataset_name == "synthetic-8-3-equal-bodies"
 
 
 @pytest.mark.parametrize(

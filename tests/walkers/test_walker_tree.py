@@ -52,7 +52,7 @@ def test_the_pngs_hold_the_frames(tree):
 
 def test_the_marker_says_what_it_is(tree):
     marker = json.loads((tree / "synth.json").read_text())
-    assert marker["dataset"] == "synthetic-7-0"
+    assert marker["dataset"] == "synthetic-8-0"
     assert marker["complete"] is True
     assert marker["parameters"] == OPTIONS.as_parameters()
 
@@ -130,13 +130,13 @@ def test_walkers_of_a_former_model_are_neither_continued_nor_taken_for_todays(tr
     )
     before = contents(folder)
     assert open_source(folder).name == "synthetic-0"
-    with pytest.raises(OutputExistsError, match="model version 1 there, 7 now") as refused:
+    with pytest.raises(OutputExistsError, match="model version 1 there, 8 now") as refused:
         write_tree(folder, OPTIONS)
     assert refused.value.hint == "Choose a new folder, or `overwrite=True`."
     assert contents(folder) == before
     write_tree(folder, OPTIONS, overwrite=True)
     assert contents(folder) == contents(tree)
-    assert open_source(folder).name == "synthetic-7-0"
+    assert open_source(folder).name == "synthetic-8-0"
 
 
 def test_overwriting_replaces_the_whole_tree(tree, tmp_path):
