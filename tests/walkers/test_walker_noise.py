@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from gaitkit._opencv import cv2
 from gaitkit.walkers import WalkerOptions, render_sequence
@@ -149,6 +150,26 @@ def test_a_head_stands_out_by_itself():
     assert before[0, 20].nonzero()[0].tolist() == list(range(30, 51))
     assert frames[0, 20].nonzero()[0].tolist() == list(range(31, 50))
     assert frames[0, 50].nonzero()[0].tolist() == list(range(20, 61))
+
+
+@pytest.mark.parametrize(("hem", "dim_rows"), [(50.0, 28), (30.0, 19)])
+def test_legs_stand_out_as_legs_do_below_hips_and_coat(hem: float, dim_rows: int) -> None:
+    # A body from row 20 to row 60, of which the lower rows lose a column on either side: those
+    # below 0.53 of its height, row 41, or those below a coat that hangs lower.
+    coat = np.array([[20.0, 20], [60, 20], [60, hem], [20, hem]])
+    frames = drawn(SQUARE)
+    roughen(
+        frames,
+        np.full((1, 1, 2), 40.0),
+        np.stack([SQUARE, coat])[None],
+        {"right": 0, "left": 0},
+        0.01,
+        np.random.default_rng(0),
+        garments=("trousers", "coat"),
+        legs_dimness=4500.0,
+    )
+    widths = (frames[0] > 0).sum(axis=1)
+    assert (widths[22:58] == 41).sum() == dim_rows
 
 
 def test_contrast_goes_round_the_person_in_three_waves_and_an_oblique_one():
