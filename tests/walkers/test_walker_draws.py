@@ -165,7 +165,7 @@ def test_heads_stand_out_otherwise_with_a_bag_and_in_a_coat(condition: str, alik
 
 def test_a_head_looks_otherwise_with_a_bag_than_in_a_coat() -> None:
     # Alike by 0.76 and by 0.86 to the usual look, and else by chance: 0.76 times 0.86. One other
-    # look for both would be alike by 0.98, and a number of 62 people is off by 0.04 over four seeds.
+    # look for both would be alike by 0.98; four seeds of 62 people give 0.04 more or less.
     found = [
         np.corrcoef(oblique_looks_of_heads(seed, "bg"), oblique_looks_of_heads(seed, "cl"))[0, 1]
         for seed in (2, 3, 4, 5)
