@@ -7,7 +7,8 @@ the trunk leans. Coats and bags swing after the limbs that drive them.
 
 How thick coats are, where bags hang, how much both differ between people and how many tops and
 coats are as light as the wall was fitted to CASIA-B
-(``benchmarks/walkers/calibration.py``): mostly jackets, mostly bags on a strap at the buttock.
+(``benchmarks/walkers/calibration.py``): mostly jackets, mostly bags on a strap behind the buttock,
+nearly as often on the left as on the right.
 """
 
 from __future__ import annotations
