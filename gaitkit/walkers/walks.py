@@ -36,7 +36,7 @@ __all__ = ["FRAMES_PER_SECOND", "Walk", "before_camera", "figure_of", "plan_walk
 FRAMES_PER_SECOND = 25.0
 """CASIA-B's frame rate."""
 
-_LIKENESS = {"bg": 0.91, "cl": 0.88}
+_LIKENESS = {"bg": 0.93, "cl": 0.88}
 """How alike the walk with a bag or in a coat is to that without, as a correlation over people: what
 is carried and worn changes each of them in a way of their own."""
 
@@ -53,8 +53,8 @@ _CONTRAST = {
     "everywhere": Spread(0.0, 33.0, 6.0),
     "ahead": Spread(0.0, 12.5, 4.0),
     "across": Spread(0.0, 28.0, 6.0),
-    "between": Spread(0.0, 13.5, 4.0),
-    "oblique": Spread(0.0, 12.5, 4.0),
+    "between": Spread(0.0, 12.0, 4.0),
+    "oblique": Spread(0.0, 10.0, 4.0),
 }
 _CONTRAST_LIKENESS = 0.92
 _LEGS_SHARE = 0.7
@@ -69,12 +69,12 @@ _HEAD_CONTRAST = {
     "between": Spread(0.0, 12.0, 4.0),
     "oblique": Spread(0.0, 39.0, 4.0),
 }
-_HEAD_LIKENESS = {"bg": 0.76, "cl": 0.86}
+_HEAD_LIKENESS = {"bg": 0.82, "cl": 0.86}
 """As `_LIKENESS`, of heads: who wears or carries something holds the head, and has the hair,
 otherwise."""
 
 # What stands behind the walkers is another thing for each camera, and so is who stands out there.
-_BACKDROP = {"body": Spread(0.0, 7.5, 0.0), "head": Spread(0.0, 8.0, 0.0)}
+_BACKDROP = {"body": Spread(0.0, 7.0, 0.0), "head": Spread(0.0, 8.0, 0.0)}
 # A camera in line with the walk sees the end of one walkway, whoever comes or goes: so much of the
 # backdrop is left at 0 and 180 degrees, all of it from 18 degrees beside that.
 _BACKDROP_IN_LINE = 0.35

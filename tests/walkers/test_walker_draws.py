@@ -97,7 +97,7 @@ def test_what_a_camera_sees_behind_a_person_is_the_same_in_all_takes() -> None:
     assert len(np.unique(cameras.round(6))) == 22  # eleven cameras, body and head
     usual = np.array([shift(person, "nm", 54) for person in range(PEOPLE)])
     in_coat = np.array([shift(person, "cl", 54) for person in range(PEOPLE)])
-    assert usual.std(axis=0) == pytest.approx((7.5, 8.0), rel=0.05)
+    assert usual.std(axis=0) == pytest.approx((7.0, 8.0), rel=0.05)
     alike = [np.corrcoef(usual[:, part], in_coat[:, part])[0, 1] for part in (0, 1)]
     assert min(alike) > 0.5
     assert max(alike) < 0.95
@@ -138,8 +138,8 @@ def test_cameras_in_line_with_the_walk_see_less_of_what_is_behind() -> None:
             levels.append(seen.contrast.everywhere - figure.contrast.everywhere)
         return float(np.std(levels))
 
-    # Levels of 7.5: 0.35 of them in line, all from 18 degrees beside it, two thirds at 9.
-    expected = {0.0: 2.63, 9.0: 5.09, 18.0: 7.5, 90.0: 7.5, 180.0: 2.63, 351.0: 5.09}
+    # Levels of 7: 0.35 of them in line, all from 18 degrees beside it, two thirds at 9.
+    expected = {0.0: 2.45, 9.0: 4.75, 18.0: 7.0, 90.0: 7.0, 180.0: 2.45, 351.0: 4.75}
     found = {view: spread(view) for view in expected}
     assert found == pytest.approx(expected, rel=0.06)
 
@@ -157,20 +157,20 @@ def oblique_looks_of_heads(seed: int, condition: str) -> list[float]:
     ]
 
 
-@pytest.mark.parametrize(("condition", "alike"), [("bg", 0.76), ("cl", 0.86)])
+@pytest.mark.parametrize(("condition", "alike"), [("bg", 0.82), ("cl", 0.86)])
 def test_heads_stand_out_otherwise_with_a_bag_and_in_a_coat(condition: str, alike: float) -> None:
     usual, then = (oblique_looks_of_heads(2, it) for it in ("nm", condition))
     assert np.corrcoef(usual, then)[0, 1] == pytest.approx(alike, abs=0.08)
 
 
 def test_a_head_looks_otherwise_with_a_bag_than_in_a_coat() -> None:
-    # Alike by 0.76 and by 0.86 to the usual look, and else by chance: 0.76 times 0.86. One other
-    # look for both would be alike by 0.98; four seeds of 62 people give 0.04 more or less.
+    # Alike by 0.82 and by 0.86 to the usual look, and else by chance: 0.82 times 0.86. One other
+    # look for both would be alike by 0.99; four seeds of 62 people give 0.04 more or less.
     found = [
         np.corrcoef(oblique_looks_of_heads(seed, "bg"), oblique_looks_of_heads(seed, "cl"))[0, 1]
         for seed in (2, 3, 4, 5)
     ]
-    assert np.mean(found) == pytest.approx(0.65, abs=0.1)
+    assert np.mean(found) == pytest.approx(0.705, abs=0.1)
 
 
 def test_who_leans_with_a_bag_is_spread_evenly_over_people() -> None:
