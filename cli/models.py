@@ -157,6 +157,8 @@ def _settings(class_of: Callable[[str], type[Any]], system: str) -> list[dict[st
 
 
 def _tell_recipes(recipes: dict[str, dict[str, Any]], name: str | None, trained_by: str) -> None:
+    from gaitkit.training.config import setting_text
+
     if recipes:
         console.print_line()
         console.print_line(f"recipes, for gaitkit {trained_by} --recipe NAME")
@@ -166,19 +168,18 @@ def _tell_recipes(recipes: dict[str, dict[str, Any]], name: str | None, trained_
         if name == recipe_name and changed:
             console.print_line()
             console.print_line("what it changes")
-            console.print_entries([(key, _typed(value)) for key, value in changed.items()], "  ")
+            told = [(key, setting_text(value)) for key, value in changed.items()]
+            console.print_entries(told, "  ")
 
 
 def _tell_settings(said: dict[str, Any]) -> None:
+    from gaitkit.training.config import setting_text
+
     if said["training"]:
-        changed = ", ".join(f"{key} {_typed(value)}" for key, value in said["training"].items())
+        changed = ", ".join(f"{key} {setting_text(v)}" for key, v in said["training"].items())
         console.print_entry("      trained with ", changed)
     console.print_line()
     console.print_line("settings, for --set NAME=VALUE")
     settings = said["settings"]
     told = [(s["name"], s["default"], s["allowed"], s["help"]) for s in settings]
     console.print_entries(told, "  ")
-
-
-def _typed(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -22,6 +22,7 @@ __all__ = [
     "network_form",
     "parse_settings",
     "setting",
+    "setting_text",
     "word",
 ]
 
@@ -272,7 +273,7 @@ class Setting:
 def describe_settings(config_class: type[Config]) -> list[Setting]:
     """What can be set, in the order of the class's fields."""
     return [
-        Setting(item.name, _typed(item.default), _allowed(item), item.metadata["help"])
+        Setting(item.name, setting_text(item.default), _allowed(item), item.metadata["help"])
         for item in fields(config_class)
         if not item.metadata.get("by_data")
     ]
@@ -353,9 +354,26 @@ def _read_one(name: str, kind: type, text: str) -> Any:
         raise OptionError(f"{name} must be {what}, got {text!r}") from None
 
 
-def _typed(value: Any) -> str:
-    if isinstance(value, tuple):
-        return ",".join(map(_typed, value))
+def setting_text(value: Any) -> str:
+    """What a user types for a setting's value.
+
+    Parameters
+    ----------
+    value : bool, int, float, str, or a tuple or list of those
+        The value; a list is what JSON makes of a tuple.
+
+    Returns
+    -------
+    str
+        As `parse_settings` reads it.
+
+    Examples
+    --------
+    >>> [setting_text(value) for value in (True, 2.0, 6.67e-05, (0.5, 0.999))]
+    ['true', '2', '6.67e-05', '0.5,0.999']
+    """
+    if isinstance(value, tuple | list):
+        return ",".join(map(setting_text, value))
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)

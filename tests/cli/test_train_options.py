@@ -113,6 +113,10 @@ def test_models_lists_what_can_be_set(gaitkit: Callable) -> None:
         assert word in ran.stdout
     for word in ("gaitgan", "l1_weight", "0.9,0.999", "[0, 1)"):
         assert word in gaitkit("models", "gaitgan").stdout
+    # What a recipe changes is written as --set reads it.
+    best = " ".join(gaitkit("models", "best").stdout.split())
+    assert "what it changes balanced true shift 2 warp 1 " in best
+    assert " betas 0.5,0.999 adversarial_weight 0 l1_weight 10 " in best
     told = json.loads(gaitkit("models", "gaitgan", "--json").stdout)
     assert set(told["recipes"]) == set(RECIPES)
     names = [setting["name"] for setting in told["systems"]["gaitgan"]["settings"]]
