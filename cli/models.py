@@ -9,6 +9,7 @@ import click
 
 from gaitkit.cli import console, options
 from gaitkit.errors import OptionError, did_you_mean
+from gaitkit.training.config import setting_text
 
 if TYPE_CHECKING:
     from gaitkit.training.recipes import Recipe
@@ -157,8 +158,6 @@ def _settings(class_of: Callable[[str], type[Any]], system: str) -> list[dict[st
 
 
 def _tell_recipes(recipes: dict[str, dict[str, Any]], name: str | None, trained_by: str) -> None:
-    from gaitkit.training.config import setting_text
-
     if recipes:
         console.print_line()
         console.print_line(f"recipes, for gaitkit {trained_by} --recipe NAME")
@@ -173,8 +172,6 @@ def _tell_recipes(recipes: dict[str, dict[str, Any]], name: str | None, trained_
 
 
 def _tell_settings(said: dict[str, Any]) -> None:
-    from gaitkit.training.config import setting_text
-
     if said["training"]:
         changed = ", ".join(f"{key} {setting_text(v)}" for key, v in said["training"].items())
         console.print_entry("      trained with ", changed)

@@ -164,7 +164,7 @@ def hide(
     behind = room((np.arange(height_px) + 0.5) / height_px)
     bodies = _boxes(polygons, frames, 0, 1)
     for name in sorted(set(garments) & set(cloths)):
-        pieces = polygons[:, [row for row, garment in enumerate(garments) if garment == name]]
+        pieces = _covered(polygons, garments, name)
         difference = np.abs(cloths[name].grey(view_degrees) - behind)
         # Folds towards the room's grey are lost, those away from it stay.
         least = _HEAD_SEEN if name == "hair" else _FOLDS_SEEN
@@ -192,6 +192,13 @@ def hide(
                 part[lost] = 0
                 if _is_torn(frame[body[1] : body[3], body[0] : body[2]]):
                     part[lost] = 255
+
+
+def _covered(
+    polygons: NDArray[np.float64], garments: tuple[str, ...], name: str
+) -> NDArray[np.float64]:
+    """The outlines of the pieces that one garment covers."""
+    return polygons[:, [row for row, garment in enumerate(garments) if garment == name]]
 
 
 def _boxes(
@@ -283,8 +290,10 @@ def roughen(
         chins = _boxes(head, frames, 0, 0)[:, 3]
     else:
         chins = np.zeros(len(frames), np.intp)
-    coat = [row for row, garment in enumerate(garments) if garment == "coat"]
-    hems = _reach(polygons[:, coat])[1][:, 1] if coat else np.zeros(len(frames), np.intp)
+    if "coat" in garments:
+        hems = _reach(_covered(polygons, garments, "coat"))[1][:, 1]
+    else:
+        hems = np.zeros(len(frames), np.intp)
     _ragged_edges(clip, polygons, dims, chins, hems)
     _holes(clip)
     _lost_feet(clip, feet)

@@ -106,25 +106,21 @@ def test_as_much_is_lost_in_every_frame_and_elsewhere():
     assert abs(int(first.sum()) - int(second.sum())) < 0.4 * first.sum()
 
 
+def roughened(frames, *outlines, **how):
+    """The mask of a person of some outlines, with a hundredth of the noise."""
+    feet = {"right": 0, "left": 0}
+    centres, polygons = np.full((1, 1, 2), 40.0), np.stack(outlines)[None]
+    roughen(frames, centres, polygons, feet, 0.01, np.random.default_rng(0), **how)
+    return frames[0] > 0
+
+
 def test_who_stands_out_less_has_a_thinner_silhouette_above_the_legs():
     # A square of 41 pixels. The blurred mask falls by 51 from pixel to pixel at its edge: 45 levels
     # are enough for a pixel there, and 15 are not.
     masks = []
     for dimness in (-45.0, 0.0, 45.0):
-        frames = drawn(SQUARE)
-        polygons = SQUARE[None, None]
-        rng = np.random.default_rng(0)
-        roughen(
-            frames,
-            np.full((1, 1, 2), 40.0),
-            polygons,
-            {"right": 0, "left": 0},
-            0.01,
-            rng,
-            dimness=100 * dimness,
-            legs_dimness=100 * dimness / 3,
-        )
-        masks.append(frames[0] > 0)
+        dims = {"dimness": 100 * dimness, "legs_dimness": 100 * dimness / 3}
+        masks.append(roughened(drawn(SQUARE), SQUARE, **dims))
     wide, plain, thin = (mask.sum(axis=1)[mask.any(axis=1)].tolist() for mask in masks)
     assert plain == 1 * [37] + 1 * [39] + 37 * [41] + 1 * [39] + 1 * [37]
     assert wide == 1 * [37] + 2 * [41] + 19 * [43] + 19 * [41] + 1 * [39]
@@ -137,19 +133,10 @@ def test_a_head_stands_out_by_itself():
     body = SQUARE + (0, 10)
     frames = drawn(head) | drawn(body)
     before = frames.copy()
-    roughen(
-        frames,
-        np.full((1, 1, 2), 40.0),
-        np.stack([body, head])[None],
-        {"right": 0, "left": 0},
-        0.01,
-        np.random.default_rng(0),
-        garments=("top", "hair"),
-        head_dimness=6000.0,
-    )
+    after = roughened(frames, body, head, garments=("top", "hair"), head_dimness=6000.0)
     assert before[0, 20].nonzero()[0].tolist() == list(range(30, 51))
-    assert frames[0, 20].nonzero()[0].tolist() == list(range(31, 50))
-    assert frames[0, 50].nonzero()[0].tolist() == list(range(20, 61))
+    assert after[20].nonzero()[0].tolist() == list(range(31, 50))
+    assert after[50].nonzero()[0].tolist() == list(range(20, 61))
 
 
 @pytest.mark.parametrize(("hem", "dim_rows"), [(50.0, 28), (30.0, 19)])
@@ -157,18 +144,9 @@ def test_legs_stand_out_as_legs_do_below_hips_and_coat(hem: float, dim_rows: int
     # A body from row 20 to row 60, of which the lower rows lose a column on either side: those
     # below 0.53 of its height, row 41, or those below a coat that hangs lower.
     coat = np.array([[20.0, 20], [60, 20], [60, hem], [20, hem]])
-    frames = drawn(SQUARE)
-    roughen(
-        frames,
-        np.full((1, 1, 2), 40.0),
-        np.stack([SQUARE, coat])[None],
-        {"right": 0, "left": 0},
-        0.01,
-        np.random.default_rng(0),
-        garments=("trousers", "coat"),
-        legs_dimness=4500.0,
-    )
-    widths = (frames[0] > 0).sum(axis=1)
+    garments = ("trousers", "coat")
+    mask = roughened(drawn(SQUARE), SQUARE, coat, garments=garments, legs_dimness=4500.0)
+    widths = mask.sum(axis=1)
     assert (widths[22:58] == 41).sum() == dim_rows
 
 
